@@ -1,0 +1,3 @@
+//! How bytes are written: BER-TLV and BCD. (Hexadecimal is the `hex` package's.)
+
+pub mod tlv;

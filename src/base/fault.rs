@@ -1,0 +1,283 @@
+//! Whose fault it is: every error type answers with one [`Code`] of the catalogue.
+//!
+//! The catalogue is this one table. `perso explain` prints it, results carry its codes, and tests reach for each of
+//! them. Codes are stable: one that has been released is never given another meaning.
+
+/// An error that knows its place in the catalogue.
+pub trait Fault: std::error::Error {
+    /// The stable code.
+    fn code(&self) -> Code;
+}
+
+/// Where a fault comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// What has been asked for.
+    Order,
+    /// The prepared record, or the profile it names.
+    Record,
+    /// Keys: absent, wrong, or not for this work.
+    Key,
+    /// The chip.
+    Card,
+    /// The reader, its service, or the link.
+    Reader,
+    /// The magnetic stripe.
+    Stripe,
+    /// What the operator typed or configured.
+    Operator,
+    /// The ledger or the journal.
+    Ledger,
+    /// The program itself.
+    Program,
+}
+
+impl Family {
+    /// The word shown to people and programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::Order => "order",
+            Family::Record => "record",
+            Family::Key => "key",
+            Family::Card => "card",
+            Family::Reader => "reader",
+            Family::Stripe => "stripe",
+            Family::Operator => "operator",
+            Family::Ledger => "ledger",
+            Family::Program => "program",
+        }
+    }
+}
+
+/// Whether a fault with this code spoils the card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Spoils {
+    /// The blank stays good, or no card was involved.
+    No,
+    /// It depends on the step: the state in the result says it.
+    ByState,
+    /// The card must be destroyed.
+    Yes,
+}
+
+/// One row of the catalogue.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// The stable code as it is printed.
+    pub code: &'static str,
+    /// Where the fault comes from.
+    pub family: Family,
+    /// Whether the card is spoiled.
+    pub spoils: Spoils,
+    /// Whether doing the same again, on another blank where the card is spoiled, can help.
+    pub retry: bool,
+    /// Exit code of the program when nothing else decides it (design: exit codes are part of the contract).
+    pub exit: u8,
+    /// What has happened, in one sentence.
+    pub what: &'static str,
+    /// What to do next, in one sentence.
+    pub next: &'static str,
+}
+
+macro_rules! catalogue {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $family:ident, $spoils:ident, $retry:literal, $exit:literal, $what:literal, $next:literal;)*) => {
+        /// A stable error code: the key into [`CATALOGUE`].
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $(#[doc = $what] $name,)*
+        }
+
+        /// Every code there is, in the order of the families.
+        pub const CATALOGUE: &[(Code, Entry)] = &[
+            $((Code::$name, Entry {
+                code: $code, family: Family::$family, spoils: Spoils::$spoils, retry: $retry, exit: $exit,
+                what: $what, next: $next,
+            }),)*
+        ];
+
+        impl Code {
+            /// Its row of the catalogue.
+            pub fn entry(self) -> Entry {
+                match self {
+                    $(Code::$name => Entry {
+                        code: $code, family: Family::$family, spoils: Spoils::$spoils, retry: $retry, exit: $exit,
+                        what: $what, next: $next,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+catalogue! {
+    // name = code, family, spoils, retry helps, exit code, what, next
+    RecordSyntax = "RECORD-SYNTAX", Record, No, false, 3,
+        "The record is not a prepared record of a version that this program knows.",
+        "Have the record made again by data preparation; `perso check` lists every problem by path.";
+    RecordTag = "RECORD-TAG", Record, No, false, 3,
+        "The record's seal does not fit: its header or body was changed, or it was sealed under another key.",
+        "Fetch the record again from its source; do not edit records by hand.";
+    RecordKey = "RECORD-KEY", Record, No, false, 3,
+        "The record names a key that the key store does not hold, or whose check value differs.",
+        "Compare the names and check values with `perso keys list`, then import the right key or have the record sealed again.";
+    RecordProfile = "RECORD-PROFILE", Record, No, false, 3,
+        "The record was prepared for another profile, or for another edition of it.",
+        "Use the edition of the profile that the record names, or prepare the record again.";
+    RecordContradiction = "RECORD-CONTRADICTION", Record, No, false, 3,
+        "A fact in the record contradicts the profile or another fact in the record.",
+        "Correct the order or the profile, then prepare the record again.";
+    RecordTlv = "RECORD-TLV", Record, No, false, 3,
+        "A grouping holds broken BER-TLV, or lacks an object that it must hold.",
+        "Have data preparation correct the grouping that is named.";
+    RecordDgi = "RECORD-DGI", Record, No, false, 3,
+        "A data grouping is unknown to the profile, too long, missing, twice there, or in the wrong form.",
+        "Have data preparation correct the grouping that is named.";
+    RecordTrack = "RECORD-TRACK", Record, No, false, 3,
+        "A magnetic track cannot be encoded, or disagrees with the chip.",
+        "Have data preparation correct the track that is named.";
+    RecordPrint = "RECORD-PRINT", Record, No, false, 3,
+        "What is to be printed cannot be, or disagrees with the chip.",
+        "Have data preparation correct the field that is named.";
+    ProfileSyntax = "PROFILE-SYNTAX", Record, No, false, 3,
+        "The profile is not a card profile of a version that this program knows.",
+        "Correct the profile; card-profiles/README.md teaches the format.";
+    ProfileSense = "PROFILE-SENSE", Record, No, false, 3,
+        "The profile is well formed but does not make sense.",
+        "Correct the profile at the path that is named; card-profiles/README.md teaches the format.";
+    KeyFile = "KEY-FILE", Key, No, false, 5,
+        "The key file cannot be read.",
+        "Name the right file with --keys; if it is damaged, restore it from the custodian's copy.";
+    KeyPassphrase = "KEY-PASSPHRASE", Key, No, true, 5,
+        "The passphrase does not open the key file, or the file was changed.",
+        "Try the passphrase again; if it is right, restore the file from the custodian's copy.";
+    KeyUnknown = "KEY-UNKNOWN", Key, No, false, 5,
+        "The key store does not hold a key of this name.",
+        "Compare the name with `perso keys list`, then import the key.";
+    KeyPurpose = "KEY-PURPOSE", Key, No, false, 5,
+        "The key exists but is not for this purpose.",
+        "Name the right key; a key is never used for another purpose than its own.";
+    KeyKcv = "KEY-KCV", Key, No, false, 5,
+        "The key's value does not give the check value that stands beside it.",
+        "Do not use the key; have the custodians load it again.";
+    KeyLive = "KEY-LIVE", Key, No, false, 5,
+        "Live keys are refused: this work is for test keys only.",
+        "Use a key file that is marked as test, or wait for the ledger that live work needs.";
+    KeyNoMatch = "KEY-NO-MATCH", Key, No, false, 6,
+        "None of the profile's master keys is for the card's KMCID and key version, or more than one is.",
+        "Compare the card's key data with the profile's master keys; the wrong stock may be loaded.";
+    CardBlank = "CARD-BLANK", Card, No, true, 6,
+        "The card is not the blank that the profile expects.",
+        "Put the card back and take a blank of the right stock.";
+    CardProtocol = "CARD-PROTOCOL", Card, No, false, 6,
+        "The card speaks another secure channel than the profile states.",
+        "Use the profile for this stock, or have the profile corrected; there is no fallback on purpose.";
+    CardCryptogram = "CARD-CRYPTOGRAM", Card, No, false, 6,
+        "The card's cryptogram is wrong: our keys are not this card's keys. Nothing was sent that could use up its attempts.",
+        "Do not try the card again; check master key, key version and diversification as listed.";
+    CardChallenge = "CARD-CHALLENGE", Card, No, false, 6,
+        "The card's challenge is not the one its sequence counter and AID give.",
+        "Have the profile's check_challenge looked at, or suspect the card.";
+    CardLogin = "CARD-LOGIN", Card, No, false, 6,
+        "The card refused EXTERNAL AUTHENTICATE.",
+        "Do not try the card again; its attempts may be limited. Check the security level and the card's life cycle.";
+    CardRefused = "CARD-REFUSED", Card, ByState, true, 7,
+        "The card refused a command.",
+        "Look at the command and status word in the result; `perso explain SW` tells what the status word means.";
+    CardMac = "CARD-MAC", Card, ByState, true, 7,
+        "An answer of the card lacks its MAC or carries a wrong one.",
+        "Treat the card by its state; if it happens again, suspect the reader or something on the line.";
+    CardAnswer = "CARD-ANSWER", Card, ByState, true, 7,
+        "The card's answer is not what the specification lays down.",
+        "Treat the card by its state; if it happens again on other cards, suspect the stock.";
+    CardPersonalized = "CARD-PERSONALIZED", Card, No, true, 6,
+        "The card is personalized already.",
+        "Put the card aside and find out whose it is; take a blank.";
+    CardMismatch = "CARD-MISMATCH", Card, Yes, true, 7,
+        "What was read back is not what was loaded.",
+        "Destroy the card and make the order again on new stock.";
+    CardSwapped = "CARD-SWAPPED", Card, ByState, true, 7,
+        "Another card is in the reader than the one the job began with.",
+        "Keep both cards aside; treat the first by the state in the result.";
+    ReaderLost = "READER-LOST", Reader, ByState, true, 7,
+        "The link to the card broke.",
+        "Treat the card by its state; seat the next card firmly and look at the reader's cable.";
+    ReaderNone = "READER-NONE", Reader, No, true, 4,
+        "There is no such reader, or no card in it.",
+        "List the readers with `perso readers`; the simulated card is `--reader sim`.";
+    ReaderBusy = "READER-BUSY", Reader, No, true, 4,
+        "Another program holds the reader.",
+        "Close the other program, then try again.";
+    ReaderService = "READER-SERVICE", Reader, No, true, 4,
+        "The PC/SC service cannot be reached, or this program was built without it.",
+        "Start the PC/SC service (pcscd); the simulated card, `--reader sim`, works without it.";
+    ReaderSim = "READER-SIM", Reader, No, false, 4,
+        "The simulated card's file or fault script cannot be used.",
+        "Make a blank with `perso sim new`; `perso run --help` shows the fault script's form.";
+    ReplayDiffers = "REPLAY-DIFFERS", Reader, No, false, 10,
+        "The host sent something else than the trace holds.",
+        "The first difference is named; same record, profile, keys and program give the same bytes.";
+    TraceSyntax = "TRACE-SYNTAX", Reader, No, false, 3,
+        "The trace is not in the trace format.",
+        "docs/trace.md describes the format; the line is named.";
+    StripeHere = "STRIPE-HERE", Stripe, ByState, false, 7,
+        "The record wants the stripe written here, and no encoder is attached.",
+        "Have the record say where the stripe is made, or write the stripe at a station with an encoder.";
+    LedgerWrite = "LEDGER-WRITE", Ledger, ByState, true, 9,
+        "The journal cannot be written or read.",
+        "Look at the disk and the rights of the journal file; nothing goes on without it.";
+    LedgerSyntax = "LEDGER-SYNTAX", Ledger, No, false, 9,
+        "The journal holds a line that this program does not understand.",
+        "Keep the file, do not edit it, and have it looked at.";
+    LedgerRecord = "LEDGER-RECORD", Ledger, No, false, 9,
+        "This record has become a card already, or is being made into one.",
+        "Look at the result that is named; a second card needs a new order.";
+    LedgerCard = "LEDGER-CARD", Ledger, No, true, 9,
+        "This chip is settled already: it is another order's card.",
+        "Put the card aside and take a blank.";
+    LedgerDoubt = "LEDGER-DOUBT", Ledger, No, false, 9,
+        "An earlier job with this record or this card is in doubt.",
+        "Keep that card aside; it must be read back or declared destroyed before the order can go on.";
+    OperatorInput = "OPERATOR-INPUT", Operator, No, false, 2,
+        "An input that the operator named cannot be read, or an option has no such value.",
+        "Correct what is named; `--help` shows every option.";
+    ProgramFault = "PROGRAM-FAULT", Program, ByState, false, 1,
+        "The program met something that it should have ruled out.",
+        "Please report it with the result file; treat the card by its state.";
+}
+
+impl Code {
+    /// The code as it is printed.
+    pub fn name(self) -> &'static str {
+        self.entry().code
+    }
+
+    /// The code of this name.
+    pub fn find(name: &str) -> Option<Code> {
+        CATALOGUE.iter().find(|(_, entry)| entry.code.eq_ignore_ascii_case(name)).map(|(code, _)| *code)
+    }
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn codes_are_unique_and_sentences_are_whole() {
+        let mut seen = HashSet::new();
+        for (code, entry) in CATALOGUE {
+            assert!(seen.insert(entry.code), "{} stands twice", entry.code);
+            assert_eq!(Code::find(entry.code), Some(*code));
+            for sentence in [entry.what, entry.next] {
+                assert!(sentence.ends_with('.'), "{}: {sentence}", entry.code);
+            }
+            assert!(matches!(entry.exit, 1..=10));
+        }
+    }
+}

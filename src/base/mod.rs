@@ -1,0 +1,13 @@
+//! The ground floor: codecs, ciphers, secrets, faults and the EMV dictionary.
+//!
+//! Nothing here does I/O, reads a clock or draws randomness.
+
+pub mod chance;
+pub mod codec;
+pub mod crypto;
+pub mod fault;
+pub mod secret;
+
+pub use chance::{Chance, Clock};
+pub use fault::{Code, Fault};
+pub use secret::Secret;

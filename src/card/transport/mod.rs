@@ -1,0 +1,70 @@
+//! Bytes out, bytes in, reset: the seam below which a card is a reader, a simulated card, or a trace.
+
+use crate::base::fault::{Code, Fault};
+
+/// A link to one card.
+pub trait Transport: Send {
+    /// Sends one command APDU and returns the response APDU, at least two bytes. The transport hides nothing: 61xx
+    /// and 6Cxx come back as they are.
+    ///
+    /// # Errors
+    /// When the link broke. Whether the card has seen the command is then unknown.
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, LinkError>;
+
+    /// Resets the card (or powers it on) and returns its ATR.
+    ///
+    /// # Errors
+    /// When there is no card, or the link broke.
+    fn reset(&mut self) -> Result<Vec<u8>, LinkError>;
+}
+
+impl<T: Transport + ?Sized> Transport for Box<T> {
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, LinkError> {
+        (**self).transmit(command)
+    }
+
+    fn reset(&mut self) -> Result<Vec<u8>, LinkError> {
+        (**self).reset()
+    }
+}
+
+/// The link broke.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The card is gone: removed, torn, mute.
+    #[error("the card is lost: {0}")]
+    CardLost(String),
+    /// There is no card, or no such reader.
+    #[error("no card: {0}")]
+    NoCard(String),
+    /// Another program holds the reader.
+    #[error("the reader is in use by another program")]
+    Busy,
+    /// The PC/SC service is not there.
+    #[error("the PC/SC service cannot be used: {0}")]
+    Service(String),
+    /// The simulated card's file cannot be used.
+    #[error("the simulated card cannot be used: {0}")]
+    Simulator(String),
+    /// A replayed trace holds another command here.
+    #[error("exchange {exchange}: {difference}")]
+    Replay {
+        /// Number of the exchange, from 1.
+        exchange: u32,
+        /// The first difference, in words.
+        difference: String,
+    },
+}
+
+impl Fault for LinkError {
+    fn code(&self) -> Code {
+        match self {
+            LinkError::CardLost(_) => Code::ReaderLost,
+            LinkError::NoCard(_) => Code::ReaderNone,
+            LinkError::Busy => Code::ReaderBusy,
+            LinkError::Service(_) => Code::ReaderService,
+            LinkError::Simulator(_) => Code::ReaderSim,
+            LinkError::Replay { .. } => Code::ReplayDiffers,
+        }
+    }
+}
