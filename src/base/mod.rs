@@ -5,6 +5,7 @@
 pub mod chance;
 pub mod codec;
 pub mod crypto;
+pub mod emv;
 pub mod fault;
 pub mod secret;
 

@@ -188,6 +188,14 @@ pub fn find(objects: &[Tlv], tag: Tag) -> Option<&Tlv> {
     objects.iter().find_map(|object| if object.tag == tag { Some(object) } else { find(object.children(), tag) })
 }
 
+/// The tag at the start of `data`, and what follows it.
+///
+/// # Errors
+/// The data ends within the tag, or the tag has more than four bytes.
+pub fn split_tag(data: &[u8]) -> Result<(Tag, &[u8]), TlvError> {
+    read_tag(data, 0)
+}
+
 fn parse_at(data: &[u8], base: usize, depth: usize) -> Result<Vec<Tlv>, TlvError> {
     let mut rest = data;
     let mut objects = Vec::new();

@@ -1,0 +1,12 @@
+//! EMV data elements: a dictionary, and the objects that are lists of something.
+
+mod afl;
+mod dictionary;
+mod dol;
+mod pan;
+pub mod track;
+
+pub use afl::{Afl, AflEntry, AflError};
+pub use dictionary::{Format, TagInfo, tag_info, tag_name};
+pub use dol::{Dol, DolError};
+pub use pan::{Pan, PanError, luhn_check_digit, luhn_valid};

@@ -1,0 +1,421 @@
+//! The journal: an append-only file of events, durable before effect.
+//!
+//! One JSON object a line. A line is complete when it ends with a line feed; a half line at the end is what a power
+//! cut leaves, and is cut off when the file is opened again, since nothing was done on the strength of it. The file is
+//! locked for as long as it is open, so that two runs never decide at the same time. It holds no secret and no PAN.
+//!
+//! The journal serves until the ledger does; its events are the ledger's.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::state::State;
+use crate::base::fault::{Code, Fault};
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Event {
+    /// A record is taken up. Nothing has been sent to a card.
+    Opened {
+        /// Identity of the job, unique in the journal.
+        job: String,
+        /// The record's id.
+        record: String,
+        /// Profile hash, hexadecimal.
+        profile: String,
+    },
+    /// The chip in the reader has been identified.
+    Chip {
+        /// The job.
+        job: String,
+        /// Chip identity.
+        chip: String,
+    },
+    /// A step that changes the card is about to begin: durable before its first byte.
+    AboutTo {
+        /// The job.
+        job: String,
+        /// The step, e.g. `store A0000000031010`.
+        step: String,
+    },
+    /// The step has ended.
+    Did {
+        /// The job.
+        job: String,
+        /// The step.
+        step: String,
+        /// `done`, or the code of what went wrong.
+        outcome: String,
+    },
+    /// The job has ended.
+    Settled {
+        /// The job.
+        job: String,
+        /// Name of the [`State`].
+        state: String,
+        /// Code of the fault, where there is one.
+        code: Option<String>,
+    },
+}
+
+impl Event {
+    fn job(&self) -> &str {
+        match self {
+            Event::Opened { job, .. }
+            | Event::Chip { job, .. }
+            | Event::AboutTo { job, .. }
+            | Event::Did { job, .. }
+            | Event::Settled { job, .. } => job,
+        }
+    }
+}
+
+/// What the journal refuses, or cannot do.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The file cannot be opened, read, written or made durable.
+    #[error("the journal {path} cannot be {what}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What was tried.
+        what: &'static str,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another run has the journal open.
+    #[error("the journal {0} is in use by another run")]
+    InUse(PathBuf),
+    /// A line that is not an event.
+    #[error("the journal {path} is damaged at line {line}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Number of the line, from 1.
+        line: usize,
+        /// What the parser said.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Events that cannot follow one another.
+    #[error("the journal {path} is damaged at line {line}: {why}")]
+    Order {
+        /// The file.
+        path: PathBuf,
+        /// Number of the line, from 1.
+        line: usize,
+        /// In words.
+        why: &'static str,
+    },
+    /// The record has become a good card.
+    #[error("record {record} became a good card in job {job}")]
+    RecordDone {
+        /// The record's id.
+        record: String,
+        /// The job that made it.
+        job: String,
+    },
+    /// An earlier job with this record or chip is in doubt.
+    #[error("job {job} with {what} is in doubt")]
+    Doubt {
+        /// `record …` or `chip …`.
+        what: String,
+        /// The job in doubt.
+        job: String,
+    },
+    /// The chip is settled: good or spoiled.
+    #[error("chip {chip} was settled as {state} in job {job}")]
+    ChipDone {
+        /// Chip identity.
+        chip: String,
+        /// `good` or `spoiled`.
+        state: &'static str,
+        /// The job.
+        job: String,
+    },
+}
+
+impl Fault for JournalError {
+    fn code(&self) -> Code {
+        match self {
+            JournalError::File { .. } | JournalError::InUse(_) => Code::LedgerWrite,
+            JournalError::Line { .. } | JournalError::Order { .. } => Code::LedgerSyntax,
+            JournalError::RecordDone { .. } => Code::LedgerRecord,
+            JournalError::Doubt { .. } => Code::LedgerDoubt,
+            JournalError::ChipDone { .. } => Code::LedgerCard,
+        }
+    }
+}
+
+/// What the events say of one job.
+#[derive(Debug, Clone)]
+struct Job {
+    record: String,
+    chip: Option<String>,
+    /// A step has begun, and so the card may be changed.
+    begun: bool,
+    settled: Option<State>,
+}
+
+impl Job {
+    /// A job that began a step and never settled died on the way: it is in doubt like one that says so.
+    fn state(&self) -> State {
+        match (self.settled, self.begun) {
+            (Some(state), _) => state,
+            (None, true) => State::InDoubt,
+            (None, false) => State::Untouched,
+        }
+    }
+}
+
+/// The journal, opened and locked.
+pub struct Journal {
+    path: PathBuf,
+    sink: Sink,
+    /// A write has failed: the file may end in half a line, and nothing is added to it any more.
+    broken: bool,
+    jobs: HashMap<String, Job>,
+}
+
+enum Sink {
+    File(File),
+    /// For a simulated card that lives no longer than the process.
+    Memory(Vec<String>),
+}
+
+impl Journal {
+    /// A journal that lives as long as the process: only for simulated cards that do too.
+    pub fn in_memory() -> Self {
+        Self { path: PathBuf::from("(memory)"), sink: Sink::Memory(Vec::new()), broken: false, jobs: HashMap::new() }
+    }
+
+    /// Opens (or makes) the journal, locks it, and folds its events.
+    ///
+    /// # Errors
+    /// The file cannot be used, is in use, or is damaged.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        let failed = |what| move |source| JournalError::File { path: path.to_owned(), what, source };
+        let existed = path.exists();
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(failed("opened"))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(JournalError::InUse(path.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(failed("locked")(source)),
+        }
+        if !existed {
+            sync_folder(path).map_err(failed("made durable"))?;
+        }
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map_err(failed("read"))?;
+        let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        if whole < text.len() {
+            file.set_len(whole as u64).map_err(failed("mended"))?;
+            text.truncate(whole);
+        }
+        file.seek(SeekFrom::End(0)).map_err(failed("read"))?;
+
+        let mut journal = Self { path: path.to_owned(), sink: Sink::File(file), broken: false, jobs: HashMap::new() };
+        for (index, line) in text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).enumerate() {
+            let event = serde_json::from_slice(line).map_err(|source| JournalError::Line {
+                path: path.to_owned(),
+                line: index + 1,
+                source,
+            })?;
+            journal.fold(&event).map_err(|why| JournalError::Order { path: path.to_owned(), line: index + 1, why })?;
+        }
+        Ok(journal)
+    }
+
+    /// A name for a new job: the record's id and how often it has been taken up.
+    pub fn next_job(&self, record: &str) -> String {
+        let times = self.jobs.values().filter(|job| job.record == record).count();
+        format!("{record}#{}", times + 1)
+    }
+
+    /// Whether a record may be taken up: no live or good job has it.
+    ///
+    /// # Errors
+    /// [`JournalError::RecordDone`], [`JournalError::Doubt`].
+    pub fn admit_record(&self, record: &str) -> Result<(), JournalError> {
+        for (name, job) in self.jobs.iter().filter(|(_, job)| job.record == record) {
+            match job.state() {
+                State::Good => {
+                    return Err(JournalError::RecordDone { record: record.to_owned(), job: name.clone() });
+                }
+                State::InDoubt => {
+                    return Err(JournalError::Doubt { what: format!("record {record}"), job: name.clone() });
+                }
+                State::Untouched | State::Spoiled | State::Refused => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a chip may be used: it is no other job's card, good, spoiled or in doubt.
+    ///
+    /// # Errors
+    /// [`JournalError::ChipDone`], [`JournalError::Doubt`].
+    pub fn admit_chip(&self, chip: &str) -> Result<(), JournalError> {
+        for (name, job) in self.jobs.iter().filter(|(_, job)| job.chip.as_deref() == Some(chip)) {
+            match job.state() {
+                State::InDoubt => {
+                    return Err(JournalError::Doubt { what: format!("chip {chip}"), job: name.clone() });
+                }
+                state @ (State::Good | State::Spoiled) => {
+                    return Err(JournalError::ChipDone {
+                        chip: chip.to_owned(),
+                        state: state.name(),
+                        job: name.clone(),
+                    });
+                }
+                State::Untouched | State::Refused => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes an event and makes it durable. When this returns, a power cut cannot take it back.
+    ///
+    /// # Errors
+    /// [`JournalError::File`]; nothing may be done then on the strength of the event.
+    pub fn append(&mut self, event: &Event) -> Result<(), JournalError> {
+        let path = self.path.clone();
+        let failed = |what| move |source| JournalError::File { path, what, source };
+        let mut line = serde_json::to_string(event).map_err(|e| failed.clone()("written")(e.into()))?;
+        line.push('\n');
+        if std::mem::replace(&mut self.broken, true) {
+            return Err(failed("written")(std::io::Error::other("an earlier write has failed")));
+        }
+        match &mut self.sink {
+            Sink::File(file) => {
+                file.write_all(line.as_bytes()).map_err(failed.clone()("written"))?;
+                file.sync_data().map_err(failed("made durable"))?;
+            }
+            Sink::Memory(lines) => lines.push(line),
+        }
+        self.broken = false;
+        self.fold(event).map_err(|why| JournalError::Order { path: self.path.clone(), line: 0, why })
+    }
+
+    fn fold(&mut self, event: &Event) -> Result<(), &'static str> {
+        if let Event::Opened { job, record, .. } = event {
+            let new = Job { record: record.clone(), chip: None, begun: false, settled: None };
+            return match self.jobs.insert(job.clone(), new) {
+                None => Ok(()),
+                Some(_) => Err("a job is opened twice"),
+            };
+        }
+        let job = self.jobs.get_mut(event.job()).ok_or("an event of a job that was never opened")?;
+        if job.settled.is_some() {
+            return Err("an event of a job that is settled");
+        }
+        match event {
+            Event::Opened { .. } | Event::Did { .. } => {}
+            Event::Chip { chip, .. } => job.chip = Some(chip.clone()),
+            Event::AboutTo { .. } => job.begun = true,
+            Event::Settled { state, .. } => job.settled = Some(State::find(state).ok_or("there is no such state")?),
+        }
+        Ok(())
+    }
+}
+
+/// Makes a new file's name durable, where the system lets a folder be opened.
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn opened(job: &str, record: &str) -> Event {
+        Event::Opened { job: job.into(), record: record.into(), profile: "00".into() }
+    }
+
+    fn settled(job: &str, state: State) -> Event {
+        Event::Settled { job: job.into(), state: state.name().into(), code: None }
+    }
+
+    fn fresh() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        (folder, path)
+    }
+
+    #[test]
+    fn a_job_that_died_in_a_step_is_in_doubt_after_reopening() {
+        let (_folder, path) = fresh();
+        let mut journal = Journal::open(&path).unwrap();
+        journal.append(&opened("r#1", "r")).unwrap();
+        journal.append(&Event::Chip { job: "r#1".into(), chip: "c".into() }).unwrap();
+        journal.append(&Event::AboutTo { job: "r#1".into(), step: "store".into() }).unwrap();
+        drop(journal);
+        let journal = Journal::open(&path).unwrap();
+        assert!(matches!(journal.admit_record("r"), Err(JournalError::Doubt { .. })));
+        assert!(matches!(journal.admit_chip("c"), Err(JournalError::Doubt { .. })));
+        journal.admit_record("other").unwrap();
+    }
+
+    #[test]
+    fn a_good_record_is_not_made_again_and_its_chip_not_used_again() {
+        let (_folder, path) = fresh();
+        let mut journal = Journal::open(&path).unwrap();
+        journal.append(&opened("r#1", "r")).unwrap();
+        journal.append(&Event::Chip { job: "r#1".into(), chip: "c".into() }).unwrap();
+        journal.append(&settled("r#1", State::Good)).unwrap();
+        assert!(matches!(journal.admit_record("r"), Err(JournalError::RecordDone { .. })));
+        assert!(matches!(journal.admit_chip("c"), Err(JournalError::ChipDone { .. })));
+        assert_eq!(journal.next_job("r"), "r#2");
+    }
+
+    #[test]
+    fn a_spoiled_record_goes_on_other_stock_and_an_untouched_chip_is_a_blank_again() {
+        let (_folder, path) = fresh();
+        let mut journal = Journal::open(&path).unwrap();
+        for (job, record, chip, state) in [("a#1", "a", "c1", State::Spoiled), ("b#1", "b", "c2", State::Untouched)] {
+            journal.append(&opened(job, record)).unwrap();
+            journal.append(&Event::Chip { job: job.into(), chip: chip.into() }).unwrap();
+            journal.append(&settled(job, state)).unwrap();
+            journal.admit_record(record).unwrap();
+        }
+        assert!(journal.admit_chip("c1").is_err());
+        journal.admit_chip("c2").unwrap();
+    }
+
+    #[test]
+    fn a_half_line_is_cut_off_and_a_damaged_line_is_refused() {
+        let (_folder, path) = fresh();
+        let mut journal = Journal::open(&path).unwrap();
+        journal.append(&opened("r#1", "r")).unwrap();
+        drop(journal);
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, [whole.as_slice(), b"{\"event\":\"about"].concat()).unwrap();
+        drop(Journal::open(&path).unwrap());
+        assert_eq!(std::fs::read(&path).unwrap(), whole);
+        std::fs::write(&path, [whole.as_slice(), b"{\"event\":\"about\"}\n"].concat()).unwrap();
+        assert!(matches!(Journal::open(&path), Err(JournalError::Line { line: 2, .. })));
+        std::fs::write(&path, [whole.as_slice(), whole.as_slice()].concat()).unwrap();
+        assert!(matches!(Journal::open(&path), Err(JournalError::Order { line: 2, .. })));
+    }
+
+    #[test]
+    fn two_runs_cannot_have_it_open() {
+        let (_folder, path) = fresh();
+        let _first = Journal::open(&path).unwrap();
+        assert!(matches!(Journal::open(&path), Err(JournalError::InUse(_))));
+    }
+}

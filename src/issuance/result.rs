@@ -1,0 +1,219 @@
+//! The result of a job as programs read it. No secret, no full PAN; one documented schema.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Version of the result's shape.
+pub const VERSION: u32 = 1;
+
+/// What `perso run --format json` prints.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunResult {
+    /// Version of this shape: 1.
+    pub perso_result: u32,
+    /// `good`, `untouched`, `spoiled`, `in-doubt` or `refused`.
+    pub state: String,
+    /// What the person at the reader does with the card.
+    pub action: String,
+    /// Whether the card was a simulated one.
+    pub simulated: bool,
+    /// The job's name in the journal.
+    pub job: Option<String>,
+    /// The record.
+    pub record: Option<RecordRef>,
+    /// The profile.
+    pub profile: Option<ProfileRef>,
+    /// The program that did it.
+    pub program: ProgramRef,
+    /// The keys that were used, never their values.
+    pub keys: Vec<KeyRef>,
+    /// The chip, where it could be identified.
+    pub chip: Option<ChipRef>,
+    /// The secure channels that were opened.
+    pub channels: Vec<ChannelRef>,
+    /// Every exchange with the card.
+    pub steps: Vec<StepRef>,
+    /// What read-back or the card's refusals have shown. Empty on a good card.
+    pub findings: Vec<Finding>,
+    /// What was read back and is equal.
+    pub proven: Vec<Evidence>,
+    /// What was loaded and cannot be read back.
+    pub loaded_not_proven: Vec<Evidence>,
+    /// What became of the magnetic stripe, and whether its tracks were checked.
+    pub stripe: Option<String>,
+    /// What ended the job, where it was a fault.
+    pub fault: Option<FaultRef>,
+    /// Start, RFC 3339, UTC.
+    pub started: String,
+    /// Microseconds from start to end.
+    pub micros: u64,
+}
+
+/// The record a result is about.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecordRef {
+    /// The record's id.
+    pub id: String,
+    /// PAN, first six and last four digits.
+    pub pan: Option<String>,
+}
+
+/// The profile a result is about.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileRef {
+    /// Name.
+    pub name: String,
+    /// SHA-256 of the parsed profile as canonical JSON.
+    pub sha256: String,
+}
+
+/// The program a result comes from.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProgramRef {
+    /// Version.
+    pub version: String,
+    /// SHA-256 of the executable, where it could be read.
+    pub sha256: Option<String>,
+}
+
+/// A key that was used.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRef {
+    /// Name.
+    pub name: String,
+    /// What it is for.
+    pub purpose: String,
+    /// Version; of a KMC the key version number.
+    pub version: u8,
+    /// Check value, hexadecimal.
+    pub kcv: String,
+    /// How the check value is made.
+    pub kcv_method: String,
+    /// Whether it is a test key.
+    pub test: bool,
+}
+
+/// The chip.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChipRef {
+    /// Identity: CPLC fabricator, type, fabrication date, serial and batch; else the key diversification data.
+    pub id: String,
+    /// ATR, hexadecimal.
+    pub atr: String,
+}
+
+/// A secure channel.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelRef {
+    /// AID of the application or security domain.
+    pub aid: String,
+    /// Protocol with `i` and mode, e.g. `SCP03 i=70 S8`.
+    pub protocol: String,
+    /// Security level, hexadecimal.
+    pub level: String,
+    /// Key version number that the card answered with, hexadecimal.
+    pub kvn: String,
+    /// Key diversification data that the card answered with, hexadecimal.
+    pub kdd: String,
+    /// Name of the master key.
+    pub master: String,
+    /// Check values of the card's keys ENC, MAC and DEK, hexadecimal.
+    pub kcvs: Vec<String>,
+    /// What the check of the card's challenge said, where it said something.
+    pub challenge: Option<String>,
+}
+
+/// One exchange.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepRef {
+    /// Number, from 1.
+    pub n: u32,
+    /// Name of the command.
+    pub command: String,
+    /// Class, instruction and parameters, hexadecimal; absent for a reset.
+    pub header: Option<String>,
+    /// Status word, hexadecimal; absent where the link broke.
+    pub sw: Option<String>,
+    /// Microseconds from command to answer.
+    pub micros: u64,
+}
+
+/// Something that is not as it should be.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Finding {
+    /// Catalogue code.
+    pub code: String,
+    /// AID of the application.
+    pub aid: String,
+    /// Where it was found, e.g. `SFI 2 record 1`.
+    pub at: String,
+    /// Tag or data grouping, hexadecimal.
+    pub tag: String,
+    /// Name of the data element.
+    pub name: String,
+    /// What differs; PAN, names and tracks masked.
+    pub what: String,
+}
+
+/// Something loaded, and how it is known to be right, or why it cannot be known.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// AID of the application.
+    pub aid: String,
+    /// Data grouping, hexadecimal.
+    pub dgi: String,
+    /// Its name in the profile.
+    pub name: String,
+    /// How it is proven, or why it is not.
+    pub how: String,
+}
+
+/// A fault.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FaultRef {
+    /// Catalogue code; `perso explain CODE` tells more.
+    pub code: String,
+    /// Where it comes from.
+    pub family: String,
+    /// What has happened, with its causes.
+    pub message: String,
+    /// Whether doing it again can help.
+    pub retry: bool,
+    /// What to do next.
+    pub next: String,
+}
+
+impl FaultRef {
+    /// Of an error, with its causes one after the other.
+    pub fn of(error: &dyn crate::base::Fault) -> Self {
+        let entry = error.code().entry();
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            // A transparent wrapper says what its cause says.
+            if !message.ends_with(&text) {
+                message = format!("{message}: {text}");
+            }
+            cause = error.source();
+        }
+        Self {
+            code: entry.code.into(),
+            family: entry.family.name().into(),
+            message,
+            retry: entry.retry,
+            next: entry.next.into(),
+        }
+    }
+}
