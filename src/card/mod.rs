@@ -1,5 +1,9 @@
 //! Everything between us and the chip. Knows no order and no record.
 
 pub mod apdu;
+pub mod channel;
+pub mod plain;
 pub mod sim;
 pub mod transport;
+
+pub use plain::{Card, CardError, Misbehaviour, Recorder, TraceEvent};

@@ -3,10 +3,12 @@
 //! Static keys and card DEKs are [`KeyHandle`]s: other rooms can have them derive, encipher and re-encipher, never
 //! show themselves. Session keys for ENC, MAC and R-MAC come out as [`Secret`]s and live for one session.
 
+pub mod diversify;
 mod handle;
 mod info;
 mod software;
 
+pub use diversify::{CardKeys, Diversification, card_keys, select_kmc};
 pub use handle::KeyHandle;
 pub use info::{Algorithm, Kcv, KeyInfo, Purpose};
 pub use software::SoftwareStore;
@@ -38,6 +40,12 @@ pub trait KeyStore: Send + Sync {
     /// # Errors
     /// As [`KeyStore::derive`].
     fn session_key(&self, from: &KeyHandle, how: &Derivation<'_>) -> Result<Secret<Vec<u8>>, KeyError>;
+
+    /// Another handle to the same key.
+    ///
+    /// # Errors
+    /// [`KeyError::Foreign`] where the handle is not of this store.
+    fn duplicate(&self, key: &KeyHandle) -> Result<KeyHandle, KeyError>;
 
     /// The first `length` bytes of the key's check value.
     ///
@@ -193,6 +201,18 @@ pub enum KeyError {
     /// A live key where only test keys are allowed.
     #[error("key {0:?} is not a test key")]
     Live(String),
+    /// None, or more than one, of the named master keys fits the card.
+    #[error("{how_many} of the profile's master keys ({names}) is for KMCID {kmcid} with key version {kvn:02X}")]
+    NoMatch {
+        /// `none` or `more than one`.
+        how_many: &'static str,
+        /// The card's KMCID, hexadecimal.
+        kmcid: String,
+        /// The card's key version.
+        kvn: u8,
+        /// The names that were looked at.
+        names: String,
+    },
     /// A handle that another store gave out.
     #[error("key {0:?} is in the custody of another store")]
     Foreign(String),
@@ -216,6 +236,7 @@ impl Fault for KeyError {
                 Code::RecordTag
             }
             KeyError::Live(_) => Code::KeyLive,
+            KeyError::NoMatch { .. } => Code::KeyNoMatch,
             KeyError::Foreign(_) | KeyError::Crypto { .. } => Code::ProgramFault,
         }
     }

@@ -63,6 +63,11 @@ impl KeyStore for SoftwareStore {
         .map_err(crypto_error(from))
     }
 
+    fn duplicate(&self, key: &KeyHandle) -> Result<KeyHandle, KeyError> {
+        let copy = Secret::new(value(key)?.expose().clone());
+        Ok(KeyHandle::held(key.name().to_owned(), key.algorithm(), key.is_test(), copy))
+    }
+
     fn kcv(&self, key: &KeyHandle, method: KcvMethod, length: usize) -> Result<Vec<u8>, KeyError> {
         let cipher = key.algorithm().cipher();
         let fits = match method {

@@ -1,0 +1,16 @@
+//! GlobalPlatform secure channels: SCP02 (explicit initiation) and SCP03.
+//!
+//! The way to a [`Session`] leads through [`begin`] (INITIALIZE UPDATE), a compared card cryptogram, and an accepted
+//! EXTERNAL AUTHENTICATE, in this order; nothing else makes one. There is no fallback and no retry.
+
+mod error;
+mod scp02;
+mod scp03;
+mod session;
+mod spec;
+
+pub use error::{ChannelError, Mismatch};
+pub use scp02::{Scp02, Scp02Keys};
+pub use scp03::{Scp03, Scp03Keys, kdf};
+pub use session::{Greeting, Session, begin};
+pub use spec::{ChallengeCheck, ChannelSpec, Mode, Protocol, SecurityLevel, SpecError};

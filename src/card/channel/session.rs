@@ -1,0 +1,285 @@
+//! From INITIALIZE UPDATE to a session.
+
+use subtle::ConstantTimeEq;
+
+use super::error::Mismatch;
+use super::scp03::expected_challenge;
+use super::{ChallengeCheck, ChannelError, ChannelSpec, Mode, Protocol, Scp02, Scp02Keys, Scp03, Scp03Keys};
+use crate::base::Chance;
+use crate::base::crypto::{Cipher, KcvMethod};
+use crate::card::apdu::{Command, Response};
+use crate::card::plain::{Card, CardError};
+use crate::keys::{CardForm, CardKeys, CardPadding, KeyHandle, KeyStore};
+
+/// Sends INITIALIZE UPDATE and reads the answer. The card is as it was before. // GPC 2.3.1 §E.5.1, GPC-D §7.1.1
+///
+/// # Errors
+/// The card refuses, or answers in another protocol, option, mode or key version than the profile states. There is
+/// no fallback.
+pub fn begin<'c>(card: &'c mut Card, spec: &ChannelSpec, chance: &mut Chance) -> Result<Greeting<'c>, ChannelError> {
+    let mut host = vec![0; spec.challenge_length()];
+    chance.fill(&mut host)?;
+    let command = Command::new(0x80, 0x50, spec.key_version, 0).with_data(host.clone()).with_le(256);
+    let answer = card.transmit(&command)?;
+    if !answer.sw.is_ok() {
+        return Err(CardError::Refused { command: "INITIALIZE UPDATE", ins: 0x50, sw: answer.sw }.into());
+    }
+    let answered = Answered::read(&answer.data, spec.protocol)?;
+    // Version 00 asks for the card's first key set, FF is how cards name factory keys.
+    if spec.key_version != 0 && answered.kvn != spec.key_version {
+        return Err(ChannelError::KeyVersion { seen: answered.kvn, wanted: spec.key_version });
+    }
+    Ok(Greeting { card, spec: spec.clone(), host, answered })
+}
+
+/// The card's answer to INITIALIZE UPDATE, its protocol compared with the profile's. The card is borrowed from here on.
+pub struct Greeting<'c> {
+    card: &'c mut Card,
+    spec: ChannelSpec,
+    host: Vec<u8>,
+    answered: Answered,
+}
+
+struct Answered {
+    kdd: [u8; 10],
+    kvn: u8,
+    /// SCP02: two bytes. SCP03: three bytes where the challenge is pseudo-random, else none.
+    sequence: Vec<u8>,
+    challenge: Vec<u8>,
+    cryptogram: Vec<u8>,
+}
+
+impl Answered {
+    fn read(data: &[u8], wanted: Protocol) -> Result<Self, ChannelError> {
+        let (&kdd, rest) = data.split_first_chunk::<10>().ok_or_else(ChannelError::malformed)?;
+        let (&[kvn, scp], rest) = rest.split_first_chunk::<2>().ok_or_else(ChannelError::malformed)?;
+        let differs = |seen: String| ChannelError::Protocol { seen, wanted };
+        match (scp, wanted) {
+            (2, Protocol::Scp02 { .. }) => match rest.split_at_checked(2) {
+                Some((sequence, rest)) if rest.len() == 14 => {
+                    let (challenge, cryptogram) = rest.split_at(6);
+                    Ok(Self {
+                        kdd,
+                        kvn,
+                        sequence: sequence.to_vec(),
+                        challenge: challenge.to_vec(),
+                        cryptogram: cryptogram.to_vec(),
+                    })
+                }
+                _ => Err(ChannelError::malformed()),
+            },
+            (3, Protocol::Scp03 { i, mode }) => {
+                let (&seen, rest) = rest.split_first().ok_or_else(ChannelError::malformed)?;
+                // The mode shows in the length alone; cards disagree which bit of i stands for S16.
+                let seen_mode = match rest.len() {
+                    16 | 19 => Mode::S8,
+                    32 | 35 => Mode::S16,
+                    _ => return Err(ChannelError::malformed()),
+                };
+                if seen_mode != mode || (seen ^ i) & !0x09 != 0 {
+                    return Err(differs(Protocol::Scp03 { i: seen, mode: seen_mode }.to_string()));
+                }
+                let (challenge, rest) = rest.split_at(mode.length());
+                let (cryptogram, sequence) = rest.split_at(mode.length());
+                if sequence.is_empty() == wanted.pseudo_random() {
+                    return Err(differs(format!(
+                        "{} {} a sequence counter",
+                        Protocol::Scp03 { i: seen, mode },
+                        if sequence.is_empty() { "without" } else { "with" }
+                    )));
+                }
+                Ok(Self {
+                    kdd,
+                    kvn,
+                    sequence: sequence.to_vec(),
+                    challenge: challenge.to_vec(),
+                    cryptogram: cryptogram.to_vec(),
+                })
+            }
+            (other, _) => Err(differs(format!("SCP{other:02X}"))),
+        }
+    }
+}
+
+/// A session's protocol state, ready for EXTERNAL AUTHENTICATE: exists only once the card's cryptogram was right.
+struct Verified {
+    state: State,
+    host_cryptogram: Vec<u8>,
+    dek: KeyHandle,
+    note: Option<String>,
+}
+
+enum State {
+    Scp02(Box<Scp02>),
+    Scp03(Box<Scp03>),
+}
+
+impl<'c> Greeting<'c> {
+    /// Key diversification data.
+    pub fn kdd(&self) -> &[u8; 10] {
+        &self.answered.kdd
+    }
+
+    /// Key version number.
+    pub fn key_version(&self) -> u8 {
+        self.answered.kvn
+    }
+
+    /// Sequence counter; empty where the card states none.
+    pub fn sequence(&self) -> &[u8] {
+        &self.answered.sequence
+    }
+
+    /// Compares the card's cryptogram, and only if it is right sends EXTERNAL AUTHENTICATE.
+    ///
+    /// # Errors
+    /// [`ChannelError::Cryptogram`] and [`ChannelError::Challenge`]: nothing was sent. [`ChannelError::Login`]: the
+    /// card refused; it must not be tried again.
+    pub fn login(self, store: &dyn KeyStore, keys: CardKeys) -> Result<Session<'c>, ChannelError> {
+        let verified = self.verify(store, keys)?;
+        let Verified { mut state, host_cryptogram, dek, note } = verified;
+        let command = match &mut state {
+            State::Scp02(scp02) => scp02.external_authenticate(&host_cryptogram)?,
+            State::Scp03(scp03) => scp03.external_authenticate(&host_cryptogram)?,
+        };
+        let answer = self.card.transmit(&command)?;
+        if !answer.sw.is_ok() {
+            return Err(ChannelError::Login { level: self.spec.level.byte(), sw: answer.sw });
+        }
+        Ok(Session { card: self.card, spec: self.spec, state: Some(state), dek, note })
+    }
+
+    fn verify(&self, store: &dyn KeyStore, keys: CardKeys) -> Result<Verified, ChannelError> {
+        match self.spec.protocol {
+            Protocol::Scp02 { i } => self.verify_scp02(store, keys, i),
+            Protocol::Scp03 { mode, .. } => self.verify_scp03(store, keys, mode),
+        }
+    }
+
+    fn verify_scp02(&self, store: &dyn KeyStore, keys: CardKeys, i: u8) -> Result<Verified, ChannelError> {
+        let sequence: [u8; 2] = self.answered.sequence.as_slice().try_into().map_err(|_| ChannelError::malformed())?;
+        let (session, dek) = Scp02Keys::derive(store, &keys, i, sequence)?;
+        let expected = session.card_cryptogram(&self.host, sequence, &self.answered.challenge)?;
+        self.compare(store, &keys, &expected)?;
+        let note = self.check_challenge(|| Ok(session.expected_challenge(&self.spec.aid)?))?;
+        let host_cryptogram = session.host_cryptogram(&self.host, sequence, &self.answered.challenge)?.to_vec();
+        let state = Scp02::new(session, i, self.spec.level);
+        Ok(Verified { state: State::Scp02(Box::new(state)), host_cryptogram, dek, note })
+    }
+
+    fn verify_scp03(&self, store: &dyn KeyStore, keys: CardKeys, mode: Mode) -> Result<Verified, ChannelError> {
+        let Answered { challenge, sequence, .. } = &self.answered;
+        let session = Scp03Keys::derive(store, &keys, &self.host, challenge)?;
+        let expected = session.card_cryptogram(&self.host, challenge, mode)?;
+        self.compare(store, &keys, &expected)?;
+        let note = self.check_challenge(|| {
+            let sequence = sequence.as_slice().try_into().map_err(|_| ChannelError::malformed())?;
+            Ok(expected_challenge(store, &keys, sequence, &self.spec.aid, mode)?)
+        })?;
+        let host_cryptogram = session.host_cryptogram(&self.host, challenge, mode)?;
+        let state = Scp03::new(session, mode, self.spec.level, self.spec.counter_without_data);
+        // GPC-D §6.2.8: there is no session DEK, the static one is used
+        Ok(Verified { state: State::Scp03(Box::new(state)), host_cryptogram, dek: keys.dek, note })
+    }
+
+    fn compare(&self, store: &dyn KeyStore, keys: &CardKeys, expected: &[u8]) -> Result<(), ChannelError> {
+        if bool::from(expected.ct_eq(&self.answered.cryptogram)) {
+            return Ok(());
+        }
+        let kcv = |key: &KeyHandle| {
+            let method = match key.algorithm().cipher() {
+                Cipher::Tdes => KcvMethod::DesZero,
+                Cipher::Aes => KcvMethod::AesOnes,
+            };
+            store.kcv(key, method, 3).map(hex::encode_upper).unwrap_or_default()
+        };
+        let hex_or_dash = |bytes: &[u8]| if bytes.is_empty() { "-".to_owned() } else { hex::encode_upper(bytes) };
+        Err(ChannelError::Cryptogram(Box::new(Mismatch {
+            protocol: self.spec.protocol,
+            kvn: self.answered.kvn,
+            kdd: hex::encode_upper(self.answered.kdd),
+            sequence: hex_or_dash(&self.answered.sequence),
+            seen: hex::encode_upper(&self.answered.cryptogram),
+            expected: hex::encode_upper(expected),
+            keys: format!(
+                "{} with check values {} {} {}",
+                keys.enc.name(),
+                kcv(&keys.enc),
+                kcv(&keys.mac),
+                kcv(&keys.dek)
+            ),
+        })))
+    }
+
+    /// The pseudo-random challenge cannot be relied on to be right, since cards disagree which AID enters it.
+    fn check_challenge(
+        &self,
+        expected: impl FnOnce() -> Result<Vec<u8>, ChannelError>,
+    ) -> Result<Option<String>, ChannelError> {
+        if !self.spec.protocol.pseudo_random() || self.spec.check_challenge == ChallengeCheck::Off {
+            return Ok(None);
+        }
+        if expected()? == self.answered.challenge {
+            return Ok(None);
+        }
+        let aid = hex::encode_upper(&self.spec.aid);
+        match self.spec.check_challenge {
+            ChallengeCheck::Refuse => Err(ChannelError::Challenge { aid }),
+            _ => Ok(Some(format!("the card's challenge is not the one that its counter and AID {aid} give"))),
+        }
+    }
+}
+
+/// An open secure channel. Using the card beside it does not compile; after a failed exchange it is dead.
+pub struct Session<'c> {
+    card: &'c mut Card,
+    spec: ChannelSpec,
+    /// Taken out for every exchange and put back only when it succeeded.
+    state: Option<State>,
+    dek: KeyHandle,
+    note: Option<String>,
+}
+
+impl Session<'_> {
+    /// One protected exchange. Commands of every class are protected; none slips by.
+    ///
+    /// # Errors
+    /// The link broke or the card misbehaved: the session is dead then. A status word is never an error here.
+    pub fn transmit(&mut self, plain: &Command) -> Result<Response, ChannelError> {
+        let mut state = self.state.take().ok_or(ChannelError::Dead)?;
+        let command = match &mut state {
+            State::Scp02(scp02) => scp02.wrap(plain)?,
+            State::Scp03(scp03) => scp03.wrap(plain)?,
+        };
+        let answer = self.card.transmit(&command)?;
+        let answer = match &mut state {
+            State::Scp02(scp02) => scp02.unwrap(answer)?,
+            State::Scp03(scp03) => scp03.unwrap(answer)?,
+        };
+        self.state = Some(state);
+        Ok(answer)
+    }
+
+    /// What was agreed.
+    pub fn spec(&self) -> &ChannelSpec {
+        &self.spec
+    }
+
+    /// The key that sensitive data is enciphered under: S-DEK in SCP02, the static DEK in SCP03.
+    pub fn dek(&self) -> &KeyHandle {
+        &self.dek
+    }
+
+    /// How a grouping is enciphered under [`Session::dek`]. // CPS 1.1 §5.5.1; GPC-D §6.2.8
+    pub fn card_form(&self, padding: CardPadding) -> CardForm {
+        CardForm { padding, cbc: matches!(self.spec.protocol, Protocol::Scp03 { .. }) }
+    }
+
+    /// What the check of the card's challenge had to say.
+    pub fn challenge_note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    /// Ends the session; the keys are wiped. The card ends its side with the next SELECT or reset.
+    pub fn close(self) {}
+}
