@@ -2,6 +2,9 @@
 
 pub mod apdu;
 pub mod channel;
+pub mod cps;
+pub mod emv;
+pub mod gp;
 pub mod plain;
 pub mod sim;
 pub mod transport;

@@ -2,6 +2,8 @@
 
 mod command;
 mod response;
+mod status;
 
 pub use command::{Command, CommandError};
 pub use response::{Response, ResponseError, StatusWord};
+pub use status::{command_name, meaning};

@@ -1,0 +1,100 @@
+//! What status words and instructions mean, for people. // ISO 7816-4 §5.6, GPC 2.3.1 §11, EMV B3 §6.3.5
+
+use super::StatusWord;
+
+/// The meaning of a status word, in answer to an instruction where that matters.
+pub fn meaning(ins: Option<u8>, sw: StatusWord) -> &'static str {
+    let specific = match (ins, sw.0) {
+        (Some(0x50), 0x6A88) => "the card has no key set of this version",
+        (Some(0x50), 0x6982 | 0x6983) => "the key set is blocked",
+        (Some(0x50), 0x6985) => {
+            "no secure channel to be had here; an application that is personalized already answers so"
+        }
+        (Some(0x82), 0x6300) => "the card did not accept the host cryptogram; its attempts may be limited",
+        (Some(0x82), 0x6982) => "the card did not accept the MAC",
+        (Some(0x82), 0x6985) => "not preceded by INITIALIZE UPDATE",
+        (Some(0x82), 0x6A86) => "the card does not have this security level",
+        (Some(0xE2), 0x6A80) => "wrong data: broken TLV, length or padding, or a key check value that does not match",
+        (Some(0xE2), 0x6A84) => "not enough memory",
+        (Some(0xE2), 0x6A86) => "mandatory data is missing at the last block, or wrong parameters",
+        (Some(0xE2), 0x6A88) => "the application does not know this data grouping",
+        (Some(0xE2), 0x6982) => "the MAC was not accepted, or the channel is lost",
+        (Some(0xE2), 0x6985) => "the application is personalized already, or the order is wrong",
+        (Some(0xA4), 0x6A82) => "no such application",
+        (Some(0xA4), 0x6283) => "selected, but blocked or locked",
+        (Some(0xB2), 0x6A83) => "no such record",
+        (Some(0xB2), 0x6A82) => "no such file",
+        (Some(0xCA), 0x6A88) => "the card does not hold this object",
+        (Some(0xF2), 0x6310) => "more entries follow",
+        _ => "",
+    };
+    if !specific.is_empty() {
+        return specific;
+    }
+    match sw.0 {
+        0x9000 => "done",
+        0x6100..=0x61FF => "more bytes can be fetched",
+        0x6283 => "done; the object is blocked or locked",
+        0x6200..=0x62FF => "done, with a warning; nothing was changed",
+        0x63C0..=0x63CF => "wrong; the last digit tells the tries that are left",
+        0x6300..=0x63FF => "done, with a warning; something was changed",
+        0x6400..=0x64FF => "execution error; nothing was changed",
+        0x6581 => "memory failure",
+        0x6500..=0x65FF => "execution error; something was changed",
+        0x6700 => "wrong length",
+        0x6881 => "logical channels are not supported",
+        0x6882 => "secure messaging is not supported",
+        0x6982 => "security status not satisfied",
+        0x6983 => "blocked",
+        0x6984 => "the reference data cannot be used",
+        0x6985 => "conditions of use not satisfied",
+        0x6987 => "secure messaging data is missing",
+        0x6988 => "secure messaging data is wrong",
+        0x6999 => "the application refused to be selected",
+        0x6A80 => "wrong data",
+        0x6A81 => "function not supported, or the card is locked",
+        0x6A82 => "file or application not found",
+        0x6A83 => "record not found",
+        0x6A84 => "not enough memory",
+        0x6A86 => "wrong parameters P1 P2",
+        0x6A88 => "referenced data not found",
+        0x6B00 => "wrong parameters P1 P2",
+        0x6C00..=0x6CFF => "wrong Le; the second byte tells the right one",
+        0x6D00 => "instruction not supported",
+        0x6E00 => "class not supported",
+        0x6F00..=0x6FFF => "no diagnosis",
+        0x9484 => "algorithm not supported",
+        0x9485 => "key check value not accepted",
+        _ => "not a status word of ISO 7816, GlobalPlatform or EMV",
+    }
+}
+
+/// The name of a command, by its header.
+pub fn command_name(header: &[u8]) -> &'static str {
+    let (Some(&cla), Some(&ins)) = (header.first(), header.get(1)) else { return "(not a command)" };
+    let proprietary = cla & 0x80 != 0;
+    match (ins, proprietary) {
+        (0xA4, false) => "SELECT",
+        (0xB2, false) => "READ RECORD",
+        (0xC0, _) => "GET RESPONSE",
+        (0x20, false) => "VERIFY",
+        (0x84, false) => "GET CHALLENGE",
+        (0x88, false) => "INTERNAL AUTHENTICATE",
+        (0x82, _) => "EXTERNAL AUTHENTICATE",
+        (0x50, true) => "INITIALIZE UPDATE",
+        (0xE2, true) => "STORE DATA",
+        (0xE4, true) => "DELETE",
+        (0xE6, true) => "INSTALL",
+        (0xE8, true) => "LOAD",
+        (0xD8, true) => "PUT KEY",
+        (0xF0, true) => "SET STATUS",
+        (0xF2, true) => "GET STATUS",
+        (0xCA, _) => "GET DATA",
+        (0xA8, true) => "GET PROCESSING OPTIONS",
+        (0xAE, true) => "GENERATE AC",
+        (0x7A, true) => "BEGIN R-MAC SESSION",
+        (0x78, true) => "END R-MAC SESSION",
+        (0x70, false) => "MANAGE CHANNEL",
+        _ => "(unknown command)",
+    }
+}

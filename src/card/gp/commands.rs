@@ -1,0 +1,70 @@
+//! GlobalPlatform commands, one function each.
+
+use crate::base::codec::tlv::{self, Tag};
+use crate::card::apdu::{Command, Response};
+use crate::card::channel::{ChannelError, Session};
+use crate::card::plain::{Card, CardError, Misbehaviour};
+
+/// SELECT by AID; an empty AID selects what the card selects by default. // GPC 2.3.1 §11.9
+///
+/// The answer is returned whatever its status word: a blocked application still tells its FCI.
+///
+/// # Errors
+/// The link broke.
+pub fn select(card: &mut Card, aid: &[u8]) -> Result<Response, CardError> {
+    card.transmit(&Command::new(0x00, 0xA4, 0x04, 0x00).with_data(aid).with_le(256))
+}
+
+/// GET DATA outside a channel; the whole answer, with its tag where the card gives one. // GPC 2.3.1 §11.3
+///
+/// # Errors
+/// The link broke, or the card does not hold the object.
+pub fn get_data(card: &mut Card, tag: u16) -> Result<Vec<u8>, CardError> {
+    let [p1, p2] = tag.to_be_bytes();
+    let answer = card.transmit(&Command::new(0x80, 0xCA, p1, p2).with_le(256))?;
+    if answer.sw.is_ok() {
+        return Ok(answer.data);
+    }
+    Err(CardError::Refused { command: "GET DATA", ins: 0xCA, sw: answer.sw })
+}
+
+/// INSTALL [for personalization]: STORE DATA to the domain goes to this application from now on. // GPC 2.3.1 §11.5.2.3.6
+///
+/// # Errors
+/// The session broke, or the card refuses.
+pub fn install_for_personalization(session: &mut Session<'_>, aid: &[u8]) -> Result<(), ChannelError> {
+    let data = [&[0x00, 0x00, aid.len() as u8], aid, &[0x00, 0x00, 0x00]].concat();
+    let answer = session.transmit(&Command::new(0x80, 0xE6, 0x20, 0x00).with_data(data).with_le(256))?;
+    accepted(answer, "INSTALL [for personalization]", 0xE6).map(drop)
+}
+
+/// SET STATUS of the card, that is of its issuer security domain. // GPC 2.3.1 §11.10
+///
+/// # Errors
+/// The session broke, or the card refuses.
+pub fn set_card_life_cycle(session: &mut Session<'_>, life_cycle: u8) -> Result<(), ChannelError> {
+    let mut command = Command::new(0x80, 0xF0, 0x80, life_cycle);
+    if session.spec().level.r_mac() {
+        command.le = Some(256);
+    }
+    let answer = session.transmit(&command)?;
+    accepted(answer, "SET STATUS", 0xF0).map(drop)
+}
+
+/// The card's life cycle, by GET STATUS of the issuer security domain. // GPC 2.3.1 §11.4, table 11-6
+///
+/// # Errors
+/// The session broke, the card refuses, or its answer has no life cycle.
+pub fn card_life_cycle(session: &mut Session<'_>) -> Result<u8, ChannelError> {
+    let answer = session.transmit(&Command::new(0x80, 0xF2, 0x80, 0x02).with_data([0x4F, 0x00]).with_le(256))?;
+    let answer = accepted(answer, "GET STATUS", 0xF2)?;
+    let life_cycle = tlv::parse(&answer.data).ok().and_then(|objects| {
+        let found = tlv::find(&objects, Tag::of(0x9F70))?;
+        found.value_bytes().first().copied()
+    });
+    life_cycle.ok_or_else(|| Misbehaviour::Malformed("GET STATUS").into())
+}
+
+fn accepted(answer: Response, command: &'static str, ins: u8) -> Result<Response, ChannelError> {
+    if answer.sw.is_ok() { Ok(answer) } else { Err(CardError::Refused { command, ins, sw: answer.sw }.into()) }
+}
