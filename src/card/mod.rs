@@ -7,6 +7,7 @@ pub mod emv;
 pub mod gp;
 pub mod plain;
 pub mod sim;
+pub mod trace;
 pub mod transport;
 
 pub use plain::{Card, CardError, Misbehaviour, Recorder, TraceEvent};

@@ -1,5 +1,10 @@
 //! Bytes out, bytes in, reset: the seam below which a card is a reader, a simulated card, or a trace.
 
+pub mod pcsc;
+mod replay;
+
+pub use replay::Replay;
+
 use crate::base::fault::{Code, Fault};
 
 /// A link to one card.
