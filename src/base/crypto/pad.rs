@@ -23,6 +23,16 @@ pub fn pad_zero(data: &[u8], block: usize) -> Vec<u8> {
     out
 }
 
+/// Method 3: the length of the data in bits as one block, then zeros up to whole blocks.
+pub fn pad_length(data: &[u8], block: usize) -> Vec<u8> {
+    let bits = (data.len() as u128 * 8).to_be_bytes();
+    let mut out = vec![0; block.saturating_sub(bits.len())];
+    out.extend(bits.iter().skip(bits.len().saturating_sub(block)));
+    out.extend_from_slice(data);
+    out.resize(out.len().next_multiple_of(block), 0);
+    out
+}
+
 /// Removes method 2: trailing 00, then exactly one 80.
 ///
 /// # Errors

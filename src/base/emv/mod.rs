@@ -3,10 +3,12 @@
 mod afl;
 mod dictionary;
 mod dol;
+mod oda;
 mod pan;
 pub mod track;
 
 pub use afl::{Afl, AflEntry, AflError};
 pub use dictionary::{Format, TagInfo, tag_info, tag_name};
 pub use dol::{Dol, DolError};
+pub use oda::{OdaError, static_data};
 pub use pan::{Pan, PanError, luhn_check_digit, luhn_valid};

@@ -198,8 +198,9 @@ fn key_entry(value: &[u8]) -> Result<KeyEntry, DiscoverError> {
             (0xFF, [kind, high, low, after @ ..]) => {
                 (vec![0xFF, *kind], usize::from(u16::from_be_bytes([*high, *low])), after)
             }
-            // After the components of the extended format stand usage and access; they end the list.
-            (0x00 | 0x01, _) if extended => break,
+            // The extended format names a component by FF; whatever else follows (usage and access, on some cards a
+            // public exponent) ends the list.
+            _ if extended => break,
             (kind, [length, after @ ..]) => (vec![*kind], usize::from(*length), after),
             _ => return Err(DiscoverError::KeyEntry),
         };

@@ -1,0 +1,65 @@
+//! From a master key to a card's keys.
+
+use perso::base::Secret;
+use perso::base::crypto::{self, Cipher, KcvMethod};
+use perso::keys::{
+    Algorithm, CardKeys, Diversification, Kcv, KeyHandle, KeyInfo, KeyStore, Purpose, SoftwareStore, card_keys,
+};
+use serde_json::json;
+
+use super::{Inputs, Kind, Outputs, text, upper};
+
+pub const KINDS: &[Kind] = &[("div_emv_cps", emv_cps), ("div_visa2", visa2), ("div_kdf3", kdf3)];
+
+fn emv_cps(inputs: &Inputs<'_>) -> Outputs {
+    outputs(inputs, Cipher::Tdes, &Diversification::EmvCps { offset: 4 })
+}
+
+fn visa2(inputs: &Inputs<'_>) -> Outputs {
+    outputs(inputs, Cipher::Tdes, &Diversification::Visa2)
+}
+
+fn kdf3(inputs: &Inputs<'_>) -> Outputs {
+    outputs(inputs, Cipher::Aes, &Diversification::Kdf3)
+}
+
+fn outputs(inputs: &Inputs<'_>, cipher: Cipher, method: &Diversification) -> Outputs {
+    let store = test_store(cipher, &[("master", inputs.bytes("master")?)])?;
+    let master = store.open("master", Purpose::Kmc).map_err(text)?;
+    let CardKeys { enc, mac, dek } = card_keys(&store, &master, method, &inputs.array("kdd")?).map_err(text)?;
+    let key = |key: &KeyHandle| store.expose_test_key(key).map(|key| upper(key.expose())).map_err(text);
+    let kcv = |key: &KeyHandle| store.kcv(key, kcv_method(cipher), 3).map(upper).map_err(text);
+    Ok(json!({
+        "k_enc": key(&enc)?, "k_mac": key(&mac)?, "k_dek": key(&dek)?,
+        "k_enc_kcv": kcv(&enc)?, "k_mac_kcv": kcv(&mac)?, "k_dek_kcv": kcv(&dek)?,
+    }))
+}
+
+/// The check value that GlobalPlatform uses with this cipher.
+pub fn kcv_method(cipher: Cipher) -> KcvMethod {
+    match cipher {
+        Cipher::Tdes => KcvMethod::DesZero,
+        Cipher::Aes => KcvMethod::AesOnes,
+    }
+}
+
+/// A key store with these test keys, all of them as master keys.
+pub fn test_store(cipher: Cipher, keys: &[(&str, Vec<u8>)]) -> Result<SoftwareStore, String> {
+    let key = |(name, value): &(&str, Vec<u8>)| {
+        let algorithm = Algorithm::of(cipher, value.len()).ok_or_else(|| format!("{name}: {} bytes", value.len()))?;
+        let method = kcv_method(cipher);
+        let kcv = crypto::kcv(value, method, cipher == Cipher::Tdes, 3).map_err(text)?;
+        let info = KeyInfo {
+            name: (*name).to_owned(),
+            zone: String::new(),
+            purpose: Purpose::Kmc,
+            version: 1,
+            algorithm,
+            kcv: Kcv { method, value: kcv },
+            test: true,
+            kmcid: None,
+        };
+        Ok::<_, String>((info, Secret::new(value.clone())))
+    };
+    keys.iter().map(key).collect::<Result<_, _>>().map(SoftwareStore::new)
+}

@@ -1,0 +1,40 @@
+//! The computations of the known answers. Each takes the inputs alone and gives every output that it has.
+
+mod card_data;
+mod diversification;
+mod inputs;
+mod primitives;
+mod tracks;
+pub mod vector;
+
+use serde_json::Value;
+
+use inputs::Inputs;
+use vector::Vector;
+
+/// What a computation gives: an object with every output, or why there is none.
+type Outputs = Result<Value, String>;
+type Kind = (&'static str, fn(&Inputs<'_>) -> Outputs);
+
+/// Every computation there is. A new one goes into the table of its file, a new file into this list.
+const KINDS: &[&[Kind]] = &[card_data::KINDS, diversification::KINDS, primitives::KINDS, tracks::KINDS];
+
+/// Computes all outputs of a vector from its inputs.
+pub fn compute(vector: &Vector) -> Outputs {
+    let (_, compute) = KINDS
+        .iter()
+        .flat_map(|kinds| kinds.iter())
+        .find(|(kind, _)| *kind == vector.kind)
+        .ok_or("this kind of computation is not supported")?;
+    compute(&Inputs(&vector.inputs))
+}
+
+/// Upper case hexadecimal, as all vectors have it.
+fn upper(bytes: impl AsRef<[u8]>) -> Value {
+    Value::String(hex::encode_upper(bytes))
+}
+
+/// The text of an error.
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
