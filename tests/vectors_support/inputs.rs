@@ -5,7 +5,6 @@ use serde_json::{Map, Value};
 /// The inputs of a vector.
 pub struct Inputs<'a>(pub &'a Map<String, Value>);
 
-#[allow(dead_code)]
 impl<'a> Inputs<'a> {
     /// An input that must be there.
     pub fn value(&self, name: &str) -> Result<&'a Value, String> {

@@ -4,6 +4,9 @@ mod card_data;
 mod diversification;
 mod inputs;
 mod primitives;
+mod scp;
+mod scp02;
+mod scp03;
 mod tracks;
 pub mod vector;
 
@@ -17,7 +20,15 @@ type Outputs = Result<Value, String>;
 type Kind = (&'static str, fn(&Inputs<'_>) -> Outputs);
 
 /// Every computation there is. A new one goes into the table of its file, a new file into this list.
-const KINDS: &[&[Kind]] = &[card_data::KINDS, diversification::KINDS, primitives::KINDS, tracks::KINDS];
+const KINDS: &[&[Kind]] = &[
+    card_data::KINDS,
+    diversification::KINDS,
+    primitives::KINDS,
+    scp::KINDS,
+    scp02::KINDS,
+    scp03::KINDS,
+    tracks::KINDS,
+];
 
 /// Computes all outputs of a vector from its inputs.
 pub fn compute(vector: &Vector) -> Outputs {

@@ -11,6 +11,6 @@ mod spec;
 
 pub use error::{ChannelError, Mismatch};
 pub use scp02::{Scp02, Scp02Keys};
-pub use scp03::{Scp03, Scp03Keys, kdf};
+pub use scp03::{Scp03, Scp03Keys, expected_challenge, kdf};
 pub use session::{Greeting, Session, begin};
 pub use spec::{ChallengeCheck, ChannelSpec, Mode, Protocol, SecurityLevel, SpecError};
