@@ -1,1 +1,239 @@
-//! The simulated card.
+//! The simulated card: a security domain with SCP02 and SCP03, and EMV applications that are personalized by EMV CPS.
+//!
+//! Written from the specifications' facts a second time. It uses ciphers, BER-TLV and the APDU types of this program
+//! and nothing else of it: a simulator that shared the host's protocol code would prove nothing.
+
+mod blank;
+mod channel;
+mod cps;
+mod domain;
+mod emv;
+mod fault;
+mod transport;
+
+use std::path::Path;
+
+pub use blank::{Application, Blank, CardFile, Entry, Hex, KeySet, State};
+pub use fault::{FaultRule, FaultRuleError};
+pub use transport::SimTransport;
+
+use self::channel::{Channel, Pending};
+use self::cps::Intake;
+use self::fault::Corruption;
+use crate::card::apdu::{Command, Response};
+use crate::card::transport::LinkError;
+
+/// A simulated card. T=1; power comes with [`SimCard::reset`].
+pub struct SimCard {
+    file: CardFile,
+    session: Session,
+    corruptions: Vec<Corruption>,
+}
+
+/// What a reset clears.
+#[derive(Default)]
+struct Session {
+    selected: Selected,
+    pending: Option<Pending>,
+    channel: Option<Channel>,
+    /// The application that STORE DATA to the domain goes to.
+    forward: Option<usize>,
+    intake: Intake,
+    /// GET PROCESSING OPTIONS was accepted since SELECT.
+    initiated: bool,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Selected {
+    #[default]
+    Domain,
+    Application(usize),
+}
+
+/// A command, understood.
+enum Request<'a> {
+    Select(&'a [u8]),
+    InitializeUpdate { version: u8, challenge: &'a [u8] },
+    ExternalAuthenticate,
+    GetData(u16),
+    GetStatus,
+    SetStatus { life_cycle: u8 },
+    InstallForPersonalization(&'a [u8]),
+    StoreData { p1: u8, p2: u8, data: &'a [u8] },
+    ProcessingOptions(&'a [u8]),
+    ReadRecord { sfi: u8, record: u8 },
+    Verify(&'a [u8]),
+}
+
+impl SimCard {
+    /// A fresh card.
+    pub fn new(blank: Blank) -> Self {
+        Self::of(CardFile::fresh(blank))
+    }
+
+    /// A card in the state of its file.
+    pub fn of(file: CardFile) -> Self {
+        Self { file, session: Session::default(), corruptions: Vec::new() }
+    }
+
+    /// A card from its file.
+    ///
+    /// # Errors
+    /// The file cannot be used.
+    pub fn load(path: &Path) -> Result<Self, LinkError> {
+        CardFile::load(path).map(Self::of)
+    }
+
+    /// What the maker wrote, and what has been done since.
+    pub fn file(&self) -> &CardFile {
+        &self.file
+    }
+
+    /// For tests: changes what is stored behind the card's back.
+    pub fn file_mut(&mut self) -> &mut CardFile {
+        &mut self.file
+    }
+
+    /// Power off and on: selection, channel and PIN state go.
+    pub fn reset(&mut self) -> Vec<u8> {
+        self.session = Session::default();
+        self.file.blank.atr.0.clone()
+    }
+
+    /// One command, one answer.
+    pub fn process(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let answer = self.answer(bytes);
+        self.note(bytes, true, answer.sw.0);
+        answer.to_bytes()
+    }
+
+    /// Enters a command into the diary.
+    fn note(&mut self, bytes: &[u8], executed: bool, sw: u16) {
+        let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
+        self.file.state.diary.push(Entry { ins: byte(1), p1: byte(2), p2: byte(3), executed, sw });
+    }
+
+    fn answer(&mut self, bytes: &[u8]) -> Response {
+        let Ok(command) = Command::parse(bytes) else { return Response::status(0x6700) };
+        if bytes.len() > 5 && bytes.get(4) == Some(&0) && !self.file.blank.extended {
+            return Response::status(0x6700);
+        }
+        if self.file.state.life_cycle == 0xFF {
+            return Response::status(0x6F00);
+        }
+        // Logical channels: only the basic one.
+        if command.cla & 0x03 != 0 || command.cla & 0x40 != 0 {
+            return Response::status(0x6881);
+        }
+        if self.file.blank.strict_le && command.le.is_none() && self.has_answer(&command) {
+            return Response::status(0x6700);
+        }
+        let answer = if command.cla & 0x04 != 0 { self.protected(&command) } else { self.clear(&command) };
+        // T=1: an Le that is too small is told, and nothing is sent.
+        match command.le {
+            Some(le) if answer.data.len() > le as usize => Response::status(0x6C00 | (answer.data.len() as u16 & 0xFF)),
+            _ => answer,
+        }
+    }
+
+    /// Whether the command is one whose answer has data.
+    fn has_answer(&self, command: &Command) -> bool {
+        let protected = command.cla & 0x04 != 0 && command.ins != 0x82;
+        matches!(command.ins, 0xA4 | 0x50 | 0xCA | 0xF2 | 0xA8 | 0xB2)
+            || protected && self.session.channel.as_ref().is_some_and(Channel::answers_with_mac)
+    }
+
+    fn clear(&mut self, command: &Command) -> Response {
+        let pending = self.session.pending.take();
+        let request = match understand(command) {
+            Ok(request) => request,
+            Err(sw) => return Response::status(sw),
+        };
+        let open = self.session.channel.as_ref().is_some_and(Channel::wants_mac);
+        match request {
+            Request::Select(aid) => self.select(aid),
+            Request::InitializeUpdate { version, challenge } => self.initialize_update(version, challenge),
+            Request::ExternalAuthenticate => {
+                drop(pending);
+                Response::status(0x6E00)
+            }
+            // A channel at a level with MAC takes nothing that lacks one.
+            _ if open => Response::status(0x6982),
+            request => self.execute(request),
+        }
+    }
+
+    fn protected(&mut self, command: &Command) -> Response {
+        if command.ins == 0x82 {
+            let Some(pending) = self.session.pending.take() else { return Response::status(0x6985) };
+            return self.external_authenticate(command, pending);
+        }
+        self.session.pending = None;
+        let Some(mut channel) = self.session.channel.take() else { return Response::status(0x6982) };
+        // Any fault in the protection ends the channel: it was taken out and is not put back.
+        let Ok(plain) = channel.unwrap(command) else { return Response::status(0x6982) };
+        self.session.channel = Some(channel);
+        let answer = match understand(&plain) {
+            Ok(Request::Select(_) | Request::InitializeUpdate { .. } | Request::ExternalAuthenticate) => {
+                Response::status(0x6D00)
+            }
+            Ok(request) => self.execute(request),
+            Err(sw) => Response::status(sw),
+        };
+        let ended = std::mem::take(&mut self.session.intake.ended);
+        match self.session.channel.take() {
+            Some(mut channel) => {
+                let wrapped = channel.wrap(&plain, answer, self.file.blank.r_mac_on_errors);
+                // CPS 1.1 §4.3.5: the channel ends with the personalization
+                self.session.channel = (!ended).then_some(channel);
+                wrapped
+            }
+            None => answer,
+        }
+    }
+
+    fn execute(&mut self, request: Request<'_>) -> Response {
+        match request {
+            Request::GetData(tag) => self.get_data(tag),
+            Request::GetStatus => self.get_status(),
+            Request::SetStatus { life_cycle } => self.set_status(life_cycle),
+            Request::InstallForPersonalization(data) => self.install_for_personalization(data),
+            Request::StoreData { p1, p2, data } => self.store_data(p1, p2, data),
+            Request::ProcessingOptions(data) => self.processing_options(data),
+            Request::ReadRecord { sfi, record } => self.read_record(sfi, record),
+            Request::Verify(block) => self.verify(block),
+            Request::Select(_) | Request::InitializeUpdate { .. } | Request::ExternalAuthenticate => {
+                Response::status(0x6D00)
+            }
+        }
+    }
+}
+
+/// The whole command, before anything is done.
+fn understand(command: &Command) -> Result<Request<'_>, u16> {
+    let Command { cla, ins, p1, p2, ref data, .. } = *command;
+    let globalplatform = cla & 0x80 != 0;
+    match (globalplatform, ins) {
+        (false, 0xA4) if p1 == 0x04 && p2 == 0x00 => Ok(Request::Select(data)),
+        (false, 0xA4) => Err(0x6A86),
+        (false, 0xB2) if p2 & 7 == 4 => Ok(Request::ReadRecord { sfi: p2 >> 3, record: p1 }),
+        (false, 0xB2) => Err(0x6A86),
+        (false, 0x20) if p1 == 0x00 && p2 == 0x80 => Ok(Request::Verify(data)),
+        (false, 0x20) => Err(0x6A86),
+        (_, 0xCA) => Ok(Request::GetData(u16::from_be_bytes([p1, p2]))),
+        (true, 0x50) if p2 == 0x00 => Ok(Request::InitializeUpdate { version: p1, challenge: data }),
+        (true, 0x50) => Err(0x6A86),
+        (true, 0x82) => Ok(Request::ExternalAuthenticate),
+        (true, 0xF2) if p1 == 0x80 && p2 == 0x02 => Ok(Request::GetStatus),
+        (true, 0xF2) => Err(0x6A88),
+        (true, 0xF0) if p1 == 0x80 => Ok(Request::SetStatus { life_cycle: p2 }),
+        (true, 0xF0) => Err(0x6A86),
+        (true, 0xE6) if p1 == 0x20 && p2 == 0x00 => Ok(Request::InstallForPersonalization(data)),
+        (true, 0xE6) => Err(0x6A86),
+        (true, 0xE2) => Ok(Request::StoreData { p1, p2, data }),
+        (true, 0xA8) if p1 == 0 && p2 == 0 => Ok(Request::ProcessingOptions(data)),
+        (true, 0xA8) => Err(0x6A86),
+        _ if matches!(cla & 0xF0, 0x00 | 0x80) => Err(0x6D00),
+        _ => Err(0x6E00),
+    }
+}

@@ -1,0 +1,235 @@
+//! What a simulated card is made of, and its file.
+//!
+//! One JSON file holds the card: what its maker wrote and what has been done to it since. It holds clear keys, which
+//! is why it says at its top that it is a test card.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::card::transport::LinkError;
+
+/// What stands at the top of every simulated card's file.
+pub const MARK: &str = "test card: holds clear test keys, never a real card's";
+
+/// Bytes, written as hexadecimal digits. Prints its length only.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Hex(pub Vec<u8>);
+
+impl fmt::Debug for Hex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} bytes]", self.0.len())
+    }
+}
+
+impl Serialize for Hex {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex::encode_upper(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Hex {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        hex::decode(text).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+impl<T: Into<Vec<u8>>> From<T> for Hex {
+    fn from(bytes: T) -> Self {
+        Self(bytes.into())
+    }
+}
+
+/// A card as its maker delivers it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Blank {
+    /// Answer to reset.
+    pub atr: Hex,
+    /// Card production life cycle data, 42 bytes.
+    pub cplc: Hex,
+    /// Key diversification data, 10 bytes: KMCID and chip serial number.
+    pub kdd: Hex,
+    /// AID of the issuer security domain.
+    pub domain: Hex,
+    /// The key sets; the first is the one that version 00 asks for.
+    pub key_sets: Vec<KeySet>,
+    /// AIDs of the EMV applications that are installed.
+    pub applications: Vec<Hex>,
+    /// Takes extended APDUs.
+    #[serde(default)]
+    pub extended: bool,
+    /// Refuses a command that expects data and carries no Le, as T=1 cards do.
+    #[serde(default = "yes")]
+    pub strict_le: bool,
+    /// Answers GET PROCESSING OPTIONS in format 1 (80) instead of 2 (77).
+    #[serde(default)]
+    pub gpo_format_1: bool,
+    /// SCP02: an error carries an R-MAC too.
+    #[serde(default)]
+    pub r_mac_on_errors: bool,
+    /// Has no card data (GET DATA 66).
+    #[serde(default)]
+    pub no_card_data: bool,
+    /// Failed authentications before a key set is blocked.
+    #[serde(default = "ten")]
+    pub attempts: u32,
+    /// Card challenges come from this, where they are random.
+    #[serde(default)]
+    pub seed: u64,
+    /// Every card challenge is this: for published sessions.
+    #[serde(default)]
+    pub fixed_challenge: Option<Hex>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn ten() -> u32 {
+    10
+}
+
+/// One key set of the security domain.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeySet {
+    /// Key version number.
+    pub version: u8,
+    /// 2 or 3.
+    pub scp: u8,
+    /// The `i` parameter as the card answers it.
+    pub i: u8,
+    /// SCP03: challenges, cryptograms and MACs of 16 bytes.
+    #[serde(default)]
+    pub s16: bool,
+    /// K-ENC.
+    pub enc: Hex,
+    /// K-MAC.
+    pub mac: Hex,
+    /// K-DEK.
+    pub dek: Hex,
+    /// Sequence counter.
+    #[serde(default)]
+    pub counter: u32,
+    /// Failed authentications since the last good one.
+    #[serde(default)]
+    pub failed: u32,
+}
+
+/// What has been done to a card.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Life cycle of the card. // GPC 2.3.1 §5.1.1
+    pub life_cycle: u8,
+    /// The applications, in the blank's order.
+    pub applications: Vec<Application>,
+    /// Every command that was handed to the card.
+    pub diary: Vec<Entry>,
+}
+
+/// An application.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Application {
+    /// Whether it is personalized.
+    pub personalized: bool,
+    /// What has been stored, clear, by DGI in hexadecimal.
+    pub groupings: BTreeMap<String, Hex>,
+    /// Application transaction counter.
+    pub atc: u16,
+    /// PIN tries left.
+    pub tries: u8,
+}
+
+/// One command handed to the card.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Instruction byte.
+    pub ins: u8,
+    /// First parameter.
+    pub p1: u8,
+    /// Second parameter.
+    pub p2: u8,
+    /// Whether the card has executed it; not where the power was cut before.
+    pub executed: bool,
+    /// What it answered.
+    pub sw: u16,
+}
+
+/// The file.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardFile {
+    /// The mark.
+    pub simulated_card: String,
+    /// What the maker wrote.
+    pub blank: Blank,
+    /// What has been done since.
+    pub state: State,
+}
+
+impl CardFile {
+    /// A fresh card.
+    pub fn fresh(blank: Blank) -> Self {
+        let applications = blank.applications.iter().map(|_| Application::default()).collect();
+        let state = State { life_cycle: 0x01, applications, diary: Vec::new() };
+        Self { simulated_card: MARK.to_owned(), blank, state }
+    }
+
+    /// Reads a card's file.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, LinkError> {
+        let wrong = |why: String| LinkError::Simulator(format!("{}: {why}", path.display()));
+        let text = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+        let file: Self = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
+        file.check().map_err(|why| wrong(why.to_owned()))?;
+        Ok(file)
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        let Blank { cplc, kdd, key_sets, applications, .. } = &self.blank;
+        let key_fits = |set: &KeySet| {
+            [&set.enc, &set.mac, &set.dek].iter().all(|key| match set.scp {
+                2 => key.0.len() == 16,
+                3 => matches!(key.0.len(), 16 | 24 | 32),
+                _ => false,
+            })
+        };
+        match () {
+            () if self.simulated_card != MARK => Err("it is not marked as a test card"),
+            () if cplc.0.len() != 42 => Err("blank.cplc has not 42 bytes"),
+            () if kdd.0.len() != 10 => Err("blank.kdd has not 10 bytes"),
+            () if key_sets.is_empty() => Err("blank.key_sets is empty"),
+            () if !key_sets.iter().all(key_fits) => Err("blank.key_sets holds a key that its protocol does not take"),
+            () if applications.len() != self.state.applications.len() => {
+                Err("blank.applications and state.applications differ")
+            }
+            () if applications.iter().any(|aid| !(5..=16).contains(&aid.0.len())) => {
+                Err("an AID has not 5 to 16 bytes")
+            }
+            () => Ok(()),
+        }
+    }
+
+    /// Writes the file whole or not at all, so that a power cut leaves the card before or after, never between.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), LinkError> {
+        let wrong = |error: std::io::Error| LinkError::Simulator(format!("{}: {error}", path.display()));
+        let text = serde_json::to_vec_pretty(self).map_err(|error| wrong(error.into()))?;
+        let beside = path.with_extension("new");
+        let mut file = std::fs::File::create(&beside).map_err(wrong)?;
+        file.write_all(&text).and_then(|()| file.sync_data()).map_err(wrong)?;
+        std::fs::rename(&beside, path).map_err(wrong)
+    }
+}

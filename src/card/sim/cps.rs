@@ -1,0 +1,301 @@
+//! Personalization of an application, strictly. // CPS 1.1 §4.3.4, CPS 2.0
+
+use super::channel::Channel;
+use super::fault::When;
+use super::{Application, Hex, Selected, SimCard};
+use crate::base::codec::tlv::{self, Tag};
+use crate::base::crypto as cipher;
+use crate::card::apdu::Response;
+
+/// STORE DATA on its way: what stands between two commands.
+#[derive(Default)]
+pub(super) struct Intake {
+    /// Bytes of a grouping that goes on in the next command.
+    rest: Vec<u8>,
+    /// The encryption bits that those bytes came with.
+    sealed: bool,
+    next_block: u8,
+    /// The application has just been personalized.
+    pub(super) ended: bool,
+}
+
+/// A grouping as the card has taken it.
+struct Taken {
+    dgi: u16,
+    value: Vec<u8>,
+}
+
+impl SimCard {
+    pub(super) fn store_data(&mut self, p1: u8, p2: u8, data: &[u8]) -> Response {
+        let Some(at) = self.target() else { return Response::status(0x6985) };
+        if self.session.channel.is_none() {
+            return Response::status(0x6982);
+        }
+        if self.file.state.applications.get(at).is_none_or(|app| app.personalized) {
+            return Response::status(0x6985);
+        }
+        let answer = match self.take(at, p1, p2, data) {
+            Ok(()) => Response::status(0x9000),
+            Err(sw) => Response::status(sw),
+        };
+        if answer.sw.is_ok() && p1 & 0x80 != 0 { self.complete(at) } else { answer }
+    }
+
+    fn target(&self) -> Option<usize> {
+        match (self.session.selected, self.session.forward) {
+            (Selected::Application(at), _) => Some(at),
+            (Selected::Domain, forward) => forward,
+        }
+    }
+
+    /// Takes one command whole, or nothing of it.
+    fn take(&mut self, at: usize, p1: u8, p2: u8, data: &[u8]) -> Result<(), u16> {
+        let sealed = match p1 & 0x60 {
+            0x00 => false,
+            0x60 => true,
+            _ => return Err(0x6A86),
+        };
+        if p2 != self.session.intake.next_block {
+            return Err(0x6A86);
+        }
+        let mut buffer = std::mem::take(&mut self.session.intake.rest);
+        if !buffer.is_empty() && sealed != self.session.intake.sealed {
+            return Err(0x6A80);
+        }
+        buffer.extend_from_slice(data);
+
+        let mut app = self.file.state.applications.get(at).cloned().ok_or(0x6F00u16)?;
+        let mut rest = buffer.as_slice();
+        while let Some((dgi, value, after)) = next_grouping(rest) {
+            if !knows(dgi) {
+                return Err(0x6A88);
+            }
+            let value = if sealed { self.decipher(value)? } else { value.to_vec() };
+            let taken = self.check(Taken { dgi, value: self.corrupted(dgi, value, When::Storing) }, sealed)?;
+            store(&mut app, taken)?;
+            rest = after;
+        }
+        // An unknown grouping is refused with its first command, not with its last.
+        if let [high, low, ..] = rest
+            && !knows(u16::from_be_bytes([*high, *low]))
+        {
+            return Err(0x6A88);
+        }
+        if p1 & 0x80 != 0 && !rest.is_empty() {
+            return Err(0x6A80);
+        }
+        let intake = &mut self.session.intake;
+        intake.rest = rest.to_vec();
+        intake.sealed = sealed;
+        intake.next_block = intake.next_block.wrapping_add(1);
+        if let Some(place) = self.file.state.applications.get_mut(at) {
+            *place = app;
+        }
+        Ok(())
+    }
+
+    fn decipher(&self, value: &[u8]) -> Result<Vec<u8>, u16> {
+        let Some((key, cbc)) = self.session.channel.as_ref().map(Channel::dek) else { return Err(0x6982) };
+        let clear =
+            if cbc { cipher::aes_cbc_decrypt(key, &[0; 16], value) } else { cipher::tdes_ecb_decrypt(key, value) };
+        clear.map_err(|_| 0x6A80)
+    }
+
+    /// What can be checked of one grouping.
+    fn check(&self, taken: Taken, sealed: bool) -> Result<Taken, u16> {
+        let Taken { dgi, value } = taken;
+        let [high, _] = dgi.to_be_bytes();
+        let aes = self.session.channel.as_ref().is_some_and(|channel| channel.dek().1);
+        let fits = match dgi {
+            _ if high == 0x80 || matches!(high, 0x81..=0x83) => sealed,
+            _ if matches!(high, 0x01..=0x1E | 0x30 | 0x90..=0x92) => !sealed,
+            _ => true,
+        } && match dgi {
+            0x8000 | 0x8001 => matches!(value.len(), 48 | 72 | 96),
+            0x9000 | 0x9001 => value.len() == 9,
+            0x8010 => pin_block(&value, aes).is_some(),
+            0x9010 => matches!(value.len(), 1 | 2),
+            0x9102 | 0x9103 => tlv::parse_one(&value).is_ok_and(|fci| fci.tag == Tag::of(0xA5)),
+            0x9104 => options(&value).is_some(),
+            0x3000 | 0x3001 => tlv::parse(&value).is_ok(),
+            _ if (0x01..=0x0A).contains(&high) => {
+                value.len() <= 254 && tlv::parse_one(&value).is_ok_and(|record| record.tag == Tag::of(0x70))
+            }
+            _ if (0x0B..=0x1E).contains(&high) => value.len() <= 254,
+            _ => true,
+        };
+        if !fits {
+            return Err(0x6A80);
+        }
+        // Components of RSA keys come padded; the card keeps them bare.
+        let value = match high {
+            0x81..=0x83 => cipher::unpad_80(&value).map_err(|_| 0x6A80u16)?.to_vec(),
+            _ => value,
+        };
+        Ok(Taken { dgi, value })
+    }
+
+    fn corrupted(&self, dgi: u16, mut value: Vec<u8>, when: When) -> Vec<u8> {
+        for corruption in self.corruptions.iter().filter(|it| it.dgi == dgi && it.when == when) {
+            if let Some(byte) = value.get_mut(corruption.byte) {
+                *byte ^= corruption.mask;
+            }
+        }
+        value
+    }
+
+    /// The last command was taken: is everything there that the application needs?
+    fn complete(&mut self, at: usize) -> Response {
+        let aid_is = |name: &[u8]| self.file.blank.applications.get(at).is_some_and(|aid| aid.0 == name);
+        let kind = if aid_is(b"2PAY.SYS.DDF01") {
+            Kind::Ppse
+        } else if aid_is(b"1PAY.SYS.DDF01") {
+            Kind::Pse
+        } else {
+            Kind::Payment
+        };
+        let Some(app) = self.file.state.applications.get(at) else { return Response::status(0x6F00) };
+        if !is_complete(app, kind) {
+            return Response::status(0x6A86);
+        }
+        let after: Vec<(String, Hex)> = app
+            .groupings
+            .iter()
+            .map(|(name, value)| {
+                let dgi = u16::from_str_radix(name, 16).unwrap_or_default();
+                (name.clone(), Hex(self.corrupted(dgi, value.0.clone(), When::Loaded)))
+            })
+            .collect();
+        if let Some(app) = self.file.state.applications.get_mut(at) {
+            app.groupings = after.into_iter().collect();
+            app.personalized = true;
+            app.tries = grouping(app, 0x9010).and_then(|value| value.first().copied()).unwrap_or_default();
+            let counter = grouping(app, 0x3000).and_then(|value| object(value, 0x9F36));
+            app.atc = counter.and_then(|value| value.try_into().ok()).map(u16::from_be_bytes).unwrap_or_default();
+        }
+        self.session.intake = Intake { ended: true, ..Intake::default() };
+        Response::status(0x9000)
+    }
+}
+
+enum Kind {
+    Payment,
+    Pse,
+    Ppse,
+}
+
+/// The next whole grouping: number, value, and what follows it.
+fn next_grouping(data: &[u8]) -> Option<(u16, &[u8], &[u8])> {
+    let (header, length) = match data {
+        [_, _, 0xFF, high, low, ..] => (5, usize::from(u16::from_be_bytes([*high, *low]))),
+        [_, _, 0xFF, ..] => return None,
+        [_, _, length, ..] => (3, usize::from(*length)),
+        _ => return None,
+    };
+    let dgi = u16::from_be_bytes([*data.first()?, *data.get(1)?]);
+    let value = data.get(header..header + length)?;
+    Some((dgi, value, data.get(header + length..)?))
+}
+
+fn knows(dgi: u16) -> bool {
+    let [high, low] = dgi.to_be_bytes();
+    match high {
+        0x01..=0x1E => low != 0,
+        0x30 => low <= 1,
+        0x80 => matches!(low, 0x00 | 0x01 | 0x10),
+        0x81 => (1..=6).contains(&low),
+        0x82 | 0x83 => (1..=5).contains(&low),
+        0x90 => matches!(low, 0x00 | 0x01 | 0x10),
+        0x91 => (2..=4).contains(&low),
+        0x92 => low <= 1,
+        0xA0..=0xBF => true,
+        _ => false,
+    }
+}
+
+fn store(app: &mut Application, taken: Taken) -> Result<(), u16> {
+    app.groupings.insert(format!("{:04X}", taken.dgi), Hex(taken.value));
+    for (keys, values) in [(0x8000, 0x9000), (0x8001, 0x9001)] {
+        if matches!(taken.dgi, dgi if dgi == keys || dgi == values)
+            && let (Some(keys), Some(values)) = (grouping(app, keys), grouping(app, values))
+            && !check_values_match(keys, values)
+        {
+            return Err(0x6A80);
+        }
+    }
+    Ok(())
+}
+
+/// Two-key triple DES over zeros, or AES over ones: one of the two fits all three keys, or the values are wrong.
+fn check_values_match(keys: &[u8], values: &[u8]) -> bool {
+    let length = keys.len() / 3;
+    let all = |one: &dyn Fn(&[u8]) -> Option<Vec<u8>>| {
+        keys.chunks(length.max(1))
+            .zip(values.chunks(3))
+            .all(|(key, value)| one(key).is_some_and(|block| block.get(..3) == Some(value)))
+    };
+    all(&|key| cipher::tdes_ecb_encrypt(key, &[0; 8]).ok()) || all(&|key| cipher::aes_ecb_encrypt(key, &[1; 16]).ok())
+}
+
+/// The PIN's digits out of an ISO 9564 format 2 block: 2, length, digits, F.
+pub(super) fn pin_block(value: &[u8], aes: bool) -> Option<String> {
+    let block = match (value.len(), aes) {
+        (8, false) => value,
+        // CPS 2.0 §3.4.4: the block, then eight random bytes
+        (16, true) => value.get(..8)?,
+        _ => return None,
+    };
+    let text = hex::encode_upper(block);
+    let length = text.get(1..2).and_then(|digit| usize::from_str_radix(digit, 16).ok())?;
+    let (pin, fill) = text.get(2..)?.split_at_checked(length)?;
+    let good = text.starts_with('2')
+        && (4..=12).contains(&length)
+        && pin.bytes().all(|digit| digit.is_ascii_digit())
+        && fill.bytes().all(|digit| digit == b'F');
+    good.then(|| pin.to_owned())
+}
+
+/// Application interchange profile and file locator out of grouping 9104, written either way.
+pub(super) fn options(value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (profile, locator) = match (object(value, 0x82), object(value, 0x94)) {
+        (Some(profile), Some(locator)) => (profile, locator),
+        _ => value.split_at_checked(2).map(|(profile, locator)| (profile.to_vec(), locator.to_vec()))?,
+    };
+    (profile.len() == 2 && !locator.is_empty() && locator.len().is_multiple_of(4)).then_some((profile, locator))
+}
+
+/// The records that a file locator names, as grouping numbers.
+fn located(locator: &[u8]) -> Vec<String> {
+    let mut out = Vec::new();
+    for entry in locator.chunks_exact(4) {
+        if let [file, first, last, _] = entry {
+            out.extend((*first..=*last).map(|record| format!("{:02X}{record:02X}", file >> 3)));
+        }
+    }
+    out
+}
+
+fn is_complete(app: &Application, kind: Kind) -> bool {
+    let has = |name: &str| app.groupings.contains_key(name);
+    match kind {
+        Kind::Ppse => has("9102"),
+        Kind::Pse => has("9102") && app.groupings.keys().any(|name| name.starts_with("01")),
+        Kind::Payment => {
+            has("9102")
+                && grouping(app, 0x9104)
+                    .and_then(options)
+                    .is_some_and(|(_, locator)| located(&locator).iter().all(|name| has(name)))
+        }
+    }
+}
+
+/// A grouping as it is stored.
+pub(super) fn grouping(app: &Application, dgi: u16) -> Option<&[u8]> {
+    app.groupings.get(&format!("{dgi:04X}")).map(|value| value.0.as_slice())
+}
+
+/// An object out of BER-TLV, at any depth.
+pub(super) fn object(data: &[u8], tag: u32) -> Option<Vec<u8>> {
+    let objects = tlv::parse(data).ok()?;
+    tlv::find(&objects, Tag::of(tag)).map(|found| found.value_bytes())
+}

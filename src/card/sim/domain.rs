@@ -1,0 +1,214 @@
+//! The security domain: selection, what it tells of itself, authentication, life cycle.
+
+use super::channel::{Channel, Pending};
+use super::{Selected, Session, SimCard};
+use crate::base::codec::tlv::{self, Tag};
+use crate::card::apdu::{Command, Response};
+
+fn tlv(tag: u32, value: &[u8]) -> Vec<u8> {
+    tlv::encode(Tag::of(tag), value)
+}
+
+fn ok(data: impl Into<Vec<u8>>) -> Response {
+    let mut answer = Response::status(0x9000);
+    answer.data = data.into();
+    answer
+}
+
+impl SimCard {
+    /// SELECT ends any secure channel. // GPC 2.3.1 §11.9, §10.2.3
+    pub(super) fn select(&mut self, aid: &[u8]) -> Response {
+        let domain = &self.file.blank.domain.0;
+        let selected = if aid.is_empty() || domain.starts_with(aid) {
+            Some(Selected::Domain)
+        } else {
+            let found = self.file.blank.applications.iter().position(|app| app.0.starts_with(aid));
+            found.map(Selected::Application)
+        };
+        let Some(selected) = selected else { return Response::status(0x6A82) };
+        if self.file.state.life_cycle == 0x7F && selected != Selected::Domain {
+            return Response::status(0x6A82);
+        }
+        self.session = Session { selected, ..Session::default() };
+        let fci = match selected {
+            Selected::Domain => {
+                let management = tlv(0x73, &self.recognition());
+                tlv(0x6F, &[tlv(0x84, domain), tlv(0xA5, &[management, tlv(0x9F65, &[0xFF])].concat())].concat())
+            }
+            Selected::Application(at) => self.application_fci(at),
+        };
+        match (self.file.state.life_cycle, selected) {
+            (0x7F, Selected::Domain) => Response { data: fci, ..Response::status(0x6283) },
+            _ => ok(fci),
+        }
+    }
+
+    /// Card recognition data: one entry 64 for each protocol. // GPC 2.3.1 annex H.2
+    fn recognition(&self) -> Vec<u8> {
+        let base = [0x2A, 0x86, 0x48, 0x86, 0xFC, 0x6B];
+        let oid = |tail: &[u8]| tlv(0x06, &[&base, tail].concat());
+        let mut out = [oid(&[0x01]), tlv(0x60, &oid(&[0x02, 0x02, 0x03, 0x01])), tlv(0x63, &oid(&[0x03]))].concat();
+        for set in &self.file.blank.key_sets {
+            out.extend(tlv(0x64, &oid(&[0x04, set.scp, set.i])));
+        }
+        out
+    }
+
+    pub(super) fn get_data(&mut self, tag: u16) -> Response {
+        let blank = &self.file.blank;
+        let found = match tag {
+            0x9F7F => Some(tlv(0x9F7F, &blank.cplc.0)),
+            0x0066 if !blank.no_card_data => Some(tlv(0x66, &tlv(0x73, &self.recognition()))),
+            0x00CF => Some(tlv(0xCF, &blank.kdd.0)),
+            0x00C1 => blank.key_sets.first().map(|set| {
+                let counter = set.counter.to_be_bytes();
+                tlv(0xC1, counter.get(if set.scp == 2 { 2.. } else { 1.. }).unwrap_or_default())
+            }),
+            0x00E0 => Some(tlv(0xE0, &self.key_information())),
+            _ => None,
+        };
+        match (found, self.session.selected) {
+            (Some(data), _) => ok(data),
+            (None, Selected::Application(at)) => self.application_data(at, tag),
+            (None, Selected::Domain) => Response::status(0x6A88),
+        }
+    }
+
+    fn key_information(&self) -> Vec<u8> {
+        let entries = self.file.blank.key_sets.iter().flat_map(|set| {
+            [(1u8, &set.enc), (2, &set.mac), (3, &set.dek)].into_iter().map(|(id, key)| {
+                let kind = if set.scp == 2 { 0x80 } else { 0x88 };
+                tlv(0xC0, &[id, set.version, kind, key.0.len() as u8])
+            })
+        });
+        entries.collect::<Vec<_>>().concat()
+    }
+
+    /// INITIALIZE UPDATE ends any channel, and expects EXTERNAL AUTHENTICATE next. // GPC 2.3.1 §E.5.1, GPC-D §7.1.1
+    pub(super) fn initialize_update(&mut self, version: u8, challenge: &[u8]) -> Response {
+        self.session.channel = None;
+        self.session.forward = None;
+        self.session.intake = Default::default();
+        // An application that is personalized opens no channel any more. // CPS 1.1 §4.3.5
+        if let Selected::Application(at) = self.session.selected
+            && self.file.state.applications.get(at).is_some_and(|app| app.personalized)
+        {
+            return Response::status(0x6985);
+        }
+        let aid = self.selected_aid();
+        let blank = &self.file.blank;
+        let found = blank.key_sets.iter().position(|set| version == 0 || set.version == version);
+        let Some((at, set)) = found.and_then(|at| Some((at, blank.key_sets.get(at)?))) else {
+            return Response::status(0x6A88);
+        };
+        let last = if set.scp == 2 { 0xFFFF } else { 0xFF_FFFF };
+        if set.failed >= blank.attempts || set.counter >= last {
+            return Response::status(0x6983);
+        }
+        if challenge.len() != if set.s16 { 16 } else { 8 } {
+            return Response::status(0x6700);
+        }
+        let random = self.random(at, set.counter);
+        match Pending::greet(at, set, &self.file.blank.kdd.0, challenge, &random, &aid) {
+            Some((answer, pending)) => {
+                self.session.pending = Some(pending);
+                ok(answer)
+            }
+            None => Response::status(0x6F00),
+        }
+    }
+
+    /// Not random at all, but another for every card, key set and attempt, and the same in every run.
+    fn random(&self, at: usize, counter: u32) -> Vec<u8> {
+        if let Some(fixed) = &self.file.blank.fixed_challenge {
+            return fixed.0.clone();
+        }
+        let mut input = self.file.blank.seed.to_be_bytes().to_vec();
+        input.extend_from_slice(&self.file.blank.kdd.0);
+        input.push(at as u8);
+        input.extend(counter.to_be_bytes());
+        input.extend((self.file.state.diary.len() as u64).to_be_bytes());
+        crate::base::crypto::sha256(&input).to_vec()
+    }
+
+    fn selected_aid(&self) -> Vec<u8> {
+        match self.session.selected {
+            Selected::Domain => self.file.blank.domain.0.clone(),
+            Selected::Application(at) => {
+                self.file.blank.applications.get(at).map(|aid| aid.0.clone()).unwrap_or_default()
+            }
+        }
+    }
+
+    /// EXTERNAL AUTHENTICATE: cryptogram, then MAC; the counter moves when both are right. // GPC 2.3.1 §E.5.2
+    pub(super) fn external_authenticate(&mut self, command: &Command, pending: Pending) -> Response {
+        let at = pending.key_set();
+        if !pending.has_level(command.p1) || command.p2 != 0 {
+            return Response::status(0x6A86);
+        }
+        let opened = Channel::open(command, pending);
+        let Some(set) = self.file.blank.key_sets.get_mut(at) else { return Response::status(0x6F00) };
+        match opened {
+            Ok(channel) => {
+                set.failed = 0;
+                set.counter += 1;
+                self.session.channel = Some(channel);
+                Response::status(0x9000)
+            }
+            Err(sw) => {
+                if matches!(sw, 0x6300 | 0x6982) {
+                    set.failed += 1;
+                }
+                Response::status(sw)
+            }
+        }
+    }
+
+    /// GET STATUS of the issuer security domain. // GPC 2.3.1 §11.4.2
+    pub(super) fn get_status(&mut self) -> Response {
+        if self.session.channel.is_none() || self.session.selected != Selected::Domain {
+            return Response::status(0x6982);
+        }
+        let entry = [
+            tlv(0x4F, &self.file.blank.domain.0),
+            tlv(0x9F70, &[self.file.state.life_cycle]),
+            tlv(0xC5, &[0x9E, 0x00, 0x00]),
+        ];
+        ok(tlv(0xE3, &entry.concat()))
+    }
+
+    /// SET STATUS of the card: forward only, but for a lock. // GPC 2.3.1 §5.1.1
+    pub(super) fn set_status(&mut self, life_cycle: u8) -> Response {
+        let authenticated = self.session.channel.as_ref().is_some_and(Channel::wants_mac);
+        if !authenticated || self.session.selected != Selected::Domain {
+            return Response::status(0x6982);
+        }
+        let possible = matches!(
+            (self.file.state.life_cycle, life_cycle),
+            (0x01, 0x07 | 0x0F) | (0x07, 0x0F) | (0x0F, 0x7F) | (0x7F, 0x0F) | (_, 0xFF)
+        );
+        if !possible {
+            return Response::status(0x6985);
+        }
+        self.file.state.life_cycle = life_cycle;
+        Response::status(0x9000)
+    }
+
+    /// INSTALL [for personalization]: STORE DATA goes to that application. // GPC 2.3.1 §11.5.2.3.6
+    pub(super) fn install_for_personalization(&mut self, data: &[u8]) -> Response {
+        if self.session.channel.is_none() || self.session.selected != Selected::Domain {
+            return Response::status(0x6982);
+        }
+        let aid = match data {
+            [0, 0, length, rest @ ..] => rest.split_at_checked(usize::from(*length)),
+            _ => None,
+        };
+        let Some((aid, [0, 0, 0])) = aid else { return Response::status(0x6A80) };
+        let Some(at) = self.file.blank.applications.iter().position(|app| app.0 == aid) else {
+            return Response::status(0x6A88);
+        };
+        self.session.forward = Some(at);
+        self.session.intake = Default::default();
+        ok([0x00])
+    }
+}
