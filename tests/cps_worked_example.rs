@@ -2,17 +2,13 @@
 //! whose answers are written down. The values come from outside this program.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+mod scripted;
 
-use perso::base::chance::Instant;
 use perso::base::crypto::KcvMethod;
-use perso::base::{Chance, Clock, Secret};
-use perso::card::Card;
+use perso::base::{Chance, Secret};
 use perso::card::apdu::Command;
 use perso::card::channel::{ChallengeCheck, ChannelError, ChannelSpec, Protocol, SecurityLevel, Session, begin};
 use perso::card::cps::{self, Packing, Personalization, Piece};
-use perso::card::transport::{LinkError, Transport};
 use perso::keys::{
     Algorithm, CardPadding, Diversification, Kcv, KeyInfo, KeyStore, Purpose, Sealed, SoftwareStore, card_keys,
 };
@@ -57,24 +53,6 @@ const LEVEL_03: [&str; 6] = [
     "84E2800418AB5101C15A72D779F22232227FD74AF2501067EC64773445",
 ];
 
-/// A card whose answers are written down, and what was sent to it.
-struct Scripted {
-    answers: VecDeque<&'static str>,
-    sent: Arc<Mutex<Vec<String>>>,
-}
-
-impl Transport for Scripted {
-    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, LinkError> {
-        self.sent.lock().unwrap().push(hex::encode_upper(command));
-        let answer = self.answers.pop_front().ok_or_else(|| LinkError::CardLost("the script is over".into()))?;
-        Ok(hex::decode(answer).unwrap())
-    }
-
-    fn reset(&mut self) -> Result<Vec<u8>, LinkError> {
-        Ok(vec![0x3B, 0x00])
-    }
-}
-
 fn key(name: &str, purpose: Purpose, value: &str, kcv: &str) -> (KeyInfo, Secret<Vec<u8>>) {
     let info = KeyInfo {
         name: name.into(),
@@ -114,9 +92,7 @@ fn spec(level: u8) -> ChannelSpec {
 /// Opens the example's session on a card with these answers, runs `work`, and returns all that was sent.
 fn run(level: u8, answers: &[&'static str], work: impl FnOnce(&mut Session<'_>, &SoftwareStore)) -> Vec<String> {
     let store = store();
-    let sent = Arc::new(Mutex::new(Vec::new()));
-    let answers = [GREETING, "9000"].iter().chain(answers).copied().collect();
-    let mut card = Card::new(Box::new(Scripted { answers, sent: Arc::clone(&sent) }), Clock::fixed(Instant(1_000_000)));
+    let (mut card, sent) = scripted::card(&[&[GREETING, "9000"], answers].concat());
     let mut chance = Chance::fixed(hex::decode("0011223344556677").unwrap());
     let greeting = begin(&mut card, &spec(level), &mut chance).unwrap();
     assert_eq!(greeting.kdd(), &KDD);
@@ -125,7 +101,7 @@ fn run(level: u8, answers: &[&'static str], work: impl FnOnce(&mut Session<'_>, 
     let mut session = greeting.login(&store, keys).unwrap();
     work(&mut session, &store);
     drop(session);
-    sent.lock().unwrap().clone()
+    sent.all()
 }
 
 /// Packs one grouping for each command, seals what is secret under the session's DEK, and stores all.
@@ -209,13 +185,11 @@ fn level_11_with_one_flipped_bit_in_the_card_s_mac_ends_the_session() {
 #[test]
 fn a_wrong_master_key_sends_initialize_update_and_nothing_else() {
     let store = SoftwareStore::new(vec![key("kmc", Purpose::Kmc, "0123456789ABCDEFFEDCBA9876543210", "08D7B4")]);
-    let sent = Arc::new(Mutex::new(Vec::new()));
-    let answers = VecDeque::from([GREETING, "9000"]);
-    let mut card = Card::new(Box::new(Scripted { answers, sent: Arc::clone(&sent) }), Clock::fixed(Instant(0)));
+    let (mut card, sent) = scripted::card(&[GREETING, "9000"]);
     let mut chance = Chance::fixed(hex::decode("0011223344556677").unwrap());
     let greeting = begin(&mut card, &spec(0x01), &mut chance).unwrap();
     let master = store.open("kmc", Purpose::Kmc).unwrap();
     let keys = card_keys(&store, &master, &Diversification::EmvCps { offset: 4 }, greeting.kdd()).unwrap();
     assert!(matches!(greeting.login(&store, keys), Err(ChannelError::Cryptogram(_))));
-    assert_eq!(*sent.lock().unwrap(), [INITIALIZE_UPDATE]);
+    assert_eq!(sent.all(), [INITIALIZE_UPDATE]);
 }

@@ -1,5 +1,9 @@
 //! The terminal's side of an EMV application. Reading only. // EMV B1 §11, B3 §6.5
 
+mod select;
+
+pub use select::{Fci, FciData, select, select_next};
+
 use crate::base::codec::tlv::{self, Tag};
 use crate::card::apdu::{Command, Response};
 use crate::card::plain::{Card, CardError, Misbehaviour};
@@ -21,15 +25,6 @@ impl ProcessingOptions {
     pub fn afl(&self) -> &[u8] {
         &self.afl
     }
-}
-
-/// SELECT by AID; the FCI as the card gives it. // EMV B1 §11.3
-///
-/// # Errors
-/// The link broke, or the card refuses.
-pub fn select(card: &mut Card, aid: &[u8]) -> Result<Vec<u8>, CardError> {
-    let command = Command::new(0x00, 0xA4, 0x04, 0x00).with_data(aid).with_le(256);
-    Ok(accepted(card.transmit(&command)?, "SELECT", 0xA4)?.data)
 }
 
 /// GET PROCESSING OPTIONS with the values that the PDOL asks for; both formats of the answer. // EMV B3 §6.5.8

@@ -1,9 +1,8 @@
 //! GlobalPlatform commands, one function each.
 
-use crate::base::codec::tlv::{self, Tag};
 use crate::card::apdu::{Command, Response};
 use crate::card::channel::{ChannelError, Session};
-use crate::card::plain::{Card, CardError, Misbehaviour};
+use crate::card::plain::{Card, CardError};
 
 /// SELECT by AID; an empty AID selects what the card selects by default. // GPC 2.3.1 §11.9
 ///
@@ -38,33 +37,6 @@ pub fn install_for_personalization(session: &mut Session<'_>, aid: &[u8]) -> Res
     accepted(answer, "INSTALL [for personalization]", 0xE6).map(drop)
 }
 
-/// SET STATUS of the card, that is of its issuer security domain. // GPC 2.3.1 §11.10
-///
-/// # Errors
-/// The session broke, or the card refuses.
-pub fn set_card_life_cycle(session: &mut Session<'_>, life_cycle: u8) -> Result<(), ChannelError> {
-    let mut command = Command::new(0x80, 0xF0, 0x80, life_cycle);
-    if session.spec().level.r_mac() {
-        command.le = Some(256);
-    }
-    let answer = session.transmit(&command)?;
-    accepted(answer, "SET STATUS", 0xF0).map(drop)
-}
-
-/// The card's life cycle, by GET STATUS of the issuer security domain. // GPC 2.3.1 §11.4, table 11-6
-///
-/// # Errors
-/// The session broke, the card refuses, or its answer has no life cycle.
-pub fn card_life_cycle(session: &mut Session<'_>) -> Result<u8, ChannelError> {
-    let answer = session.transmit(&Command::new(0x80, 0xF2, 0x80, 0x02).with_data([0x4F, 0x00]).with_le(256))?;
-    let answer = accepted(answer, "GET STATUS", 0xF2)?;
-    let life_cycle = tlv::parse(&answer.data).ok().and_then(|objects| {
-        let found = tlv::find(&objects, Tag::of(0x9F70))?;
-        found.value_bytes().first().copied()
-    });
-    life_cycle.ok_or_else(|| Misbehaviour::Malformed("GET STATUS").into())
-}
-
-fn accepted(answer: Response, command: &'static str, ins: u8) -> Result<Response, ChannelError> {
+pub(super) fn accepted(answer: Response, command: &'static str, ins: u8) -> Result<Response, ChannelError> {
     if answer.sw.is_ok() { Ok(answer) } else { Err(CardError::Refused { command, ins, sw: answer.sw }.into()) }
 }
