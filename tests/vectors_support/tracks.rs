@@ -38,7 +38,7 @@ fn track2_equiv(inputs: &Inputs<'_>) -> Outputs {
         service_code: inputs.text("service_code")?.to_owned(),
         discretionary: inputs.text("discretionary")?.to_owned(),
     };
-    Ok(json!({ "tag57": upper(fields.to_tag57()) }))
+    Ok(json!({ "tag57": upper(fields.to_tag57().map_err(text)?) }))
 }
 
 fn luhn(inputs: &Inputs<'_>) -> Outputs {

@@ -67,3 +67,40 @@ impl Afl {
             .flat_map(|entry| (entry.first..=entry.last).take(usize::from(entry.oda)).map(|record| (entry.sfi, record)))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let error = |text: &str| Afl::parse(&hex::decode(text).unwrap()).unwrap_err();
+        assert_eq!(error(""), AflError::Length(0));
+        assert_eq!(error("080101"), AflError::Length(3));
+        assert_eq!(error(&"08010100".repeat(64)), AflError::Length(256));
+        // file 0, file 31, low bits, record 0, last before first, more records than there are
+        for entry in ["00010100", "F8010100", "09010100", "08000100", "08020100", "08010203"] {
+            assert_eq!(error(&format!("08010100{entry}")), AflError::Entry(2), "{entry}");
+        }
+    }
+
+    #[test]
+    fn the_widest_entry_ends() {
+        let afl = Afl::parse(&[0xF0, 0x01, 0xFF, 0xFF]).unwrap();
+        assert_eq!(afl.records().count(), 255);
+        assert_eq!(afl.oda_records().last(), Some((30, 255)));
+    }
+
+    proptest! {
+        #[test]
+        fn records_for_authentication_are_among_the_records(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            if let Ok(afl) = Afl::parse(&bytes) {
+                let records: Vec<_> = afl.records().collect();
+                prop_assert!(afl.oda_records().all(|record| records.contains(&record)));
+            }
+        }
+    }
+}

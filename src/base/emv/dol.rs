@@ -68,3 +68,47 @@ fn fit(tag: Tag, value: &[u8], length: usize) -> Vec<u8> {
     out.resize(length, filler);
     out
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_list_cut_short_is_refused() {
+        assert_eq!(Dol::parse(&[0x9F]), Err(DolError::Tag(TlvError::Truncated(0))));
+        assert_eq!(Dol::parse(&[0x9F, 0x02]), Err(DolError::Length));
+        assert_eq!(Dol::parse(&[]).unwrap().total(), 0);
+    }
+
+    #[test]
+    fn values_are_cut_and_filled_as_their_format_asks() {
+        let built = |dol: &str, value: &str| {
+            let value = hex::decode(value).unwrap();
+            hex::encode_upper(Dol::parse(&hex::decode(dol).unwrap()).unwrap().build(|_| Some(value.clone())))
+        };
+        // Numeric keeps its right end, compressed numeric and bytes their left.
+        assert_eq!(built("9F0204", "000000001234"), "00001234");
+        assert_eq!(built("9F0208", "000000001234"), "0000000000001234");
+        assert_eq!(built("5A04", "476173900101"), "47617390");
+        assert_eq!(built("5A08", "476173900101"), "476173900101FFFF");
+        assert_eq!(built("9503", "0102030405"), "010203");
+        assert_eq!(built("9507", "0102030405"), "01020304050000");
+        // What the dictionary does not know is taken as bytes.
+        assert_eq!(built("DF0103", "0102"), "010200");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_built_has_the_length_asked_for(
+            bytes in prop::collection::vec(any::<u8>(), 0..64), value in prop::collection::vec(any::<u8>(), 0..20),
+        ) {
+            if let Ok(dol) = Dol::parse(&bytes) {
+                prop_assert_eq!(dol.build(|_| None), vec![0; dol.total()]);
+                prop_assert_eq!(dol.build(|_| Some(value.clone())).len(), dol.total());
+            }
+        }
+    }
+}

@@ -56,12 +56,13 @@ pub fn static_data(
     let mut out = Vec::new();
     for (sfi, number) in afl.oda_records() {
         let bytes = record(sfi, number).ok_or(OdaError::Missing { sfi, record: number })?;
-        let objects = tlv::parse(&bytes).map_err(|source| OdaError::Tlv { sfi, record: number, source })?;
+        let broken = |source| OdaError::Tlv { sfi, record: number, source };
+        let objects = tlv::parse(&bytes).map_err(broken)?;
         let value = match objects.as_slice() {
-            // EMV B3 §10.3: files 1 to 10 without tag and length of the template, as it stands on the card
+            // EMV B3 §10.3: files 1 to 10 without tag and length of the template, else as it stands on the card
             [only] if sfi <= 10 && only.tag == RECORD => {
-                let header = bytes.len() - only.value_bytes().len();
-                bytes.get(header..).unwrap_or_default()
+                let start = bytes.iter().take_while(|&&byte| byte == 0).count();
+                tlv::split_object(bytes.get(start..).unwrap_or_default()).map_err(broken)?.1
             }
             _ if sfi <= 10 => return Err(OdaError::Template { sfi, record: number }),
             // files 11 to 30 whole
@@ -75,4 +76,37 @@ pub fn static_data(
         _ => return Err(OdaError::TagList),
     }
     Ok(out)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const AIP_VALUE: [u8; 2] = [0x5C, 0x00];
+
+    fn of(afl: [u8; 4], record: &str, tag_list: &[u8]) -> Result<String, OdaError> {
+        let record = hex::decode(record).unwrap();
+        let afl = Afl::parse(&afl).unwrap();
+        static_data(&afl, |_, _| (!record.is_empty()).then(|| record.clone()), tag_list, AIP_VALUE)
+            .map(hex::encode_upper)
+    }
+
+    #[test]
+    fn files_up_to_10_go_without_their_template_and_others_whole() {
+        let record = "70055F28020840";
+        assert_eq!(of([10 << 3, 1, 1, 1], record, &[]).unwrap(), "5F28020840");
+        assert_eq!(of([11 << 3, 1, 1, 1], record, &[]).unwrap(), record);
+        assert_eq!(of([10 << 3, 1, 1, 0], record, &[0x82]).unwrap(), "5C00");
+        // Bytes within the template stay as the card has written them.
+        assert_eq!(of([8, 1, 1, 1], "00708106005F280208400000", &[]).unwrap(), "005F28020840");
+    }
+
+    #[test]
+    fn what_makes_authentication_fail_is_refused() {
+        assert_eq!(of([8, 1, 1, 1], "", &[]), Err(OdaError::Missing { sfi: 1, record: 1 }));
+        assert_eq!(of([8, 1, 1, 1], "5F28020840", &[]), Err(OdaError::Template { sfi: 1, record: 1 }));
+        assert!(matches!(of([8, 1, 1, 1], "70055F2802", &[]), Err(OdaError::Tlv { .. })));
+        assert_eq!(of([8, 1, 1, 1], "70055F28020840", &[0x82, 0x95]), Err(OdaError::TagList));
+    }
 }

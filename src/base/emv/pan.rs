@@ -102,6 +102,8 @@ pub fn luhn_check_digit(payload: &str) -> Option<u32> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -118,5 +120,36 @@ mod tests {
             "374245001741007"
         );
         assert_eq!(Pan::from_cn(&[0x12, 0x3F]), Err(PanError::Length(3)));
+    }
+
+    #[test]
+    fn what_is_no_pan_is_refused() {
+        assert_eq!(Pan::parse("47617390010"), Err(PanError::Length(11)));
+        assert_eq!(Pan::parse("47617390010101190000"), Err(PanError::Length(20)));
+        assert_eq!(Pan::parse("4761 7390 0101 0119"), Err(PanError::Digits));
+        assert_eq!(Pan::parse("47617390010101\u{0661}"), Err(PanError::Digits));
+        // F fills the end only, and nothing else than digits stands before it.
+        assert_eq!(Pan::from_cn(&hex::decode("47617F9001010119").unwrap()), Err(PanError::Digits));
+        assert_eq!(Pan::from_cn(&hex::decode("4761739001010A19").unwrap()), Err(PanError::Digits));
+    }
+
+    proptest! {
+        #[test]
+        fn one_check_digit_fits(payload in "[0-9]{1,18}") {
+            let fitting: Vec<u32> = (0..10).filter(|digit| luhn_valid(&format!("{payload}{digit}"))).collect();
+            prop_assert_eq!(fitting, vec![luhn_check_digit(&payload).unwrap()]);
+        }
+
+        #[test]
+        fn digits_survive_tag_5a(digits in "[0-9]{12,19}") {
+            let filled = if digits.len() % 2 == 0 { digits.clone() } else { format!("{digits}F") };
+            let pan = Pan::from_cn(&hex::decode(filled).unwrap()).unwrap();
+            prop_assert_eq!(pan.digits(), digits);
+        }
+
+        #[test]
+        fn anything_has_a_check_digit_or_none(text in ".{0,24}") {
+            let _ = (luhn_valid(&text), luhn_check_digit(&text), Pan::parse(&text));
+        }
     }
 }

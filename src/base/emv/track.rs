@@ -40,7 +40,8 @@ pub enum TrackError {
 }
 
 impl Number {
-    /// Most characters with both sentinels, the LRC not counted: 78, 39 and 106.
+    /// Most characters with both sentinels, the LRC not counted: 78, 39 and 106. With the LRC, which the encoder
+    /// computes, a track holds 79, 40 and 107; between the sentinels 76, 37 and 104 are left.
     pub fn max(self) -> usize {
         match self {
             Number::One => 78,
@@ -60,7 +61,8 @@ impl Number {
         }
     }
 
-    /// Checks alphabet and length, and takes the sentinels off where they are written.
+    /// Checks alphabet and length, and takes the sentinels off where they are written: both or none, and never the
+    /// LRC. The length counts both sentinels even where they are not written, for the encoder adds them.
     ///
     /// # Errors
     /// The first thing that keeps the track from being encoded.
@@ -100,6 +102,8 @@ pub struct Fields {
 
 impl Drop for Fields {
     fn drop(&mut self) {
+        self.name.zeroize();
+        self.expiry.zeroize();
         self.discretionary.zeroize();
     }
 }
@@ -165,13 +169,23 @@ impl Fields {
         fields
     }
 
-    /// Tag 57 with these fields.
-    pub fn to_tag57(&self) -> Vec<u8> {
+    /// Tag 57 with these fields: `D` separates, F fills the last byte. // EMV B3 annex A
+    ///
+    /// # Errors
+    /// A field holds something else than digits, or the whole is longer than 19 bytes.
+    pub fn to_tag57(&self) -> Result<Vec<u8>, TrackError> {
         let mut text = format!("{}D{}{}{}", self.pan.digits(), self.expiry, self.service_code, self.discretionary);
         if !text.len().is_multiple_of(2) {
             text.push('F');
         }
-        let value = hex::decode(&text).unwrap_or_default();
+        let digits = [&self.expiry, &self.service_code, &self.discretionary];
+        let value = if !digits.iter().all(|field| field.bytes().all(|byte| byte.is_ascii_digit())) {
+            Err(TrackError::Fields("tag 57 holds something else than digits and one D"))
+        } else if text.len() > 2 * 19 {
+            Err(TrackError::Fields("tag 57 has more than 19 bytes"))
+        } else {
+            hex::decode(&text).map_err(|_| TrackError::Fields("tag 57 is not hexadecimal"))
+        };
         text.zeroize();
         value
     }
@@ -186,6 +200,9 @@ impl Fields {
         if !expiry.bytes().chain(service_code.bytes()).all(|byte| byte.is_ascii_digit()) {
             return Err(TrackError::Fields("expiry or service code is not numeric"));
         }
+        if !matches!(expiry.get(2..).and_then(|month| month.parse().ok()), Some(1..=12)) {
+            return Err(TrackError::Fields("the expiry is not a month YYMM"));
+        }
         Ok(Self {
             pan,
             name: name.map(str::to_owned),
@@ -197,21 +214,103 @@ impl Fields {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    const ALL: [Number; 3] = [Number::One, Number::Two, Number::Three];
 
     #[test]
     fn the_longest_tracks_fit_and_one_more_does_not() {
-        for (number, fill, most) in [(Number::One, "A", 76), (Number::Two, "1", 37), (Number::Three, "1", 104)] {
-            assert!(number.check(&fill.repeat(most)).is_ok());
-            assert!(matches!(number.check(&fill.repeat(most + 1)), Err(TrackError::Length { .. })));
+        for (number, most) in ALL.into_iter().zip([76, 37, 104]) {
+            let with_sentinels = |length| format!("{}{}?", number.start(), "1".repeat(length));
+            assert_eq!(with_sentinels(most).len(), number.max());
+            assert!(number.check(&with_sentinels(most)).is_ok());
+            assert!(number.check(&"1".repeat(most)).is_ok());
+            let too_long = Err(TrackError::Length { length: number.max() + 1, max: number.max() });
+            assert_eq!(number.check(&with_sentinels(most + 1)), too_long);
+            assert_eq!(number.check(&"1".repeat(most + 1)), too_long);
         }
     }
 
     #[test]
     fn lower_case_and_lone_sentinels_are_refused() {
         assert_eq!(Number::One.check("Babc"), Err(TrackError::Alphabet(2)));
+        assert_eq!(Number::One.check("A\u{e9}"), Err(TrackError::Alphabet(2)));
+        assert_eq!(Number::Two.check("12A"), Err(TrackError::Alphabet(3)));
         assert_eq!(Number::Two.check(";123"), Err(TrackError::Sentinel));
+        assert_eq!(Number::Two.check("123?"), Err(TrackError::Sentinel));
         assert_eq!(Number::Two.check(";12?3?"), Err(TrackError::Sentinel));
+        assert_eq!(Number::Three.check(";"), Err(TrackError::Sentinel));
+    }
+
+    #[test]
+    fn separators_are_counted() {
+        for track in ["4761739001010119=2212201", ";4761739001010119=22122011758928889?"] {
+            assert_eq!(Fields::track2(track).unwrap().expiry, "2212");
+        }
+        for track in ["47617390010101192212201", "4761739001010119=2212=201", "4761739001010119==201"] {
+            assert!(matches!(Fields::track2(track), Err(TrackError::Fields(_))), "{track}");
+        }
+        let track1 = |text: &str| Fields::track1(text).map(|fields| fields.name.clone().unwrap());
+        assert_eq!(track1("%B4761739001010119^CARD/TEST^2212201000?").unwrap(), "CARD/TEST");
+        for track in [
+            "A4761739001010119^CARD/TEST^2212201",
+            "B4761739001010119^CARD/TEST 2212201",
+            "B4761739001010119^CARD^TEST^2212201",
+            "B4761739001010119^C^2212201",
+            "B4761739001010119^CARD/TEST^221220",
+            "B4761739001010119^CARD/TEST^2213201",
+            "B4761739001010119^CARD/TEST^22A2201",
+            "B47617390010^CARD/TEST^2212201",
+        ] {
+            assert!(track1(track).is_err(), "{track}");
+        }
+    }
+
+    #[test]
+    fn tag_57_is_digits_and_one_d() {
+        let refused = |value: &str| Fields::from_tag57(&hex::decode(value).unwrap()).is_err();
+        assert!(!refused("4761739001010119D22122011758928889"));
+        assert!(refused("4761739001010119D2212201175892888D"));
+        assert!(refused("4761739001010119A22122011758928889"));
+        assert!(refused("4761739001010119D221220117589288FF"));
+        assert!(refused("4761739001010119D221220117589288890000000000"));
+        let mut fields = Fields::from_tag57(&hex::decode("4761739001010119D2212201175892888F").unwrap()).unwrap();
+        assert_eq!(fields.discretionary, "175892888");
+        fields.discretionary = "17X".to_owned();
+        assert!(fields.to_tag57().is_err());
+        fields.discretionary = "0".repeat(40);
+        assert!(fields.to_tag57().is_err());
+    }
+
+    #[test]
+    fn nothing_but_the_masked_pan_expiry_and_service_code_is_printed() {
+        let fields = Fields::track1("B4761739001010119^CARD/TEST^22122018765432").unwrap();
+        assert_eq!(format!("{fields:?}"), "476173******0119 expiry 2212 service code 201");
+    }
+
+    proptest! {
+        #[test]
+        fn track_2_and_tag_57_hold_the_same(
+            pan in "[0-9]{12,19}", year in "[0-9]{2}", month in 1..=12u8, service_code in "[0-9]{3}", rest in "[0-9]{0,10}",
+        ) {
+            let text = format!("{pan}={year}{month:02}{service_code}{rest}");
+            let fields = Fields::track2(&text).unwrap();
+            prop_assert_eq!(Fields::track2(&format!(";{text}?")).unwrap(), fields.clone());
+            prop_assert_eq!(Fields::from_tag57(&fields.to_tag57().unwrap()).unwrap(), fields);
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in ".{0,120}") {
+            for number in ALL {
+                if let Ok(content) = number.check(&text) {
+                    prop_assert!(content.len() + 2 <= number.max());
+                }
+            }
+            let _ = (Fields::track1(&text), Fields::track2(&text));
+        }
     }
 }
