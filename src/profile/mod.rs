@@ -1,1 +1,283 @@
-//! TBD
+//! A card product: everything that is the same for every card of it. `card-profiles/README.md` teaches the format.
+
+mod file;
+mod sense;
+
+use crate::base::Code;
+use crate::base::crypto::sha256;
+use crate::keys::{CardPadding, Diversification};
+
+pub use file::ProfileFile;
+
+/// A profile that is well formed and makes sense.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    file: ProfileFile,
+    channel: Channel,
+    masters: Masters,
+    domain: Vec<u8>,
+    dgis: Vec<DgiRule>,
+    read_too: Vec<u16>,
+    hash: [u8; 32],
+}
+
+#[derive(Debug, Clone)]
+struct Masters {
+    names: Vec<String>,
+    diversification: Diversification,
+}
+
+/// The secure channel that the card product has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Channel {
+    /// Protocol and options.
+    pub protocol: Protocol,
+    /// Security level: P1 of EXTERNAL AUTHENTICATE.
+    pub level: u8,
+    /// Key version to ask for: P1 of INITIALIZE UPDATE.
+    pub key_version: u8,
+    /// What to do where the card's challenge is not the pseudo-random one.
+    pub check_challenge: CheckChallenge,
+}
+
+/// Protocol and options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// SCP02.
+    Scp02 {
+        /// The `i` parameter.
+        i: u8,
+    },
+    /// SCP03.
+    Scp03 {
+        /// The `i` parameter.
+        i: u8,
+        /// Challenges, cryptograms and MACs of 16 bytes instead of 8.
+        s16: bool,
+    },
+}
+
+/// What to do where the card's challenge is not the pseudo-random one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckChallenge {
+    /// Do not look.
+    Off,
+    /// Go on and say so.
+    #[default]
+    Warn,
+    /// End before EXTERNAL AUTHENTICATE.
+    Refuse,
+}
+
+/// What the product says of a data grouping.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DgiRule {
+    dgis: (u16, u16),
+    name: String,
+    sealed: bool,
+    padding: CardPadding,
+    mandatory: bool,
+    max: usize,
+    read_back: ReadBack,
+    kcv_of: Option<u16>,
+}
+
+/// How a grouping is read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReadBack {
+    /// READ RECORD: the grouping's number is file and record.
+    Record,
+    /// The answer to SELECT.
+    Fci,
+    /// The answer to GET PROCESSING OPTIONS.
+    Gpo,
+    /// GET DATA, object by object.
+    GetData,
+    /// GET DATA 9F17 for its first byte.
+    PinTryCounter,
+    /// Not at all: it is listed as loaded, not proven.
+    None,
+}
+
+/// Something wrong with a profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where, e.g. `channel.level`.
+    pub path: String,
+    /// Catalogue code.
+    pub code: Code,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl Profile {
+    /// Reads a profile.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+        let file: ProfileFile = toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
+            let path = if at == 0 { "(file)".to_owned() } else { format!("line {at}") };
+            vec![Problem { path, code: Code::ProfileSyntax, message: error.message().to_owned() }]
+        })?;
+        sense::make(file)
+    }
+
+    /// Its name; records refer to it.
+    pub fn name(&self) -> &str {
+        &self.file.name
+    }
+
+    /// What it is, in a few words.
+    pub fn title(&self) -> &str {
+        &self.file.title
+    }
+
+    /// SHA-256 of the profile as it was understood: the file's shape with every default filled in, as canonical JSON
+    /// (RFC 8785). Comments, order and formatting do not change it; anything that changes a card does.
+    pub fn hash(&self) -> [u8; 32] {
+        self.hash
+    }
+
+    /// The secure channel.
+    pub fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// AID of the issuer security domain; empty where the card selects it by default.
+    pub fn domain(&self) -> &[u8] {
+        &self.domain
+    }
+
+    /// Names of the master keys, one of which must fit the card.
+    pub fn masters(&self) -> &[String] {
+        &self.masters.names
+    }
+
+    /// How the card's keys come from the master key.
+    pub fn diversification(&self) -> Diversification {
+        self.masters.diversification
+    }
+
+    /// The rule of a grouping: the one with its number, else the narrowest range that holds it.
+    pub fn dgi(&self, dgi: u16) -> Option<&DgiRule> {
+        let holding = self.dgis.iter().filter(|rule| rule.holds(dgi));
+        holding.min_by_key(|rule| rule.dgis.1 - rule.dgis.0)
+    }
+
+    /// All rules.
+    pub fn dgis(&self) -> &[DgiRule] {
+        &self.dgis
+    }
+
+    /// The grouping that the card compares this one with: keys and their check values.
+    pub fn checked_with(&self, dgi: u16) -> Option<u16> {
+        let own = self.dgi(dgi).and_then(|rule| rule.kcv_of);
+        own.or_else(|| self.dgis.iter().find(|rule| rule.kcv_of == Some(dgi)).map(|rule| rule.dgis.0))
+    }
+
+    /// STORE DATA: P1 says that the data is in DGI format.
+    pub fn dgi_format(&self) -> bool {
+        self.file.store_data.p1 == file::P1Coding::Gp
+    }
+
+    /// STORE DATA: as many groupings in a command as fit.
+    pub fn packed(&self) -> bool {
+        self.file.store_data.packing == file::Packing::Packed
+    }
+
+    /// STORE DATA: a grouping may go on in the next command.
+    pub fn spanning(&self) -> bool {
+        self.file.store_data.spanning
+    }
+
+    /// STORE DATA: the most that Lc may be.
+    pub fn max_command(&self) -> usize {
+        self.file.store_data.max_command
+    }
+
+    /// STORE DATA: the card expects an Le.
+    pub fn le(&self) -> bool {
+        self.file.store_data.le
+    }
+
+    /// SCP03: the counter advances for commands without data too.
+    pub fn counter_without_data(&self) -> bool {
+        self.file.quirks.counter_without_data
+    }
+
+    /// The ATR of a blank, hexadecimal, `..` for any byte.
+    pub fn blank_atr(&self) -> Option<&str> {
+        self.file.blank.atr.as_deref()
+    }
+
+    /// CPLC fields of a blank: name and hexadecimal value, `..` for any byte.
+    pub fn blank_cplc(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.file.blank.cplc.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Tags that are read with GET DATA beside those that were loaded, and must be there.
+    pub fn read_too(&self) -> &[u16] {
+        &self.read_too
+    }
+
+    /// The card's life cycle after an equal read-back.
+    pub fn final_life_cycle(&self) -> Option<u8> {
+        self.file.end.life_cycle.map(file::LifeCycle::byte)
+    }
+}
+
+impl DgiRule {
+    /// Whether the rule is for this grouping.
+    pub fn holds(&self, dgi: u16) -> bool {
+        (self.dgis.0..=self.dgis.1).contains(&dgi)
+    }
+
+    /// The first number it is for.
+    pub fn first(&self) -> u16 {
+        self.dgis.0
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Enciphered under the card's DEK.
+    pub fn sealed(&self) -> bool {
+        self.sealed
+    }
+
+    /// Padding that the card expects before encryption.
+    pub fn padding(&self) -> CardPadding {
+        self.padding
+    }
+
+    /// Every record must hold it.
+    pub fn mandatory(&self) -> bool {
+        self.mandatory
+    }
+
+    /// Most bytes of its value, without padding.
+    pub fn max(&self) -> usize {
+        self.max
+    }
+
+    /// How it is read back.
+    pub fn read_back(&self) -> ReadBack {
+        self.read_back
+    }
+}
+
+/// The name that a profile gives itself, for finding it among others; whether it is right is not looked at.
+pub fn peek_name(text: &str) -> Option<String> {
+    let table: toml::Table = toml::from_str(text).ok()?;
+    table.get("name")?.as_str().map(str::to_owned)
+}
+
+fn hash(file: &ProfileFile) -> Option<[u8; 32]> {
+    json_canon::to_vec(file).ok().map(|json| sha256(&json))
+}
