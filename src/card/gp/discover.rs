@@ -10,8 +10,8 @@ pub enum DiscoverError {
     /// Broken BER-TLV.
     #[error(transparent)]
     Tlv(#[from] TlvError),
-    /// CPLC of another length than 42 bytes.
-    #[error("CPLC has 42 bytes, not {0}")]
+    /// CPLC of another length than 42 or 45 bytes.
+    #[error("CPLC has 42 bytes, or 45 on some cards, not {0}")]
     Cplc(usize),
     /// A template that is not the one that was asked for.
     #[error("the template {0} is not there")]
@@ -61,13 +61,17 @@ impl Cplc {
     /// Reads CPLC with or without its tag: cards give both.
     ///
     /// # Errors
-    /// It has another length.
+    /// It has another length, or is cut short.
     pub fn parse(data: &[u8]) -> Result<Self, DiscoverError> {
         let value = match data {
-            [0x9F, 0x7F, _, value @ ..] => value,
+            [0x9F, 0x7F, ..] => tlv::split_object(data)?.1,
             value => value,
         };
-        value.first_chunk::<42>().map(|cplc| Self(*cplc)).ok_or(DiscoverError::Cplc(value.len()))
+        // Some cards add three bytes that nobody has laid down.
+        match (value.first_chunk::<42>(), value.len()) {
+            (Some(cplc), 42 | 45) => Ok(Self(*cplc)),
+            (_, length) => Err(DiscoverError::Cplc(length)),
+        }
     }
 
     /// A field by its name.
@@ -123,24 +127,14 @@ impl CardData {
     }
 }
 
-/// 1.2.840.114283.4.scp.i; both are base-128 numbers.
+/// 1.2.840.114283.4.scp.i. The protocol is one plain byte even above 7F (SCP80); an `i` above 7F is a base-128 number,
+/// or one plain byte on cards that do not know that. // GPC 2.3.1 §H.2
 fn scheme(oid: &[u8]) -> Option<(u8, u16)> {
-    let rest = oid.strip_prefix(&[0x2A, 0x86, 0x48, 0x86, 0xFC, 0x6B, 0x04])?;
-    // Some cards write an i above 7F as one plain byte.
-    if let [scp, i] = rest {
-        return Some((*scp, u16::from(*i)));
-    }
-    let mut numbers = Vec::new();
-    let mut number = 0u16;
-    for &byte in rest {
-        number = number.checked_mul(128)?.checked_add(u16::from(byte & 0x7F))?;
-        if byte & 0x80 == 0 {
-            numbers.push(number);
-            number = 0;
+    match oid.strip_prefix(&[0x2A, 0x86, 0x48, 0x86, 0xFC, 0x6B, 0x04])? {
+        [scp, i] => Some((*scp, u16::from(*i))),
+        [scp, high, low] if high & 0x80 != 0 && low & 0x80 == 0 => {
+            Some((*scp, u16::from(high & 0x7F) << 7 | u16::from(*low)))
         }
-    }
-    match numbers.as_slice() {
-        [scp, i] => Some((u8::try_from(*scp).ok()?, *i)),
         _ => None,
     }
 }
@@ -198,6 +192,7 @@ fn key_entry(value: &[u8]) -> Result<KeyEntry, DiscoverError> {
             (0xFF, [kind, high, low, after @ ..]) => {
                 (vec![0xFF, *kind], usize::from(u16::from_be_bytes([*high, *low])), after)
             }
+            (0xFF, _) => return Err(DiscoverError::KeyEntry),
             // The extended format names a component by FF; whatever else follows (usage and access, on some cards a
             // public exponent) ends the list.
             _ if extended => break,
@@ -208,4 +203,86 @@ fn key_entry(value: &[u8]) -> Result<KeyEntry, DiscoverError> {
         rest = after;
     }
     Ok(KeyEntry { id, version, components })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    // A card's answer that was published with an issue of GlobalPlatformPro; see tests/vectors/card_data.json.
+    const CPLC: &str = "47906A1582314176009661330000114A1424114261331143613311446133130B00000000000000000000";
+
+    fn bytes(text: &str) -> Vec<u8> {
+        hex::decode(text).unwrap()
+    }
+
+    #[test]
+    fn cplc_comes_in_three_dresses() {
+        let plain = Cplc::parse(&bytes(CPLC)).unwrap();
+        assert_eq!(Cplc::parse(&bytes(&format!("9F7F2A{CPLC}"))).unwrap(), plain);
+        assert_eq!(Cplc::parse(&bytes(&format!("9F7F2D{CPLC}000000"))).unwrap(), plain);
+        assert_eq!(plain.chip_id().to_string(), "4790-6A15-6133-0000114A-1424");
+        assert_eq!(plain.fields().map(|(_, value)| value.len()).sum::<usize>(), 42);
+    }
+
+    #[test]
+    fn cplc_of_another_length_is_refused() {
+        assert_eq!(Cplc::parse(&[]), Err(DiscoverError::Cplc(0)));
+        assert_eq!(Cplc::parse(&bytes(&CPLC[2..])), Err(DiscoverError::Cplc(41)));
+        assert_eq!(Cplc::parse(&bytes(&format!("{CPLC}00"))), Err(DiscoverError::Cplc(43)));
+        assert!(matches!(Cplc::parse(&bytes("9F7F2A4790")), Err(DiscoverError::Tlv(_))));
+    }
+
+    #[test]
+    fn card_data_names_every_protocol() {
+        let oid = |tail: &str| format!("64{:02X}06{:02X}2A864886FC6B04{tail}", 9 + tail.len() / 2, 7 + tail.len() / 2);
+        let data = |oids: &[&str]| {
+            let inside: String = oids.iter().map(|tail| oid(tail)).collect();
+            bytes(&format!("73{:02X}{inside}", inside.len() / 2))
+        };
+        let protocols = |data: &[u8]| CardData::parse(data).unwrap().protocols().to_vec();
+        // SCP02 i=55 and SCP80 i=00, from a public trace
+        let traced = "663D733B06072A864886FC6B01600B06092A864886FC6B020202630906072A864886FC6B03640B06092A864886FC6B040255\
+                      640B06092A864886FC6B048000";
+        assert_eq!(protocols(&bytes(traced)), [(2, 0x55), (0x80, 0)]);
+        assert_eq!(CardData::parse(&bytes(traced)).unwrap().to_string(), "SCP02 i=55, SCP80 i=00");
+        assert_eq!(protocols(&data(&["0370", "7F01"])), [(3, 0x70), (0x7F, 1)]);
+        // i = F0, as a base-128 number and as a plain byte
+        assert_eq!(protocols(&data(&["038170", "03F0"])), [(3, 0xF0), (3, 0xF0)]);
+        // What is no protocol is passed over.
+        assert_eq!(protocols(&data(&["", "03", "03010101", "0315"])), [(3, 0x15)]);
+        assert_eq!(CardData::parse(&bytes("6600")), Err(DiscoverError::Template(Tag::of(0x73))));
+        assert!(matches!(CardData::parse(&bytes("6605730306")), Err(DiscoverError::Tlv(_))));
+    }
+
+    #[test]
+    fn key_entries_of_both_formats_are_read() {
+        let keys = |text: &str| KeyInformation::parse(&bytes(text)).map(|information| information.keys().to_vec());
+        let entry = |components: &[(&str, usize)]| KeyEntry {
+            id: 1,
+            version: 0x30,
+            components: components.iter().map(|(kind, length)| (bytes(kind), *length)).collect(),
+        };
+        assert_eq!(keys("E006C00401308810").unwrap(), [entry(&[("88", 16)])]);
+        assert_eq!(keys("E008C0060130A103A080").unwrap(), [entry(&[("A1", 3), ("A0", 128)])]);
+        assert_eq!(keys("E00CC00A0130FF88002001180100").unwrap(), [entry(&[("FF88", 32)])]);
+        assert_eq!(keys("E00EC00C0130FFA10080FFA0000300FF").unwrap(), [entry(&[("FFA1", 128), ("FFA0", 3)])]);
+        for broken in ["E003C00101", "E005C003013088", "E006C0040130FF88", "E009C0070130FF880010FF"] {
+            assert_eq!(keys(broken), Err(DiscoverError::KeyEntry), "{broken}");
+        }
+        assert_eq!(keys("E000").unwrap(), []);
+        assert_eq!(keys("C00401308810"), Err(DiscoverError::Template(Tag::of(0xE0))));
+    }
+
+    proptest! {
+        #[test]
+        fn anything_is_read_or_refused(head in 0usize..4, tail in prop::collection::vec(any::<u8>(), 0..60)) {
+            let heads = [vec![], bytes("9F7F2A"), [&bytes("7309640706")[..], &[0x05]].concat(), bytes("E010C00E0130")];
+            let data = [heads.into_iter().nth(head).unwrap_or_default(), tail].concat();
+            let _ = (Cplc::parse(&data), CardData::parse(&data), KeyInformation::parse(&data));
+        }
+    }
 }
