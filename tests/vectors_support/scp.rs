@@ -28,24 +28,27 @@ pub struct Greeting {
     pub host: Vec<u8>,
     pub sequence: Vec<u8>,
     pub challenge: Vec<u8>,
+    /// As the card answered; none where the vector has the challenges alone.
+    cryptogram: Option<Vec<u8>>,
 }
 
 impl Greeting {
     /// An answer of SCP02: counter and challenge. `i` is not in it.
     pub fn scp02(inputs: &Inputs<'_>) -> Result<Self, String> {
         let (host, answer) = Self::exchange(inputs, 0x02)?;
-        let (Some(sequence), Some(challenge)) = (answer.get(12..14), answer.get(14..20)) else {
-            return Err("the answer is too short".to_owned());
+        let (Some(sequence), Some(challenge), 28) = (answer.get(12..14), answer.get(14..20), answer.len()) else {
+            return Err("the answer has not 28 bytes".to_owned());
         };
+        let cryptogram = answer.get(20..).map(<[u8]>::to_vec);
         let i = if inputs.optional_text("option")?.is_some() { inputs.byte("option")? } else { 0x15 };
-        Ok(Self { i, host, sequence: sequence.to_vec(), challenge: challenge.to_vec() })
+        Ok(Self { i, host, sequence: sequence.to_vec(), challenge: challenge.to_vec(), cryptogram })
     }
 
     /// An answer of SCP03: `i`, challenge, cryptogram and, where there is one, the counter.
     pub fn scp03(inputs: &Inputs<'_>, length: usize) -> Result<Self, String> {
         if inputs.optional_text("init_update_cmd")?.is_none() {
             let (host, challenge) = (inputs.bytes("host_challenge")?, inputs.bytes("card_challenge")?);
-            return Ok(Self { i: 0, host, sequence: Vec::new(), challenge });
+            return Ok(Self { i: 0, host, sequence: Vec::new(), challenge, cryptogram: None });
         }
         let (host, answer) = Self::exchange(inputs, 0x03)?;
         let (Some(&i), Some(challenge), Some(sequence)) =
@@ -53,7 +56,16 @@ impl Greeting {
         else {
             return Err("the answer is too short".to_owned());
         };
-        Ok(Self { i, host, sequence: sequence.to_vec(), challenge: challenge.to_vec() })
+        let cryptogram = answer.get(13 + length..13 + 2 * length).map(<[u8]>::to_vec);
+        Ok(Self { i, host, sequence: sequence.to_vec(), challenge: challenge.to_vec(), cryptogram })
+    }
+
+    /// Compares the cryptogram that the keys give with the card's.
+    pub fn check(&self, ours: &[u8]) -> Result<(), String> {
+        match &self.cryptogram {
+            Some(theirs) if theirs != ours => Err("the card's cryptogram is another".to_owned()),
+            _ => Ok(()),
+        }
     }
 
     fn exchange(inputs: &Inputs<'_>, scp: u8) -> Result<(Vec<u8>, Vec<u8>), String> {
@@ -118,6 +130,10 @@ fn put_key(inputs: &Inputs<'_>) -> Outputs {
         }
         other => return Err(format!("there is no SCP{other}")),
     };
+    // What fills up a key is free (GPC-D 6.2.8); we take 80 and zeros, and so does this vector.
+    if inputs.optional_text("padding")?.is_some_and(|padding| padding != "8000000000000000") {
+        return Err("the vector fills up its keys in another way than 80 and zeros".to_owned());
+    }
     let mut data = vec![inputs.byte("new_kvn")?];
     for new in inputs.objects("new_keys")? {
         let (kind, cipher) = match new.text("type")? {

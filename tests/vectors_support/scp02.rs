@@ -30,6 +30,7 @@ fn handshake(inputs: &Inputs<'_>) -> Outputs {
     let greeting = Greeting::scp02(inputs)?;
     let sequence = greeting.sequence.as_slice().try_into().map_err(text)?;
     let (store, keys, dek) = session(inputs, greeting.i, sequence)?;
+    greeting.check(&keys.card_cryptogram(&greeting.host, sequence, &greeting.challenge).map_err(text)?)?;
     let mut out = json!({
         "s_enc": upper(keys.enc.expose()),
         "s_mac": upper(keys.mac.expose()),
@@ -54,6 +55,7 @@ fn wrap(inputs: &Inputs<'_>) -> Outputs {
     let greeting = Greeting::scp02(inputs)?;
     let sequence = greeting.sequence.as_slice().try_into().map_err(text)?;
     let (_, keys, _) = session(inputs, greeting.i, sequence)?;
+    greeting.check(&keys.card_cryptogram(&greeting.host, sequence, &greeting.challenge).map_err(text)?)?;
     let (mut state, _) = authenticated(inputs, &greeting, keys)?;
     steps(
         inputs,

@@ -21,6 +21,7 @@ fn handshake(inputs: &Inputs<'_>) -> Outputs {
     let greeting = Greeting::scp03(inputs, mode.length())?;
     let (store, card) = card_keys(inputs, Cipher::Aes)?;
     let keys = Scp03Keys::derive(&store, &card, &greeting.host, &greeting.challenge).map_err(text)?;
+    greeting.check(&keys.card_cryptogram(&greeting.host, &greeting.challenge, mode).map_err(text)?)?;
     let mut out = json!({
         "s_enc": upper(keys.enc.expose()),
         "s_mac": upper(keys.mac.expose()),
@@ -45,6 +46,7 @@ fn wrap(inputs: &Inputs<'_>) -> Outputs {
     let greeting = Greeting::scp03(inputs, mode.length())?;
     let (store, card) = card_keys(inputs, Cipher::Aes)?;
     let keys = Scp03Keys::derive(&store, &card, &greeting.host, &greeting.challenge).map_err(text)?;
+    greeting.check(&keys.card_cryptogram(&greeting.host, &greeting.challenge, mode).map_err(text)?)?;
     let (mut state, _) = authenticated(inputs, &greeting, keys, mode)?;
     steps(
         inputs,
