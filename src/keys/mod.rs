@@ -4,6 +4,7 @@
 //! show themselves. Session keys for ENC, MAC and R-MAC come out as [`Secret`]s and live for one session.
 
 pub mod diversify;
+pub mod file;
 mod handle;
 mod info;
 mod software;

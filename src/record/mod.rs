@@ -1,1 +1,268 @@
-//! TBD
+//! The prepared record: everything that a device needs for one card.
+//!
+//! The header is clear: identity, profile, keys. The body is AES-256-GCM under a record key with the header as
+//! associated data. Inside the body, secret groupings are sealed once more under a transport key, so that opening a
+//! record shows no key and no PIN.
+
+mod check;
+mod file;
+mod open;
+mod seal;
+mod view;
+
+use crate::base::Secret;
+use crate::base::emv::Pan;
+use crate::base::fault::Code;
+
+pub use file::{BodyFile, ClearFile, RecordFile, StatedFile};
+pub use open::peek;
+pub use seal::{clear_profile_name, seal};
+pub use view::{RecordView, view};
+
+/// Largest record that is read, in bytes.
+pub const MAX_RECORD: usize = 4 * 1024 * 1024;
+
+/// A record that was opened and is whole.
+pub struct Record {
+    header: Header,
+    applications: Vec<Application>,
+    stripe: Stripe,
+    print: Print,
+    stated: StatedFile,
+}
+
+/// The clear part of a record.
+#[derive(Debug, Clone)]
+pub struct Header {
+    id: String,
+    profile_name: String,
+    profile_sha256: String,
+    record_key: String,
+    transport_keys: Vec<String>,
+    test: bool,
+}
+
+/// One application to be personalized.
+pub struct Application {
+    aid: Vec<u8>,
+    method: Method,
+    groupings: Vec<Grouping>,
+    groups: Vec<Vec<u16>>,
+    tolerated: Vec<u16>,
+}
+
+/// How an application is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Method {
+    /// It opens the secure channel itself.
+    Direct,
+    /// Through the security domain with this AID.
+    Through(Vec<u8>),
+}
+
+/// A data grouping.
+pub struct Grouping {
+    dgi: u16,
+    content: Content,
+}
+
+/// What a grouping holds.
+pub enum Content {
+    /// The value.
+    Clear(Secret<Vec<u8>>),
+    /// The value under a transport key.
+    Sealed(SealedValue),
+}
+
+/// A value under a transport key.
+pub struct SealedValue {
+    key: String,
+    iv: Option<Vec<u8>>,
+    ciphertext: Vec<u8>,
+    length: usize,
+}
+
+/// The magnetic stripe.
+pub struct Stripe {
+    made: StripeMade,
+    tracks: Vec<(u8, Secret<Vec<u8>>)>,
+}
+
+/// Where the stripe is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StripeMade {
+    /// At this station.
+    Here,
+    /// At another one.
+    Elsewhere,
+    /// The card has none, or it stays empty.
+    Nowhere,
+}
+
+/// What is printed on the card.
+pub struct Print {
+    pan: Option<Pan>,
+    names: usize,
+    design: Option<String>,
+}
+
+/// One thing that is wrong with a record. Never quotes a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where, as a path into the record.
+    pub path: String,
+    /// Catalogue code.
+    pub code: Code,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// Everything that is wrong with a record.
+pub type RecordProblems = Vec<Problem>;
+
+impl Record {
+    /// Its id: one order, one record.
+    pub fn id(&self) -> &str {
+        &self.header.id
+    }
+
+    /// The clear part.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The applications, in order.
+    pub fn applications(&self) -> &[Application] {
+        &self.applications
+    }
+
+    /// The magnetic stripe.
+    pub fn stripe(&self) -> &Stripe {
+        &self.stripe
+    }
+
+    /// Facts that the record states beside the profile; they must be equal there.
+    pub fn stated(&self) -> &StatedFile {
+        &self.stated
+    }
+
+    /// The PAN, first six and last four digits.
+    pub fn masked_pan(&self) -> Option<String> {
+        self.print.pan.as_ref().map(ToString::to_string)
+    }
+
+    /// Names of the record key and the transport keys.
+    pub fn key_names(&self) -> Vec<String> {
+        std::iter::once(&self.header.record_key).chain(&self.header.transport_keys).cloned().collect()
+    }
+}
+
+impl Header {
+    /// Name of the profile it was prepared for.
+    pub fn profile_name(&self) -> &str {
+        &self.profile_name
+    }
+
+    /// Hash of that profile, hexadecimal.
+    pub fn profile_sha256(&self) -> &str {
+        &self.profile_sha256
+    }
+
+    /// Whether it was made with test keys.
+    pub fn is_test(&self) -> bool {
+        self.test
+    }
+}
+
+impl Application {
+    /// Its AID.
+    pub fn aid(&self) -> &[u8] {
+        &self.aid
+    }
+
+    /// How it is reached.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The groupings, in order.
+    pub fn groupings(&self) -> &[Grouping] {
+        &self.groupings
+    }
+
+    /// Groupings that travel together.
+    pub fn groups(&self) -> &[Vec<u16>] {
+        &self.groups
+    }
+
+    /// Groupings that the card may refuse with 6A88.
+    pub fn tolerated(&self) -> &[u16] {
+        &self.tolerated
+    }
+
+    /// The value of a clear grouping.
+    pub fn clear_value(&self, dgi: u16) -> Option<&[u8]> {
+        self.groupings.iter().find(|grouping| grouping.dgi == dgi).and_then(|grouping| match &grouping.content {
+            Content::Clear(value) => Some(value.expose().as_slice()),
+            Content::Sealed(_) => None,
+        })
+    }
+}
+
+impl Grouping {
+    /// Its number.
+    pub fn dgi(&self) -> u16 {
+        self.dgi
+    }
+
+    /// What it holds.
+    pub fn content(&self) -> &Content {
+        &self.content
+    }
+
+    /// Bytes of its value, without padding.
+    pub fn length(&self) -> usize {
+        match &self.content {
+            Content::Clear(value) => value.len(),
+            Content::Sealed(value) => value.length,
+        }
+    }
+}
+
+impl SealedValue {
+    /// Name of the transport key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The initial value; none for ECB.
+    pub fn iv(&self) -> Option<&[u8]> {
+        self.iv.as_deref()
+    }
+
+    /// The ciphertext.
+    pub fn ciphertext(&self) -> &[u8] {
+        &self.ciphertext
+    }
+
+    /// Length of the clear value.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+}
+
+impl Stripe {
+    /// Where it is made.
+    pub fn made(&self) -> StripeMade {
+        self.made
+    }
+
+    /// Numbers of the tracks that the record holds.
+    pub fn tracks(&self) -> Vec<u8> {
+        self.tracks.iter().map(|(number, _)| *number).collect()
+    }
+}
+
+fn problem(path: impl Into<String>, code: Code, message: impl Into<String>) -> Problem {
+    Problem { path: path.into(), code, message: message.into() }
+}

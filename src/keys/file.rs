@@ -1,0 +1,317 @@
+//! The software key file: sealed under a passphrase, or unsealed and marked as holding test keys only.
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
+
+use super::{Algorithm, Kcv, KeyInfo, KeyStore, Purpose, SoftwareStore};
+use crate::base::chance::ChanceError;
+use crate::base::crypto::{self, CryptoError, KcvMethod, NONCE, TAG};
+use crate::base::fault::{Code, Fault};
+use crate::base::{Chance, Secret};
+use crate::keys::KeyError;
+
+/// What an unsealed file must say of itself.
+pub const MARK: &str = "TEST KEYS, PUBLIC: never for live cards";
+
+/// Memory of argon2id for new files, in KiB.
+const MEMORY: u32 = 64 * 1024;
+const PASSES: u32 = 3;
+const LANES: u32 = 1;
+/// A hostile file must not take the machine's memory.
+const MOST_MEMORY: u32 = 1024 * 1024;
+const MOST_PASSES: u32 = 64;
+
+/// What is wrong with a key file.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// Not a key file of a known version. The parser's words are not passed on: they might quote a key.
+    #[error("it is not a key file of version 1 (line {line}, column {column})")]
+    Syntax {
+        /// Line of the first fault.
+        line: usize,
+        /// Column of the first fault.
+        column: usize,
+    },
+    /// Something that a field cannot be.
+    #[error("{path}: {why}")]
+    Field {
+        /// Where.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// Unsealed, and not marked as test keys.
+    #[error("an unsealed key file must say \"test_keys\": {MARK:?}; live keys are kept sealed")]
+    Unmarked,
+    /// A passphrase is needed.
+    #[error("the key file is sealed and needs its passphrase")]
+    Sealed,
+    /// The passphrase does not open it.
+    #[error("the passphrase does not open it, or the file was changed")]
+    Passphrase,
+    /// A key whose check value is wrong, or that its check value method does not take.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Randomness.
+    #[error(transparent)]
+    Chance(#[from] ChanceError),
+}
+
+impl Fault for KeyFileError {
+    fn code(&self) -> Code {
+        match self {
+            KeyFileError::Passphrase => Code::KeyPassphrase,
+            KeyFileError::Key(error) => error.code(),
+            KeyFileError::Chance(_) => Code::ProgramFault,
+            _ => Code::KeyFile,
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileShape {
+    perso_keys: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test_keys: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keys: Option<Vec<KeyShape>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sealed: Option<SealedShape>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SealedShape {
+    kdf: String,
+    memory_kib: u32,
+    passes: u32,
+    lanes: u32,
+    salt: String,
+    nonce: String,
+    ciphertext: String,
+    tag: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyShape {
+    name: String,
+    zone: String,
+    purpose: String,
+    version: u8,
+    algorithm: String,
+    kcv: String,
+    kcv_method: String,
+    test: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kmcid: Option<String>,
+    value: String,
+}
+
+impl Drop for KeyShape {
+    fn drop(&mut self) {
+        self.value.zeroize();
+    }
+}
+
+/// The keys of a file.
+pub struct Unsealed(Vec<(KeyInfo, Secret<Vec<u8>>)>);
+
+/// Whether a file is sealed, and so needs a passphrase.
+///
+/// # Errors
+/// It is not a key file.
+pub fn is_sealed(bytes: &[u8]) -> Result<bool, KeyFileError> {
+    shape(bytes).map(|shape| shape.sealed.is_some())
+}
+
+/// Opens a key file. Every key's check value is compared.
+///
+/// # Errors
+/// The file, its passphrase or one of its keys is wrong.
+pub fn load(bytes: &[u8], passphrase: Option<&Secret<Vec<u8>>>) -> Result<SoftwareStore, KeyFileError> {
+    let shape = shape(bytes)?;
+    let keys = match (&shape.sealed, passphrase) {
+        (None, _) => read_unsealed(bytes)?,
+        (Some(_), None) => return Err(KeyFileError::Sealed),
+        (Some(sealed), Some(passphrase)) => open(sealed, passphrase)?,
+    };
+    let store = SoftwareStore::new(keys.0);
+    for key in store.keys() {
+        store.open(&key.name, key.purpose)?;
+    }
+    Ok(store)
+}
+
+/// Reads an unsealed file of test keys.
+///
+/// # Errors
+/// It is not one, or one of its keys is not marked as a test key.
+pub fn read_unsealed(bytes: &[u8]) -> Result<Unsealed, KeyFileError> {
+    let shape = shape(bytes)?;
+    if shape.test_keys.as_deref() != Some(MARK) {
+        return Err(KeyFileError::Unmarked);
+    }
+    let keys = shape.keys.ok_or(KeyFileError::Field { path: "keys".into(), why: "it is missing".into() })?;
+    let keys = read_keys(keys)?;
+    match keys.0.iter().position(|(info, _)| !info.test) {
+        Some(at) => Err(KeyFileError::Field {
+            path: format!("keys[{at}].test"),
+            why: "an unsealed file holds test keys only".into(),
+        }),
+        None => Ok(keys),
+    }
+}
+
+/// Seals keys under a passphrase: argon2id, then AES-256-GCM.
+///
+/// # Errors
+/// The random source failed, or the passphrase is empty.
+pub fn seal(keys: &Unsealed, passphrase: &Secret<Vec<u8>>, chance: &mut Chance) -> Result<String, KeyFileError> {
+    if passphrase.is_empty() {
+        return Err(KeyFileError::Field { path: "(passphrase)".into(), why: "it is empty".into() });
+    }
+    let shapes: Vec<KeyShape> = keys.0.iter().map(|(info, value)| key_shape(info, value)).collect();
+    let clear = Secret::new(serde_json::to_vec(&shapes).unwrap_or_default());
+    let salt: [u8; 16] = chance.bytes()?;
+    let nonce: [u8; NONCE] = chance.bytes()?;
+    let mut sealed = SealedShape {
+        kdf: "argon2id".into(),
+        memory_kib: MEMORY,
+        passes: PASSES,
+        lanes: LANES,
+        salt: hex::encode_upper(salt),
+        nonce: hex::encode_upper(nonce),
+        ciphertext: String::new(),
+        tag: String::new(),
+    };
+    let key = stretch(&sealed, passphrase, &salt)?;
+    let (ciphertext, tag) = crypto::gcm_seal(key.expose(), &nonce, header(&sealed).as_bytes(), clear.expose())
+        .map_err(|_| KeyFileError::Passphrase)?;
+    sealed.ciphertext = hex::encode_upper(ciphertext);
+    sealed.tag = hex::encode_upper(tag);
+    let shape = FileShape { perso_keys: 1, test_keys: None, keys: None, sealed: Some(sealed) };
+    Ok(serde_json::to_string_pretty(&shape).unwrap_or_default() + "\n")
+}
+
+fn shape(bytes: &[u8]) -> Result<FileShape, KeyFileError> {
+    let shape: FileShape = serde_json::from_slice(bytes)
+        .map_err(|error| KeyFileError::Syntax { line: error.line(), column: error.column() })?;
+    if shape.perso_keys != 1 {
+        return Err(KeyFileError::Field {
+            path: "perso_keys".into(),
+            why: format!("version {} is not known; this program reads version 1", shape.perso_keys),
+        });
+    }
+    Ok(shape)
+}
+
+/// What the seal covers beside the keys: everything that says how to open it.
+fn header(sealed: &SealedShape) -> String {
+    let SealedShape { kdf, memory_kib, passes, lanes, salt, .. } = sealed;
+    format!("perso_keys 1 {kdf} {memory_kib} {passes} {lanes} {salt}")
+}
+
+fn stretch(sealed: &SealedShape, passphrase: &Secret<Vec<u8>>, salt: &[u8]) -> Result<Secret<Vec<u8>>, KeyFileError> {
+    let wrong = |path: &str, why: &str| KeyFileError::Field { path: format!("sealed.{path}"), why: why.into() };
+    if sealed.kdf != "argon2id" {
+        return Err(wrong("kdf", "only argon2id is known"));
+    }
+    if sealed.memory_kib > MOST_MEMORY || sealed.passes > MOST_PASSES {
+        return Err(wrong("memory_kib", "it asks for more memory or passes than this program gives"));
+    }
+    let params = argon2::Params::new(sealed.memory_kib, sealed.passes, sealed.lanes, Some(32))
+        .map_err(|_| wrong("memory_kib", "argon2id does not take these parameters"))?;
+    let argon2 = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
+    let mut key = vec![0; 32];
+    argon2
+        .hash_password_into(passphrase.expose(), salt, &mut key)
+        .map_err(|_| wrong("salt", "argon2id does not take this salt"))?;
+    Ok(Secret::new(key))
+}
+
+fn open(sealed: &SealedShape, passphrase: &Secret<Vec<u8>>) -> Result<Unsealed, KeyFileError> {
+    let field = |path: &str, text: &str| {
+        hex::decode(text)
+            .map_err(|_| KeyFileError::Field { path: format!("sealed.{path}"), why: "it is not hexadecimal".into() })
+    };
+    let length =
+        |path: &str| KeyFileError::Field { path: format!("sealed.{path}"), why: "it has another length".into() };
+    let salt = field("salt", &sealed.salt)?;
+    let nonce: [u8; NONCE] = field("nonce", &sealed.nonce)?.try_into().map_err(|_| length("nonce"))?;
+    let tag: [u8; TAG] = field("tag", &sealed.tag)?.try_into().map_err(|_| length("tag"))?;
+    let ciphertext = field("ciphertext", &sealed.ciphertext)?;
+    let key = stretch(sealed, passphrase, &salt)?;
+    let clear = crypto::gcm_open(key.expose(), &nonce, header(sealed).as_bytes(), &ciphertext, &tag)
+        .map(Secret::new)
+        .map_err(|_: CryptoError| KeyFileError::Passphrase)?;
+    let shapes: Vec<KeyShape> = serde_json::from_slice(clear.expose())
+        .map_err(|error| KeyFileError::Syntax { line: error.line(), column: error.column() })?;
+    read_keys(shapes)
+}
+
+fn read_keys(shapes: Vec<KeyShape>) -> Result<Unsealed, KeyFileError> {
+    let mut keys: Vec<(KeyInfo, Secret<Vec<u8>>)> = Vec::new();
+    for (at, shape) in shapes.iter().enumerate() {
+        let wrong =
+            |field: &str, why: &str| KeyFileError::Field { path: format!("keys[{at}].{field}"), why: why.into() };
+        let good = |c: char| c.is_ascii_alphanumeric() || "-._/".contains(c);
+        if shape.name.is_empty() || shape.name.len() > 64 || !shape.name.chars().all(good) {
+            return Err(wrong("name", "a name has 1 to 64 letters, digits and - . _ /"));
+        }
+        if keys.iter().any(|(info, _)| info.name == shape.name) {
+            return Err(wrong("name", "it stands twice"));
+        }
+        let algorithm = Algorithm::ALL.into_iter().find(|it| it.name() == shape.algorithm);
+        let algorithm = algorithm.ok_or_else(|| wrong("algorithm", "tdes2, tdes3, aes128, aes192 or aes256"))?;
+        let purpose = Purpose::ALL.into_iter().find(|it| it.name() == shape.purpose);
+        let purpose = purpose.ok_or_else(|| wrong("purpose", "kmc, record or transport"))?;
+        let method = KcvMethod::ALL.into_iter().find(|it| it.name() == shape.kcv_method);
+        let method = method.ok_or_else(|| wrong("kcv_method", "des-zero, aes-zero, aes-ones or cmac"))?;
+        let kcv = hex::decode(&shape.kcv).ok().filter(|kcv| (3..=8).contains(&kcv.len()));
+        let kcv = kcv.ok_or_else(|| wrong("kcv", "3 to 8 bytes in hexadecimal"))?;
+        let value = hex::decode(&shape.value).map(Secret::new).map_err(|_| wrong("value", "it is not hexadecimal"))?;
+        if value.len() != algorithm.key_length() {
+            return Err(wrong("value", "it has not the length of the algorithm"));
+        }
+        if purpose == Purpose::Record && algorithm != Algorithm::Aes256 {
+            return Err(wrong("algorithm", "a record key is aes256"));
+        }
+        let kmcid = match (&shape.kmcid, purpose) {
+            (None, _) => None,
+            (Some(text), Purpose::Kmc) => {
+                let kmcid = hex::decode(text).ok().and_then(|kmcid| kmcid.try_into().ok());
+                Some(kmcid.ok_or_else(|| wrong("kmcid", "six bytes in hexadecimal"))?)
+            }
+            (Some(_), _) => return Err(wrong("kmcid", "only a kmc has one")),
+        };
+        let info = KeyInfo {
+            name: shape.name.clone(),
+            zone: shape.zone.clone(),
+            purpose,
+            version: shape.version,
+            algorithm,
+            kcv: Kcv { method, value: kcv },
+            test: shape.test,
+            kmcid,
+        };
+        keys.push((info, value));
+    }
+    Ok(Unsealed(keys))
+}
+
+fn key_shape(info: &KeyInfo, value: &Secret<Vec<u8>>) -> KeyShape {
+    KeyShape {
+        name: info.name.clone(),
+        zone: info.zone.clone(),
+        purpose: info.purpose.name().into(),
+        version: info.version,
+        algorithm: info.algorithm.name().into(),
+        kcv: hex::encode_upper(&info.kcv.value),
+        kcv_method: info.kcv.method.name().into(),
+        test: info.test,
+        kmcid: info.kmcid.map(hex::encode_upper),
+        value: hex::encode_upper(value.expose()),
+    }
+}
