@@ -87,8 +87,7 @@ mod imp {
         // One context for each thread: the library holds a lock for each context while a card works.
         let context = Context::establish(Scope::User).map_err(service)?;
         let name = CString::new(name).map_err(|_| LinkError::NoCard("a reader's name has no zero byte".into()))?;
-        let card =
-            context.connect(&name, ShareMode::Exclusive, Protocols::ANY).map_err(|error| link(error, "connecting"))?;
+        let card = context.connect(&name, ShareMode::Exclusive, Protocols::ANY).map_err(unconnected)?;
         Ok(Box::new(Connected { card, answer: vec![0; ANSWER] }))
     }
 
@@ -100,7 +99,7 @@ mod imp {
 
     impl Transport for Connected {
         fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, LinkError> {
-            let answer = self.card.transmit(command, &mut self.answer).map_err(|error| link(error, "transmitting"))?;
+            let answer = self.card.transmit(command, &mut self.answer).map_err(|error| lost(error, "transmitting"))?;
             // A torn link shows as success with no bytes, or with a part of the answer.
             if answer.len() < 2 {
                 return Err(LinkError::CardLost(format!("an answer of {} bytes", answer.len())));
@@ -111,8 +110,8 @@ mod imp {
         fn reset(&mut self) -> Result<Vec<u8>, LinkError> {
             self.card
                 .reconnect(ShareMode::Exclusive, Protocols::ANY, Disposition::ResetCard)
-                .map_err(|error| link(error, "resetting"))?;
-            let status = self.card.status2_owned().map_err(|error| link(error, "reading the ATR"))?;
+                .map_err(|error| lost(error, "resetting"))?;
+            let status = self.card.status2_owned().map_err(|error| lost(error, "reading the ATR"))?;
             Ok(status.atr().to_vec())
         }
     }
@@ -121,15 +120,21 @@ mod imp {
         LinkError::Service(format!("{error}; is the daemon (pcscd) running?"))
     }
 
-    fn link(error: Error, doing: &str) -> LinkError {
+    /// While connecting, nothing has happened to a card yet.
+    fn unconnected(error: Error) -> LinkError {
         match error {
             Error::SharingViolation => LinkError::Busy,
-            Error::NoSmartcard | Error::UnknownReader | Error::ReaderUnavailable => {
-                LinkError::NoCard(format!("{error} while {doing}"))
-            }
             Error::NoService | Error::ServiceStopped => service(error),
-            other => LinkError::CardLost(format!("{other} while {doing}")),
+            Error::UnresponsiveCard | Error::UnpoweredCard | Error::ProtoMismatch => {
+                LinkError::NoCard(format!("the card does not answer to reset ({error})"))
+            }
+            other => LinkError::NoCard(other.to_string()),
         }
+    }
+
+    /// Once connected, the card is lost whatever the reason is: reader unplugged, card pulled, daemon gone.
+    fn lost(error: Error, doing: &str) -> LinkError {
+        LinkError::CardLost(format!("{error}, while {doing}"))
     }
 }
 

@@ -7,13 +7,14 @@ use crate::card::trace::{Line, Trace};
 pub struct Replay {
     lines: std::vec::IntoIter<Line>,
     exchange: u32,
+    bare: bool,
 }
 
 impl Replay {
-    /// A replay from the trace's beginning.
+    /// A replay from the trace's beginning. A trace without data fails at the first command, and says why.
     pub fn new(trace: &Trace) -> Self {
         let card: Vec<Line> = trace.lines().iter().filter(|line| !matches!(line, Line::Chance(_))).cloned().collect();
-        Self { lines: card.into_iter(), exchange: 0 }
+        Self { lines: card.into_iter(), exchange: 0, bare: trace.is_bare() }
     }
 
     /// Whether everything in the trace has happened.
@@ -29,6 +30,9 @@ impl Replay {
 impl Transport for Replay {
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, LinkError> {
         self.exchange += 1;
+        if self.bare {
+            return Err(self.differs("the trace was written without data and cannot be replayed".into()));
+        }
         match self.lines.next() {
             Some(Line::Command(held)) if held == command => {}
             Some(Line::Command(held)) => return Err(self.differs(first_difference(&held, command))),
