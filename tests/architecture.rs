@@ -109,7 +109,12 @@ const SNIPPETS: &[(&str, &str, &str, &str)] = &[
         "#[derive(Debug)]\n#[serde(x)]\npub(crate) struct A<'a> { x: &'a str }",
         "holds",
     ),
-    ("derived Debug", "card/cps/run.rs", "#[derive(Debug, thiserror::Error)] enum E { A(Vec<Block>) }", "holds Block"),
+    (
+        "derived Debug",
+        "card/cps/run.rs",
+        "#[derive(Debug, thiserror::Error)] enum E { A(Vec<Grouping>) }",
+        "holds Grouping",
+    ),
     ("derived Debug", "card/cps/run.rs", "#[derive(Debug, Error)] enum E { #[error(\"{0:?}\")] A([u8; 4]) }", "bytes"),
     (
         "derived Debug",

@@ -26,6 +26,11 @@ impl<W: Write> Writer<W> {
         writer
     }
 
+    /// Whether the trace is incomplete, since it could not be written at some point.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     /// Random bytes that the host drew.
     pub fn chance(&mut self, bytes: &[u8]) {
         if self.full && !bytes.is_empty() {
@@ -57,13 +62,12 @@ impl<W: Write> Writer<W> {
         self.line(&format!("> {}", hex::encode_upper(shown)));
     }
 
-    /// A trace that cannot be written must not stop a card that is being made; it is said once.
+    /// A trace that cannot be written must not stop a card that is being made.
     fn line(&mut self, text: &str) {
         // What comes from outside (a record's name, a driver's message) must not begin a line of its own.
         let text = text.replace(|c: char| c.is_control(), " ");
         if !self.broken && writeln!(self.out, "{text}").and_then(|()| self.out.flush()).is_err() {
             self.broken = true;
-            tracing::warn!("the trace cannot be written any more");
         }
     }
 }
