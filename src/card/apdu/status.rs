@@ -98,3 +98,45 @@ pub fn command_name(header: &[u8]) -> &'static str {
         _ => "(unknown command)",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_word_means_what_it_means_to_its_command() {
+        let says = |ins, sw| meaning(ins, StatusWord(sw));
+        assert_eq!(says(Some(0xE2), 0x6A88), "the application does not know this data grouping");
+        assert_eq!(says(Some(0x50), 0x6A88), "the card has no key set of this version");
+        assert_eq!(says(None, 0x6A88), "referenced data not found");
+        assert_eq!(
+            says(Some(0x82), 0x6300),
+            "the card did not accept the host cryptogram; its attempts may be limited"
+        );
+        assert_eq!(says(Some(0x20), 0x63C2), "wrong; the last digit tells the tries that are left");
+        assert_eq!(says(None, 0x1234), "not a status word of ISO 7816, GlobalPlatform or EMV");
+    }
+
+    #[test]
+    fn every_status_word_of_the_reference_has_a_meaning() {
+        let known = [
+            0x9000, 0x6110, 0x6200, 0x6283, 0x6285, 0x6300, 0x63C0, 0x6310, 0x6400, 0x6438, 0x6581, 0x6700, 0x6881,
+            0x6882, 0x6982, 0x6983, 0x6984, 0x6985, 0x6987, 0x6988, 0x6999, 0x6A80, 0x6A81, 0x6A82, 0x6A83, 0x6A84,
+            0x6A86, 0x6A88, 0x6B00, 0x6C10, 0x6D00, 0x6E00, 0x9484, 0x9485,
+        ];
+        for sw in known {
+            let says = meaning(None, StatusWord(sw));
+            assert!(!says.is_empty() && !says.starts_with("not a status word"), "{sw:04X}");
+        }
+    }
+
+    #[test]
+    fn commands_are_named_by_class_and_instruction() {
+        assert_eq!(command_name(&[0x84, 0xE2, 0x80, 0x00]), "STORE DATA");
+        assert_eq!(command_name(&[0x80, 0x50]), "INITIALIZE UPDATE");
+        assert_eq!(command_name(&[0x00, 0xCA]), "GET DATA");
+        // The same instruction in the interindustry class is another command.
+        assert_eq!(command_name(&[0x00, 0xE2]), "(unknown command)");
+        assert_eq!(command_name(&[0x00]), "(not a command)");
+    }
+}
