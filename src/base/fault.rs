@@ -219,8 +219,8 @@ catalogue! {
     TraceSyntax = "TRACE-SYNTAX", Reader, No, false, 3,
         "The trace is not in the trace format.",
         "docs/trace.md describes the format; the line is named.";
-    StripeHere = "STRIPE-HERE", Stripe, ByState, false, 7,
-        "The record wants the stripe written here, and no encoder is attached.",
+    StripeHere = "STRIPE-HERE", Stripe, No, false, 4,
+        "The record wants the stripe written here, and no encoder is attached. No card was touched.",
         "Have the record say where the stripe is made, or write the stripe at a station with an encoder.";
     LedgerWrite = "LEDGER-WRITE", Ledger, ByState, true, 9,
         "The journal cannot be written or read.",

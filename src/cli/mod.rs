@@ -1,6 +1,86 @@
-//! What the user types and reads.
+//! What the user types and reads. Nothing is decided here: a command is turned into a call, and its answer printed.
+
+mod args;
+mod check;
+mod common;
+mod explain;
+mod keys;
+mod out;
+mod plan;
+mod readers;
+mod ready;
+mod record;
+mod run;
+mod sim;
+mod trace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use serde::Serialize;
+
+use self::args::{Cli, Command, LogLevel};
+use self::common::{CliError, Problem, warn};
+use self::out::Out;
+use crate::base::Fault;
+use crate::issuance::result::FaultRef;
 
 /// Runs the program.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_standard_error(cli.log);
+    let mut out = Out::new(cli.format);
+    let code = dispatch(cli.command, &mut out).unwrap_or_else(|error| report(&error, &mut out));
+    ExitCode::from(code)
+}
+
+fn dispatch(command: Command, out: &mut Out) -> Result<u8, CliError> {
+    match command {
+        Command::Run(args) => run::run(&args, out),
+        Command::Check(args) => check::run(&args, out),
+        Command::Plan(args) => plan::run(&args, out),
+        Command::Record(command) => record::run(&command, out),
+        Command::Keys(command) => keys::run(&command, out),
+        Command::Sim(command) => sim::run(&command, out),
+        Command::Trace(command) => trace::run(&command, out),
+        Command::Readers => readers::run(out),
+        Command::Explain { code } => explain::run(code.as_deref(), out),
+    }
+}
+
+/// What is printed for a program where a command could not do its work.
+#[derive(Serialize)]
+struct Failed<'a> {
+    fault: FaultRef,
+    problems: &'a [Problem],
+}
+
+fn report(error: &CliError, out: &mut Out) -> u8 {
+    let fault = FaultRef::of(error);
+    let problems = match error {
+        CliError::Refused { problems, .. } => problems.as_slice(),
+        _ => &[],
+    };
+    let entry = error.code().entry();
+    if !out.json(&Failed { fault: fault.clone(), problems }) {
+        warn(&format!("perso: {}", fault.message));
+        for problem in problems {
+            warn(&format!("  {}: {} [{}]", problem.path, problem.message, problem.code));
+        }
+        warn(&format!("{} [{}]", fault.next, fault.code));
+    }
+    entry.exit
+}
+
+fn log_to_standard_error(level: LogLevel) {
+    use tracing_subscriber::filter::LevelFilter;
+    let level = match level {
+        LogLevel::Off => LevelFilter::OFF,
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false).init();
 }

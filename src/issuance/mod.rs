@@ -1,6 +1,20 @@
 //! Doing it once, and being able to prove it: where record, profile and card meet.
 
+pub mod blank;
+pub mod check;
+mod compare;
+mod error;
+mod identify;
+pub mod job;
 pub mod journal;
+mod options;
+mod personalize;
+pub mod plan;
+pub mod plan_view;
+pub mod report;
 pub mod result;
 pub mod state;
+mod verify;
 pub mod wire;
+
+pub use error::JobError;

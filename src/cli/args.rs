@@ -1,0 +1,285 @@
+//! What may be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Personalizes payment smart cards: one prepared record, one card, one verdict.
+#[derive(Debug, Parser)]
+#[command(name = "perso", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// How results are printed.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+
+    /// What is logged on standard error. No level ever shows a secret.
+    #[arg(long, global = true, value_enum, default_value_t = LogLevel::Warn)]
+    pub log: LogLevel,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 good · 1 a fault of this program · 2 usage · 3 refused (record, profile) · 4 set-up (reader, service) · \
+5 keys · 6 untouched · 7 spoiled · 8 in doubt · 9 ledger or stock · 10 findings
+
+NO_COLOR is honoured. Progress goes to standard error, results to standard output. No secret is ever an argument.";
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs; the schemas stand in docs/schemas.
+    Json,
+}
+
+/// What is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// Nothing.
+    Off,
+    /// Faults.
+    Error,
+    /// What should be looked at.
+    Warn,
+    /// The course of a job.
+    Info,
+    /// Every exchange: header, length, status word, time.
+    Debug,
+    /// Every exchange; data too, where every key in use is a test key and nothing in it is secret.
+    Trace,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make one card from one prepared record: the main job.
+    Run(RunArgs),
+    /// Check records, profiles and key files: every problem with its path; no card needed.
+    Check(CheckArgs),
+    /// Show what a record means on its card product: commands, bytes, time on the wire; no card, no secret.
+    Plan(PlanArgs),
+    /// Prepared records.
+    #[command(subcommand)]
+    Record(RecordCommand),
+    /// Key custody; never prints a key.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// The simulated card.
+    #[command(subcommand)]
+    Sim(SimCommand),
+    /// Traces of APDUs.
+    #[command(subcommand)]
+    Trace(TraceCommand),
+    /// List the PC/SC readers.
+    Readers,
+    /// Tell what an error code or a status word means, and what to do.
+    Explain {
+        /// A code such as CARD-CRYPTOGRAM, or a status word such as 6A88; all codes where none is given.
+        code: Option<String>,
+    },
+}
+
+/// Where keys and profiles are.
+#[derive(Debug, Clone, Args)]
+pub struct Sources {
+    /// The key file: sealed, or an unsealed file of test keys.
+    #[arg(long, value_name = "FILE")]
+    pub keys: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub passphrase: PassphraseArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub profiles: ProfileArgs,
+}
+
+/// How the passphrase of a sealed key file arrives. Never as an argument.
+#[derive(Debug, Clone, Args)]
+pub struct PassphraseArgs {
+    /// Read the key file's passphrase from the first line of this file, instead of asking for it.
+    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_fd")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Read the key file's passphrase from the first line of this open descriptor.
+    #[arg(long, value_name = "N")]
+    pub passphrase_fd: Option<u32>,
+}
+
+/// Where profiles are.
+#[derive(Debug, Clone, Args)]
+pub struct ProfileArgs {
+    /// Folder of card profiles (*.toml); the record names the one it was prepared for.
+    #[arg(long, value_name = "DIR", default_value = "card-profiles")]
+    pub profiles: PathBuf,
+}
+
+/// `perso run`
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The prepared record.
+    pub record: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub sources: Sources,
+    /// `sim` for a fresh simulated blank, `sim:FILE` for a simulated card kept in a file, else a PC/SC reader: its
+    /// name, a unique part of it, or its number.
+    #[arg(long, value_name = "READER")]
+    pub reader: String,
+    /// The journal, which keeps an order from becoming two cards. Default: FILE.journal beside `sim:FILE`; none that
+    /// lasts for `sim`; perso.journal in the working folder for a reader.
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+    /// Write every exchange to this file. In full only while every key in use is a test key.
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// Write the result as JSON to this file as well.
+    #[arg(long, value_name = "FILE")]
+    pub result: Option<PathBuf>,
+    /// Faults that the simulated card shall show, e.g. `cut before 7`; may be given several times, or name a file of
+    /// such lines with @FILE.
+    #[arg(long, value_name = "RULE")]
+    pub fault: Vec<String>,
+}
+
+/// `perso check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Records, profiles (*.toml) and key files, told apart by what they hold.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// The key file that records are opened with. Without it the body of a record cannot be checked, and that is said.
+    #[arg(long, value_name = "FILE")]
+    pub keys: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub passphrase: PassphraseArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub profiles: ProfileArgs,
+}
+
+/// `perso plan`
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The prepared record.
+    pub record: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub sources: Sources,
+    /// Bits per second on the wire, for the estimate.
+    #[arg(long, value_name = "BITS", default_value_t = 250_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
+    pub speed: u32,
+    /// The protocol of the estimate.
+    #[arg(long, value_enum, default_value_t = Wire::T1)]
+    pub wire: Wire,
+}
+
+/// Link protocols of the time estimate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Wire {
+    /// Contact, T=0.
+    T0,
+    /// Contact, T=1, IFSC 254.
+    T1,
+    /// Contactless, ISO/IEC 14443-4.
+    Contactless,
+}
+
+/// `perso record …`
+#[derive(Debug, Subcommand)]
+pub enum RecordCommand {
+    /// Make a sealed record from a clear one; for test keys only.
+    Seal {
+        /// The clear record; docs/schemas/record-clear.schema.json describes it.
+        clear: PathBuf,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        sources: Sources,
+        /// Write here; standard output otherwise.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Show a record, masked.
+    Show {
+        /// The prepared record.
+        record: PathBuf,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        sources: Sources,
+    },
+}
+
+/// `perso keys …`
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// List the keys of a key file: names, purposes, versions and check values.
+    List {
+        /// The key file.
+        keys: PathBuf,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        passphrase: PassphraseArgs,
+    },
+    /// Seal an unsealed file of test keys under a passphrase.
+    Seal {
+        /// The unsealed key file.
+        keys: PathBuf,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        passphrase: PassphraseArgs,
+        /// Write here.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+}
+
+/// `perso sim …`
+#[derive(Debug, Subcommand)]
+pub enum SimCommand {
+    /// Make a simulated blank as the card maker of a profile's stock would have: its keys diversified from a test key.
+    New {
+        /// Name of the profile, or its file.
+        profile: String,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        sources: Sources,
+        /// AID of an application on the blank; may be given several times.
+        #[arg(long, value_name = "AID", required_unless_present = "record")]
+        aid: Vec<String>,
+        /// Take the AIDs from this record instead.
+        #[arg(long, value_name = "FILE", conflicts_with = "aid")]
+        record: Option<PathBuf>,
+        /// Name of the master key, where the profile names several.
+        #[arg(long, value_name = "NAME")]
+        master: Option<String>,
+        /// Chip serial number, 8 hexadecimal digits; drawn at random otherwise.
+        #[arg(long, value_name = "HEX")]
+        serial: Option<String>,
+        /// Write here; an existing file is not overwritten.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+}
+
+/// `perso trace …`
+#[derive(Debug, Subcommand)]
+pub enum TraceCommand {
+    /// Explain a trace, exchange by exchange.
+    Show {
+        /// The trace.
+        trace: PathBuf,
+    },
+    /// Run the host against a trace and name the first difference.
+    Replay {
+        /// The trace.
+        trace: PathBuf,
+        /// The record that the trace was made with.
+        record: PathBuf,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        sources: Sources,
+    },
+}

@@ -1,0 +1,153 @@
+//! `perso check`: every problem with its path.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::args::CheckArgs;
+use super::common::{self, CliError, Out, Problem};
+use super::ready::record_problems;
+use crate::base::{Code, Fault};
+use crate::issuance::check;
+use crate::keys::{KeyStore, SoftwareStore, file};
+use crate::profile::Profile;
+use crate::record::{self, Record};
+
+/// What was found in one file.
+#[derive(Serialize)]
+struct Checked {
+    file: String,
+    /// `record`, `profile`, `keys` or `unknown`.
+    kind: &'static str,
+    problems: Vec<Problem>,
+    /// What could not be checked, and why. It does not count as passed.
+    skipped: Vec<String>,
+}
+
+/// Checks every file.
+///
+/// # Errors
+/// A file, or the key file, cannot be read at all.
+pub fn run(args: &CheckArgs, out: &mut Out) -> Result<u8, CliError> {
+    let store = args.keys.as_ref().map(|path| common::keys(path, &args.passphrase)).transpose()?;
+    let mut all = Vec::new();
+    for path in &args.files {
+        all.push(one(path, args, store.as_ref())?);
+    }
+    let found = all.iter().any(|checked| !checked.problems.is_empty());
+    if !out.json(&all) {
+        for checked in &all {
+            print(checked, out);
+        }
+    }
+    Ok(if found { 10 } else { 0 })
+}
+
+fn print(checked: &Checked, out: &mut Out) {
+    let verdict = match (checked.problems.len(), checked.skipped.is_empty()) {
+        (0, true) => "ok".to_owned(),
+        (0, false) => "ok as far as it was checked".to_owned(),
+        (1, _) => "one problem".to_owned(),
+        (n, _) => format!("{n} problems"),
+    };
+    out.line(format!("{} ({}): {verdict}", checked.file, checked.kind));
+    for problem in &checked.problems {
+        out.line(format!("  {}: {} [{}]", problem.path, problem.message, problem.code));
+    }
+    for skipped in &checked.skipped {
+        out.line(format!("  skipped: {skipped}"));
+    }
+}
+
+fn one(path: &Path, args: &CheckArgs, store: Option<&SoftwareStore>) -> Result<Checked, CliError> {
+    let bytes = common::read(path)?;
+    let mut skipped = Vec::new();
+    let (kind, problems) = if path.extension().is_some_and(|extension| extension == "toml") {
+        ("profile", profile(&bytes))
+    } else {
+        match member(&bytes) {
+            Member::Keys => ("keys", keys(&bytes, args, &mut skipped)),
+            Member::Record => ("record", record(&bytes, args, store, &mut skipped)),
+            Member::Clear => ("clear record", clear(&bytes)),
+            Member::None => {
+                let message = "it is neither a record, a key file nor a profile (*.toml)";
+                ("unknown", vec![Problem::new("(file)", Code::RecordSyntax, message)])
+            }
+        }
+    };
+    Ok(Checked { file: path.display().to_string(), kind, problems, skipped })
+}
+
+enum Member {
+    Record,
+    Clear,
+    Keys,
+    None,
+}
+
+/// Told apart by the member that every format begins with.
+fn member(bytes: &[u8]) -> Member {
+    let start = String::from_utf8_lossy(bytes.get(..4096).unwrap_or(bytes)).into_owned();
+    match () {
+        () if start.contains("\"perso_record\"") => Member::Record,
+        () if start.contains("\"perso_clear_record\"") => Member::Clear,
+        () if start.contains("\"perso_keys\"") => Member::Keys,
+        () => Member::None,
+    }
+}
+
+fn profile(bytes: &[u8]) -> Vec<Problem> {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return vec![Problem::new("(file)", Code::ProfileSyntax, "it is not UTF-8 text")];
+    };
+    match Profile::parse(text) {
+        Ok(_) => Vec::new(),
+        Err(problems) => {
+            problems.into_iter().map(|problem| Problem::new(problem.path, problem.code, problem.message)).collect()
+        }
+    }
+}
+
+fn keys(bytes: &[u8], args: &CheckArgs, skipped: &mut Vec<String>) -> Vec<Problem> {
+    let wrong = |error: file::KeyFileError| vec![Problem::new("(file)", error.code(), error.to_string())];
+    let passphrase = match file::is_sealed(bytes) {
+        Err(error) => return wrong(error),
+        Ok(false) => None,
+        Ok(true) if args.passphrase.passphrase_file.is_none() && args.passphrase.passphrase_fd.is_none() => {
+            skipped.push("the keys: the file is sealed, and --passphrase-file was not given".into());
+            return Vec::new();
+        }
+        Ok(true) => match common::ask(&args.passphrase, false) {
+            Ok(passphrase) => Some(passphrase),
+            Err(error) => return vec![Problem::new("(passphrase)", error.code(), error.to_string())],
+        },
+    };
+    file::load(bytes, passphrase.as_ref()).map_or_else(wrong, |_| Vec::new())
+}
+
+fn clear(bytes: &[u8]) -> Vec<Problem> {
+    record::clear_profile_name(bytes).map_or_else(record_problems, |_| Vec::new())
+}
+
+fn record(bytes: &[u8], args: &CheckArgs, store: Option<&SoftwareStore>, skipped: &mut Vec<String>) -> Vec<Problem> {
+    let header = match record::peek(bytes) {
+        Ok(header) => header,
+        Err(problems) => return record_problems(problems),
+    };
+    let Some(store) = store else {
+        skipped.push("the seal and everything in the body: no --keys were given".into());
+        return Vec::new();
+    };
+    let store: &dyn KeyStore = store;
+    let record = match Record::open(bytes, store) {
+        Ok(record) => record,
+        Err(problems) => return record_problems(problems),
+    };
+    match common::profile(header.profile_name(), &args.profiles) {
+        Ok(profile) => match check::plan(&record, &profile, store) {
+            Ok(_) => Vec::new(),
+            Err(problems) => problems.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect(),
+        },
+        Err(error) => vec![Problem::new("header.profile.name", error.code(), error.to_string())],
+    }
+}

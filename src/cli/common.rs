@@ -1,0 +1,321 @@
+//! What several commands need: time, chance, files, keys, profiles.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::args::{PassphraseArgs, ProfileArgs};
+pub use super::out::{Out, warn};
+use crate::base::chance::{ChanceError, Instant};
+use crate::base::{Chance, Clock, Code, Fault, Secret};
+use crate::card::trace::TraceError;
+use crate::card::transport::LinkError;
+use crate::issuance::blank::BlankError;
+use crate::issuance::journal::JournalError;
+use crate::issuance::result::ProgramRef;
+use crate::keys::SoftwareStore;
+use crate::keys::file::{self, KeyFileError};
+use crate::profile::Profile;
+
+/// Largest file that is read. Records are a few kilobytes.
+const MAX_FILE: u64 = 16 * 1024 * 1024;
+
+/// What can go wrong at the program's edge.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// A file cannot be read.
+    #[error("{path} cannot be read")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file is larger than anything that perso reads.
+    #[error("{0} is larger than {MAX_FILE} bytes, which nothing that perso reads is")]
+    TooLarge(PathBuf),
+    /// A file is not text.
+    #[error("{0} is not UTF-8 text")]
+    NotText(PathBuf),
+    /// A file cannot be written.
+    #[error("{path} cannot be written")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The key file.
+    #[error("key file {path}: {source}")]
+    Keys {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: KeyFileError,
+    },
+    /// The passphrase could not be had.
+    #[error("the passphrase cannot be read: {0}")]
+    Passphrase(std::io::Error),
+    /// No profile of this name, or more than one.
+    #[error("folder {folder} holds {found} profiles named {name:?}")]
+    ProfileName {
+        /// The folder.
+        folder: PathBuf,
+        /// The name.
+        name: String,
+        /// How many.
+        found: usize,
+    },
+    /// Input that was refused, every problem with its path.
+    #[error("{what} is refused: {}", count(problems))]
+    Refused {
+        /// What was refused.
+        what: String,
+        /// The problems.
+        problems: Vec<Problem>,
+    },
+    /// An option has no such value.
+    #[error("{option}: {why}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// What is wrong with its value.
+        why: String,
+    },
+    /// Neither a code nor a status word.
+    #[error(
+        "{0:?} is neither an error code nor a status word of four hexadecimal digits; `perso explain` lists the codes"
+    )]
+    Unexplained(String),
+    /// The link.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Keys.
+    #[error(transparent)]
+    Key(#[from] crate::keys::KeyError),
+    /// A simulated blank.
+    #[error(transparent)]
+    Blank(#[from] BlankError),
+    /// A trace.
+    #[error("trace {path}: {source}")]
+    Trace {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: TraceError,
+    },
+}
+
+/// One problem of an input, as it is shown.
+#[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
+pub struct Problem {
+    /// Where.
+    pub path: String,
+    /// Catalogue code.
+    pub code: String,
+    /// What is wrong.
+    pub message: String,
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(super) kind: Option<Code>,
+}
+
+impl Problem {
+    /// A problem at a path.
+    pub fn new(path: impl Into<String>, code: Code, message: impl Into<String>) -> Self {
+        Self { path: path.into(), code: code.name().into(), message: message.into(), kind: Some(code) }
+    }
+}
+
+impl Fault for CliError {
+    fn code(&self) -> Code {
+        match self {
+            CliError::Read { .. }
+            | CliError::TooLarge(_)
+            | CliError::NotText(_)
+            | CliError::Write { .. }
+            | CliError::Passphrase(_)
+            | CliError::Option { .. }
+            | CliError::Unexplained(_) => Code::OperatorInput,
+            CliError::Keys { source, .. } => source.code(),
+            CliError::ProfileName { .. } => Code::RecordProfile,
+            CliError::Refused { problems, .. } => {
+                problems.first().and_then(|problem| problem.kind).unwrap_or(Code::RecordSyntax)
+            }
+            CliError::Link(error) => error.code(),
+            CliError::Journal(error) => error.code(),
+            CliError::Key(error) => error.code(),
+            CliError::Blank(error) => error.code(),
+            CliError::Trace { source, .. } => source.code(),
+        }
+    }
+}
+
+fn count(problems: &[Problem]) -> String {
+    match problems.len() {
+        1 => "one problem".into(),
+        n => format!("{n} problems"),
+    }
+}
+
+/// The system's clock.
+pub fn clock() -> Clock {
+    Clock::new(|| {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Instant(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+    })
+}
+
+/// The system's randomness.
+pub fn chance() -> Chance {
+    Chance::new(|buffer| getrandom::fill(buffer).map_err(|error| ChanceError(error.to_string())))
+}
+
+/// This program, with the hash of its executable.
+pub fn program() -> ProgramRef {
+    let bytes = std::env::current_exe().and_then(std::fs::read);
+    ProgramRef {
+        version: env!("CARGO_PKG_VERSION").into(),
+        sha256: bytes.ok().map(|bytes| hex::encode(crate::base::crypto::sha256(&bytes))),
+    }
+}
+
+/// A file's bytes, up to a size that nothing of ours reaches.
+///
+/// # Errors
+/// It cannot be read, or is too large.
+pub fn read(path: &Path) -> Result<Vec<u8>, CliError> {
+    let failed = |source| CliError::Read { path: path.to_owned(), source };
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_FILE { Err(CliError::TooLarge(path.to_owned())) } else { Ok(bytes) }
+}
+
+/// A file's text.
+///
+/// # Errors
+/// As [`read`], or it is not UTF-8.
+pub fn read_text(path: &Path) -> Result<String, CliError> {
+    String::from_utf8(read(path)?).map_err(|_| CliError::NotText(path.to_owned()))
+}
+
+/// Writes a file.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write(path: &Path, text: &str) -> Result<(), CliError> {
+    std::fs::write(path, text).map_err(|source| CliError::Write { path: path.to_owned(), source })
+}
+
+/// A file that can be written, made before there is anything to write.
+pub struct Target {
+    path: PathBuf,
+    file: std::fs::File,
+}
+
+/// Makes a file to be written later.
+///
+/// # Errors
+/// It cannot be made.
+pub fn create(path: &Path) -> Result<Target, CliError> {
+    let file = std::fs::File::create(path).map_err(|source| CliError::Write { path: path.to_owned(), source })?;
+    Ok(Target { path: path.to_owned(), file })
+}
+
+impl Target {
+    /// The file itself.
+    pub fn into_file(self) -> std::fs::File {
+        self.file
+    }
+
+    /// Writes a value as JSON.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write<T: serde::Serialize>(mut self, value: &T) -> Result<(), CliError> {
+        let written = serde_json::to_writer_pretty(&mut self.file, value)
+            .map_err(std::io::Error::from)
+            .and_then(|()| self.file.write_all(b"\n"));
+        written.map_err(|source| CliError::Write { path: self.path, source })
+    }
+}
+
+/// Opens a key file, asking for its passphrase only if it is sealed.
+///
+/// # Errors
+/// The file or its passphrase is wrong.
+pub fn keys(path: &Path, passphrase: &PassphraseArgs) -> Result<SoftwareStore, CliError> {
+    let bytes = read(path)?;
+    let failed = |source| CliError::Keys { path: path.to_owned(), source };
+    let phrase = if file::is_sealed(&bytes).map_err(failed)? { Some(ask(passphrase, false)?) } else { None };
+    file::load(&bytes, phrase.as_ref()).map_err(failed)
+}
+
+/// The passphrase: from a file, a descriptor, or the terminal, where a new one is asked for twice.
+///
+/// # Errors
+/// It cannot be read.
+pub fn ask(from: &PassphraseArgs, new: bool) -> Result<Secret<Vec<u8>>, CliError> {
+    let path = match (&from.passphrase_file, from.passphrase_fd) {
+        (Some(path), _) => Some(path.clone()),
+        (None, Some(descriptor)) => Some(PathBuf::from(format!("/dev/fd/{descriptor}"))),
+        (None, None) => None,
+    };
+    if let Some(path) = path {
+        let bytes = Secret::new(read(&path)?);
+        let line = bytes.expose().split(|&byte| byte == b'\n').next().unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        return Ok(Secret::new(line.to_vec()));
+    }
+    let prompt = |text: &str| {
+        rpassword::prompt_password(text).map(String::into_bytes).map(Secret::new).map_err(CliError::Passphrase)
+    };
+    let first = prompt("Passphrase of the key file: ")?;
+    if new && !prompt("Once more: ")?.equals(first.expose()) {
+        return Err(CliError::Passphrase(std::io::Error::other("the two differ")));
+    }
+    Ok(first)
+}
+
+/// Reads one profile file.
+///
+/// # Errors
+/// It cannot be read, or is refused with all its problems.
+pub fn profile_file(path: &Path) -> Result<Profile, CliError> {
+    Profile::parse(&read_text(path)?).map_err(|problems| CliError::Refused {
+        what: path.display().to_string(),
+        problems: problems
+            .into_iter()
+            .map(|problem| Problem::new(problem.path, problem.code, problem.message))
+            .collect(),
+    })
+}
+
+/// The profile of this name in the folder of profiles.
+///
+/// # Errors
+/// The folder cannot be read, or does not hold exactly one of that name.
+pub fn profile(name: &str, from: &ProfileArgs) -> Result<Profile, CliError> {
+    let failed = |source| CliError::Read { path: from.profiles.clone(), source };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(&from.profiles).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            // A broken profile beside the one that is wanted does not matter here; `perso check` finds it.
+            let text = read_text(&path).unwrap_or_default();
+            if crate::profile::peek_name(&text).as_deref() == Some(name) {
+                found.push(path);
+            }
+        }
+    }
+    match found.as_slice() {
+        [only] => profile_file(only),
+        _ => Err(CliError::ProfileName { folder: from.profiles.clone(), name: name.to_owned(), found: found.len() }),
+    }
+}

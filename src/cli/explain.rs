@@ -1,0 +1,101 @@
+//! `perso explain`: the catalogue and the status words.
+
+use serde::Serialize;
+
+use super::common::{CliError, Out};
+use crate::base::fault::{CATALOGUE, Code, Entry, Spoils};
+use crate::card::apdu::{StatusWord, meaning};
+
+#[derive(Serialize)]
+struct Explained {
+    code: &'static str,
+    family: &'static str,
+    spoils_card: &'static str,
+    retry_helps: bool,
+    exit: u8,
+    what: &'static str,
+    next: &'static str,
+}
+
+impl From<Entry> for Explained {
+    fn from(entry: Entry) -> Self {
+        Self {
+            code: entry.code,
+            family: entry.family.name(),
+            spoils_card: match entry.spoils {
+                Spoils::No => "no",
+                Spoils::ByState => "by-state",
+                Spoils::Yes => "yes",
+            },
+            retry_helps: entry.retry,
+            exit: entry.exit,
+            what: entry.what,
+            next: entry.next,
+        }
+    }
+}
+
+/// Explains one code or status word, or lists all codes.
+///
+/// # Errors
+/// What was asked for is neither.
+pub fn run(code: Option<&str>, out: &mut Out) -> Result<u8, CliError> {
+    match code {
+        None => list(out),
+        Some(text) => match (Code::find(text), status_word(text)) {
+            (Some(code), _) => one(code.entry(), out),
+            (None, Some(sw)) => status(sw, out),
+            (None, None) => Err(CliError::Unexplained(text.to_owned())),
+        },
+    }
+}
+
+fn list(out: &mut Out) -> Result<u8, CliError> {
+    let all: Vec<Explained> = CATALOGUE.iter().map(|(_, entry)| Explained::from(*entry)).collect();
+    if !out.json(&all) {
+        for entry in &all {
+            out.line(format!("{:<20} {}", entry.code, entry.what));
+        }
+    }
+    Ok(0)
+}
+
+fn one(entry: Entry, out: &mut Out) -> Result<u8, CliError> {
+    let explained = Explained::from(entry);
+    if !out.json(&explained) {
+        out.line(format!("{} ({})", explained.code, explained.family));
+        out.line(format!("  What has happened: {}", explained.what));
+        out.line(format!("  What to do next:   {}", explained.next));
+        out.line(format!(
+            "  Card:              {}",
+            match entry.spoils {
+                Spoils::No => "not spoiled by this.",
+                Spoils::ByState => "the state in the result says what to do with it.",
+                Spoils::Yes => "spoiled; it must be destroyed.",
+            }
+        ));
+        out.line(format!(
+            "  Trying again:      {}",
+            if entry.retry { "can help." } else { "does not help before something is corrected." }
+        ));
+        out.line(format!("  Exit code:         {}", entry.exit));
+    }
+    Ok(0)
+}
+
+fn status_word(text: &str) -> Option<StatusWord> {
+    (text.len() == 4).then(|| u16::from_str_radix(text, 16).ok().map(StatusWord)).flatten()
+}
+
+fn status(sw: StatusWord, out: &mut Out) -> Result<u8, CliError> {
+    #[derive(Serialize)]
+    struct Meaning {
+        sw: String,
+        meaning: &'static str,
+    }
+    let found = Meaning { sw: sw.to_string(), meaning: meaning(None, sw) };
+    if !out.json(&found) {
+        out.line(format!("{}: {}", found.sw, found.meaning));
+    }
+    Ok(0)
+}

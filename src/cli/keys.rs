@@ -1,0 +1,78 @@
+//! `perso keys`: what is in custody, and sealing it. Never prints a key.
+
+use serde::Serialize;
+
+use super::args::KeysCommand;
+use super::common::{self, CliError, Out};
+use crate::keys::{KeyStore, file};
+
+#[derive(Serialize)]
+struct Listed<'a> {
+    name: &'a str,
+    zone: &'a str,
+    purpose: &'static str,
+    version: u8,
+    algorithm: &'static str,
+    kcv: String,
+    kcv_method: &'static str,
+    test: bool,
+    kmcid: Option<String>,
+}
+
+/// Lists or seals.
+///
+/// # Errors
+/// The key file or its passphrase is wrong.
+pub fn run(command: &KeysCommand, out: &mut Out) -> Result<u8, CliError> {
+    match command {
+        KeysCommand::List { keys, passphrase } => {
+            let store = common::keys(keys, passphrase)?;
+            list(&store, out);
+        }
+        KeysCommand::Seal { keys, passphrase, output } => {
+            let failed = |source| CliError::Keys { path: keys.clone(), source };
+            let bytes = common::read(keys)?;
+            let unsealed = file::read_unsealed(&bytes).map_err(failed)?;
+            let phrase = common::ask(passphrase, true)?;
+            let sealed = file::seal(&unsealed, &phrase, &mut common::chance()).map_err(failed)?;
+            common::write(output, &sealed)?;
+            out.line(format!("Sealed into {}.", output.display()));
+        }
+    }
+    Ok(0)
+}
+
+fn list(store: &dyn KeyStore, out: &mut Out) {
+    let listed: Vec<Listed<'_>> = store
+        .keys()
+        .iter()
+        .map(|key| Listed {
+            name: &key.name,
+            zone: &key.zone,
+            purpose: key.purpose.name(),
+            version: key.version,
+            algorithm: key.algorithm.name(),
+            kcv: hex::encode_upper(&key.kcv.value),
+            kcv_method: key.kcv.method.name(),
+            test: key.test,
+            kmcid: key.kmcid.map(hex::encode_upper),
+        })
+        .collect();
+    if out.json(&listed) {
+        return;
+    }
+    for key in listed {
+        out.line(format!(
+            "{:<24} {:<10} {:<10} {:02X} {:<7} KCV {} ({}){}{}",
+            key.name,
+            key.zone,
+            key.purpose,
+            key.version,
+            key.algorithm,
+            key.kcv,
+            key.kcv_method,
+            key.kmcid.map(|id| format!(" KMCID {id}")).unwrap_or_default(),
+            if key.test { " TEST" } else { "" },
+        ));
+    }
+}

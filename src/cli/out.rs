@@ -1,0 +1,71 @@
+//! Results on standard output, the rest on standard error.
+
+use std::io::{IsTerminal, Write};
+
+use owo_colors::{OwoColorize, Style};
+use serde::Serialize;
+
+use super::args::Format;
+use crate::issuance::state::State;
+
+/// Where results go, and in which form.
+pub struct Out {
+    format: Format,
+    colour: bool,
+    broken: bool,
+}
+
+impl Out {
+    /// Colour only on a terminal, and never where NO_COLOR says so.
+    pub fn new(format: Format) -> Self {
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self { format, colour: wanted && std::io::stdout().is_terminal(), broken: false }
+    }
+
+    /// Prints `value` and returns true where JSON is asked for.
+    pub fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> bool {
+        if self.format == Format::Json {
+            match serde_json::to_string_pretty(value) {
+                Ok(text) => self.write(&text),
+                Err(error) => warn(&format!("the result cannot be written as JSON: {error}")),
+            }
+            return true;
+        }
+        false
+    }
+
+    /// Prints a line for people; nothing where JSON is asked for.
+    pub fn line(&mut self, text: impl AsRef<str>) {
+        if self.format == Format::Text {
+            self.write(text.as_ref());
+        }
+    }
+
+    /// Prints a file that was asked for on standard output, in either format.
+    pub fn raw(&mut self, text: &str) {
+        self.write(text.trim_end_matches('\n'));
+    }
+
+    /// A state in its colour.
+    pub fn state(&self, state: State) -> String {
+        let style = match state {
+            State::Good => Style::new().green().bold(),
+            State::Untouched | State::Refused => Style::new().yellow().bold(),
+            State::Spoiled | State::InDoubt => Style::new().red().bold(),
+        };
+        if self.colour { state.to_string().style(style).to_string() } else { state.to_string() }
+    }
+
+    /// A reader that has gone away (`perso … | head`) is not our fault, and nothing more is written to it.
+    fn write(&mut self, text: &str) {
+        if !self.broken {
+            self.broken = writeln!(std::io::stdout().lock(), "{text}").is_err();
+        }
+    }
+}
+
+/// A line on standard error.
+pub fn warn(text: &str) {
+    // There is nowhere left to report to when standard error is gone.
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}

@@ -1,0 +1,25 @@
+//! `perso plan`: what a record means on its card product.
+
+use super::args::{PlanArgs, Wire};
+use super::common::{CliError, Out};
+use super::ready::ready;
+use crate::issuance::plan_view::PlanView;
+use crate::issuance::wire::{self, Link};
+
+/// Shows the plan.
+///
+/// # Errors
+/// Record, profile or keys are wrong.
+pub fn run(args: &PlanArgs, out: &mut Out) -> Result<u8, CliError> {
+    let ready = ready(&args.record, &args.sources)?;
+    let wire = match args.wire {
+        Wire::T0 => wire::Wire::T0,
+        Wire::T1 => wire::Wire::T1,
+        Wire::Contactless => wire::Wire::Contactless,
+    };
+    let view = PlanView::new(&ready.plan, &Link { wire, bits_per_second: args.speed });
+    if !out.json(&view) {
+        out.raw(&view.to_string());
+    }
+    Ok(0)
+}

@@ -1,0 +1,46 @@
+//! From files to what is ready for a card: record, profile and keys opened, checked against each other, and planned.
+
+use std::path::Path;
+
+use super::args::Sources;
+use super::common::{self, CliError, Problem};
+use crate::issuance::check;
+use crate::issuance::plan::Plan;
+use crate::keys::SoftwareStore;
+use crate::profile::Profile;
+use crate::record::{self, Record};
+
+/// Everything that is ready before a card is asked for.
+pub struct Ready {
+    /// The keys.
+    pub store: SoftwareStore,
+    /// The record.
+    pub record: Record,
+    /// Its profile.
+    pub profile: Profile,
+    /// What the two mean.
+    pub plan: Plan,
+}
+
+/// Opens and checks everything.
+///
+/// # Errors
+/// Whatever is wrong, all problems of record and profile together.
+pub fn ready(path: &Path, sources: &Sources) -> Result<Ready, CliError> {
+    let store = common::keys(&sources.keys, &sources.passphrase)?;
+    let bytes = common::read(path)?;
+    let refused = |problems: Vec<Problem>| CliError::Refused { what: path.display().to_string(), problems };
+
+    let header = record::peek(&bytes).map_err(|problems| refused(record_problems(problems)))?;
+    let profile = common::profile(header.profile_name(), &sources.profiles)?;
+    let record = Record::open(&bytes, &store).map_err(|problems| refused(record_problems(problems)))?;
+    let plan = check::plan(&record, &profile, &store).map_err(|problems| {
+        refused(problems.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect())
+    })?;
+    Ok(Ready { store, record, profile, plan })
+}
+
+/// A record's problems as they are shown.
+pub fn record_problems(problems: record::RecordProblems) -> Vec<Problem> {
+    problems.into_iter().map(|problem| Problem::new(problem.path, problem.code, problem.message)).collect()
+}

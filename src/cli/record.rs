@@ -1,0 +1,61 @@
+//! `perso record`: sealing clear records for test keys, and showing sealed ones masked.
+
+use super::args::RecordCommand;
+use super::common::{self, CliError, Out};
+use super::ready::{ready, record_problems};
+use crate::record::{self, RecordView};
+
+/// Seals or shows.
+///
+/// # Errors
+/// The record, its profile or its keys are wrong.
+pub fn run(command: &RecordCommand, out: &mut Out) -> Result<u8, CliError> {
+    match command {
+        RecordCommand::Seal { clear, sources, output } => {
+            let refused =
+                |problems| CliError::Refused { what: clear.display().to_string(), problems: record_problems(problems) };
+            let bytes = common::read(clear)?;
+            let store = common::keys(&sources.keys, &sources.passphrase)?;
+            let name = record::clear_profile_name(&bytes).map_err(refused)?;
+            let profile = common::profile(&name, &sources.profiles)?;
+            let hash = hex::encode(profile.hash());
+            let sealed = record::seal(&bytes, &store, &hash, &mut common::chance()).map_err(refused)?;
+            match output {
+                Some(path) => {
+                    common::write(path, &sealed)?;
+                    out.line(format!("Sealed into {}.", path.display()));
+                }
+                None => out.raw(&sealed),
+            }
+        }
+        RecordCommand::Show { record, sources } => {
+            let ready = ready(record, sources)?;
+            let view = record::view(&ready.record);
+            if !out.json(&view) {
+                print(&view, out);
+            }
+        }
+    }
+    Ok(0)
+}
+
+fn print(view: &RecordView, out: &mut Out) {
+    out.line(format!("Record   {}{}", view.id, if view.test { " (test keys)" } else { "" }));
+    out.line(format!("PAN      {}", view.pan.as_deref().unwrap_or("not stated")));
+    out.line(format!("Profile  {} ({})", view.profile, view.profile_sha256));
+    out.line(format!("Keys     {}", view.keys.join(", ")));
+    for app in &view.applications {
+        out.line(format!("Application {}, {}", app.aid, app.method));
+        for grouping in &app.groupings {
+            let form = grouping.sealed_under.as_ref().map(|key| format!(", sealed under {key}")).unwrap_or_default();
+            let tolerated = if grouping.tolerated { ", the card may refuse it" } else { "" };
+            out.line(format!("  {}  {} bytes{form}{tolerated}", grouping.dgi, grouping.length));
+        }
+    }
+    out.line(format!("Stripe   {}", view.stripe));
+    out.line(format!(
+        "Print    {} lines of names, design {}",
+        view.names,
+        view.design.as_deref().unwrap_or("not stated")
+    ));
+}

@@ -1,0 +1,224 @@
+//! `perso run`: one record, one card, one verdict.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, mpsc};
+
+use super::args::RunArgs;
+use super::common::{self, CliError, Out, warn};
+use super::ready::{Ready, ready};
+use crate::base::{Chance, Code};
+use crate::card::Recorder;
+use crate::card::sim::{FaultRule, SimTransport};
+use crate::card::trace::Writer;
+use crate::card::transport::{self, Transport};
+use crate::issuance::blank;
+use crate::issuance::job::{Job, Told};
+use crate::issuance::journal::Journal;
+use crate::issuance::report::Report;
+use crate::issuance::result::RunResult;
+use crate::issuance::state::State;
+use crate::keys::KeyStore;
+
+/// Makes one card.
+///
+/// # Errors
+/// What keeps the job from beginning. What happens in the job is its result.
+pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
+    let clock = common::clock();
+    let mut report = Report::new(common::program(), is_simulated(&args.reader), &clock);
+    let ready = ready(&args.record, &args.sources)?;
+    report.subject(&ready.record, &ready.plan, &ready.store);
+
+    // All that can fail for reasons of its own fails before a card is asked for.
+    let result_file = args.result.as_deref().map(common::create).transpose()?;
+    let mut chance = common::chance();
+    let recorder = args.trace.as_deref().map(|path| trace(path, &ready, &mut chance)).transpose()?;
+    let mut journal = journal(args)?;
+    let transport = open(args, &ready, &mut chance)?;
+
+    let (told, progress) = mpsc::channel();
+    let screen = std::thread::spawn(move || progress.iter().for_each(|told| show(&told)));
+    let job = Job {
+        record: &ready.record,
+        profile: &ready.profile,
+        plan: &ready.plan,
+        store: &ready.store,
+        journal: &mut journal,
+        clock,
+        chance: &mut chance,
+        progress: told,
+        recorder,
+    };
+    let result = job.run(transport, report);
+    // The job has hung up, so the screen ends by itself; were it to panic, the result would still be printed.
+    let _ = screen.join();
+
+    print(&result, out);
+    if let Some(file) = result_file {
+        file.write(&result)?;
+    }
+    Ok(exit_code(&result))
+}
+
+fn is_simulated(reader: &str) -> bool {
+    reader == "sim" || reader.starts_with("sim:")
+}
+
+fn simulated_file(reader: &str) -> Option<&Path> {
+    reader.strip_prefix("sim:").map(Path::new)
+}
+
+/// Where the journal is when nobody says it: beside a simulated card's file; with the process where the card is gone
+/// with it; in the working folder for real cards.
+fn journal(args: &RunArgs) -> Result<Journal, CliError> {
+    let path = match (&args.journal, args.reader.as_str()) {
+        (Some(path), _) => path.clone(),
+        (None, "sim") => return Ok(Journal::in_memory()),
+        (None, reader) => match simulated_file(reader) {
+            Some(card) => PathBuf::from(format!("{}.journal", card.display())),
+            None => PathBuf::from("perso.journal"),
+        },
+    };
+    Ok(Journal::open(&path)?)
+}
+
+fn open(args: &RunArgs, ready: &Ready, chance: &mut Chance) -> Result<Box<dyn Transport>, CliError> {
+    let faults = faults(&args.fault)?;
+    if !is_simulated(&args.reader) {
+        if !faults.is_empty() {
+            return Err(CliError::Option {
+                option: "--fault",
+                why: "only a simulated card shows faults on demand".into(),
+            });
+        }
+        return Ok(transport::pcsc::connect(&args.reader)?);
+    }
+    let card = match simulated_file(&args.reader) {
+        Some(path) => SimTransport::file(path)?,
+        None => SimTransport::memory(blank::make(
+            &blank::Wanted { profile: &ready.profile, aids: blank::aids(&ready.record), master: None, serial: None },
+            &ready.store,
+            chance,
+        )?),
+    };
+    Ok(Box::new(card.with_faults(faults)))
+}
+
+fn faults(rules: &[String]) -> Result<Vec<FaultRule>, CliError> {
+    let mut parsed = Vec::new();
+    for rule in rules {
+        let text = match rule.strip_prefix('@') {
+            Some(path) => common::read_text(Path::new(path))?,
+            None => rule.clone(),
+        };
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let rule = FaultRule::parse(line)
+                .map_err(|error| CliError::Option { option: "--fault", why: format!("{line:?}: {error}") })?;
+            parsed.push(rule);
+        }
+    }
+    Ok(parsed)
+}
+
+/// Begins a trace, and has the randomness that the host draws written into it: a replay needs it.
+fn trace(path: &Path, ready: &Ready, chance: &mut Chance) -> Result<Recorder, CliError> {
+    let full = ready.store.keys().iter().all(|key| key.test);
+    let file = common::create(path)?;
+    let meta = [
+        ("program", env!("CARGO_PKG_VERSION").to_owned()),
+        ("record", ready.record.id().to_owned()),
+        ("profile", format!("{} {}", ready.plan.profile, hex::encode(ready.plan.profile_hash))),
+    ];
+    let writer = Arc::new(Mutex::new(Writer::new(file.into_file(), full, &meta)));
+    let drawn = Arc::clone(&writer);
+    let mut source = std::mem::replace(chance, Chance::fixed(Vec::new()));
+    *chance = Chance::new(move |buffer| {
+        source.fill(buffer)?;
+        if let Ok(mut writer) = drawn.lock() {
+            writer.chance(buffer);
+        }
+        Ok(())
+    });
+    Ok(Recorder::new(move |event| {
+        if let Ok(mut writer) = writer.lock() {
+            writer.event(&event);
+        }
+    }))
+}
+
+fn show(told: &Told) {
+    match told {
+        Told::Step(text) => warn(&format!("… {text}")),
+        Told::Stored { .. } => {}
+    }
+}
+
+/// The result for people: the verdict, what to do with the card, and why.
+pub fn print(result: &RunResult, out: &mut Out) {
+    if out.json(result) {
+        return;
+    }
+    let state = State::find(&result.state).unwrap_or(State::InDoubt);
+    let simulated = if result.simulated { " (simulated card)" } else { "" };
+    out.line(format!("{}{simulated}. {}", out.state(state), result.action));
+    if let Some(record) = &result.record {
+        out.line(format!("Record   {}, PAN {}", record.id, record.pan.as_deref().unwrap_or("not stated")));
+    }
+    if let Some(chip) = &result.chip {
+        out.line(format!("Chip     {}", chip.id));
+    }
+    for channel in &result.channels {
+        out.line(format!(
+            "Channel  {} to {}, level {}, key version {}, master key {}",
+            channel.protocol, channel.aid, channel.level, channel.kvn, channel.master
+        ));
+        if let Some(note) = &channel.challenge {
+            out.line(format!("         note: {note}"));
+        }
+    }
+    if let Some(fault) = &result.fault {
+        out.line(format!("Fault    {} [{}]", fault.message, fault.code));
+        out.line(format!("         {}", fault.next));
+    }
+    for finding in &result.findings {
+        out.line(format!(
+            "Finding  {} {} at {}: {} [{}]",
+            finding.tag, finding.name, finding.at, finding.what, finding.code
+        ));
+    }
+    if !result.proven.is_empty() {
+        out.line(format!("Proven   {} groupings; --format json lists how each", result.proven.len()));
+    }
+    if !result.loaded_not_proven.is_empty() {
+        out.line("Loaded, not proven:");
+        for item in &result.loaded_not_proven {
+            out.line(format!("         {} {}: {}", item.dgi, item.name, item.how));
+        }
+    }
+    if let Some(stripe) = &result.stripe {
+        out.line(format!("Stripe   {stripe}"));
+    }
+    let card: u64 = result.steps.iter().map(|step| step.micros).sum();
+    out.line(format!(
+        "Took     {} exchanges, {:.1} ms, {:.1} ms of them at the card",
+        result.steps.len(),
+        result.micros as f64 / 1000.0,
+        card as f64 / 1000.0
+    ));
+}
+
+/// Exit codes are part of the contract.
+pub fn exit_code(result: &RunResult) -> u8 {
+    let of_fault = || result.fault.as_ref().and_then(|fault| Code::find(&fault.code)).map(|code| code.entry().exit);
+    match State::find(&result.state) {
+        Some(State::Good) => 0,
+        Some(State::Untouched) => match of_fault() {
+            // The journal's own faults have a code of their own, as long as no card was touched.
+            Some(9) => 9,
+            _ => 6,
+        },
+        Some(State::Spoiled) => 7,
+        Some(State::InDoubt) | None => 8,
+        Some(State::Refused) => of_fault().unwrap_or(3),
+    }
+}

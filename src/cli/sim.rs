@@ -1,0 +1,56 @@
+//! `perso sim new`: a simulated blank in a file.
+
+use super::args::SimCommand;
+use super::common::{self, CliError, Out};
+use super::ready::ready;
+use crate::issuance::blank::{self, Wanted};
+
+/// Makes a blank.
+///
+/// # Errors
+/// The profile, the keys or the options are wrong, or the file exists.
+pub fn run(command: &SimCommand, out: &mut Out) -> Result<u8, CliError> {
+    let SimCommand::New { profile, sources, aid, record, master, serial, output } = command;
+    let file = std::path::Path::new(profile);
+    let profile =
+        if file.is_file() { common::profile_file(file)? } else { common::profile(profile, &sources.profiles)? };
+    let (store, aids) = match record {
+        Some(path) => {
+            let ready = ready(path, sources)?;
+            let aids = blank::aids(&ready.record);
+            (ready.store, aids)
+        }
+        None => (common::keys(&sources.keys, &sources.passphrase)?, aids(aid)?),
+    };
+    let serial = serial.as_deref().map(read_serial).transpose()?;
+    if output.exists() {
+        let why = format!("{} exists; a card is not overwritten", output.display());
+        return Err(CliError::Option { option: "--output", why });
+    }
+    let wanted = Wanted { profile: &profile, aids, master: master.as_deref(), serial };
+    let card = blank::make(&wanted, &store, &mut common::chance())?;
+    card.file().save(output)?;
+    out.line(format!(
+        "A blank for profile {} lies in {}. Use it with --reader sim:{}",
+        profile.name(),
+        output.display(),
+        output.display()
+    ));
+    Ok(0)
+}
+
+fn aids(texts: &[String]) -> Result<Vec<Vec<u8>>, CliError> {
+    let aid = |text: &String| match hex::decode(text) {
+        Ok(aid) if (5..=16).contains(&aid.len()) => Ok(aid),
+        _ => Err(CliError::Option { option: "--aid", why: format!("{text:?} is not 5 to 16 bytes in hexadecimal") }),
+    };
+    texts.iter().map(aid).collect()
+}
+
+fn read_serial(text: &str) -> Result<[u8; 4], CliError> {
+    let serial = hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+    serial.ok_or_else(|| CliError::Option {
+        option: "--serial",
+        why: format!("{text:?} is not four bytes in hexadecimal"),
+    })
+}

@@ -1,0 +1,67 @@
+//! `perso trace`: explaining traces, and running the host against one.
+
+use std::path::Path;
+use std::sync::mpsc;
+
+use super::args::TraceCommand;
+use super::common::{self, CliError, Out};
+use super::ready::ready;
+use super::run;
+use crate::base::Chance;
+use crate::card::trace::Trace;
+use crate::card::transport::Replay;
+use crate::issuance::job::Job;
+use crate::issuance::journal::Journal;
+use crate::issuance::report::Report;
+
+/// Shows or replays.
+///
+/// # Errors
+/// The trace, or what it is replayed with, cannot be used.
+pub fn run(command: &TraceCommand, out: &mut Out) -> Result<u8, CliError> {
+    match command {
+        TraceCommand::Show { trace } => {
+            let trace = read(trace)?;
+            let lines = trace.explain();
+            if !out.json(&lines) {
+                for (key, value) in trace.meta() {
+                    out.line(format!("{key}: {value}"));
+                }
+                for line in &lines {
+                    out.line(line);
+                }
+            }
+            Ok(0)
+        }
+        TraceCommand::Replay { trace, record, sources } => {
+            let trace = read(trace)?;
+            let ready = ready(record, sources)?;
+            let clock = common::clock();
+            let mut report = Report::new(common::program(), true, &clock);
+            report.subject(&ready.record, &ready.plan, &ready.store);
+            let (told, _nobody) = mpsc::channel();
+            let mut chance = Chance::fixed(trace.chance());
+            let job = Job {
+                record: &ready.record,
+                profile: &ready.profile,
+                plan: &ready.plan,
+                store: &ready.store,
+                // A replay makes no card, so it leaves no mark.
+                journal: &mut Journal::in_memory(),
+                clock,
+                chance: &mut chance,
+                progress: told,
+                recorder: None,
+            };
+            let result = job.run(Box::new(Replay::new(&trace)), report);
+            let differs = result.fault.as_ref().is_some_and(|fault| fault.code == "REPLAY-DIFFERS");
+            run::print(&result, out);
+            out.line(if differs { "The replay differs from the trace." } else { "The replay equals the trace." });
+            Ok(if differs { 10 } else { 0 })
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Trace, CliError> {
+    Trace::parse(&common::read_text(path)?).map_err(|source| CliError::Trace { path: path.to_owned(), source })
+}

@@ -1,0 +1,147 @@
+//! A simulated blank, as the card maker of a profile's stock would deliver it.
+
+use crate::base::Chance;
+use crate::base::chance::ChanceError;
+use crate::base::fault::{Code, Fault};
+use crate::card::gp::Cplc;
+use crate::card::sim::{Blank, Hex, KeySet, SimCard};
+use crate::keys::{self, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose};
+use crate::profile::{self, Profile};
+use crate::record::Record;
+
+/// AID of the issuer security domain where the profile names none. // GPC 2.3.1 §H.6
+const DOMAIN: [u8; 8] = [0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00, 0x00];
+/// A contact EMV card with T=1.
+const ATR: &str = "3BE000FF8131FE4514";
+
+/// What is wanted.
+pub struct Wanted<'a> {
+    /// The card product.
+    pub profile: &'a Profile,
+    /// AIDs of the applications that are installed.
+    pub aids: Vec<Vec<u8>>,
+    /// Name of the master key, where the profile names several.
+    pub master: Option<&'a str>,
+    /// Chip serial number; drawn at random otherwise.
+    pub serial: Option<[u8; 4]>,
+}
+
+/// A blank that cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BlankError {
+    /// The master key is not clear.
+    #[error("the profile names several master keys in custody ({0}); say which one with --master")]
+    Master(String),
+    /// None of the profile's master keys is in custody.
+    #[error("none of the profile's master keys ({0}) is in custody")]
+    NoMaster(String),
+    /// Keys.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Randomness.
+    #[error(transparent)]
+    Chance(#[from] ChanceError),
+}
+
+impl Fault for BlankError {
+    fn code(&self) -> Code {
+        match self {
+            BlankError::Master(_) => Code::OperatorInput,
+            BlankError::NoMaster(_) => Code::KeyUnknown,
+            BlankError::Key(error) => error.code(),
+            BlankError::Chance(_) => Code::ProgramFault,
+        }
+    }
+}
+
+/// AIDs of a record's applications, and of the domains they are personalized through that are no issuer domain.
+pub fn aids(record: &Record) -> Vec<Vec<u8>> {
+    record.applications().iter().map(|app| app.aid().to_vec()).collect()
+}
+
+/// Makes a blank. Its keys come from a test master key; a live one is refused.
+///
+/// # Errors
+/// The master key is not clear, not in custody, or live.
+pub fn make(wanted: &Wanted<'_>, store: &dyn KeyStore, chance: &mut Chance) -> Result<SimCard, BlankError> {
+    let (info, master) = master(wanted, store)?;
+    let serial = match wanted.serial {
+        Some(serial) => serial,
+        None => chance.bytes()?,
+    };
+    // KMCID, then chip serial number. // CPS 1.1 §4.1.2
+    let kmcid = info.kmcid.unwrap_or([0; 6]);
+    let kdd: [u8; 10] = std::array::from_fn(|at| *kmcid.iter().chain(&serial).nth(at).unwrap_or(&0));
+    let set = keys::card_keys(store, &master, &wanted.profile.diversification(), &kdd)?;
+    let value = |key: &KeyHandle| store.expose_test_key(key).map(|key| Hex(key.expose().clone()));
+    let channel = wanted.profile.channel();
+    let (scp, i, s16) = match channel.protocol {
+        profile::Protocol::Scp02 { i } => (2, i, false),
+        profile::Protocol::Scp03 { i, s16 } => (3, i, s16),
+    };
+    let domain = if wanted.profile.domain().is_empty() { DOMAIN.to_vec() } else { wanted.profile.domain().to_vec() };
+    Ok(SimCard::new(Blank {
+        atr: Hex(concrete(wanted.profile.blank_atr().unwrap_or(ATR))),
+        cplc: Hex(cplc(wanted.profile, serial)),
+        kdd: Hex(kdd.to_vec()),
+        domain: Hex(domain),
+        key_sets: vec![KeySet {
+            version: info.version,
+            scp,
+            i,
+            s16,
+            enc: value(&set.enc)?,
+            mac: value(&set.mac)?,
+            dek: value(&set.dek)?,
+            counter: 0,
+            failed: 0,
+        }],
+        applications: wanted.aids.iter().cloned().map(Hex).collect(),
+        extended: wanted.profile.max_command() > 255,
+        strict_le: true,
+        gpo_format_1: false,
+        r_mac_on_errors: false,
+        no_card_data: false,
+        attempts: 10,
+        seed: u64::from(u32::from_be_bytes(serial)),
+        fixed_challenge: None,
+    }))
+}
+
+fn master<'s>(wanted: &Wanted<'_>, store: &'s dyn KeyStore) -> Result<(&'s KeyInfo, KeyHandle), BlankError> {
+    let names = wanted.profile.masters();
+    let fits = |info: &&KeyInfo| match wanted.master {
+        Some(name) => info.name == name,
+        None => names.contains(&info.name),
+    };
+    let held: Vec<&KeyInfo> = store.keys().iter().filter(fits).collect();
+    match held.as_slice() {
+        [only] => Ok((only, store.open(&only.name, Purpose::Kmc)?)),
+        [] => Err(BlankError::NoMaster(names.join(", "))),
+        several => {
+            Err(BlankError::Master(several.iter().map(|info| info.name.as_str()).collect::<Vec<_>>().join(", ")))
+        }
+    }
+}
+
+/// CPLC with the profile's fields, the serial number, and zeros elsewhere.
+fn cplc(profile: &Profile, serial: [u8; 4]) -> Vec<u8> {
+    let blank = [0u8; 42];
+    let Ok(layout) = Cplc::parse(&blank) else { return blank.to_vec() };
+    let mut out = Vec::new();
+    for (name, zeros) in layout.fields() {
+        let wanted = profile.blank_cplc().find(|(field, _)| *field == name).map(|(_, value)| concrete(value));
+        let value = match (name, wanted) {
+            (_, Some(value)) if value.len() == zeros.len() => value,
+            ("ic_serial", _) => serial.to_vec(),
+            _ => zeros.to_vec(),
+        };
+        out.extend(value);
+    }
+    out
+}
+
+/// A pattern with zeros for any byte.
+fn concrete(pattern: &str) -> Vec<u8> {
+    hex::decode(pattern.replace("..", "00")).unwrap_or_default()
+}

@@ -1,0 +1,110 @@
+//! A record against its profile: what must be equal, what must be there, and what the card product takes.
+
+use super::plan::{Plan, Problem};
+use crate::base::fault::Code;
+use crate::keys::{KeyStore, Purpose};
+use crate::profile::{self, Profile};
+use crate::record::{Application, Content, Record};
+
+/// Checks a record against its profile, and plans it.
+///
+/// # Errors
+/// Everything in which the two do not go together, each with its path in the record.
+pub fn plan(record: &Record, profile: &Profile, store: &dyn KeyStore) -> Result<Plan, Vec<Problem>> {
+    let mut problems = Vec::new();
+    identity(record, profile, &mut problems);
+    stated(record, profile, &mut problems);
+    masters(profile, store, &mut problems);
+    for (at, app) in record.applications().iter().enumerate() {
+        application(&format!("body.applications[{at}]"), app, profile, &mut problems);
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Plan::new(record, profile)
+}
+
+fn add(problems: &mut Vec<Problem>, path: impl Into<String>, code: Code, message: impl Into<String>) {
+    problems.push(Problem { path: path.into(), code, message: message.into() });
+}
+
+fn identity(record: &Record, profile: &Profile, problems: &mut Vec<Problem>) {
+    let header = record.header();
+    if header.profile_name() != profile.name() {
+        let message = format!("the record is for profile {:?}, not {:?}", header.profile_name(), profile.name());
+        add(problems, "header.profile.name", Code::RecordProfile, message);
+    }
+    let hash = hex::encode(profile.hash());
+    if header.profile_sha256() != hash {
+        let message = format!(
+            "the record is for another edition of the profile ({}, this one is {hash})",
+            header.profile_sha256()
+        );
+        add(problems, "header.profile.sha256", Code::RecordProfile, message);
+    }
+}
+
+/// A fact that stands in both must be equal.
+fn stated(record: &Record, profile: &Profile, problems: &mut Vec<Problem>) {
+    let channel = profile.channel();
+    let (protocol, i) = match channel.protocol {
+        profile::Protocol::Scp02 { i } => ("SCP02", i),
+        profile::Protocol::Scp03 { i, .. } => ("SCP03", i),
+    };
+    let facts = [
+        ("protocol", &record.stated().protocol, protocol.to_owned()),
+        ("i", &record.stated().i, format!("{i:02X}")),
+        ("level", &record.stated().level, format!("{:02X}", channel.level)),
+    ];
+    for (name, stated, ours) in facts {
+        if let Some(stated) = stated
+            && !stated.eq_ignore_ascii_case(&ours)
+        {
+            let message = format!("the record states {stated:?}, the profile {ours:?}");
+            add(problems, format!("body.stated.{name}"), Code::RecordContradiction, message);
+        }
+    }
+}
+
+/// At least one of the profile's master keys must be in custody, and all that are must be sound.
+fn masters(profile: &Profile, store: &dyn KeyStore, problems: &mut Vec<Problem>) {
+    let held: Vec<&String> =
+        profile.masters().iter().filter(|name| store.keys().iter().any(|key| key.name == **name)).collect();
+    if held.is_empty() {
+        let message = format!("none of the profile's master keys ({}) is in custody", profile.masters().join(", "));
+        add(problems, "(profile) keys.master", Code::RecordKey, message);
+    }
+    for name in held {
+        if let Err(error) = store.open(name, Purpose::Kmc) {
+            add(problems, "(profile) keys.master", Code::RecordKey, error.to_string());
+        }
+    }
+}
+
+fn application(path: &str, app: &Application, profile: &Profile, problems: &mut Vec<Problem>) {
+    for (at, grouping) in app.groupings().iter().enumerate() {
+        let dgi = grouping.dgi();
+        let path = format!("{path}.groupings[{at}] ({dgi:04X})");
+        let Some(rule) = profile.dgi(dgi) else {
+            add(problems, path, Code::RecordDgi, "the profile does not know this grouping");
+            continue;
+        };
+        let sealed = matches!(grouping.content(), Content::Sealed(_));
+        if sealed != rule.sealed() {
+            let word = |sealed| if sealed { "sealed" } else { "clear" };
+            let message = format!("it is {}, the profile wants it {}", word(sealed), word(rule.sealed()));
+            add(problems, &path, Code::RecordContradiction, message);
+        }
+        if grouping.length() > rule.max() {
+            let message = format!("it has {} bytes, the profile allows {}", grouping.length(), rule.max());
+            add(problems, &path, Code::RecordDgi, message);
+        }
+    }
+    for rule in profile.dgis().iter().filter(|rule| rule.mandatory()) {
+        if !app.groupings().iter().any(|grouping| rule.holds(grouping.dgi())) {
+            let message =
+                format!("grouping {:04X} ({}) is missing, which the profile demands", rule.first(), rule.name());
+            add(problems, format!("{path}.groupings"), Code::RecordDgi, message);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Which chip is this, and is it the blank that the profile expects?
+
+use super::error::JobError;
+use super::options;
+use crate::card::gp::{self, CardData, Cplc};
+use crate::card::{Card, CardError};
+use crate::profile::Profile;
+
+/// A chip, identified.
+#[derive(Debug, Clone)]
+pub struct Chip {
+    id: String,
+    atr: Vec<u8>,
+    cplc: Option<Cplc>,
+    card_data: Option<CardData>,
+}
+
+impl Chip {
+    /// Identity: CPLC fabricator, type, fabrication date, serial and batch; else the key diversification data.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The answer to reset.
+    pub fn atr(&self) -> &[u8] {
+        &self.atr
+    }
+}
+
+/// Resets the card and identifies it at its issuer security domain. Changes nothing on the card.
+///
+/// # Errors
+/// The link broke, or the card tells nothing that identifies it.
+pub fn chip(card: &mut Card, profile: &Profile) -> Result<Chip, JobError> {
+    let atr = card.reset()?;
+    gp::select(card, profile.domain())?;
+    let cplc = optional(gp::get_data(card, 0x9F7F))?.and_then(|data| Cplc::parse(&data).ok());
+    let card_data = optional(gp::get_data(card, 0x0066))?.and_then(|data| CardData::parse(&data).ok());
+    let id = match &cplc {
+        Some(cplc) => format!("cplc-{}", cplc.chip_id()),
+        None => match optional(gp::get_data(card, 0x00CF))? {
+            Some(data) => format!("kdd-{}", hex::encode_upper(data)),
+            None => {
+                return Err(JobError::Blank {
+                    what: "its identity",
+                    seen: "not to be had (neither CPLC nor key diversification data)".into(),
+                    wanted: "one of the two".into(),
+                });
+            }
+        },
+    };
+    Ok(Chip { id, atr, cplc, card_data })
+}
+
+/// Compares the chip with the profile's expected blank, and its card data with the profile's channel.
+///
+/// # Errors
+/// The first thing that differs.
+pub fn blank(chip: &Chip, profile: &Profile) -> Result<(), JobError> {
+    let differs = |what, seen: String, wanted: &str| Err(JobError::Blank { what, seen, wanted: wanted.to_owned() });
+    if let Some(pattern) = profile.blank_atr()
+        && !options::matches(pattern, &chip.atr)
+    {
+        return differs("its ATR", hex::encode_upper(&chip.atr), pattern);
+    }
+    for (field, pattern) in profile.blank_cplc() {
+        let seen = chip.cplc.as_ref().and_then(|cplc| cplc.field(field));
+        if !seen.is_some_and(|seen| options::matches(pattern, seen)) {
+            let seen = seen.map_or_else(|| "absent".to_owned(), hex::encode_upper);
+            return differs("its CPLC", format!("{field} {seen}"), pattern);
+        }
+    }
+    // The card data may be absent; where it is there, it must not contradict the profile.
+    if let Some(data) = &chip.card_data
+        && !options::offers(data, profile)
+    {
+        return Err(JobError::CardData { offered: data.to_string(), wanted: options::protocol_text(profile) });
+    }
+    Ok(())
+}
+
+/// Resets the card and makes sure that it is still the same chip.
+///
+/// # Errors
+/// The link broke, or it is another chip.
+pub fn same_chip(card: &mut Card, began: &Chip, profile: &Profile, step: &'static str) -> Result<(), JobError> {
+    let now = chip(card, profile)?;
+    if now.id != began.id {
+        return Err(JobError::Swapped { step, seen: now.id, began: began.id.clone() });
+    }
+    Ok(())
+}
+
+/// A card's refusal to tell is an answer; a broken link is not.
+fn optional(answer: Result<Vec<u8>, CardError>) -> Result<Option<Vec<u8>>, JobError> {
+    match answer {
+        Ok(data) => Ok(Some(data)),
+        Err(CardError::Refused { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}

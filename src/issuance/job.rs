@@ -1,0 +1,172 @@
+//! One record, one card, one verdict.
+
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex};
+
+use super::error::JobError;
+use super::identify::{self, Chip};
+use super::journal::{Event, Journal};
+use super::personalize::{self, Loaded};
+use super::plan::Plan;
+use super::report::Report;
+use super::result::{RunResult, StepRef};
+use super::state::{Progress, State};
+use super::verify::{self, ReadBackReport};
+use crate::base::fault::Code;
+use crate::base::{Chance, Clock};
+use crate::card::transport::Transport;
+use crate::card::{Card, Recorder, TraceEvent};
+use crate::keys::KeyStore;
+use crate::profile::Profile;
+use crate::record::{Record, StripeMade};
+
+/// Everything that a job needs and that was ready before a card was asked for.
+pub struct Job<'a> {
+    /// The record, opened and checked against its profile.
+    pub record: &'a Record,
+    /// The profile.
+    pub profile: &'a Profile,
+    /// The plan made of the two.
+    pub plan: &'a Plan,
+    /// The keys.
+    pub store: &'a dyn KeyStore,
+    /// The journal.
+    pub journal: &'a mut Journal,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness for challenges.
+    pub chance: &'a mut Chance,
+    /// Where progress is told; nobody need listen.
+    pub progress: Sender<Told>,
+    /// Where every exchange is written down, where that is wanted.
+    pub recorder: Option<Recorder>,
+}
+
+/// A line of progress.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// A step has begun.
+    Step(String),
+    /// So many of all STORE DATA commands are done.
+    Stored {
+        /// Done.
+        done: u32,
+        /// All.
+        all: u32,
+    },
+}
+
+impl Job<'_> {
+    /// Makes the card. Never fails: whatever happens is in the result. `report` brings what is known so far.
+    pub fn run(mut self, transport: Box<dyn Transport>, mut report: Report) -> RunResult {
+        let mut progress = Progress::new(self.plan.state_changing());
+        let job = self.journal.next_job(self.record.id());
+        let steps = Arc::new(Mutex::new(Vec::new()));
+        let mut card = self.card(transport, Arc::clone(&steps));
+
+        let state = match self.admit(&job) {
+            Err(error) => report.fault(&error, State::Refused),
+            Ok(()) => {
+                report.job(&job);
+                let state = match self.attempt(&job, &mut card, &mut progress, &mut report) {
+                    Ok(state) => state,
+                    Err(error) => report.fault(&error, progress.state_on_failure()),
+                };
+                self.settle(&job, state, &mut report)
+            }
+        };
+        let steps = steps.lock().map(|mut steps| std::mem::take(&mut *steps)).unwrap_or_default();
+        report.finish(state, steps, &self.clock)
+    }
+
+    /// Live keys need a ledger, a stripe written here needs an encoder, and a record is made once.
+    fn admit(&mut self, job: &str) -> Result<(), JobError> {
+        if let Some(live) = self.store.keys().iter().find(|key| !key.test) {
+            return Err(JobError::Live(live.name.clone()));
+        }
+        if self.record.stripe().made() == StripeMade::Here {
+            return Err(JobError::StripeHere);
+        }
+        self.journal.admit_record(self.record.id())?;
+        self.journal.append(&Event::Opened {
+            job: job.to_owned(),
+            record: self.record.id().to_owned(),
+            profile: hex::encode(self.plan.profile_hash),
+        })?;
+        Ok(())
+    }
+
+    fn attempt(
+        &mut self,
+        job: &str,
+        card: &mut Card,
+        progress: &mut Progress,
+        report: &mut Report,
+    ) -> Result<State, JobError> {
+        self.tell("identifying the card");
+        let chip = identify::chip(card, self.profile)?;
+        report.chip(&chip);
+        self.journal.admit_chip(chip.id())?;
+        self.journal.append(&Event::Chip { job: job.to_owned(), chip: chip.id().to_owned() })?;
+        identify::blank(&chip, self.profile)?;
+
+        let loaded = personalize::all(self, job, card, progress, report)?;
+        self.tell("reading the card back");
+        let mut found = self.read_back(card, &chip, &loaded)?;
+        found.findings.splice(0..0, loaded.iter().flat_map(|app| app.findings.iter().cloned()));
+        let equal = found.findings.is_empty();
+        report.read_back(found);
+        if !equal {
+            return Ok(State::Spoiled);
+        }
+        if self.plan.final_state.is_some() {
+            self.tell("setting the card's life cycle");
+            personalize::close(self, job, card, &chip, progress, report)?;
+        }
+        Ok(State::Good)
+    }
+
+    fn read_back(&self, card: &mut Card, chip: &Chip, loaded: &[Loaded]) -> Result<ReadBackReport, JobError> {
+        let mut found = ReadBackReport::default();
+        identify::same_chip(card, chip, self.profile, "before reading back")?;
+        for ((app, record), loaded) in self.plan.applications.iter().zip(self.record.applications()).zip(loaded) {
+            verify::read_back(card, app, record, &loaded.refused, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    /// The last word in the journal. If even that cannot be written, the job stays open there, which means in doubt;
+    /// the result must not say more than the journal.
+    fn settle(&mut self, job: &str, state: State, report: &mut Report) -> State {
+        let event = Event::Settled {
+            job: job.to_owned(),
+            state: state.name().into(),
+            code: report.code().map(Code::name).map(String::from),
+        };
+        match self.journal.append(&event) {
+            Ok(()) => state,
+            Err(error) if matches!(state, State::Good | State::InDoubt) => report.fault(&error, State::InDoubt),
+            Err(error) => report.fault(&error, state),
+        }
+    }
+
+    /// The card, with every exchange noted for the result and passed on to the trace.
+    fn card(&mut self, transport: Box<dyn Transport>, steps: Arc<Mutex<Vec<StepRef>>>) -> Card {
+        let mut onward = self.recorder.take();
+        let note = Recorder::new(move |event: TraceEvent<'_>| {
+            if let Ok(mut steps) = steps.lock() {
+                let n = steps.len() as u32 + 1;
+                steps.push(super::report::step(n, &event));
+            }
+            if let Some(onward) = &mut onward {
+                onward.record(event);
+            }
+        });
+        Card::new(transport, self.clock.clone()).with_recorder(note).with_test_keys(true)
+    }
+
+    pub(super) fn tell(&self, step: &str) {
+        // Nobody need listen.
+        let _ = self.progress.send(Told::Step(step.to_owned()));
+    }
+}

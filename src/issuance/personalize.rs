@@ -1,0 +1,255 @@
+//! Carrying the plan out. Each step that changes the card is durable in the journal before its first byte.
+
+use super::error::JobError;
+use super::identify::{self, Chip};
+use super::job::{Job, Told};
+use super::journal::Event;
+use super::options;
+use super::plan::{AppPlan, FinalState};
+use super::report::Report;
+use super::result::{ChannelRef, Finding};
+use super::state::Progress;
+use crate::base::fault::Code;
+use crate::card::Card;
+use crate::card::apdu::{StatusWord, meaning};
+use crate::card::channel::{self, ChannelSpec, Session};
+use crate::card::cps::{self, Block, Personalization};
+use crate::card::gp;
+use crate::keys::{self, CardForm, Sealed};
+use crate::record::{Application, Content};
+
+/// What loading one application has shown.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Groupings that the card refused and was allowed to refuse.
+    pub refused: Vec<u16>,
+    /// A refusal of the very last command: the read-back tells what it means, but the card is not good.
+    pub findings: Vec<Finding>,
+}
+
+/// Loads every application in order.
+///
+/// # Errors
+/// Whatever ends the job. Nothing is retried.
+pub fn all(
+    job: &mut Job<'_>,
+    name: &str,
+    card: &mut Card,
+    progress: &mut Progress,
+    report: &mut Report,
+) -> Result<Vec<Loaded>, JobError> {
+    let (plan, record) = (job.plan, job.record);
+    let mut loaded = Vec::new();
+    for (index, (app, values)) in plan.applications.iter().zip(record.applications()).enumerate() {
+        let last = index + 1 == plan.applications.len() && plan.final_state.is_none();
+        loaded.push(application(job, name, card, app, values, last, progress, report)?);
+    }
+    Ok(loaded)
+}
+
+#[allow(clippy::too_many_arguments)]
+fn application(
+    job: &mut Job<'_>,
+    name: &str,
+    card: &mut Card,
+    app: &AppPlan,
+    values: &Application,
+    last: bool,
+    progress: &mut Progress,
+    report: &mut Report,
+) -> Result<Loaded, JobError> {
+    let aid = hex::encode_upper(&app.aid);
+    job.tell(&format!("loading {aid}"));
+    select(card, app.through.as_ref().unwrap_or(&app.aid))?;
+    let mut session = login(job, card, &app.channel, report)?;
+    if app.through.is_some() {
+        gp::install_for_personalization(&mut session, &app.aid)?;
+    }
+    let commands = commands(job, app, values, &session)?;
+
+    let step = format!("store {aid}");
+    job.journal.append(&Event::AboutTo { job: name.to_owned(), step: step.clone() })?;
+    let outcome = store(job, app, &commands, &mut session, last, progress);
+    session.close();
+    let word = match &outcome {
+        Ok(loaded) if loaded.findings.is_empty() => "done".to_owned(),
+        Ok(loaded) => loaded.findings.first().map(|finding| finding.code.clone()).unwrap_or_default(),
+        Err(error) => crate::base::Fault::code(error).name().to_owned(),
+    };
+    job.journal.append(&Event::Did { job: name.to_owned(), step, outcome: word })?;
+    outcome
+}
+
+/// SELECT. A card without the application is the wrong blank; nothing has been changed then.
+fn select(card: &mut Card, aid: &[u8]) -> Result<(), JobError> {
+    let answer = gp::select(card, aid)?;
+    if answer.sw.is_ok() {
+        return Ok(());
+    }
+    Err(refused(format!("SELECT {}", hex::encode_upper(aid)), 0xA4, answer.sw))
+}
+
+/// Opens the secure channel with the one master key that fits the card's answer. // CPS 1.1 §4.1
+fn login<'c>(
+    job: &mut Job<'_>,
+    card: &'c mut Card,
+    spec: &ChannelSpec,
+    report: &mut Report,
+) -> Result<Session<'c>, JobError> {
+    let greeting = channel::begin(card, spec, job.chance).map_err(|error| already_personalized(error, spec))?;
+    let kdd = *greeting.kdd();
+    let kvn = greeting.key_version();
+    let master = keys::select_kmc(job.store, job.profile.masters(), &kdd, kvn)?;
+    let set = keys::card_keys(job.store, &master, &job.profile.diversification(), &kdd)?;
+    let kcvs = [&set.enc, &set.mac, &set.dek].map(|key| {
+        let method = options::card_kcv_method(key.algorithm());
+        job.store.kcv(key, method, 3).map(hex::encode_upper)
+    });
+    let kcvs = kcvs.into_iter().collect::<Result<Vec<_>, _>>()?;
+    report.key(job.store, master.name());
+    let session = greeting.login(job.store, set)?;
+    report.channel(ChannelRef {
+        aid: hex::encode_upper(&spec.aid),
+        protocol: spec.protocol.to_string(),
+        level: format!("{:02X}", spec.level.byte()),
+        kvn: format!("{kvn:02X}"),
+        kdd: hex::encode_upper(kdd),
+        master: master.name().to_owned(),
+        kcvs,
+        challenge: session.challenge_note().map(str::to_owned),
+    });
+    Ok(session)
+}
+
+/// An application that is personalized answers INITIALIZE UPDATE with 6985 or does not know it. // CPS 1.1 §4.3.5
+fn already_personalized(error: channel::ChannelError, spec: &ChannelSpec) -> JobError {
+    match error {
+        channel::ChannelError::Card(crate::card::CardError::Refused {
+            sw: sw @ StatusWord(0x6985 | 0x6D00), ..
+        }) => JobError::Personalized {
+            aid: hex::encode_upper(&spec.aid),
+            what: format!("INITIALIZE UPDATE is answered with {sw}"),
+        },
+        other => other.into(),
+    }
+}
+
+/// The data of every STORE DATA command: all that can be prepared is, before the first of them is sent.
+fn commands(
+    job: &Job<'_>,
+    app: &AppPlan,
+    values: &Application,
+    session: &Session<'_>,
+) -> Result<Vec<Vec<u8>>, JobError> {
+    let mut on_card = Vec::with_capacity(app.groupings.len());
+    for (planned, grouping) in app.groupings.iter().zip(values.groupings()) {
+        let value = match grouping.content() {
+            Content::Clear(value) => value.expose().clone(),
+            Content::Sealed(sealed) => {
+                let transport = job.store.open(sealed.key(), keys::Purpose::Transport)?;
+                let form: CardForm = session.card_form(options::padding_of(job.profile, planned.dgi));
+                let sealed = Sealed { iv: sealed.iv(), ciphertext: sealed.ciphertext(), length: sealed.length() };
+                job.store.reseal(&transport, &sealed, session.dek(), form)?
+            }
+        };
+        if value.len() != planned.length {
+            return Err(JobError::Inconsistent("a grouping is not as long as it was planned"));
+        }
+        on_card.push(cps::encode(planned.dgi, &value).map_err(cps::CpsError::from)?);
+    }
+    let encoded = |piece: usize| on_card.get(piece).map(Vec::as_slice);
+    let data = app.blocks.iter().map(|block| cps::materialize(block, encoded));
+    Ok(data.collect::<Result<Vec<_>, _>>().map_err(cps::CpsError::from)?)
+}
+
+/// STORE DATA, command after command. Nothing is retried. // CPS 1.1 §4.3.4
+fn store(
+    job: &Job<'_>,
+    app: &AppPlan,
+    commands: &[Vec<u8>],
+    session: &mut Session<'_>,
+    last: bool,
+    progress: &mut Progress,
+) -> Result<Loaded, JobError> {
+    let mut loaded = Loaded::default();
+    let all = job.plan.applications.iter().map(|app| app.blocks.len()).sum::<usize>() as u32;
+    let mut personalization = Personalization::new(session, job.profile.le());
+    let mut rest = app.blocks.iter().zip(commands).peekable();
+    while let Some((block, data)) = rest.next() {
+        progress.hand_over();
+        if rest.peek().is_none() {
+            let sw = personalization.finish(block, data)?;
+            judge(app, block, sw, last, &mut loaded)?;
+            break;
+        }
+        let sw = personalization.store(block, data)?;
+        judge(app, block, sw, false, &mut loaded)?;
+        // Nobody need listen.
+        let _ = job.progress.send(Told::Stored { done: progress.handed(), all });
+    }
+    Ok(loaded)
+}
+
+/// What a status word to STORE DATA means. // CPS 1.1 §5.4.2
+fn judge(app: &AppPlan, block: &Block, sw: StatusWord, last_of_all: bool, loaded: &mut Loaded) -> Result<(), JobError> {
+    if sw.is_ok() {
+        return Ok(());
+    }
+    let groupings: Vec<_> = block.segments.iter().filter_map(|segment| app.groupings.get(segment.piece)).collect();
+    // A grouping that may be refused travels alone, so that its refusal takes nothing else with it.
+    if let ([only], 0x6A88) = (groupings.as_slice(), sw.0)
+        && only.tolerated
+    {
+        loaded.refused.push(only.dgi);
+        return Ok(());
+    }
+    let named = groupings.iter().map(|grouping| format!("{:04X}", grouping.dgi)).collect::<Vec<_>>().join(" ");
+    let error = refused(format!("STORE DATA {:02X} with {named}", block.p2), 0xE2, sw);
+    if !last_of_all {
+        return Err(error);
+    }
+    // The last command has been handed over: what the card is now, only reading it can tell.
+    loaded.findings.push(Finding {
+        code: Code::CardRefused.name().into(),
+        aid: hex::encode_upper(&app.aid),
+        at: format!("STORE DATA {:02X}", block.p2),
+        tag: named,
+        name: groupings.first().map(|grouping| grouping.name.clone()).unwrap_or_default(),
+        what: error.to_string(),
+    });
+    Ok(())
+}
+
+/// Sets the card's life cycle after an equal read-back, and has the card confirm it. // GPC 2.3.1 §11.10
+///
+/// # Errors
+/// As [`all`]; the card does not confirm.
+pub fn close(
+    job: &mut Job<'_>,
+    name: &str,
+    card: &mut Card,
+    chip: &Chip,
+    progress: &mut Progress,
+    report: &mut Report,
+) -> Result<(), JobError> {
+    let Some(FinalState { domain, life_cycle }) = job.plan.final_state.clone() else { return Ok(()) };
+    identify::same_chip(card, chip, job.profile, "before setting the card's life cycle")?;
+    select(card, &domain)?;
+    let spec = options::spec(job.profile, &domain)?;
+    let mut session = login(job, card, &spec, report)?;
+    let step = format!("set-status {life_cycle:02X}");
+    job.journal.append(&Event::AboutTo { job: name.to_owned(), step: step.clone() })?;
+    progress.hand_over();
+    gp::set_status(&mut session, gp::StatusScope::IssuerDomain, life_cycle, &domain)?;
+    let seen = gp::card_life_cycle(&mut session)?;
+    session.close();
+    if seen != life_cycle {
+        return Err(JobError::LifeCycle { seen: format!("{seen:02X}"), wanted: format!("{life_cycle:02X}") });
+    }
+    job.journal.append(&Event::Did { job: name.to_owned(), step, outcome: "done".into() })?;
+    Ok(())
+}
+
+fn refused(command: String, ins: u8, sw: StatusWord) -> JobError {
+    JobError::Refused { command, sw, meaning: meaning(Some(ins), sw) }
+}

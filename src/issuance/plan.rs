@@ -1,0 +1,202 @@
+//! The plan: the commands that a record means on its card product. Holds no secret and no customer's value.
+
+use super::options;
+use super::wire::Link;
+use crate::base::fault::Code;
+use crate::card::channel::ChannelSpec;
+use crate::card::cps::{self, Block, Piece};
+use crate::profile::{Profile, ReadBack};
+use crate::record::{Application, Content, Method, Record};
+
+/// A plan for one card.
+#[derive(Debug)]
+pub struct Plan {
+    /// Id of the record.
+    pub record: String,
+    /// Name of the profile.
+    pub profile: String,
+    /// Hash of the profile.
+    pub profile_hash: [u8; 32],
+    /// The applications in order.
+    pub applications: Vec<AppPlan>,
+    /// The card's life cycle after an equal read-back, set through this security domain; `None` leaves it.
+    pub final_state: Option<FinalState>,
+}
+
+/// The final SET STATUS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinalState {
+    /// AID of the issuer security domain.
+    pub domain: Vec<u8>,
+    /// Life cycle byte. // GPC 2.3.1 table 11-6
+    pub life_cycle: u8,
+}
+
+/// What is done to one application.
+#[derive(Debug)]
+pub struct AppPlan {
+    /// AID of the application.
+    pub aid: Vec<u8>,
+    /// AID of the security domain it is personalized through; `None` for the direct method.
+    pub through: Option<Vec<u8>>,
+    /// The secure channel.
+    pub channel: ChannelSpec,
+    /// The groupings in order.
+    pub groupings: Vec<Grouping>,
+    /// The STORE DATA commands in order.
+    pub blocks: Vec<Block>,
+    /// STORE DATA commands that could not be fewer with this payload.
+    pub minimum: usize,
+    /// Plain bytes that one command takes.
+    pub payload: usize,
+}
+
+/// One data grouping, without its value.
+#[derive(Debug, Clone)]
+pub struct Grouping {
+    /// Its number.
+    pub dgi: u16,
+    /// Its name in the profile.
+    pub name: String,
+    /// Bytes on the card, with the padding that the profile names.
+    pub length: usize,
+    /// Enciphered under the card's DEK.
+    pub sealed: bool,
+    /// The card may refuse it with 6A88.
+    pub tolerated: bool,
+    /// How it is read back.
+    pub read_back: ReadBack,
+    /// The grouping whose key check values the card compares with it, or the reverse.
+    pub checked_with: Option<u16>,
+}
+
+/// A record that cannot be planned on its profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where, as a path into the record.
+    pub path: String,
+    /// Catalogue code.
+    pub code: Code,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl Plan {
+    /// Plans a record on its profile. The two have been checked against each other.
+    ///
+    /// # Errors
+    /// What the card product cannot take, each with its path in the record.
+    pub fn new(record: &Record, profile: &Profile) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut applications = Vec::new();
+        for (index, app) in record.applications().iter().enumerate() {
+            match AppPlan::new(app, profile) {
+                Ok(plan) => applications.push(plan),
+                Err(message) => problems.push(Problem {
+                    path: format!("body.applications[{index}]"),
+                    code: Code::RecordDgi,
+                    message,
+                }),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self {
+            record: record.id().to_owned(),
+            profile: profile.name().to_owned(),
+            profile_hash: profile.hash(),
+            applications,
+            final_state: options::final_state(profile),
+        })
+    }
+
+    /// State-changing commands: every STORE DATA, and the final SET STATUS.
+    pub fn state_changing(&self) -> u32 {
+        let blocks: usize = self.applications.iter().map(|app| app.blocks.len()).sum();
+        blocks as u32 + u32::from(self.final_state.is_some())
+    }
+
+    /// Microseconds on the wire for the STORE DATA commands of the plan.
+    pub fn store_micros(&self, link: &Link) -> u64 {
+        self.applications.iter().flat_map(|app| app.blocks.iter().map(|block| app.block_micros(block, link))).sum()
+    }
+}
+
+impl AppPlan {
+    fn new(app: &Application, profile: &Profile) -> Result<Self, String> {
+        let channel = options::channel(profile, app).map_err(|error| error.to_string())?;
+        let payload = channel.max_data(profile.max_command());
+        let groupings =
+            app.groupings().iter().map(|it| Grouping::new(it, app, profile)).collect::<Result<Vec<_>, _>>()?;
+        let pieces: Vec<Piece> = groupings
+            .iter()
+            .map(|grouping| Piece {
+                dgi: grouping.dgi,
+                len: grouping.length,
+                sealed: grouping.sealed,
+                together: app.groups().iter().position(|group| group.contains(&grouping.dgi)).map(|at| at as u32),
+                alone: grouping.tolerated,
+            })
+            .collect();
+        let packing = options::packing(profile, payload);
+        let blocks = cps::pack(&pieces, &packing).map_err(|error| error.to_string())?;
+        Ok(Self {
+            aid: app.aid().to_vec(),
+            through: match app.method() {
+                Method::Direct => None,
+                Method::Through(domain) => Some(domain.clone()),
+            },
+            channel,
+            minimum: cps::minimum(&pieces, payload),
+            groupings,
+            blocks,
+            payload,
+        })
+    }
+
+    /// Bytes of a block's command on the wire: header, Lc, protected data, MAC, Le.
+    pub fn block_bytes(&self, block: &Block) -> usize {
+        let data = self.channel.protected_length(block.len);
+        let lc = if data > 255 { 3 } else { 1 };
+        4 + lc + data
+    }
+
+    fn block_micros(&self, block: &Block, link: &Link) -> u64 {
+        link.micros(self.block_bytes(block), self.channel.answer_overhead() + 2)
+    }
+
+    /// Whether every STORE DATA command is one that could not be saved.
+    pub fn is_minimal(&self) -> bool {
+        self.blocks.len() == self.minimum
+    }
+}
+
+impl Grouping {
+    fn new(grouping: &crate::record::Grouping, app: &Application, profile: &Profile) -> Result<Self, String> {
+        let dgi = grouping.dgi();
+        let rule = profile.dgi(dgi).ok_or_else(|| format!("the profile does not know DGI {dgi:04X}"))?;
+        let (length, sealed) = match grouping.content() {
+            Content::Clear(value) => (value.len(), false),
+            Content::Sealed(value) => {
+                let padded = rule.padding().padded(value.length(), options::dek_cipher(profile).block());
+                let padded = padded.ok_or_else(|| {
+                    format!(
+                        "DGI {dgi:04X} has {} bytes, which are not whole blocks, and its padding is none",
+                        value.length()
+                    )
+                })?;
+                (padded, true)
+            }
+        };
+        Ok(Self {
+            dgi,
+            name: rule.name().to_owned(),
+            length,
+            sealed,
+            tolerated: app.tolerated().contains(&dgi),
+            read_back: rule.read_back(),
+            checked_with: profile.checked_with(dgi),
+        })
+    }
+}

@@ -1,0 +1,173 @@
+//! Gathering the result of a job while it runs.
+
+use super::identify::Chip;
+use super::plan::Plan;
+use super::result::{
+    ChannelRef, ChipRef, FaultRef, KeyRef, ProfileRef, ProgramRef, RecordRef, RunResult, StepRef, VERSION,
+};
+use super::state::State;
+use super::verify::ReadBackReport;
+use crate::base::chance::Instant;
+use crate::base::{Clock, Code, Fault};
+use crate::card::TraceEvent;
+use crate::card::apdu::command_name;
+use crate::keys::{KeyInfo, KeyStore};
+use crate::record::{Record, StripeMade};
+
+/// A result in the making.
+#[derive(Debug)]
+pub struct Report {
+    started: Instant,
+    code: Option<Code>,
+    result: RunResult,
+}
+
+impl Report {
+    /// A report on a job that starts now.
+    pub fn new(program: ProgramRef, simulated: bool, clock: &Clock) -> Self {
+        let started = clock.now();
+        Self {
+            started,
+            code: None,
+            result: RunResult {
+                perso_result: VERSION,
+                state: State::Refused.name().into(),
+                action: State::Refused.action().into(),
+                simulated,
+                job: None,
+                record: None,
+                profile: None,
+                program,
+                keys: Vec::new(),
+                chip: None,
+                channels: Vec::new(),
+                steps: Vec::new(),
+                findings: Vec::new(),
+                proven: Vec::new(),
+                loaded_not_proven: Vec::new(),
+                stripe: None,
+                fault: None,
+                started: timestamp(started),
+                micros: 0,
+            },
+        }
+    }
+
+    /// What is being made.
+    pub fn subject(&mut self, record: &Record, plan: &Plan, store: &dyn KeyStore) {
+        self.result.record = Some(RecordRef { id: record.id().to_owned(), pan: record.masked_pan() });
+        self.result.profile = Some(ProfileRef { name: plan.profile.clone(), sha256: hex::encode(plan.profile_hash) });
+        for name in record.key_names() {
+            self.key(store, &name);
+        }
+    }
+
+    /// A key that is used.
+    pub fn key(&mut self, store: &dyn KeyStore, name: &str) {
+        if let Some(info) = store.keys().iter().find(|info| info.name == name) {
+            let key = key_ref(info);
+            if !self.result.keys.contains(&key) {
+                self.result.keys.push(key);
+            }
+        }
+    }
+
+    /// The job's name in the journal.
+    pub fn job(&mut self, name: &str) {
+        self.result.job = Some(name.to_owned());
+    }
+
+    /// The chip.
+    pub fn chip(&mut self, chip: &Chip) {
+        self.result.chip = Some(ChipRef { id: chip.id().to_owned(), atr: hex::encode_upper(chip.atr()) });
+    }
+
+    /// A channel that was opened.
+    pub fn channel(&mut self, channel: ChannelRef) {
+        self.result.channels.push(channel);
+    }
+
+    /// What the read-back has shown.
+    pub fn read_back(&mut self, found: ReadBackReport) {
+        if let (None, Some(first)) = (self.code, found.findings.first()) {
+            self.code = Code::find(&first.code);
+        }
+        self.result.findings = found.findings;
+        self.result.proven = found.proven;
+        self.result.loaded_not_proven = found.not_proven;
+    }
+
+    /// The stripe, which this program does not write: the record says where it is made.
+    pub fn stripe(&mut self, record: &Record) {
+        let stripe = record.stripe();
+        let checked = match stripe.tracks().len() {
+            0 => "the record holds no track".to_owned(),
+            1 => "one track checked against the chip".to_owned(),
+            n => format!("{n} tracks checked against the chip"),
+        };
+        self.result.stripe = Some(match stripe.made() {
+            StripeMade::Elsewhere => format!("not written; it is made elsewhere; {checked}"),
+            StripeMade::Nowhere => format!("not written; the card has none; {checked}"),
+            StripeMade::Here => format!("not written; the record wants it written here; {checked}"),
+        });
+    }
+
+    /// A fault that ended the job, and the state it leaves.
+    pub fn fault(&mut self, error: &dyn Fault, state: State) -> State {
+        self.code = Some(error.code());
+        self.result.fault = Some(FaultRef::of(error));
+        state
+    }
+
+    /// The code of what went wrong, where something did.
+    pub fn code(&self) -> Option<Code> {
+        self.code
+    }
+
+    /// The result.
+    pub fn finish(mut self, state: State, steps: Vec<StepRef>, clock: &Clock) -> RunResult {
+        self.result.state = state.name().into();
+        self.result.action = state.action().into();
+        self.result.steps = steps;
+        self.result.micros = clock.now().since(self.started);
+        self.result
+    }
+}
+
+/// One exchange as the result shows it.
+pub(super) fn step(n: u32, event: &TraceEvent<'_>) -> StepRef {
+    let (command, header, sw, micros) = match event {
+        TraceEvent::Reset { .. } => ("RESET".to_owned(), None, None, 0),
+        TraceEvent::Exchange { command, response, micros } => (
+            command_name(command).to_owned(),
+            header(command),
+            response.last_chunk::<2>().map(hex::encode_upper),
+            *micros,
+        ),
+        TraceEvent::Lost { command, .. } => {
+            (command.map_or("RESET", command_name).to_owned(), command.and_then(header), None, 0)
+        }
+    };
+    StepRef { n, command, header, sw, micros }
+}
+
+fn header(command: &[u8]) -> Option<String> {
+    command.first_chunk::<4>().map(hex::encode_upper)
+}
+
+fn key_ref(info: &KeyInfo) -> KeyRef {
+    KeyRef {
+        name: info.name.clone(),
+        purpose: info.purpose.name().into(),
+        version: info.version,
+        kcv: hex::encode_upper(&info.kcv.value),
+        kcv_method: info.kcv.method.name().into(),
+        test: info.test,
+    }
+}
+
+/// RFC 3339, UTC, to the microsecond.
+pub fn timestamp(at: Instant) -> String {
+    jiff::Timestamp::from_microsecond(i64::try_from(at.0).unwrap_or(i64::MAX))
+        .map_or_else(|_| String::from("unknown"), |time| time.to_string())
+}

@@ -1,0 +1,308 @@
+//! Reading a card back as a terminal would, and comparing it with what was loaded.
+//!
+//! Read-only. It repairs nothing: it returns findings, and evidence for what it found to be right. Whatever it cannot
+//! read is listed as *loaded, not proven*; nothing is taken to be right because it was sent.
+
+use super::compare;
+use super::error::JobError;
+use super::plan::{AppPlan, Grouping};
+use super::result::{Evidence, Finding};
+use crate::base::codec::tlv::{self, Tag, Tlv};
+use crate::base::emv::{self, Afl, Dol};
+use crate::base::fault::{Code, Fault};
+use crate::card::{Card, CardError, emv as terminal};
+use crate::profile::ReadBack;
+use crate::record::Application;
+
+const FCI: Tag = Tag::of(0x6F);
+const DF_NAME: Tag = Tag::of(0x84);
+const FCI_PROPRIETARY: Tag = Tag::of(0xA5);
+const PDOL: Tag = Tag::of(0x9F38);
+const AIP: Tag = Tag::of(0x82);
+const AFL: Tag = Tag::of(0x94);
+const TRY_COUNTER: Tag = Tag::of(0x9F17);
+const RECORD: Tag = Tag::of(0x70);
+
+/// What reading one application back has shown.
+#[derive(Debug, Default)]
+pub struct ReadBackReport {
+    /// What is not as it was loaded.
+    pub findings: Vec<Finding>,
+    /// What was read and is equal.
+    pub proven: Vec<Evidence>,
+    /// What cannot be read.
+    pub not_proven: Vec<Evidence>,
+}
+
+/// Reads one application back. The card has just been reset; nothing is selected.
+///
+/// `refused` tells of groupings that the card was allowed to refuse, and did.
+///
+/// # Errors
+/// Only where the link broke: then the read-back has not ended. Everything that the card does wrong is a finding.
+pub fn read_back(
+    card: &mut Card,
+    app: &AppPlan,
+    loaded: &Application,
+    refused: &[u16],
+    report: &mut ReadBackReport,
+) -> Result<(), JobError> {
+    let mut reading = Reading { card, app, loaded, refused, report };
+    let fci = reading.select()?;
+    reading.data_objects()?;
+    reading.processing_options(fci.as_deref())?;
+    reading.records()?;
+    reading.unread();
+    Ok(())
+}
+
+struct Reading<'a> {
+    card: &'a mut Card,
+    app: &'a AppPlan,
+    loaded: &'a Application,
+    refused: &'a [u16],
+    report: &'a mut ReadBackReport,
+}
+
+impl<'a> Reading<'a> {
+    /// SELECT; the FCI's proprietary template is grouping 9102. // EMV B1 §11.3
+    fn select(&mut self) -> Result<Option<Vec<u8>>, JobError> {
+        let answer = terminal::select(self.card, &self.app.aid);
+        let Some(fci) = self.answered(answer, "SELECT", FCI)? else { return Ok(None) };
+        let raw = fci.raw().to_vec();
+        for grouping in self.groupings(ReadBack::Fci) {
+            let loaded = self.clear(grouping).unwrap_or_default();
+            let expected = tlv::encode(FCI, &[&tlv::encode(DF_NAME, &self.app.aid), loaded].concat());
+            self.compare(grouping, "the answer to SELECT", FCI_PROPRIETARY, &expected, &raw);
+        }
+        Ok(Some(raw))
+    }
+
+    /// GET DATA, before GET PROCESSING OPTIONS counts the application transaction counter up. // EMV B3 §6.5.7
+    fn data_objects(&mut self) -> Result<(), JobError> {
+        for grouping in self.groupings(ReadBack::GetData) {
+            let Some(objects) = self.clear(grouping).and_then(|value| tlv::parse(value).ok()) else {
+                self.find(Code::RecordTlv, "GET DATA", FCI, "the grouping is not BER-TLV".into());
+                continue;
+            };
+            let before = self.report.findings.len();
+            for object in &objects {
+                self.data_object(object.tag, &object.value_bytes())?;
+            }
+            if self.report.findings.len() == before {
+                self.prove(grouping, format!("read back: {}", tags(&objects)));
+            }
+        }
+        for grouping in self.groupings(ReadBack::PinTryCounter) {
+            self.try_counter(grouping)?;
+        }
+        Ok(())
+    }
+
+    fn data_object(&mut self, tag: Tag, loaded: &[u8]) -> Result<(), JobError> {
+        let Ok(number) = u16::try_from(tag.number()) else {
+            self.find(Code::RecordTlv, "GET DATA", tag, "GET DATA cannot name this tag".into());
+            return Ok(());
+        };
+        let answer = terminal::get_data(self.card, number);
+        match self.answered(answer, "GET DATA", tag)? {
+            None => {}
+            Some(None) => self.find(Code::CardMismatch, "GET DATA", tag, "the card does not hold it".into()),
+            Some(Some(read)) => {
+                let expected = tlv::encode(tag, loaded);
+                for difference in compare::differences(&expected, &read, tag) {
+                    self.find(Code::CardMismatch, "GET DATA", difference.tag, difference.what);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Grouping 9010 holds the try counter, which can be read, and the try limit, which cannot.
+    fn try_counter(&mut self, grouping: &Grouping) -> Result<(), JobError> {
+        let Some((counter, limit)) =
+            self.clear(grouping).and_then(<[u8]>::split_first).map(|(&counter, rest)| (counter, !rest.is_empty()))
+        else {
+            self.find(Code::RecordDgi, "GET DATA", TRY_COUNTER, "the grouping is empty".into());
+            return Ok(());
+        };
+        let before = self.report.findings.len();
+        self.data_object(TRY_COUNTER, &[counter])?;
+        if self.report.findings.len() == before {
+            self.prove(grouping, "read back: PIN try counter 9F17".into());
+        }
+        if limit {
+            self.report.not_proven.push(self.evidence(grouping, "the PIN try limit cannot be read".into()));
+        }
+        Ok(())
+    }
+
+    /// GET PROCESSING OPTIONS: AIP and AFL are grouping 9104. // EMV B3 §6.5.8
+    fn processing_options(&mut self, fci: Option<&[u8]>) -> Result<(), JobError> {
+        let groupings = self.groupings(ReadBack::Gpo);
+        if groupings.is_empty() {
+            return Ok(());
+        }
+        let answer = terminal::get_processing_options(self.card, &pdol_data(fci));
+        let Some(read) = self.answered(answer, "GET PROCESSING OPTIONS", AIP)? else { return Ok(()) };
+        for grouping in groupings {
+            let Some((aip, afl)) = self.clear(grouping).and_then(processing_data) else {
+                self.find(Code::RecordTlv, "GET PROCESSING OPTIONS", AFL, "the grouping holds no AIP and AFL".into());
+                continue;
+            };
+            let before = self.report.findings.len();
+            for (tag, loaded, read) in [(AIP, aip.as_slice(), read.aip().as_slice()), (AFL, &afl, read.afl())] {
+                if loaded != read {
+                    let what = compare::bytes(tag, loaded, read);
+                    self.find(Code::CardMismatch, "GET PROCESSING OPTIONS", tag, what);
+                }
+            }
+            if self.report.findings.len() == before {
+                self.prove(grouping, "read back: AIP 82 and AFL 94".into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Every record of the AFL, and every record that was loaded beside it. // EMV B3 §10.2
+    fn records(&mut self) -> Result<(), JobError> {
+        for grouping in self.groupings(ReadBack::Record) {
+            let [sfi, record] = grouping.dgi.to_be_bytes();
+            let at = format!("SFI {sfi} record {record}");
+            let answer = terminal::read_record(self.card, sfi, record);
+            let Some(read) = self.answered(answer, &at, RECORD)? else { continue };
+            let loaded = self.clear(grouping).unwrap_or_default();
+            self.compare(grouping, &at, RECORD, loaded, &read);
+        }
+        for (sfi, record) in self.afl_records_not_loaded() {
+            let at = format!("SFI {sfi} record {record}");
+            self.find(Code::CardMismatch, &at, AFL, "the AFL names a record that was not loaded".into());
+        }
+        Ok(())
+    }
+
+    fn afl_records_not_loaded(&self) -> Vec<(u8, u8)> {
+        let afl = self
+            .app
+            .groupings
+            .iter()
+            .filter(|grouping| grouping.read_back == ReadBack::Gpo)
+            .filter_map(|grouping| processing_data(self.clear(grouping)?))
+            .filter_map(|(_, afl)| Afl::parse(&afl).ok());
+        afl.flat_map(|afl| afl.records().collect::<Vec<_>>())
+            .filter(|&(sfi, record)| {
+                let dgi = u16::from_be_bytes([sfi, record]);
+                !self.app.groupings.iter().any(|grouping| grouping.dgi == dgi && !self.refused.contains(&dgi))
+            })
+            .collect()
+    }
+
+    fn unread(&mut self) {
+        for grouping in self.groupings(ReadBack::None) {
+            match grouping.checked_with.filter(|other| self.was_loaded(*other)) {
+                Some(other) => {
+                    self.prove(
+                        grouping,
+                        format!("the card compared it with the check values ({other:04X}) as it was stored"),
+                    );
+                }
+                None => {
+                    let how = if grouping.sealed {
+                        "secret: the card never shows it"
+                    } else {
+                        "the card has no command that shows it"
+                    };
+                    self.report.not_proven.push(self.evidence(grouping, how.into()));
+                }
+            }
+        }
+        for &dgi in self.refused {
+            if let Some(grouping) = self.app.groupings.iter().find(|grouping| grouping.dgi == dgi) {
+                let how = "not on the card: refused with 6A88, which the record tolerates".into();
+                self.report.not_proven.push(self.evidence(grouping, how));
+            }
+        }
+    }
+
+    fn was_loaded(&self, dgi: u16) -> bool {
+        self.app.groupings.iter().any(|grouping| grouping.dgi == dgi) && !self.refused.contains(&dgi)
+    }
+
+    /// The clear value of a grouping; the record's, since a plan holds none.
+    fn clear(&self, grouping: &Grouping) -> Option<&'a [u8]> {
+        self.loaded.clear_value(grouping.dgi)
+    }
+
+    /// The loaded groupings that are read back in this way.
+    fn groupings(&self, how: ReadBack) -> Vec<&'a Grouping> {
+        let loaded = |grouping: &&Grouping| grouping.read_back == how && !self.refused.contains(&grouping.dgi);
+        self.app.groupings.iter().filter(loaded).collect()
+    }
+
+    fn compare(&mut self, grouping: &Grouping, at: &str, within: Tag, loaded: &[u8], read: &[u8]) {
+        let differences = compare::differences(loaded, read, within);
+        if differences.is_empty() {
+            self.prove(grouping, format!("read back: {at}"));
+        }
+        for difference in differences {
+            self.find(Code::CardMismatch, at, difference.tag, difference.what);
+        }
+    }
+
+    /// What the card answered; a refusal or a malformed answer becomes a finding, a broken link ends the reading.
+    fn answered<T>(&mut self, answer: Result<T, CardError>, at: &str, tag: Tag) -> Result<Option<T>, JobError> {
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error @ CardError::Link(_)) => Err(error.into()),
+            Err(error) => {
+                self.find(error.code(), at, tag, error.to_string());
+                Ok(None)
+            }
+        }
+    }
+
+    fn find(&mut self, code: Code, at: &str, tag: Tag, what: String) {
+        self.report.findings.push(Finding {
+            code: code.name().into(),
+            aid: hex::encode_upper(&self.app.aid),
+            at: at.to_owned(),
+            tag: tag.to_string(),
+            name: emv::tag_name(tag).unwrap_or("unknown data element").into(),
+            what,
+        });
+    }
+
+    fn prove(&mut self, grouping: &Grouping, how: String) {
+        self.report.proven.push(self.evidence(grouping, how));
+    }
+
+    fn evidence(&self, grouping: &Grouping, how: String) -> Evidence {
+        Evidence {
+            aid: hex::encode_upper(&self.app.aid),
+            dgi: format!("{:04X}", grouping.dgi),
+            name: grouping.name.clone(),
+            how,
+        }
+    }
+}
+
+/// The PDOL's values as a reader without a transaction gives them: all zero. // EMV B3 §5.4
+fn pdol_data(fci: Option<&[u8]>) -> Vec<u8> {
+    let objects = fci.and_then(|fci| tlv::parse(fci).ok()).unwrap_or_default();
+    let pdol = tlv::find(&objects, PDOL).and_then(|pdol| Dol::parse(&pdol.value_bytes()).ok());
+    pdol.map(|pdol| pdol.build(|_| None)).unwrap_or_default()
+}
+
+/// AIP and AFL of grouping 9104, written as TLVs or as AIP, then AFL.
+fn processing_data(value: &[u8]) -> Option<([u8; 2], Vec<u8>)> {
+    if let Ok(objects) = tlv::parse(value)
+        && let (Some(aip), Some(afl)) = (tlv::find(&objects, AIP), tlv::find(&objects, AFL))
+    {
+        return Some((aip.value_bytes().try_into().ok()?, afl.value_bytes()));
+    }
+    value.split_first_chunk::<2>().map(|(aip, afl)| (*aip, afl.to_vec()))
+}
+
+fn tags(objects: &[Tlv]) -> String {
+    objects.iter().map(|object| object.tag.to_string()).collect::<Vec<_>>().join(", ")
+}
