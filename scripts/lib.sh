@@ -1,0 +1,68 @@
+# Shared by the scripts beside it: finds the project, and installs what is missing with the ordinary package clients.
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+project=$PWD
+
+say() { printf '\n== %s\n' "$*"; }
+have() { command -v "$1" >/dev/null 2>&1; }
+die() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+# Installs Debian packages. Fails, and says why on standard error, where that is not possible.
+apt_install() {
+  local run=()
+  if ! have apt-get; then
+    echo "this is not a Debian system; install by hand what stands for: $*" >&2
+    return 1
+  fi
+  if [ "$(id -u)" != 0 ]; then
+    if ! have sudo; then
+      echo "not root and no sudo: cannot install $*" >&2
+      return 1
+    fi
+    run=(sudo)
+    # Without a terminal nobody can type a password.
+    [ -t 0 ] || run=(sudo -n)
+  fi
+  say "installing $*"
+  "${run[@]}" apt-get update -qq || return 1
+  "${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# A cargo that runs, of the edition that Cargo.toml asks for.
+need_rust() {
+  [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ] && PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+  if ! cargo --version >/dev/null 2>&1 && have rustup; then
+    say "installing a Rust toolchain"
+    rustup toolchain install stable --profile minimal && rustup default stable
+  fi
+  cargo --version >/dev/null 2>&1 || die "cargo does not run: install Rust (https://rustup.rs), then start this again"
+  local wanted found
+  wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+  found=$(rustc --version | cut -d' ' -f2)
+  if [ "$(printf '%s\n%s\n' "$wanted" "$found" | sort -V | head -n 1)" != "$wanted" ]; then
+    die "Rust $found is too old: $wanted or newer is needed (rustup update)"
+  fi
+}
+
+# A linker, and the PC/SC library where it can be had. Leaves the cargo options in `features`.
+need_libraries() {
+  local missing=()
+  have cc || missing+=(gcc libc6-dev)
+  have pkg-config || missing+=(pkg-config)
+  { have pkg-config && pkg-config --exists libpcsclite; } || missing+=(libpcsclite-dev)
+  [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}" || true
+  have cc || die "there is no C compiler to link with: install gcc, then start this again"
+  features=()
+  if ! { have pkg-config && pkg-config --exists libpcsclite; }; then
+    features=(--no-default-features)
+  fi
+}
+
+# cargo's own tools: `need_component clippy cargo-clippy`.
+need_component() {
+  cargo "${2#cargo-}" --version >/dev/null 2>&1 && return 0
+  have rustup && rustup component add "$1" >/dev/null 2>&1 && cargo "${2#cargo-}" --version >/dev/null 2>&1
+}

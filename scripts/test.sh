@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Everything that this machine can check. Ends with a table of what passed, failed and was skipped, and why.
+#
+#   PERSO_FUZZ_SECONDS  seconds for each fuzz target (default 5, 0 for none)
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+rows=()
+passed=0 failed=0 skipped=0
+step() {
+  local name=$1 start=$SECONDS
+  shift
+  say "$name"
+  if "$@"; then
+    passed=$((passed + 1))
+    rows+=("passed|$name|$((SECONDS - start)) s")
+  else
+    failed=$((failed + 1))
+    rows+=("FAILED|$name|$*")
+  fi
+}
+skip() {
+  skipped=$((skipped + 1))
+  rows+=("skipped|$1|$2")
+}
+
+need_rust
+need_libraries
+
+format() { cargo fmt --check; }
+lints() { cargo clippy --locked --all-targets "$@" -- -D warnings; }
+documentation() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps "${features[@]}"; }
+build() { cargo test --locked --no-run "${features[@]}"; }
+# Unit tests, the benchmarks once each, and the examples in the documentation.
+units() { cargo test --locked --lib --bins --benches "${features[@]}" && cargo test --locked --doc "${features[@]}"; }
+# Test files by name, e.g. `files vectors replay`.
+files() {
+  local options=() name
+  for name in "$@"; do options+=(--test "$name"); done
+  cargo test --locked --no-fail-fast "${features[@]}" "${options[@]}"
+}
+
+if need_component rustfmt cargo-fmt; then
+  step "format" format
+else
+  skip "format" "rustfmt is not installed, and there is no rustup to add it"
+fi
+if need_component clippy cargo-clippy; then
+  if [ ${#features[@]} = 0 ]; then
+    step "lints" lints
+  else
+    skip "lints with PC/SC" "libpcsclite-dev is not installed"
+  fi
+  step "lints without PC/SC" lints --no-default-features
+else
+  skip "lints" "clippy is not installed, and there is no rustup to add it"
+  step "build without PC/SC" cargo check --locked --all-targets --no-default-features
+fi
+
+step "build of the tests" build
+step "unit tests, benchmarks once, documentation examples" units
+
+# The test files, by rung; whatever is not named here runs under "other tests".
+vectors=(vectors)
+replay=(replay)
+simulated=(sim_card foreign_scll worked_example power_cuts flips sizes run wrong_key)
+others=()
+present() { for name in "$@"; do [ -f "tests/$name.rs" ] && echo "$name"; done || true; }
+for file in tests/*.rs; do
+  name=$(basename "$file" .rs)
+  case " ${vectors[*]} ${replay[*]} ${simulated[*]} " in
+    *" $name "*) ;;
+    *) others+=("$name") ;;
+  esac
+done
+rung() {
+  local title=$1 reason=$2 names
+  shift 2
+  mapfile -t names < <(present "$@")
+  if [ ${#names[@]} = 0 ]; then skip "$title" "$reason"; else step "$title: ${names[*]}" files "${names[@]}"; fi
+}
+rung "other tests" "there are none" "${others[@]}"
+rung "rung 1, vectors from outside" "there are none" "${vectors[@]}"
+rung "rung 2, recorded exchanges of real cards" "no recording is in the repository yet" "${replay[@]}"
+rung "rung 3, the simulated card" "there are none" "${simulated[@]}"
+skip "rung 4, virtual reader behind pcscd" "not part of this version yet"
+skip "rung 5, a real card" "opt-in, and not part of this version yet"
+
+step "documentation" documentation
+
+seconds=${PERSO_FUZZ_SECONDS:-5}
+if [ "$seconds" = 0 ]; then
+  skip "fuzzing" "PERSO_FUZZ_SECONDS is 0"
+elif why=$(scripts/fuzz.sh --ready 2>&1); then
+  step "fuzzing, $seconds s a target" scripts/fuzz.sh "$seconds"
+else
+  skip "fuzzing" "$(tail -n 1 <<<"$why")"
+fi
+
+say "summary"
+printf '%s\n' "${rows[@]}" | while IFS='|' read -r state name note; do printf '%-8s %s (%s)\n' "$state" "$name" "$note"; done
+echo
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
