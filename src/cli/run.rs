@@ -34,7 +34,8 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     let mut chance = common::chance();
     let recorder = args.trace.as_deref().map(|path| trace(path, &ready, &mut chance)).transpose()?;
     let mut journal = journal(args)?;
-    let transport = open(args, &ready, &mut chance)?;
+    // A simulated blank's serial number is no part of the job, and so not of its trace.
+    let transport = open(args, &ready, &mut common::chance())?;
 
     let (told, progress) = mpsc::channel();
     let screen = std::thread::spawn(move || progress.iter().for_each(|told| show(&told)));

@@ -57,6 +57,7 @@ impl Report {
     pub fn subject(&mut self, record: &Record, plan: &Plan, store: &dyn KeyStore) {
         self.result.record = Some(RecordRef { id: record.id().to_owned(), pan: record.masked_pan() });
         self.result.profile = Some(ProfileRef { name: plan.profile.clone(), sha256: hex::encode(plan.profile_hash) });
+        self.stripe(record);
         for name in record.key_names() {
             self.key(store, &name);
         }
@@ -98,7 +99,7 @@ impl Report {
     }
 
     /// The stripe, which this program does not write: the record says where it is made.
-    pub fn stripe(&mut self, record: &Record) {
+    fn stripe(&mut self, record: &Record) {
         let stripe = record.stripe();
         let checked = match stripe.tracks().len() {
             0 => "the record holds no track".to_owned(),

@@ -117,7 +117,8 @@ impl SimCard {
             0x9010 => matches!(value.len(), 1 | 2),
             0x9102 | 0x9103 => tlv::parse_one(&value).is_ok_and(|fci| fci.tag == Tag::of(0xA5)),
             0x9104 => options(&value).is_some(),
-            0x3000 | 0x3001 => tlv::parse(&value).is_ok(),
+            0x3000 => tlv::parse(&value).is_ok() && object(&value, 0x9F36).is_none_or(|counter| counter.len() == 2),
+            0x3001 => tlv::parse(&value).is_ok(),
             _ if (0x01..=0x0A).contains(&high) => {
                 value.len() <= 254 && tlv::parse_one(&value).is_ok_and(|record| record.tag == Tag::of(0x70))
             }

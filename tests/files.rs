@@ -1,0 +1,66 @@
+//! Committed files that are made by the program: samples and schemas. `PERSO_BLESS=1` rewrites them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use perso::base::Chance;
+use perso::record::{self, Record};
+use support::{PROFILES, file_of, keys, profile};
+
+fn held(path: &str, made: &str) {
+    let path = file_of(path);
+    if std::env::var_os("PERSO_BLESS").is_some() {
+        std::fs::write(&path, made).unwrap();
+    }
+    let held = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(held, made, "{} is not what the program makes; PERSO_BLESS=1 rewrites it", path.display());
+}
+
+#[test]
+fn sample_records_are_rebuilt_byte_for_byte() {
+    let store = keys();
+    for name in PROFILES {
+        let clear = std::fs::read(file_of(&format!("tests/samples/{name}.clear.json"))).unwrap();
+        let hash = hex::encode(profile(name).hash());
+        let mut chance = Chance::fixed((0..=255).cycle().take(4096).collect());
+        let sealed =
+            record::seal(&clear, &store, &hash, &mut chance).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
+        held(&format!("tests/samples/{name}.record.json"), &sealed);
+        Record::open(sealed.as_bytes(), &store).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
+    }
+}
+
+fn schema<T: schemars::JsonSchema>(name: &str) {
+    let schema = schemars::schema_for!(T);
+    let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+    held(&format!("docs/schemas/{name}.schema.json"), &text);
+}
+
+#[test]
+fn schemas_are_in_step() {
+    schema::<perso::profile::ProfileFile>("profile");
+    schema::<record::RecordFile>("record");
+    schema::<record::BodyFile>("record-body");
+    schema::<record::ClearFile>("record-clear");
+    schema::<perso::issuance::result::RunResult>("result");
+    schema::<perso::issuance::plan_view::PlanView>("plan");
+}
+
+#[test]
+fn samples_and_profiles_fit_their_schemas() {
+    let validator = |name: &str| {
+        let text = std::fs::read_to_string(file_of(&format!("docs/schemas/{name}.schema.json"))).unwrap();
+        jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap()
+    };
+    let (records, clears, profiles) = (validator("record"), validator("record-clear"), validator("profile"));
+    for name in PROFILES {
+        let json = |path: String| -> serde_json::Value {
+            serde_json::from_str(&std::fs::read_to_string(file_of(&path)).unwrap()).unwrap()
+        };
+        assert!(records.is_valid(&json(format!("tests/samples/{name}.record.json"))));
+        assert!(clears.is_valid(&json(format!("tests/samples/{name}.clear.json"))));
+        let text = std::fs::read_to_string(file_of(&format!("card-profiles/{name}.toml"))).unwrap();
+        let table: toml::Table = toml::from_str(&text).unwrap();
+        assert!(profiles.is_valid(&serde_json::to_value(table).unwrap()), "{name}");
+    }
+}

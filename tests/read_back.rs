@@ -1,0 +1,144 @@
+//! What reading a card back finds, and what it cannot find.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use perso::issuance::journal::Journal;
+use support::{Bench, PROFILES};
+
+/// Groupings of a good card, with their lengths as the card keeps them.
+fn stored(bench: &Bench) -> Vec<(String, usize)> {
+    let card = bench.run(&[]).card;
+    card.state.applications[0].groupings.iter().map(|(dgi, value)| (dgi.clone(), value.0.len())).collect()
+}
+
+fn not_proven(bench: &Bench) -> BTreeSet<String> {
+    bench.run(&[]).result.loaded_not_proven.into_iter().map(|it| it.dgi).collect()
+}
+
+#[test]
+fn every_byte_of_every_object_that_is_read_back_is_noticed() {
+    for name in PROFILES {
+        let bench = Bench::new(name);
+        let hidden = not_proven(&bench);
+        let mut flips = 0;
+        for (dgi, length) in stored(&bench) {
+            // Of 9010 the first byte, the try counter, is read back.
+            let read = match dgi.as_str() {
+                "9010" => 1,
+                "8000" | "9000" => 0,
+                _ if hidden.contains(&dgi) => 0,
+                _ => length,
+            };
+            for byte in 0..read {
+                let rule = format!("corrupt DGI {dgi} byte {byte} mask 01 after loading");
+                let ran = bench.run(std::slice::from_ref(&rule));
+                assert_eq!(ran.result.state, "spoiled", "{name}: {rule}");
+                let finding = ran.result.findings.first().unwrap_or_else(|| panic!("{name}: {rule}: no finding"));
+                assert!(!finding.tag.is_empty() && !finding.name.is_empty(), "{name}: {rule}: {finding:?}");
+                flips += 1;
+            }
+        }
+        println!("{name}: {flips} bytes flipped, all noticed");
+        assert!(flips > 200);
+    }
+}
+
+/// The list *loaded, not proven* is exactly what the verdict would overlook: a byte of each grouping is changed as the
+/// card stores it, and where any such card is called good, the grouping must stand in the list.
+#[test]
+fn what_the_verdict_overlooks_is_what_it_says_it_cannot_prove() {
+    for name in PROFILES {
+        let bench = Bench::new(name);
+        let mut overlooked = BTreeSet::new();
+        for (dgi, length) in stored(&bench) {
+            for byte in 0..length {
+                // Not the lowest bit: in a DES key that is parity, which is no part of the key.
+                for mask in ["02", "10"] {
+                    let ran = bench.run(&[format!("corrupt DGI {dgi} byte {byte} mask {mask} on storing")]);
+                    if ran.result.state == "good" {
+                        overlooked.insert(dgi.clone());
+                    }
+                }
+                // One byte that slips through is enough; reading on costs time only.
+                if overlooked.contains(&dgi) {
+                    break;
+                }
+            }
+        }
+        assert_eq!(overlooked, not_proven(&bench), "{name}");
+        println!("{name}: overlooked and listed: {overlooked:?}");
+    }
+}
+
+#[test]
+fn a_wrong_master_key_uses_up_no_attempt() {
+    for name in PROFILES {
+        let bench = Bench::new(name);
+        let mut card = bench.blank();
+        for set in &mut card.file_mut().blank.key_sets {
+            // Another master key gives three other card keys.
+            for key in [&mut set.enc, &mut set.mac, &mut set.dek] {
+                key.0[0] ^= 0x02;
+            }
+        }
+        let ran = bench.run_on(card, &[], &mut Journal::in_memory());
+        assert_eq!(ran.result.state, "untouched");
+        let fault = ran.result.fault.unwrap();
+        assert_eq!(fault.code, "CARD-CRYPTOGRAM");
+        for told in ["SCP0", "key version", "476173FFFFFF", "lab-kmc", "To try"] {
+            assert!(fault.message.contains(told), "{told} is missing: {}", fault.message);
+        }
+        assert_eq!(ran.card.blank.key_sets[0].failed, 0);
+        assert!(ran.card.state.diary.iter().all(|entry| entry.ins != 0x82), "EXTERNAL AUTHENTICATE was sent");
+    }
+}
+
+#[test]
+fn a_second_run_on_the_same_card_is_refused_and_changes_nothing() {
+    for name in PROFILES {
+        let bench = Bench::new(name);
+        let first = bench.run(&[]);
+        let before = first.card.state.applications[0].groupings.clone();
+        // Without a journal that knows the chip, the card itself says it.
+        let again = bench.run_on(perso::card::sim::SimCard::of(first.card.clone()), &[], &mut Journal::in_memory());
+        assert_eq!(again.result.state, "untouched", "{name}");
+        assert_eq!(again.result.fault.unwrap().code, "CARD-PERSONALIZED", "{name}");
+        assert!(again.card.state.applications[0].groupings == before);
+    }
+}
+
+#[test]
+fn a_card_that_is_swapped_is_never_good() {
+    let bench = Bench::new(PROFILES[0]);
+    let folder = tempfile::tempdir().unwrap();
+    let mut other = bench.run(&[]).card;
+    other.blank.cplc.0[13] ^= 0xFF;
+    let path = folder.path().join("other.json");
+    other.save(&path).unwrap();
+    let exchanges = bench.run(&[]).card.state.diary.len();
+    for n in 2..=exchanges {
+        let ran = bench.run(&[format!("swap {} at {n}", path.display())]);
+        assert_ne!(ran.result.state, "good", "swapped at exchange {n}");
+    }
+}
+
+#[test]
+fn a_refused_store_data_spoils_the_card_and_nothing_is_sent_again() {
+    for name in PROFILES {
+        let bench = Bench::new(name);
+        let whole = bench.run(&[]).card.state.diary;
+        let stores: Vec<usize> = (1..=whole.len()).filter(|n| whole[n - 1].ins == 0xE2).collect();
+        for n in &stores {
+            for sw in ["6A80", "6A84", "6982", "6581", "6A88"] {
+                let ran = bench.run(&[format!("sw {sw} at {n}")]);
+                assert_eq!(ran.result.state, "spoiled", "{name}: {sw} at {n}: {:?}", ran.result.fault);
+                let sent = ran.card.state.diary.iter().filter(|entry| entry.ins == 0xE2).count();
+                let position = stores.iter().position(|it| it == n).unwrap() + 1;
+                assert_eq!(sent, position, "{name}: {sw} at {n}: STORE DATA was sent after a refusal");
+            }
+        }
+    }
+}

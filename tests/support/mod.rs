@@ -1,0 +1,118 @@
+//! A whole job in process, on a simulated card that can be looked at afterwards.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, mpsc};
+
+use perso::base::chance::Instant;
+use perso::base::{Chance, Clock};
+use perso::card::sim::{CardFile, FaultRule, SimCard, SimTransport};
+use perso::issuance::blank::{self, Wanted};
+use perso::issuance::check;
+use perso::issuance::job::Job;
+use perso::issuance::journal::Journal;
+use perso::issuance::plan::Plan;
+use perso::issuance::report::Report;
+use perso::issuance::result::{ProgramRef, RunResult};
+use perso::keys::{SoftwareStore, file};
+use perso::profile::Profile;
+use perso::record::Record;
+
+/// The profiles of the repository; each has a sample record.
+pub const PROFILES: [&str; 3] = ["debit-contact-scp02", "debit-aes-scp03", "debit-long-packed"];
+
+/// A file of the repository.
+pub fn file_of(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The sample keys.
+pub fn keys() -> SoftwareStore {
+    file::load(&std::fs::read(file_of("tests/samples/keys.test.json")).unwrap(), None).unwrap()
+}
+
+/// A profile of the repository.
+pub fn profile(name: &str) -> Profile {
+    let text = std::fs::read_to_string(file_of(&format!("card-profiles/{name}.toml"))).unwrap();
+    Profile::parse(&text).unwrap()
+}
+
+/// Everything that is ready before a card is asked for.
+pub struct Bench {
+    pub profile: Profile,
+    pub record: Record,
+    pub plan: Plan,
+    pub store: SoftwareStore,
+}
+
+/// What a run has left.
+pub struct Ran {
+    pub result: RunResult,
+    pub card: CardFile,
+}
+
+impl Bench {
+    /// The sample of a profile.
+    pub fn new(name: &str) -> Self {
+        let store = keys();
+        let profile = profile(name);
+        let bytes = std::fs::read(file_of(&format!("tests/samples/{name}.record.json"))).unwrap();
+        let record = Record::open(&bytes, &store).unwrap();
+        let plan = check::plan(&record, &profile, &store).unwrap();
+        Self { profile, record, plan, store }
+    }
+
+    /// A blank that is the same every time.
+    pub fn blank(&self) -> SimCard {
+        let wanted = Wanted {
+            profile: &self.profile,
+            aids: blank::aids(&self.record),
+            master: None,
+            serial: Some([0x00, 0x00, 0x00, 0x2A]),
+        };
+        blank::make(&wanted, &self.store, &mut Chance::fixed(Vec::new())).unwrap()
+    }
+
+    /// One job on a fresh blank, with these faults.
+    pub fn run(&self, faults: &[String]) -> Ran {
+        self.run_on(self.blank(), faults, &mut Journal::in_memory())
+    }
+
+    /// One job on this card.
+    pub fn run_on(&self, card: SimCard, faults: &[String], journal: &mut Journal) -> Ran {
+        let rules = faults.iter().map(|rule| FaultRule::parse(rule).unwrap()).collect();
+        let transport = SimTransport::memory(card).with_faults(rules);
+        let card: Arc<Mutex<SimCard>> = transport.card();
+        let clock = Clock::fixed(Instant(1_700_000_000_000_000));
+        let mut report = Report::new(ProgramRef { version: "test".into(), sha256: None }, true, &clock);
+        report.subject(&self.record, &self.plan, &self.store);
+        let (told, _nobody) = mpsc::channel();
+        let mut drawn = 0u8;
+        let mut chance = Chance::new(move |buffer| {
+            buffer.iter_mut().for_each(|byte| {
+                drawn = drawn.wrapping_add(1);
+                *byte = drawn;
+            });
+            Ok(())
+        });
+        let job = Job {
+            record: &self.record,
+            profile: &self.profile,
+            plan: &self.plan,
+            store: &self.store,
+            journal,
+            clock,
+            chance: &mut chance,
+            progress: told,
+            recorder: None,
+        };
+        let result = job.run(Box::new(transport), report);
+        let card = card.lock().unwrap().file().clone();
+        Ran { result, card }
+    }
+}
+
+/// Instructions that change a card. (INSTALL [for personalization] does not.)
+pub fn changes_card(ins: u8) -> bool {
+    matches!(ins, 0xE2 | 0xD8 | 0xF0 | 0xE4 | 0xE8)
+}
