@@ -156,9 +156,15 @@ fn a_trace_replays_and_the_first_difference_is_named() {
 
     let text = std::fs::read_to_string(&trace).unwrap();
     let store = text.lines().find(|line| line.starts_with("> 84E2")).unwrap();
-    std::fs::write(&trace, text.replace(store, &format!("{}00", &store[..store.len() - 2]))).unwrap();
+    let digit = if &store[20..21] == "0" { "1" } else { "0" };
+    std::fs::write(&trace, text.replace(store, &format!("{}{digit}{}", &store[..20], &store[21..]))).unwrap();
     let differs = done(&replay);
     assert_eq!((differs.code, differs.out.contains("REPLAY-DIFFERS")), (10, true), "{}", differs.out);
+
+    // A trace that goes on where the host has ended differs too.
+    std::fs::write(&trace, format!("{text}> 80CA9F7F00\n< 6A88 10\n")).unwrap();
+    let longer = done(&replay);
+    assert_eq!((longer.code, longer.out.contains("2 lines more")), (10, true), "{}", longer.out);
 }
 
 #[test]

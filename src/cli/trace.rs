@@ -1,6 +1,7 @@
 //! `perso trace`: explaining traces, and running the host against one.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 
 use super::args::TraceCommand;
@@ -53,11 +54,19 @@ pub fn run(command: &TraceCommand, out: &mut Out) -> Result<u8, CliError> {
                 progress: told,
                 recorder: None,
             };
-            let result = job.run(Box::new(Replay::new(&trace)), report);
+            let replay = Replay::new(&trace);
+            let left = replay.left();
+            let result = job.run(Box::new(replay), report);
             let differs = result.fault.as_ref().is_some_and(|fault| fault.code == "REPLAY-DIFFERS");
             run::print(&result, out);
-            out.line(if differs { "The replay differs from the trace." } else { "The replay equals the trace." });
-            Ok(if differs { 10 } else { 0 })
+            let left = left.load(Ordering::Relaxed);
+            let verdict = match (differs, left) {
+                (true, _) => "The replay differs from the trace.".to_owned(),
+                (false, 0) => "The replay equals the trace.".to_owned(),
+                (false, left) => format!("The replay differs: the host has ended, the trace holds {left} lines more."),
+            };
+            out.line(verdict);
+            Ok(if differs || left > 0 { 10 } else { 0 })
         }
     }
 }

@@ -49,6 +49,8 @@ pub struct AppPlan {
     pub minimum: usize,
     /// Plain bytes that one command takes.
     pub payload: usize,
+    /// Tags that GET DATA must answer beside those that were loaded.
+    pub read_too: Vec<u16>,
 }
 
 /// One data grouping, without its value.
@@ -152,6 +154,7 @@ impl AppPlan {
             groupings,
             blocks,
             payload,
+            read_too: profile.read_too().to_vec(),
         })
     }
 

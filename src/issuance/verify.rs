@@ -93,6 +93,19 @@ impl<'a> Reading<'a> {
                 self.prove(grouping, format!("read back: {}", tags(&objects)));
             }
         }
+        // What the profile expects beside what was loaded need only be there.
+        for tag in &self.app.read_too {
+            let answer = terminal::get_data(self.card, *tag);
+            let tag = Tag::of(u32::from(*tag));
+            if let Some(None) = self.answered(answer, "GET DATA", tag)? {
+                self.find(
+                    Code::CardMismatch,
+                    "GET DATA",
+                    tag,
+                    "the profile expects it, the card does not hold it".into(),
+                );
+            }
+        }
         for grouping in self.groupings(ReadBack::PinTryCounter) {
             self.try_counter(grouping)?;
         }
