@@ -2,7 +2,7 @@
 //!
 //! What `scll` cannot do, and so is not shown here: SCP02 with other options than the one it is told (there is no check
 //! against the answer), key versions by card data, extended APDUs, groupings under the DEK (it enciphers keys only, for PUT
-//! KEY), and level 11 in SCP02, which it never asks for. It takes S16 from bit 08 of `i`, where cards are seen with bit 01; the
+//! KEY), and level 11 in SCP02, which it lowers to 01. It takes S16 from bit 08 of `i`, where cards are seen with bit 01; the
 //! blanks here state bit 08 for it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -160,8 +160,10 @@ type Manager = CardManager<Bridge, RustCryptoBackend<Counting>>;
 /// Every level that both sides know.
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for level in [0x01, 0x03] {
-        cases.push(Case { scp: 2, i: 0x55, kind: KeyKind::TripleDesDouble, length: 16, level });
+    for (i, levels) in [(0x15, [0x01, 0x03, 0x13]), (0x55, [0x01, 0x03, 0x13]), (0x75, [0x01, 0x03, 0x13])] {
+        for level in levels {
+            cases.push(Case { scp: 2, i, kind: KeyKind::TripleDesDouble, length: 16, level });
+        }
     }
     for (kind, length) in [(KeyKind::Aes128, 16), (KeyKind::Aes192, 24), (KeyKind::Aes256, 32)] {
         for s16 in [0x00, 0x08] {
