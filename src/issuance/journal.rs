@@ -16,6 +16,11 @@ use serde::{Deserialize, Serialize};
 use super::state::State;
 use crate::base::fault::{Code, Fault};
 
+/// How every event begins.
+const EVENT: &[u8] = b"{\"event\":";
+/// No event is longer, in bytes.
+const LONGEST: usize = 4096;
+
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", deny_unknown_fields)]
@@ -220,7 +225,13 @@ impl Journal {
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(failed("read"))?;
         let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-        if whole < text.len() {
+        let half = text.get(whole..).unwrap_or_default();
+        if !half.is_empty() {
+            // Only what a power cut can have left of an event of ours: another file than a journal loses nothing.
+            if !(half.starts_with(EVENT) || EVENT.starts_with(half)) || half.len() > LONGEST {
+                let line = text.iter().filter(|&&byte| byte == b'\n').count() + 1;
+                return Err(JournalError::Order { path: path.to_owned(), line, why: "it is not an event" });
+            }
             file.set_len(whole as u64).map_err(failed("mended"))?;
             text.truncate(whole);
         }

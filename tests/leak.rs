@@ -1,0 +1,221 @@
+//! Canaries: a PAN, a PIN, keys, tracks, a CVV2 and a name go in; no output of any command may show them.
+//!
+//! Two outputs may show what a card's wire shows while every key is a test key: the file of `--trace`, and `--log trace`.
+//! Those are searched for keys and PIN only; everything else for everything.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::path::PathBuf;
+use std::process::Output;
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+
+const SAMPLE_PAN: &str = "4761739001010119";
+const PAN: &str = "5413330089010434";
+const PIN_BLOCK: &str = "249753FFFFFFFFFF";
+const NAME: &str = "CANARY/YELLOW";
+const CVV2: &str = "987";
+
+struct Canary {
+    folder: TempDir,
+    wire: Vec<Vec<u8>>,
+    secrets: Vec<Vec<u8>>,
+}
+
+/// Base64 without padding; the ends depend on what stands around the canary, so they are cut.
+fn base64(bytes: &[u8]) -> Vec<String> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let encode = |bytes: &[u8]| -> String {
+        let bits: Vec<u8> = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
+        bits.chunks_exact(6)
+            .map(|six| DIGITS[six.iter().fold(0, |n, bit| n << 1 | usize::from(*bit))] as char)
+            .collect()
+    };
+    // Each of the three places that the canary can have within base64's groups of three.
+    (0..3).map(|skip| encode(&bytes[skip..])).filter(|text| text.len() >= 8).collect()
+}
+
+/// Every way in which a value may be written.
+fn writings(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut all = vec![bytes.to_vec(), hex::encode(bytes).into_bytes(), hex::encode_upper(bytes).into_bytes()];
+    all.extend(base64(bytes).into_iter().map(String::into_bytes));
+    all
+}
+
+impl Canary {
+    fn new() -> Self {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let folder = tempfile::tempdir().unwrap();
+        let clear = std::fs::read_to_string(root.join("tests/samples/debit-contact-scp02.clear.json")).unwrap();
+        let keys = [
+            "8C31A2B5D4E6F7081929304B5C6D7E8F",
+            "1F2E3D4C5B6A79880796A5B4C3D2E1F0",
+            "AB13CD57EF9B02468ACE13579BDF0245",
+        ];
+        let sample = [
+            "0275CDC8570E3BDFF231619285D3649D",
+            "5EF7D30DFBDF40C8B55DC44391E943F4",
+            "AD406D7F6D7570916D75E5DCAB8CF737",
+        ];
+        let mut text = clear
+            .replace(SAMPLE_PAN, PAN)
+            .replace("241234FFFFFFFFFF", PIN_BLOCK)
+            .replace("TEST/SAMPLE CARD", &format!("{NAME:<16}"))
+            .replace(&hex::encode_upper("TEST/SAMPLE CARD"), &hex::encode_upper(format!("{NAME:<16}")))
+            .replace("\"123\"", &format!("\"{CVV2}\""));
+        let mut kcvs = String::new();
+        for (old, new) in sample.iter().zip(keys) {
+            text = text.replace(old, new);
+            let key = hex::decode(new).unwrap();
+            let kcv = perso::base::crypto::kcv(&key, perso::base::crypto::KcvMethod::DesZero, true, 3).unwrap();
+            kcvs += &hex::encode_upper(kcv);
+        }
+        let value: serde_json::Value = serde_json::from_str(&clear).unwrap();
+        let old = value["body"]["applications"][0]["groupings"][1]["value"].as_str().unwrap();
+        text = text.replace(old, &kcvs);
+        std::fs::write(folder.path().join("clear.json"), &text).unwrap();
+
+        let track2 = format!("{PAN}=301220110000000636");
+        let mut wire = Vec::new();
+        for canary in [PAN.as_bytes(), &hex::decode(PAN).unwrap(), track2.as_bytes(), NAME.as_bytes()] {
+            wire.extend(writings(canary));
+        }
+        let mut secrets = writings(&hex::decode(PIN_BLOCK).unwrap());
+        for key in keys {
+            secrets.extend(writings(&hex::decode(key).unwrap()));
+        }
+        for key in ["404142434445464748494A4B4C4D4E4F", "0123456789ABCDEFFEDCBA9876543210"] {
+            secrets.extend(writings(&hex::decode(key).unwrap()));
+        }
+        // Too short for a search on its own: as the file has it.
+        secrets.push(format!("\"{CVV2}\"").into_bytes());
+        Self { folder, wire, secrets }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn perso(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::cargo_bin("perso").unwrap();
+        command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).output().unwrap()
+    }
+
+    fn search(&self, what: &str, bytes: &[u8], wire_allowed: bool) {
+        let found = |canary: &Vec<u8>| bytes.windows(canary.len()).any(|window| window == canary);
+        assert!(!self.secrets.iter().any(found), "{what} shows a secret");
+        if !wire_allowed {
+            let shown = self.wire.iter().find(|canary| found(canary));
+            assert!(shown.is_none(), "{what} shows {}", String::from_utf8_lossy(shown.unwrap()));
+        }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let output = self.perso(arguments);
+        let trace_log = arguments.windows(2).any(|pair| pair == ["--log", "trace"]);
+        self.search(&format!("standard output of {arguments:?}"), &output.stdout, false);
+        self.search(&format!("standard error of {arguments:?}"), &output.stderr, trace_log);
+        output
+    }
+}
+
+#[test]
+fn no_output_shows_a_canary() {
+    let canary = Canary::new();
+    let keys = "tests/samples/keys.test.json";
+    let (clear, record, card) = (canary.path("clear.json"), canary.path("record.json"), canary.path("card.json"));
+    let sealed = canary.run(&["record", "seal", &clear, "--keys", keys, "-o", &record]);
+    assert!(sealed.status.success(), "{}", String::from_utf8_lossy(&sealed.stderr));
+    canary.search("the sealed record", &std::fs::read(&record).unwrap(), false);
+
+    for format in ["text", "json"] {
+        canary.run(&["check", &record, &clear, keys, "--keys", keys, "--format", format]);
+        canary.run(&["plan", &record, "--keys", keys, "--format", format]);
+        canary.run(&["record", "show", &record, "--keys", keys, "--format", format]);
+        canary.run(&["keys", "list", keys, "--format", format]);
+        for log in ["off", "error", "warn", "info", "debug", "trace"] {
+            for fault in [
+                "delay 0 at 1",
+                "cut before 3",
+                "cut after 12",
+                "cut before 25",
+                "flip 4.1 of answer 5",
+                "sw 6A80 at 9",
+                "corrupt DGI 0201 byte 6 mask 01 after loading",
+                "corrupt DGI 0101 byte 4 mask 01 after loading",
+                "corrupt DGI 8010 byte 0 mask 10 on storing",
+                "corrupt DGI 8000 byte 0 mask 10 on storing",
+            ] {
+                let (result, journal, trace) = (canary.path("result"), canary.path("journal"), canary.path("trace"));
+                let _ = std::fs::remove_file(&journal);
+                canary.run(&[
+                    "run",
+                    &record,
+                    "--keys",
+                    keys,
+                    "--reader",
+                    "sim",
+                    "--format",
+                    format,
+                    "--log",
+                    log,
+                    "--fault",
+                    fault,
+                    "--result",
+                    &result,
+                    "--journal",
+                    &journal,
+                    "--trace",
+                    &trace,
+                ]);
+                canary.search("the result", &std::fs::read(&result).unwrap(), false);
+                canary.search("the journal", &std::fs::read(&journal).unwrap(), false);
+                canary.search("the trace", &std::fs::read(&trace).unwrap(), true);
+                canary.run(&["trace", "show", &trace, "--format", format]);
+            }
+        }
+    }
+    canary.run(&["sim", "new", "debit-contact-scp02", "--keys", keys, "--record", &record, "-o", &card]);
+}
+
+/// Live keys are refused before anything is sent, and show nothing even where traces are asked for.
+#[test]
+fn live_keys_are_refused_and_nothing_is_shown() {
+    let canary = Canary::new();
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let keys = std::fs::read_to_string(root.join("tests/samples/keys.test.json")).unwrap();
+    let live = canary.path("live.json");
+    std::fs::write(&live, keys.replacen("\"test\": true", "\"test\": false", 1)).unwrap();
+    let record = "tests/samples/debit-contact-scp02.record.json";
+    let (trace, journal) = (canary.path("trace"), canary.path("journal"));
+    let refused = canary.run(&[
+        "run",
+        record,
+        "--keys",
+        &live,
+        "--reader",
+        "sim",
+        "--log",
+        "trace",
+        "--trace",
+        &trace,
+        "--journal",
+        &journal,
+    ]);
+    assert_eq!(refused.status.code(), Some(5), "{}", String::from_utf8_lossy(&refused.stderr));
+    assert!(!PathBuf::from(&journal).exists(), "something was begun");
+}
+
+/// The search itself finds what it looks for, however it is written.
+#[test]
+fn the_search_finds_canaries() {
+    let canary = Canary::new();
+    for text in
+        [PAN.to_owned(), format!("x{}", hex::encode(PAN)), PIN_BLOCK.to_lowercase(), "QEFCQ0RFRkdISUpLTE1OTw".to_owned()]
+    {
+        let found =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| canary.search("it", text.as_bytes(), false)));
+        assert!(found.is_err(), "{text} is not found");
+    }
+    canary.search("it", b"541333******0434", false);
+}
