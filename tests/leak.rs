@@ -210,9 +210,12 @@ fn live_keys_are_refused_and_nothing_is_shown() {
 #[test]
 fn the_search_finds_canaries() {
     let canary = Canary::new();
-    for text in
-        [PAN.to_owned(), format!("x{}", hex::encode(PAN)), PIN_BLOCK.to_lowercase(), "QEFCQ0RFRkdISUpLTE1OTw".to_owned()]
-    {
+    for text in [
+        PAN.to_owned(),
+        format!("x{}", hex::encode(PAN)),
+        PIN_BLOCK.to_lowercase(),
+        "QEFCQ0RFRkdISUpLTE1OTw".to_owned(),
+    ] {
         let found =
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| canary.search("it", text.as_bytes(), false)));
         assert!(found.is_err(), "{text} is not found");
