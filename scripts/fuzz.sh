@@ -25,6 +25,7 @@ seconds=$1
 shift
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || mapfile -t targets < <(sed -n 's/^name = "\(.*\)"/\1/p' fuzz/Cargo.toml | tail -n +2)
+[ ${#targets[@]} -gt 0 ] || die "fuzz/Cargo.toml names no target"
 
 failed=()
 for target in "${targets[@]}"; do

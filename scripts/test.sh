@@ -27,7 +27,7 @@ skip() {
 need_rust
 need_libraries
 
-format() { cargo fmt --check; }
+format() { cargo fmt --check && cargo fmt --check --manifest-path fuzz/Cargo.toml; }
 lints() { cargo clippy --locked --all-targets "$@" -- -D warnings; }
 documentation() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps "${features[@]}"; }
 build() { cargo test --locked --no-run "${features[@]}"; }
