@@ -96,6 +96,7 @@ impl Case {
             no_card_data: false,
             attempts: 10,
             seed: 1,
+            ignores_challenge_option: false,
             fixed_challenge: None,
         };
         let mut host_key = master;

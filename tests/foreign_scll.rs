@@ -122,6 +122,7 @@ impl Case {
             no_card_data: false,
             attempts: 10,
             seed: 1,
+            ignores_challenge_option: false,
             fixed_challenge: None,
         }
     }

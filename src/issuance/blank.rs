@@ -104,6 +104,7 @@ pub fn make(wanted: &Wanted<'_>, store: &dyn KeyStore, chance: &mut Chance) -> R
         no_card_data: false,
         attempts: 10,
         seed: u64::from(u32::from_be_bytes(serial)),
+        ignores_challenge_option: false,
         fixed_challenge: None,
     }))
 }

@@ -5,7 +5,7 @@ use zeroize::Zeroize;
 
 use super::{Algorithm, Kcv, KeyInfo, KeyStore, Purpose, SoftwareStore};
 use crate::base::chance::ChanceError;
-use crate::base::crypto::{self, CryptoError, KcvMethod, NONCE, TAG};
+use crate::base::crypto::{self, Cipher, CryptoError, KcvMethod, NONCE, TAG};
 use crate::base::fault::{Code, Fault};
 use crate::base::{Chance, Secret};
 use crate::keys::KeyError;
@@ -274,6 +274,15 @@ fn read_keys(shapes: Vec<KeyShape>) -> Result<Unsealed, KeyFileError> {
         let value = hex::decode(&shape.value).map(Secret::new).map_err(|_| wrong("value", "it is not hexadecimal"))?;
         if value.len() != algorithm.key_length() {
             return Err(wrong("value", "it has not the length of the algorithm"));
+        }
+        let is_tdes = algorithm.cipher() == Cipher::Tdes;
+        let suits = match method {
+            KcvMethod::DesZero => is_tdes,
+            KcvMethod::AesZero | KcvMethod::AesOnes => !is_tdes,
+            KcvMethod::Cmac => true,
+        };
+        if !suits {
+            return Err(wrong("kcv_method", "the algorithm has no such check value"));
         }
         if purpose == Purpose::Record && algorithm != Algorithm::Aes256 {
             return Err(wrong("algorithm", "a record key is aes256"));

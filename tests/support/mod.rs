@@ -62,6 +62,27 @@ impl Bench {
         Self { profile, record, plan, store }
     }
 
+    /// A profile and a clear record that are changed samples.
+    pub fn changed(
+        name: &str,
+        profile: impl FnOnce(String) -> String,
+        record: impl FnOnce(&mut serde_json::Value),
+    ) -> Self {
+        let store = keys();
+        let text = std::fs::read_to_string(file_of(&format!("card-profiles/{name}.toml"))).unwrap();
+        let profile = Profile::parse(&profile(text)).unwrap();
+        let clear = std::fs::read(file_of(&format!("tests/samples/{name}.clear.json"))).unwrap();
+        let mut clear: serde_json::Value = serde_json::from_slice(&clear).unwrap();
+        record(&mut clear);
+        let mut chance = Chance::fixed((0..=255).cycle().take(4096).collect());
+        let sealed =
+            perso::record::seal(clear.to_string().as_bytes(), &store, &hex::encode(profile.hash()), &mut chance)
+                .unwrap();
+        let record = Record::open(sealed.as_bytes(), &store).unwrap();
+        let plan = check::plan(&record, &profile, &store).unwrap();
+        Self { profile, record, plan, store }
+    }
+
     /// A blank that is the same every time.
     pub fn blank(&self) -> SimCard {
         let wanted = Wanted {

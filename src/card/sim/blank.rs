@@ -81,7 +81,10 @@ pub struct Blank {
     /// Card challenges come from this, where they are random.
     #[serde(default)]
     pub seed: u64,
-    /// Every card challenge is this: for published sessions.
+    /// Draws its challenge although its `i` says that it is computed.
+    #[serde(default)]
+    pub ignores_challenge_option: bool,
+    /// Every card challenge is this where it is not computed: for published sessions.
     #[serde(default)]
     pub fixed_challenge: Option<Hex>,
 }

@@ -74,13 +74,15 @@ fn des_derive(key: &[u8], constant: [u8; 2], counter: [u8; 2]) -> Option<Bytes> 
 
 impl Pending {
     /// Draws the card's challenge and answers. Nothing where the key set cannot be used.
+    ///
+    /// `aid` is what a computed challenge comes from; with none it is `random` whatever the options say.
     pub(super) fn greet(
         key_set: usize,
         set: &KeySet,
         kdd: &[u8],
         host: &[u8],
         random: &[u8],
-        aid: &[u8],
+        aid: Option<&[u8]>,
     ) -> Option<(Vec<u8>, Self)> {
         match set.scp {
             2 => Self::greet_02(key_set, set, kdd, host, random, aid),
@@ -94,7 +96,7 @@ impl Pending {
         kdd: &[u8],
         host: &[u8],
         random: &[u8],
-        aid: &[u8],
+        aid: Option<&[u8]>,
     ) -> Option<(Vec<u8>, Self)> {
         let [_, _, high, low] = set.counter.to_be_bytes();
         let counter = [high, low];
@@ -106,7 +108,7 @@ impl Pending {
             rmac: des_derive(mac, [1, 2], counter)?,
             dek: des_derive(dek, [1, 0x81], counter)?,
         };
-        let challenge = if set.i & 0x40 != 0 {
+        let challenge = if let Some(aid) = aid.filter(|_| set.i & 0x40 != 0) {
             let mac = cipher::retail_mac(keys.mac.expose(), &[0; 8], &cipher::pad_80(aid, 8)).ok()?;
             mac.get(..6)?.to_vec()
         } else {
@@ -127,12 +129,12 @@ impl Pending {
         kdd: &[u8],
         host: &[u8],
         random: &[u8],
-        aid: &[u8],
+        aid: Option<&[u8]>,
     ) -> Option<(Vec<u8>, Self)> {
         let length = if set.s16 { 16 } else { 8 };
         let [_, counter @ ..] = set.counter.to_be_bytes();
         let pseudo = set.i & 0x10 != 0;
-        let challenge = if pseudo {
+        let challenge = if let Some(aid) = aid.filter(|_| pseudo) {
             aes_derive(&set.enc.0, 2, length, &[&counter, aid].concat())?
         } else {
             random.get(..length)?.to_vec()

@@ -58,6 +58,8 @@ impl SimCard {
         if p2 != self.session.intake.next_block {
             return Err(0x6A86);
         }
+        // Refused commands are counted too: a host may go on after a grouping that the card does not know.
+        self.session.intake.next_block = p2.wrapping_add(1);
         let mut buffer = std::mem::take(&mut self.session.intake.rest);
         if !buffer.is_empty() && sealed != self.session.intake.sealed {
             return Err(0x6A80);
@@ -87,7 +89,6 @@ impl SimCard {
         let intake = &mut self.session.intake;
         intake.rest = rest.to_vec();
         intake.sealed = sealed;
-        intake.next_block = intake.next_block.wrapping_add(1);
         if let Some(place) = self.file.state.applications.get_mut(at) {
             *place = app;
         }

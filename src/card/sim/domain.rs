@@ -109,7 +109,8 @@ impl SimCard {
             return Response::status(0x6700);
         }
         let random = self.random(at, set.counter);
-        match Pending::greet(at, set, &self.file.blank.kdd.0, challenge, &random, &aid) {
+        let computed_from = (!self.file.blank.ignores_challenge_option).then_some(aid.as_slice());
+        match Pending::greet(at, set, &self.file.blank.kdd.0, challenge, &random, computed_from) {
             Some((answer, pending)) => {
                 self.session.pending = Some(pending);
                 ok(answer)

@@ -125,6 +125,12 @@ impl SimCard {
         if command.cla & 0x03 != 0 || command.cla & 0x40 != 0 {
             return Response::status(0x6881);
         }
+        match command.cla & 0xF0 {
+            0x00 | 0x80 => {}
+            // Command chaining, which this card has not.
+            0x10 | 0x90 => return Response::status(0x6884),
+            _ => return Response::status(0x6E00),
+        }
         if self.file.blank.strict_le && command.le.is_none() && self.has_answer(&command) {
             return Response::status(0x6700);
         }
@@ -233,7 +239,6 @@ fn understand(command: &Command) -> Result<Request<'_>, u16> {
         (true, 0xE2) => Ok(Request::StoreData { p1, p2, data }),
         (true, 0xA8) if p1 == 0 && p2 == 0 => Ok(Request::ProcessingOptions(data)),
         (true, 0xA8) => Err(0x6A86),
-        _ if matches!(cla & 0xF0, 0x00 | 0x80) => Err(0x6D00),
-        _ => Err(0x6E00),
+        _ => Err(0x6D00),
     }
 }
