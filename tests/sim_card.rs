@@ -239,8 +239,11 @@ fn the_pin_is_verified_and_its_tries_are_counted() {
     }
 }
 
+/// P1, P2 and data of a STORE DATA command.
+type Sent<'a> = (u8, u8, &'a str);
+
 /// Sends STORE DATA commands of a host that does not care, and returns the last status word.
-fn store(name: &str, blocks: &[(u8, u8, &str)]) -> u16 {
+fn store(name: &str, blocks: &[Sent<'_>]) -> u16 {
     let bench = Bench::new(name);
     let transport = SimTransport::memory(bench.blank());
     let mut card = Card::new(Box::new(transport), Clock::fixed(Instant(0)));
@@ -274,8 +277,8 @@ fn store(name: &str, blocks: &[(u8, u8, &str)]) -> u16 {
 fn the_applet_is_strict() {
     let wrong_kcv =
         [(0x60, 0x00, "800030".to_owned() + &"11".repeat(48)), (0x00, 0x01, "900009".to_owned() + &"22".repeat(9))];
-    let wrong_kcv: Vec<(u8, u8, &str)> = wrong_kcv.iter().map(|(p1, p2, data)| (*p1, *p2, data.as_str())).collect();
-    let cases: &[(&str, &[(u8, u8, &str)], u16)] = &[
+    let wrong_kcv: Vec<Sent<'_>> = wrong_kcv.iter().map(|(p1, p2, data)| (*p1, *p2, data.as_str())).collect();
+    let cases: &[(&str, &[Sent<'_>], u16)] = &[
         ("a good grouping", &[(0x00, 0x00, "9010020303")], 0x9000),
         ("an unknown grouping", &[(0x00, 0x00, "77770101")], 0x6A88),
         ("wrong key check values", &wrong_kcv, 0x6A80),
