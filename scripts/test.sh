@@ -63,7 +63,7 @@ step "unit tests, benchmarks once, documentation examples" units
 # The test files, by rung; whatever is not named here runs under "other tests".
 vectors=(vectors)
 replay=(replay)
-simulated=(sim_card foreign_scll channel_matrix power_cuts read_back program leak bad_input bad_records)
+simulated=(sim_card foreign_scll channel_matrix power_cuts faults read_back program leak bad_input bad_records)
 others=()
 present() { for name in "$@"; do [ -f "tests/$name.rs" ] && echo "$name"; done || true; }
 for file in tests/*.rs; do

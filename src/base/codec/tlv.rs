@@ -11,6 +11,7 @@
 use std::fmt;
 
 use iso7816_tlv::ber;
+use zeroize::Zeroizing;
 
 /// Deepest nesting that is read. EMV needs five.
 pub const MAX_DEPTH: usize = 16;
@@ -92,7 +93,7 @@ pub struct Tlv {
 #[derive(Clone, PartialEq, Eq)]
 pub enum Value {
     /// Bytes.
-    Primitive(Vec<u8>),
+    Primitive(Zeroizing<Vec<u8>>),
     /// Objects within a template.
     Constructed(Vec<Tlv>),
 }
@@ -119,7 +120,7 @@ impl fmt::Debug for Value {
 impl Tlv {
     /// A primitive object.
     pub fn primitive(tag: Tag, value: impl Into<Vec<u8>>) -> Self {
-        Self { tag, value: Value::Primitive(value.into()) }
+        Self { tag, value: Value::Primitive(Zeroizing::new(value.into())) }
     }
 
     /// A template.
@@ -130,7 +131,7 @@ impl Tlv {
     /// The value's bytes: of a template, the encoding of what it holds.
     pub fn value_bytes(&self) -> Vec<u8> {
         match &self.value {
-            Value::Primitive(bytes) => bytes.clone(),
+            Value::Primitive(bytes) => bytes.to_vec(),
             Value::Constructed(children) => encode_all(children),
         }
     }
@@ -228,7 +229,7 @@ fn parse_at(data: &[u8], base: usize, depth: usize) -> Result<Vec<Tlv>, TlvError
             let inner = depth.checked_sub(1).ok_or(TlvError::Depth(at))?;
             Value::Constructed(parse_at(value, base + data.len() - after.len() - value.len(), inner)?)
         } else {
-            Value::Primitive(value.to_vec())
+            Value::Primitive(Zeroizing::new(value.to_vec()))
         };
         objects.push(Tlv { tag, value });
         rest = after;
