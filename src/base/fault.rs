@@ -201,12 +201,15 @@ catalogue! {
     ReaderLost = "READER-LOST", Reader, ByState, true, 7,
         "The link to the card broke.",
         "Treat the card by its state; seat the next card firmly and look at the reader's cable.";
+    ReaderMute = "READER-MUTE", Reader, ByState, true, 8,
+        "The card or its reader has not answered within the ceiling.",
+        "Take the card out and plug the reader in again; treat the card by its state, it may still have been at work.";
     ReaderNone = "READER-NONE", Reader, No, true, 4,
         "There is no such reader, or no card in it.",
         "List the readers with `perso readers`; the simulated card is `--reader sim`.";
     ReaderBusy = "READER-BUSY", Reader, No, true, 4,
-        "Another program holds the reader.",
-        "Close the other program, then try again.";
+        "Another program holds the reader, or it was given up after a mute card.",
+        "Close the other program, or plug the reader in again and start anew.";
     ReaderService = "READER-SERVICE", Reader, No, true, 4,
         "The PC/SC service cannot be reached, or this program was built without it.",
         "Start the PC/SC service (pcscd); the simulated card, `--reader sim`, works without it.";

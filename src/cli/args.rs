@@ -116,6 +116,21 @@ pub struct ProfileArgs {
     pub profiles: PathBuf,
 }
 
+/// Which card.
+#[derive(Debug, Clone, Args)]
+pub struct ReaderArgs {
+    /// `sim` for a fresh simulated blank, `sim:FILE` for a simulated card kept in a file, else a PC/SC reader: its
+    /// name, a unique part of it, or its number.
+    #[arg(long, value_name = "READER")]
+    pub reader: String,
+    /// Wait so long for a card to be put into the reader; 0 does not wait.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub timeout: u32,
+    /// Give up a card that has not answered a command for so long: nobody can know then what has become of it.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub ceiling: u32,
+}
+
 /// `perso run`
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -124,10 +139,9 @@ pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub sources: Sources,
-    /// `sim` for a fresh simulated blank, `sim:FILE` for a simulated card kept in a file, else a PC/SC reader: its
-    /// name, a unique part of it, or its number.
-    #[arg(long, value_name = "READER")]
-    pub reader: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub reader: ReaderArgs,
     /// The journal, which keeps an order from becoming two cards. Default: FILE.journal beside `sim:FILE`; none that
     /// lasts for `sim`; perso.journal in the working folder for a reader.
     #[arg(long, value_name = "FILE")]

@@ -7,6 +7,7 @@ mod explain;
 mod keys;
 mod out;
 mod plan;
+mod reader;
 mod readers;
 mod ready;
 mod record;

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use super::args::RunArgs;
 use super::common::{self, CliError, Out, warn};
+use super::reader::{self, Place};
 use super::ready::{Ready, ready};
 use crate::base::{Chance, Code};
 use crate::card::Recorder;
 use crate::card::sim::{FaultRule, SimTransport};
 use crate::card::trace::Writer;
-use crate::card::transport::{self, Transport};
+use crate::card::transport::Transport;
 use crate::issuance::blank;
 use crate::issuance::job::{Job, Told};
 use crate::issuance::journal::Journal;
@@ -25,7 +26,7 @@ use crate::keys::KeyStore;
 /// What keeps the job from beginning. What happens in the job is its result.
 pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     let clock = common::clock();
-    let mut report = Report::new(common::program(), is_simulated(&args.reader), &clock);
+    let mut report = Report::new(common::program(), args.reader.is_simulated(), &clock);
     let ready = ready(&args.record, &args.sources)?;
     report.subject(&ready.record, &ready.plan, &ready.store);
 
@@ -61,42 +62,30 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     Ok(exit_code(&result))
 }
 
-fn is_simulated(reader: &str) -> bool {
-    reader == "sim" || reader.starts_with("sim:")
-}
-
-fn simulated_file(reader: &str) -> Option<&Path> {
-    reader.strip_prefix("sim:").map(Path::new)
-}
-
 /// Where the journal is when nobody says it: beside a simulated card's file; with the process where the card is gone
 /// with it; in the working folder for real cards.
 fn journal(args: &RunArgs) -> Result<Journal, CliError> {
-    let path = match (&args.journal, args.reader.as_str()) {
+    let path = match (&args.journal, args.reader.place()) {
         (Some(path), _) => path.clone(),
-        (None, "sim") => return Ok(Journal::in_memory()),
-        (None, reader) => match simulated_file(reader) {
-            Some(card) => PathBuf::from(format!("{}.journal", card.display())),
-            None => PathBuf::from("perso.journal"),
-        },
+        (None, Place::FreshBlank) => return Ok(Journal::in_memory()),
+        (None, Place::CardFile(card)) => PathBuf::from(format!("{}.journal", card.display())),
+        (None, Place::Reader(_)) => PathBuf::from("perso.journal"),
     };
     Ok(Journal::open(&path)?)
 }
 
 fn open(args: &RunArgs, ready: &Ready, chance: &mut Chance) -> Result<Box<dyn Transport>, CliError> {
     let faults = faults(&args.fault)?;
-    if !is_simulated(&args.reader) {
-        if !faults.is_empty() {
+    let card = match args.reader.place() {
+        Place::Reader(_) if !faults.is_empty() => {
             return Err(CliError::Option {
                 option: "--fault",
                 why: "only a simulated card shows faults on demand".into(),
             });
         }
-        return Ok(transport::pcsc::connect(&args.reader)?);
-    }
-    let card = match simulated_file(&args.reader) {
-        Some(path) => SimTransport::file(path)?,
-        None => SimTransport::memory(blank::make(
+        Place::Reader(_) => return reader::open(&args.reader, "the blank"),
+        Place::CardFile(path) => SimTransport::file(path)?,
+        Place::FreshBlank => SimTransport::memory(blank::make(
             &blank::Wanted { profile: &ready.profile, aids: blank::aids(&ready.record), master: None, serial: None },
             &ready.store,
             chance,
@@ -105,7 +94,7 @@ fn open(args: &RunArgs, ready: &Ready, chance: &mut Chance) -> Result<Box<dyn Tr
     Ok(Box::new(card.with_faults(faults)))
 }
 
-fn faults(rules: &[String]) -> Result<Vec<FaultRule>, CliError> {
+pub(super) fn faults(rules: &[String]) -> Result<Vec<FaultRule>, CliError> {
     let mut parsed = Vec::new();
     for rule in rules {
         let text = match rule.strip_prefix('@') {

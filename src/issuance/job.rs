@@ -12,7 +12,7 @@ use super::report::Report;
 use super::result::{RunResult, StepRef};
 use super::state::{Progress, State};
 use super::verify::{self, ReadBackReport};
-use crate::base::fault::Code;
+use crate::base::fault::{Code, Fault};
 use crate::base::{Chance, Clock};
 use crate::card::transport::Transport;
 use crate::card::{Card, Recorder, TraceEvent};
@@ -70,6 +70,10 @@ impl Job<'_> {
                 report.job(&job);
                 let state = match self.attempt(&job, &mut card, &mut progress, &mut report) {
                     Ok(state) => state,
+                    // A mute card may still be at work: nobody can know what it has stored.
+                    Err(error) if error.code() == Code::ReaderMute && progress.handed() > 0 => {
+                        report.fault(&error, State::InDoubt)
+                    }
                     Err(error) => report.fault(&error, progress.state_on_failure()),
                 };
                 self.settle(&job, state, &mut report)

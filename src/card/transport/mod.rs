@@ -2,8 +2,11 @@
 
 pub mod pcsc;
 mod replay;
+pub mod vpcd;
+mod watched;
 
 pub use replay::Replay;
+pub use watched::{CEILING, Watched};
 
 use crate::base::fault::{Code, Fault};
 
@@ -42,6 +45,17 @@ pub enum LinkError {
     /// There is no card, or no such reader.
     #[error("no card: {0}")]
     NoCard(String),
+    /// No answer within the ceiling. The card may still be at work, so nobody can know what has become of it.
+    #[error(
+        "the card has not answered for {seconds} s; its reader is not used again until this program is started anew"
+    )]
+    Mute {
+        /// The ceiling, in seconds.
+        seconds: f64,
+    },
+    /// A reader that was given up.
+    #[error("reader {0:?} was given up after a card in it did not answer")]
+    Quarantined(String),
     /// Another program holds the reader.
     #[error("the reader is in use by another program")]
     Busy,
@@ -66,7 +80,8 @@ impl Fault for LinkError {
         match self {
             LinkError::CardLost(_) => Code::ReaderLost,
             LinkError::NoCard(_) => Code::ReaderNone,
-            LinkError::Busy => Code::ReaderBusy,
+            LinkError::Mute { .. } => Code::ReaderMute,
+            LinkError::Busy | LinkError::Quarantined(_) => Code::ReaderBusy,
             LinkError::Service(_) => Code::ReaderService,
             LinkError::Simulator(_) => Code::ReaderSim,
             LinkError::Replay { .. } => Code::ReplayDiffers,

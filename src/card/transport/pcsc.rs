@@ -1,5 +1,7 @@
 //! Real readers, through PC/SC.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::{LinkError, Transport};
@@ -11,6 +13,10 @@ pub struct Reader {
     pub name: String,
     /// Whether a card is in it.
     pub card_present: bool,
+    /// Another program has the card to itself.
+    pub exclusive: bool,
+    /// The card does not answer to reset.
+    pub mute: bool,
     /// The card's ATR, hexadecimal.
     pub atr: Option<String>,
 }
@@ -23,83 +29,251 @@ pub fn readers() -> Result<Vec<Reader>, LinkError> {
     imp::readers()
 }
 
-/// Connects to the card in a reader: its exact name, a unique part of it, or its number in [`readers`].
-///
-/// # Errors
-/// There is no such reader, more than one, no card in it, or another program holds it.
-pub fn connect(wanted: &str) -> Result<Box<dyn Transport>, LinkError> {
-    let readers = readers()?;
-    let name = choose(&readers, wanted)?;
-    imp::connect(name)
+/// Watches readers and cards come and go.
+#[derive(Default)]
+pub struct Watcher(imp::Watcher);
+
+impl Watcher {
+    /// All readers, once at the first call and then each time that something has changed; nothing where `wait` has passed.
+    ///
+    /// # Errors
+    /// The service cannot be used. It may come back: ask again later.
+    pub fn next(&mut self, wait: Duration) -> Result<Option<Vec<Reader>>, LinkError> {
+        self.0.next(wait)
+    }
 }
 
-fn choose<'a>(readers: &'a [Reader], wanted: &str) -> Result<&'a str, LinkError> {
+/// The reader that is meant: by its exact name, a unique part of it, or its number in [`readers`].
+///
+/// # Errors
+/// There is no such reader, or more than one.
+pub fn find(wanted: &str) -> Result<Reader, LinkError> {
+    choose(&readers()?, wanted).cloned()
+}
+
+/// Waits until a card is in the reader of this exact name.
+///
+/// # Errors
+/// There is none after `wait`, or the reader or the service has gone.
+pub fn wait_for_card(name: &str, wait: Duration) -> Result<(), LinkError> {
+    imp::wait_for_card(name, wait)
+}
+
+/// Connects to the card in the reader of this exact name, exclusively and with one transaction until the link is
+/// dropped. No exchange takes longer than `ceiling`.
+///
+/// # Errors
+/// There is no card in it, it does not answer to reset, or another program holds it.
+pub fn connect(name: &str, ceiling: Duration) -> Result<Box<dyn Transport>, LinkError> {
+    imp::connect(name, ceiling)
+}
+
+fn choose<'a>(readers: &'a [Reader], wanted: &str) -> Result<&'a Reader, LinkError> {
     if let Some(exact) = readers.iter().find(|reader| reader.name == wanted) {
-        return Ok(&exact.name);
+        return Ok(exact);
     }
     if let Some(numbered) = wanted.parse::<usize>().ok().and_then(|number| readers.get(number)) {
-        return Ok(&numbered.name);
+        return Ok(numbered);
     }
+    let named = |readers: &[&Reader]| readers.iter().map(|it| format!("{:?}", it.name)).collect::<Vec<_>>().join(", ");
     let matching: Vec<&Reader> = readers.iter().filter(|reader| reader.name.contains(wanted)).collect();
     match matching.as_slice() {
-        [only] => Ok(&only.name),
-        [] => Err(LinkError::NoCard(format!("no reader is named like {wanted:?}"))),
-        several => {
-            let names = several.iter().map(|reader| format!("{:?}", reader.name)).collect::<Vec<_>>().join(", ");
-            Err(LinkError::NoCard(format!("{wanted:?} is part of several names: {names}")))
+        [only] => Ok(only),
+        [] if readers.is_empty() => Err(LinkError::NoCard("there is no reader".into())),
+        [] => {
+            let all = named(&readers.iter().collect::<Vec<_>>());
+            Err(LinkError::NoCard(format!("no reader is named like {wanted:?}; there are {all}")))
         }
+        several => Err(LinkError::NoCard(format!("{wanted:?} is part of several names: {}", named(several)))),
+    }
+}
+
+/// T=0 carries no Le with a command that has data: the card announces its answer with 61xx. // ISO 7816-3 §12.2.5
+#[cfg_attr(not(feature = "pcsc"), allow(dead_code))]
+fn without_le(command: &[u8]) -> &[u8] {
+    match command.get(4) {
+        Some(&lc) if lc != 0 && command.len() == 6 + usize::from(lc) => {
+            command.get(..command.len() - 1).unwrap_or(command)
+        }
+        _ => command,
     }
 }
 
 #[cfg(feature = "pcsc")]
 mod imp {
     use std::ffi::CString;
+    use std::time::{Duration, Instant};
 
-    use pcsc::{Card, Context, Disposition, Error, Protocols, ReaderState, Scope, ShareMode, State};
+    use pcsc::{
+        Card, Context, Disposition, Error, PNP_NOTIFICATION, Protocol, Protocols, ReaderState, Scope, ShareMode, State,
+        Transaction,
+    };
 
     use super::{LinkError, Reader, Transport};
+    use crate::card::transport::Watched;
+    use crate::card::transport::watched::Requests;
 
-    /// Room for the longest answer: 65,536 bytes and a status word.
+    /// Room for the longest answer: 65,536 bytes and a status word. A buffer that is too small loses the answer.
     const ANSWER: usize = 65_536 + 2;
 
+    fn establish() -> Result<Context, LinkError> {
+        Context::establish(Scope::User).map_err(service)
+    }
+
     pub fn readers() -> Result<Vec<Reader>, LinkError> {
-        let context = Context::establish(Scope::User).map_err(service)?;
-        let names = match context.list_readers_owned() {
-            Ok(names) => names,
-            Err(Error::NoReadersAvailable) => return Ok(Vec::new()),
-            Err(error) => return Err(service(error)),
-        };
+        let context = establish()?;
         let mut states: Vec<ReaderState> =
-            names.into_iter().map(|name| ReaderState::new(name, State::UNAWARE)).collect();
-        match context.get_status_change(Some(std::time::Duration::ZERO), &mut states) {
-            Ok(()) | Err(Error::Timeout) => {}
-            Err(error) => return Err(service(error)),
+            names(&context)?.into_iter().map(|name| ReaderState::new(name, State::UNAWARE)).collect();
+        match context.get_status_change(Some(Duration::ZERO), &mut states) {
+            Ok(()) | Err(Error::Timeout) => Ok(states.iter().map(reader).collect()),
+            Err(error) => Err(service(error)),
         }
-        let reader = |state: &ReaderState| Reader {
+    }
+
+    fn names(context: &Context) -> Result<Vec<CString>, LinkError> {
+        match context.list_readers_owned() {
+            Ok(names) => Ok(names),
+            Err(Error::NoReadersAvailable) => Ok(Vec::new()),
+            Err(error) => Err(service(error)),
+        }
+    }
+
+    fn reader(state: &ReaderState) -> Reader {
+        Reader {
             name: state.name().to_string_lossy().into_owned(),
             card_present: state.event_state().contains(State::PRESENT),
+            exclusive: state.event_state().contains(State::EXCLUSIVE),
+            mute: state.event_state().contains(State::MUTE),
             atr: (!state.atr().is_empty()).then(|| hex::encode_upper(state.atr())),
-        };
-        Ok(states.iter().map(reader).collect())
+        }
     }
 
-    pub fn connect(name: &str) -> Result<Box<dyn Transport>, LinkError> {
-        // One context for each thread: the library holds a lock for each context while a card works.
-        let context = Context::establish(Scope::User).map_err(service)?;
-        let name = CString::new(name).map_err(|_| LinkError::NoCard("a reader's name has no zero byte".into()))?;
-        let card = context.connect(&name, ShareMode::Exclusive, Protocols::ANY).map_err(unconnected)?;
-        Ok(Box::new(Connected { card, answer: vec![0; ANSWER] }))
+    /// Watches all readers. A service that was restarted needs a new context: old ones are dead for ever.
+    #[derive(Default)]
+    pub struct Watcher {
+        context: Option<Context>,
+        states: Vec<ReaderState>,
+        told: Option<Vec<Reader>>,
     }
 
-    /// An exclusive connection: nobody else can reach the card while it lasts, so that no transaction is needed.
-    struct Connected {
-        card: Card,
+    impl Watcher {
+        pub fn next(&mut self, wait: Duration) -> Result<Option<Vec<Reader>>, LinkError> {
+            let changed = self.poll(wait);
+            if changed.is_err() {
+                *self = Self::default();
+            }
+            changed
+        }
+
+        fn poll(&mut self, wait: Duration) -> Result<Option<Vec<Reader>>, LinkError> {
+            let until = Instant::now() + wait;
+            if self.context.is_none() {
+                self.context = Some(establish()?);
+                self.states = vec![ReaderState::new(PNP_NOTIFICATION(), State::UNAWARE)];
+            }
+            let Some(context) = &self.context else { return Ok(None) };
+            loop {
+                let names = names(context)?;
+                self.states.retain(|state| {
+                    let name = state.name();
+                    name == PNP_NOTIFICATION() || names.iter().any(|known| known.as_c_str() == name)
+                });
+                for name in names {
+                    if !self.states.iter().any(|state| state.name() == name.as_c_str()) {
+                        self.states.push(ReaderState::new(name, State::UNAWARE));
+                    }
+                }
+                self.states.iter_mut().for_each(ReaderState::sync_current_state);
+                let left = until.saturating_duration_since(Instant::now());
+                match context.get_status_change(Some(left), &mut self.states) {
+                    Ok(()) => {}
+                    Err(Error::Timeout) if self.told.is_some() => return Ok(None),
+                    Err(Error::Timeout) => {}
+                    Err(Error::UnknownReader) => continue,
+                    Err(error) => return Err(service(error)),
+                }
+                let plugged = names_of(&self.states);
+                let now: Vec<Reader> = plugged.map(reader).collect();
+                if self.told.as_ref() != Some(&now) {
+                    self.told = Some(now.clone());
+                    return Ok(Some(now));
+                }
+            }
+        }
+    }
+
+    fn names_of(states: &[ReaderState]) -> impl Iterator<Item = &ReaderState> {
+        states.iter().filter(|state| state.name() != PNP_NOTIFICATION())
+    }
+
+    pub fn wait_for_card(name: &str, wait: Duration) -> Result<(), LinkError> {
+        let until = Instant::now() + wait;
+        let context = establish()?;
+        let mut states = [ReaderState::new(c_name(name)?, State::UNAWARE)];
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match context.get_status_change(Some(left), &mut states) {
+                Ok(()) => {}
+                Err(Error::Timeout) => {
+                    return Err(LinkError::NoCard(format!(
+                        "no card was put into {name:?} within {} s",
+                        wait.as_secs()
+                    )));
+                }
+                Err(error) => return Err(unconnected(error)),
+            }
+            if states.iter().any(|state| state.event_state().contains(State::PRESENT)) {
+                return Ok(());
+            }
+            states.iter_mut().for_each(ReaderState::sync_current_state);
+        }
+    }
+
+    pub fn connect(name: &str, ceiling: Duration) -> Result<Box<dyn Transport>, LinkError> {
+        let reader = c_name(name)?;
+        let watched = Watched::start(name, ceiling, move |requests| match open(&reader) {
+            // The transaction borrows the card, so both live here until the near end hangs up.
+            Ok(mut card) => hold(&mut card, requests),
+            Err(error) => requests.opened(Err(error)),
+        })?;
+        Ok(Box::new(watched))
+    }
+
+    /// One context for each thread: the library holds a lock for each context while a card works.
+    fn open(name: &CString) -> Result<Card, LinkError> {
+        establish()?.connect(name, ShareMode::Exclusive, Protocols::ANY).map_err(unconnected)
+    }
+
+    /// One transaction for the whole card. The near end opens the link when all that can be prepared is prepared, and never
+    /// waits for a person while it is open: Windows resets a card whose transaction idles for five seconds.
+    fn hold(card: &mut Card, requests: &mut Requests) {
+        match card.transaction() {
+            Err(error) => requests.opened(Err(unconnected(error))),
+            Ok(transaction) => {
+                requests.opened(Ok(()));
+                let mut held = Held { protocol: protocol(&transaction), transaction, answer: vec![0; ANSWER] };
+                requests.serve(&mut held);
+                // The next user finds the card without power: nothing of this session is left in it. Whether that works
+                // no longer matters to anybody.
+                let _ = held.transaction.end(Disposition::UnpowerCard);
+            }
+        }
+    }
+
+    struct Held<'c> {
+        transaction: Transaction<'c>,
+        protocol: Option<Protocol>,
         answer: Vec<u8>,
     }
 
-    impl Transport for Connected {
+    impl Transport for Held<'_> {
         fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, LinkError> {
-            let answer = self.card.transmit(command, &mut self.answer).map_err(|error| lost(error, "transmitting"))?;
+            let command = match self.protocol {
+                Some(Protocol::T0) => super::without_le(command),
+                _ => command,
+            };
+            let answer =
+                self.transaction.transmit(command, &mut self.answer).map_err(|error| lost(error, "transmitting"))?;
             // A torn link shows as success with no bytes, or with a part of the answer.
             if answer.len() < 2 {
                 return Err(LinkError::CardLost(format!("an answer of {} bytes", answer.len())));
@@ -108,12 +282,21 @@ mod imp {
         }
 
         fn reset(&mut self) -> Result<Vec<u8>, LinkError> {
-            self.card
+            self.transaction
                 .reconnect(ShareMode::Exclusive, Protocols::ANY, Disposition::ResetCard)
                 .map_err(|error| lost(error, "resetting"))?;
-            let status = self.card.status2_owned().map_err(|error| lost(error, "reading the ATR"))?;
+            self.protocol = protocol(&self.transaction);
+            let status = self.transaction.status2_owned().map_err(|error| lost(error, "reading the ATR"))?;
             Ok(status.atr().to_vec())
         }
+    }
+
+    fn protocol(card: &Card) -> Option<Protocol> {
+        card.status2_owned().ok().and_then(|status| status.protocol2())
+    }
+
+    fn c_name(name: &str) -> Result<CString, LinkError> {
+        CString::new(name).map_err(|_| LinkError::NoCard("a reader's name has no zero byte".into()))
     }
 
     fn service(error: Error) -> LinkError {
@@ -140,6 +323,8 @@ mod imp {
 
 #[cfg(not(feature = "pcsc"))]
 mod imp {
+    use std::time::Duration;
+
     use super::{LinkError, Reader, Transport};
 
     fn absent() -> LinkError {
@@ -150,7 +335,20 @@ mod imp {
         Err(absent())
     }
 
-    pub fn connect(_name: &str) -> Result<Box<dyn Transport>, LinkError> {
+    #[derive(Default)]
+    pub struct Watcher;
+
+    impl Watcher {
+        pub fn next(&mut self, _wait: Duration) -> Result<Option<Vec<Reader>>, LinkError> {
+            Err(absent())
+        }
+    }
+
+    pub fn wait_for_card(_name: &str, _wait: Duration) -> Result<(), LinkError> {
+        Err(absent())
+    }
+
+    pub fn connect(_name: &str, _ceiling: Duration) -> Result<Box<dyn Transport>, LinkError> {
         Err(absent())
     }
 }
@@ -160,17 +358,25 @@ mod tests {
     use super::*;
 
     fn reader(name: &str) -> Reader {
-        Reader { name: name.into(), card_present: false, atr: None }
+        Reader { name: name.into(), card_present: false, exclusive: false, mute: false, atr: None }
     }
 
     #[test]
     fn a_reader_is_chosen_by_name_part_or_number_and_never_guessed() {
         let readers = [reader("Acme 00 00"), reader("Acme 01 00"), reader("Other 0")];
-        let chosen = |wanted| choose(&readers, wanted).ok();
+        let chosen = |wanted| choose(&readers, wanted).map(|reader| reader.name.as_str()).ok();
         assert_eq!(chosen("Acme 01 00"), Some("Acme 01 00"));
         assert_eq!(chosen("Other"), Some("Other 0"));
         assert_eq!(chosen("1"), Some("Acme 01 00"));
         assert_eq!(chosen("Acme"), None);
         assert_eq!(chosen("7"), None);
+    }
+
+    #[test]
+    fn under_t0_a_command_with_data_carries_no_le() {
+        assert_eq!(without_le(&[0, 0xA4, 4, 0, 2, 0x31, 0x41, 0]), [0, 0xA4, 4, 0, 2, 0x31, 0x41]);
+        assert_eq!(without_le(&[0, 0xA4, 4, 0, 2, 0x31, 0x41]), [0, 0xA4, 4, 0, 2, 0x31, 0x41]);
+        assert_eq!(without_le(&[0, 0xB2, 1, 0x0C, 0]), [0, 0xB2, 1, 0x0C, 0]);
+        assert_eq!(without_le(&[0, 0xB2]), [0, 0xB2]);
     }
 }
