@@ -253,29 +253,62 @@ pub enum KeysCommand {
 /// `perso sim …`
 #[derive(Debug, Subcommand)]
 pub enum SimCommand {
+    /// Put simulated cards behind virtual PC/SC readers, through vsmartcard's vpcd. Takes orders on standard input:
+    /// insert N [FILE], remove N, swap N FILE, tear N before|after|within, mute N, quit.
+    Serve(ServeArgs),
     /// Make a simulated blank as the card maker of a profile's stock would have: its keys diversified from a test key.
-    New {
-        /// Name of the profile, or its file.
-        profile: String,
-        #[command(flatten)]
-        #[allow(missing_docs)]
-        sources: Sources,
-        /// AID of an application on the blank; may be given several times.
-        #[arg(long, value_name = "AID", required_unless_present = "record")]
-        aid: Vec<String>,
-        /// Take the AIDs from this record instead.
-        #[arg(long, value_name = "FILE", conflicts_with = "aid")]
-        record: Option<PathBuf>,
-        /// Name of the master key, where the profile names several.
-        #[arg(long, value_name = "NAME")]
-        master: Option<String>,
-        /// Chip serial number, 8 hexadecimal digits; drawn at random otherwise.
-        #[arg(long, value_name = "HEX")]
-        serial: Option<String>,
-        /// Write here; an existing file is not overwritten.
-        #[arg(short, long, value_name = "FILE")]
-        output: PathBuf,
-    },
+    New(SimNewArgs),
+}
+
+/// `perso sim new`
+#[derive(Debug, Args)]
+pub struct SimNewArgs {
+    /// Name of the profile, or its file.
+    pub profile: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub sources: Sources,
+    /// AID of an application on the blank; may be given several times.
+    #[arg(long, value_name = "AID", required_unless_present = "record")]
+    pub aid: Vec<String>,
+    /// Take the AIDs from this record instead.
+    #[arg(long, value_name = "FILE", conflicts_with = "aid")]
+    pub record: Option<PathBuf>,
+    /// Name of the master key, where the profile names several.
+    #[arg(long, value_name = "NAME")]
+    pub master: Option<String>,
+    /// Chip serial number, 8 hexadecimal digits; drawn at random otherwise.
+    #[arg(long, value_name = "HEX")]
+    pub serial: Option<String>,
+    /// Write here; an existing file is not overwritten.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+/// `perso sim serve`
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Cards' files, made by `perso sim new`: the first for the first reader, and so on.
+    #[arg(required = true, value_name = "CARD")]
+    pub cards: Vec<PathBuf>,
+    /// Where vpcd waits for the first card; the second card goes to the next port.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:35963")]
+    pub connect: std::net::SocketAddr,
+    /// Wait here for vpcd to connect instead, where it is configured so.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "connect")]
+    pub listen: Option<std::net::SocketAddr>,
+    /// The time that a card takes for each command.
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=60_000))]
+    pub card_time: u32,
+    /// Take as long for each exchange as a wire of so many bits per second would; none: no time.
+    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
+    pub speed: Option<u32>,
+    /// The protocol of that wire.
+    #[arg(long, value_enum, default_value_t = Wire::T1)]
+    pub wire: Wire,
+    /// Faults that the cards shall show, as with `perso run --fault`.
+    #[arg(long, value_name = "RULE")]
+    pub fault: Vec<String>,
 }
 
 /// `perso trace …`

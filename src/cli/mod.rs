@@ -12,6 +12,7 @@ mod readers;
 mod ready;
 mod record;
 mod run;
+mod serve;
 mod sim;
 mod trace;
 

@@ -1,16 +1,24 @@
-//! `perso sim new`: a simulated blank in a file.
+//! `perso sim`: a simulated blank in a file.
 
-use super::args::SimCommand;
+use super::args::{SimCommand, SimNewArgs};
 use super::common::{self, CliError, Out};
 use super::ready::ready;
+use super::serve;
 use crate::issuance::blank::{self, Wanted};
 
-/// Makes a blank.
+/// Makes a blank, or serves cards.
 ///
 /// # Errors
 /// The profile, the keys or the options are wrong, or the file exists.
 pub fn run(command: &SimCommand, out: &mut Out) -> Result<u8, CliError> {
-    let SimCommand::New { profile, sources, aid, record, master, serial, output } = command;
+    match command {
+        SimCommand::New(args) => new(args, out),
+        SimCommand::Serve(args) => serve::run(args, out),
+    }
+}
+
+fn new(args: &SimNewArgs, out: &mut Out) -> Result<u8, CliError> {
+    let SimNewArgs { profile, sources, aid, record, master, serial, output } = args;
     let file = std::path::Path::new(profile);
     let profile =
         if file.is_file() { common::profile_file(file)? } else { common::profile(profile, &sources.profiles)? };

@@ -1,0 +1,283 @@
+//! `perso sim serve`: simulated cards behind virtual PC/SC readers.
+
+use std::io::BufRead;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::args::{ServeArgs, Wire};
+use super::common::{CliError, Out, warn};
+use super::run::faults;
+use crate::card::sim::{FaultRule, SimTransport};
+use crate::card::transport::vpcd::{self, Ended, Hand, Pace, Trick};
+use crate::issuance::wire::{self, Link};
+
+/// How long a reader that is not there is waited for before it is tried again.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Serves until it is told to end, by `quit` or by a signal.
+///
+/// # Errors
+/// A card's file, an address or a fault rule is wrong; or there can be no handler for signals.
+pub fn run(args: &ServeArgs, out: &mut Out) -> Result<u8, CliError> {
+    let rules = faults(&args.fault)?;
+    for card in &args.cards {
+        SimTransport::file(card)?;
+    }
+    let (tell, heard) = mpsc::channel();
+    let slots: Vec<Slot> = args
+        .cards
+        .iter()
+        .enumerate()
+        .map(|(number, card)| Slot::start(number, card, args, rules.clone(), &tell))
+        .collect::<Result<_, _>>()?;
+    let signal = tell.clone();
+    ctrlc::set_handler(move || drop(signal.send(Heard::Quit)))
+        .map_err(|error| CliError::Option { option: "(signals)", why: error.to_string() })?;
+    std::thread::spawn(move || listen(&tell));
+    attend(&heard, &slots, out);
+    slots.iter().for_each(Slot::end);
+    Ok(0)
+}
+
+enum Heard {
+    Typed(String),
+    Event(String),
+    Quit,
+}
+
+fn listen(tell: &Sender<Heard>) {
+    for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+        if tell.send(Heard::Typed(line)).is_err() {
+            return;
+        }
+    }
+}
+
+fn attend(heard: &Receiver<Heard>, slots: &[Slot], out: &mut Out) {
+    for heard in heard {
+        match heard {
+            Heard::Quit => return,
+            Heard::Event(text) => out.raw(&text),
+            Heard::Typed(line) => {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                match words.as_slice() {
+                    [] => {}
+                    ["quit"] => return,
+                    words => {
+                        if obey(words, slots).is_none() {
+                            warn(&format!("{line:?} is no order: {ORDERS}"));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+const ORDERS: &str = "insert N [FILE], remove N, swap N FILE, tear N before|after|within, mute N, quit";
+
+fn obey(words: &[&str], slots: &[Slot]) -> Option<()> {
+    let slot = |number: &str| slots.get(number.parse::<usize>().ok()?);
+    match words {
+        ["insert", number] => slot(number)?.insert(None),
+        ["insert", number, file] => slot(number)?.insert(Some(Path::new(file))),
+        ["remove", number] => slot(number)?.remove(),
+        ["swap", number, file] => {
+            slot(number)?.insert(Some(Path::new(file)));
+            slot(number)?.hand().remove();
+        }
+        ["tear", number, "before"] => slot(number)?.hand().play(Trick::TearBefore),
+        ["tear", number, "after"] => slot(number)?.hand().play(Trick::TearAfter),
+        ["tear", number, "within"] => slot(number)?.hand().play(Trick::TearWithin),
+        ["mute", number] => slot(number)?.hand().play(Trick::Mute),
+        _ => return None,
+    }
+    Some(())
+}
+
+/// One virtual reader.
+struct Slot(Arc<Desk>);
+
+struct Desk {
+    place: Mutex<Place>,
+    changed: Condvar,
+    ended: AtomicBool,
+}
+
+struct Place {
+    /// The card that was put in last, also when it is out now.
+    card: PathBuf,
+    /// Counts insertions: another card is another count.
+    inserted: Option<u32>,
+    count: u32,
+    hand: Hand,
+}
+
+impl Slot {
+    fn start(
+        number: usize,
+        card: &Path,
+        args: &ServeArgs,
+        rules: Vec<FaultRule>,
+        tell: &Sender<Heard>,
+    ) -> Result<Self, CliError> {
+        let wrong = |option, why: String| CliError::Option { option, why };
+        let address = |first: SocketAddr| {
+            let port = first.port().checked_add(number as u16).filter(|_| number < 256);
+            port.map(|port| SocketAddr::new(first.ip(), port))
+                .ok_or_else(|| wrong("--connect", format!("there is no port for card {number}")))
+        };
+        let link = match args.listen {
+            Some(first) => {
+                let address = address(first)?;
+                let listener = TcpListener::bind(address)
+                    .map_err(|error| wrong("--listen", format!("{address} cannot be listened on: {error}")))?;
+                Reader::Listens(listener)
+            }
+            None => Reader::Connects(address(args.connect)?),
+        };
+        let place = Place { card: card.to_owned(), inserted: Some(0), count: 0, hand: Hand::default() };
+        let desk = Arc::new(Desk { place: Mutex::new(place), changed: Condvar::new(), ended: AtomicBool::new(false) });
+        let (mine, pace, tell) = (Arc::clone(&desk), pace(args), tell.clone());
+        std::thread::spawn(move || {
+            let mut rules = rules;
+            while let Some((card, count, hand)) = mine.until_inserted() {
+                // Whoever hears has gone when the program ends.
+                let say = |event| drop(tell.send(Heard::Event(event)));
+                say(mine.attend(number, &card, count, &link, &pace, &hand, &mut rules, &say));
+            }
+        });
+        Ok(Self(desk))
+    }
+
+    fn insert(&self, card: Option<&Path>) {
+        let mut place = self.0.lock();
+        if let Some(card) = card {
+            card.clone_into(&mut place.card);
+        }
+        place.count += 1;
+        place.inserted = Some(place.count);
+        self.0.changed.notify_all();
+    }
+
+    fn remove(&self) {
+        self.0.lock().inserted = None;
+        self.hand().remove();
+    }
+
+    fn hand(&self) -> Hand {
+        self.0.lock().hand.clone()
+    }
+
+    fn end(&self) {
+        self.0.ended.store(true, Ordering::Relaxed);
+        self.remove();
+        self.0.changed.notify_all();
+    }
+}
+
+/// How the two ends of the line find each other.
+enum Reader {
+    Connects(SocketAddr),
+    Listens(TcpListener),
+}
+
+impl Desk {
+    fn lock(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The card that is in the slot; none when the program ends.
+    fn until_inserted(&self) -> Option<(PathBuf, u32, Hand)> {
+        let mut place = self.lock();
+        loop {
+            if self.ended.load(Ordering::Relaxed) {
+                return None;
+            }
+            if let Some(count) = place.inserted {
+                place.hand = Hand::default();
+                return Some((place.card.clone(), count, place.hand.clone()));
+            }
+            place = self.changed.wait(place).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// One insertion, from the reader being found to the card being out. What has happened, in words.
+    #[allow(clippy::too_many_arguments)]
+    fn attend(
+        &self,
+        number: usize,
+        path: &Path,
+        count: u32,
+        link: &Reader,
+        pace: &Pace,
+        hand: &Hand,
+        rules: &mut Vec<FaultRule>,
+        say: &dyn Fn(String),
+    ) -> String {
+        let shown = path.display();
+        let mut card = match SimTransport::file(path) {
+            // The faults are those of the first card: one that comes later has its own life.
+            Ok(card) => card.with_faults(std::mem::take(rules)),
+            Err(error) => {
+                self.out(count);
+                return format!("failed {number} {shown}: {error}");
+            }
+        };
+        let Some(stream) = self.reach(link, count) else { return format!("removed {number} {shown}") };
+        say(format!("inserted {number} {shown}"));
+        match vpcd::serve(stream, &mut card, pace, hand) {
+            Ended::Removed => {
+                self.out(count);
+                format!("removed {number} {shown}")
+            }
+            // The service may come back, and finds the card where it was.
+            Ended::ReaderGone(error) => format!("reader-gone {number} {shown}: {error}"),
+            Ended::Card(error) => {
+                self.out(count);
+                format!("failed {number} {shown}: {error}")
+            }
+        }
+    }
+
+    fn out(&self, count: u32) {
+        let mut place = self.lock();
+        if place.inserted == Some(count) {
+            place.inserted = None;
+        }
+    }
+
+    fn reach(&self, link: &Reader, count: u32) -> Option<TcpStream> {
+        loop {
+            if self.lock().inserted != Some(count) {
+                return None;
+            }
+            let found = match link {
+                Reader::Connects(address) => TcpStream::connect(address),
+                Reader::Listens(listener) => listener.accept().map(|(stream, _)| stream),
+            };
+            match found {
+                Ok(stream) => return Some(stream),
+                Err(_) => std::thread::sleep(AGAIN),
+            }
+        }
+    }
+}
+
+/// The card's own time, and the time on the wire.
+fn pace(args: &ServeArgs) -> Pace {
+    let card = Duration::from_millis(args.card_time.into());
+    let wire = match args.wire {
+        Wire::T0 => wire::Wire::T0,
+        Wire::T1 => wire::Wire::T1,
+        Wire::Contactless => wire::Wire::Contactless,
+    };
+    let link = args.speed.map(|bits_per_second| Link { wire, bits_per_second });
+    Box::new(move |command, answer| {
+        card + link.map_or(Duration::ZERO, |link| Duration::from_micros(link.micros(command, answer)))
+    })
+}
