@@ -64,11 +64,12 @@ step "unit tests, benchmarks once, documentation examples" units
 vectors=(vectors)
 replay=(replay)
 simulated=(sim_card foreign_scll channel_matrix power_cuts faults read_back program leak bad_input bad_records)
+virtual=(pcsc)
 others=()
 present() { for name in "$@"; do [ -f "tests/$name.rs" ] && echo "$name"; done || true; }
 for file in tests/*.rs; do
   name=$(basename "$file" .rs)
-  case " ${vectors[*]} ${replay[*]} ${simulated[*]} " in
+  case " ${vectors[*]} ${replay[*]} ${simulated[*]} ${virtual[*]} " in
     *" $name "*) ;;
     *) others+=("$name") ;;
   esac
@@ -83,7 +84,15 @@ rung "other tests" "there are none" "${others[@]}"
 rung "rung 1, vectors from outside" "there are none" "${vectors[@]}"
 rung "rung 2, recorded exchanges of real cards" "no recording is in the repository yet" "${replay[@]}"
 rung "rung 3, the simulated card" "there are none" "${simulated[@]}"
-skip "rung 4, virtual reader behind pcscd" "not part of this version yet"
+if [ ${#features[@]} != 0 ]; then
+  skip "rung 4, virtual readers behind pcscd" "libpcsclite-dev is not installed"
+elif why=$(scripts/virtual-readers.sh --ready 2>&1); then
+  # No network in there, so nothing may be fetched.
+  step "rung 4, virtual readers behind pcscd: ${virtual[*]}" \
+    scripts/virtual-readers.sh --readers 16 cargo test --locked --offline "${virtual[@]/#/--test=}"
+else
+  skip "rung 4, virtual readers behind pcscd" "$(tail -n 1 <<<"$why")"
+fi
 skip "rung 5, a real card" "opt-in, and not part of this version yet"
 
 step "documentation" documentation

@@ -73,6 +73,8 @@ done
 
 cat >"$work/start" <<START
 #!/bin/sh
+# What a service that was killed has left behind.
+rm -f /run/pcscd/pcscd.comm /run/pcscd/pcscd.pid
 pcscd --foreground --config $work/readers.d >>$work/pcscd.log 2>&1 &
 echo \$! >$work/pcscd.pid
 for _ in \$(seq 100); do [ -S /run/pcscd/pcscd.comm ] && exit 0; sleep 0.05; done

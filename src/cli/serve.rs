@@ -17,6 +17,8 @@ use crate::issuance::wire::{self, Link};
 
 /// How long a reader that is not there is waited for before it is tried again.
 const AGAIN: Duration = Duration::from_millis(100);
+/// pcscd looks at a reader every 400 ms. A card that comes before it has seen the last one go is missed for good.
+const POLL: Duration = Duration::from_millis(450);
 
 /// Serves until it is told to end, by `quit` or by a signal.
 ///
@@ -149,6 +151,9 @@ impl Slot {
                 // Whoever hears has gone when the program ends.
                 let say = |event| drop(tell.send(Heard::Event(event)));
                 say(mine.attend(number, &card, count, &link, &pace, &hand, &mut rules, &say));
+                if mine.lock().inserted.is_none() {
+                    std::thread::sleep(POLL);
+                }
             }
         });
         Ok(Self(desk))

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use perso::base::chance::Instant;
 use perso::base::{Chance, Clock};
 use perso::card::sim::{CardFile, FaultRule, SimCard, SimTransport};
+use perso::card::transport::Transport;
 use perso::issuance::blank::{self, Wanted};
 use perso::issuance::check;
 use perso::issuance::job::Job;
@@ -104,6 +105,13 @@ impl Bench {
         let rules = faults.iter().map(|rule| FaultRule::parse(rule).unwrap()).collect();
         let transport = SimTransport::memory(card).with_faults(rules);
         let card: Arc<Mutex<SimCard>> = transport.card();
+        let result = self.run_over(Box::new(transport), journal);
+        let card = card.lock().unwrap().file().clone();
+        Ran { result, card }
+    }
+
+    /// One job over this link.
+    pub fn run_over(&self, transport: Box<dyn Transport>, journal: &mut Journal) -> RunResult {
         let clock = Clock::fixed(Instant(1_700_000_000_000_000));
         let mut report = Report::new(ProgramRef { version: "test".into(), sha256: None }, true, &clock);
         report.subject(&self.record, &self.plan, &self.store);
@@ -127,9 +135,7 @@ impl Bench {
             progress: told,
             recorder: None,
         };
-        let result = job.run(Box::new(transport), report);
-        let card = card.lock().unwrap().file().clone();
-        Ran { result, card }
+        job.run(transport, report)
     }
 }
 

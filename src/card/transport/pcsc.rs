@@ -113,6 +113,10 @@ mod imp {
     use crate::card::transport::Watched;
     use crate::card::transport::watched::Requests;
 
+    /// Most readers that the service has; it takes no longer list, the entry for readers that come included.
+    const MOST_READERS: usize = 16;
+    /// Nobody is woken where a program takes a card to itself or lets go of it, so it is looked for now and then.
+    const SLICE: Duration = Duration::from_millis(500);
     /// Room for the longest answer: 65,536 bytes and a status word. A buffer that is too small loses the answer.
     const ANSWER: usize = 65_536 + 2;
 
@@ -169,15 +173,14 @@ mod imp {
             let until = Instant::now() + wait;
             if self.context.is_none() {
                 self.context = Some(establish()?);
-                self.states = vec![ReaderState::new(PNP_NOTIFICATION(), State::UNAWARE)];
             }
             let Some(context) = &self.context else { return Ok(None) };
             loop {
-                let names = names(context)?;
-                self.states.retain(|state| {
-                    let name = state.name();
-                    name == PNP_NOTIFICATION() || names.iter().any(|known| known.as_c_str() == name)
-                });
+                let mut names = names(context)?;
+                if names.len() < MOST_READERS {
+                    names.push(PNP_NOTIFICATION().to_owned());
+                }
+                self.states.retain(|state| names.iter().any(|known| known.as_c_str() == state.name()));
                 for name in names {
                     if !self.states.iter().any(|state| state.name() == name.as_c_str()) {
                         self.states.push(ReaderState::new(name, State::UNAWARE));
@@ -185,9 +188,9 @@ mod imp {
                 }
                 self.states.iter_mut().for_each(ReaderState::sync_current_state);
                 let left = until.saturating_duration_since(Instant::now());
-                match context.get_status_change(Some(left), &mut self.states) {
+                match context.get_status_change(Some(left.min(SLICE)), &mut self.states) {
                     Ok(()) => {}
-                    Err(Error::Timeout) if self.told.is_some() => return Ok(None),
+                    Err(Error::Timeout) if self.told.is_some() && left <= SLICE => return Ok(None),
                     Err(Error::Timeout) => {}
                     Err(Error::UnknownReader) => continue,
                     Err(error) => return Err(service(error)),
@@ -233,7 +236,12 @@ mod imp {
         let reader = c_name(name)?;
         let watched = Watched::start(name, ceiling, move |requests| match open(&reader) {
             // The transaction borrows the card, so both live here until the near end hangs up.
-            Ok(mut card) => hold(&mut card, requests),
+            Ok(mut card) => {
+                hold(&mut card, requests);
+                // The next user finds the card without power: nothing of this session is left in it. Whether that works
+                // no longer matters to anybody.
+                let _ = card.disconnect(Disposition::UnpowerCard);
+            }
             Err(error) => requests.opened(Err(error)),
         })?;
         Ok(Box::new(watched))
@@ -253,9 +261,6 @@ mod imp {
                 requests.opened(Ok(()));
                 let mut held = Held { protocol: protocol(&transaction), transaction, answer: vec![0; ANSWER] };
                 requests.serve(&mut held);
-                // The next user finds the card without power: nothing of this session is left in it. Whether that works
-                // no longer matters to anybody.
-                let _ = held.transaction.end(Disposition::UnpowerCard);
             }
         }
     }

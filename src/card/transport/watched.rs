@@ -102,6 +102,16 @@ impl Transport for Watched {
     }
 }
 
+impl Drop for Watched {
+    /// Returns when the reader is free again, or at the ceiling.
+    fn drop(&mut self) {
+        if let Some((ask, hear)) = self.link.take() {
+            drop(ask);
+            while hear.recv_timeout(self.ceiling).is_ok() {}
+        }
+    }
+}
+
 impl Requests {
     /// Tells that the link is open, or why it is not. To be called once, before [`Requests::serve`].
     pub fn opened(&mut self, opened: Result<(), LinkError>) {

@@ -1,0 +1,373 @@
+//! Whole jobs through the real PC/SC stack: pcscd, vpcd, simulated cards. `scripts/virtual-readers.sh --readers 16` makes
+//! the readers; without them every test here is reported as ignored.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "pcsc_support/mod.rs"]
+mod readers;
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use perso::card::sim::{CardFile, SimCard};
+use perso::card::transport::vpcd::Trick;
+use perso::card::transport::{LinkError, pcsc};
+use perso::issuance::journal::Journal;
+use perso::issuance::result::RunResult;
+use readers::{How, Inserted, insert, name, until};
+use support::{Bench, PROFILES, changes_card, file_of};
+
+const READERS: usize = 16;
+const KEYS: &str = "tests/samples/keys.test.json";
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // One after the other: each has all readers to itself.
+    arguments.test_threads = Some(1);
+    let there = readers::vpcd_address().is_some();
+    let tests: &[(&str, fn())] = &[
+        ("every profile ends good", every_profile_ends_good),
+        ("extended commands reach the card", extended_commands_reach_the_card),
+        ("a cut ends as the card's own file says", cuts_end_as_the_cards_own_file_says),
+        ("a half answer is never good", a_half_answer_is_never_good),
+        ("a swapped card is never good", a_swapped_card_is_never_good),
+        ("a mute card is given up at the ceiling", a_mute_card_is_given_up_at_the_ceiling),
+        ("a second program is kept out", a_second_program_is_kept_out),
+        ("the program waits for a card", the_program_waits_for_a_card),
+        ("the program serves cards until a signal", the_program_serves_cards_until_a_signal),
+        ("readers are watched", readers_are_watched),
+        // Last: it takes every other connection down.
+        ("the service dies and comes back", the_service_dies_and_comes_back),
+    ];
+    let trial = |(title, test): &(&str, fn())| {
+        let test = *test;
+        Trial::test(*title, move || std::panic::catch_unwind(test).map_err(|_| Failed::without_message()))
+            .with_ignored_flag(!there)
+    };
+    libtest_mimic::run(&arguments, tests.iter().map(trial).collect()).exit();
+}
+
+fn run(bench: &Bench, card: &Inserted) -> RunResult {
+    bench.run_over(card.link().unwrap(), &mut Journal::in_memory())
+}
+
+fn changing(card: &CardFile) -> usize {
+    card.state.diary.iter().filter(|entry| changes_card(entry.ins)).count()
+}
+
+/// Does `work` for each item, on as many readers as there are.
+fn on_all_readers<T: Send, R: Send>(items: Vec<T>, work: impl Fn(usize, T) -> R + Sync) -> Vec<R> {
+    let items: Vec<Mutex<Option<T>>> = items.into_iter().map(|item| Mutex::new(Some(item))).collect();
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for reader in 0..READERS {
+            let (items, next, done, work) = (&items, &next, &done, &work);
+            scope.spawn(move || {
+                while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let result = work(reader, item.lock().unwrap().take().unwrap());
+                    done.lock().unwrap().push(result);
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap()
+}
+
+fn every_profile_ends_good() {
+    for name in PROFILES {
+        let bench = Bench::new(name);
+        let card = insert(0, bench.blank(), How::default());
+        let result = run(&bench, &card);
+        assert_eq!(result.state, "good", "{name}: {:?} {:?}", result.fault, result.findings);
+        let direct = bench.run(&[]).card;
+        for (there, here) in card.file().state.applications.iter().zip(&direct.state.applications) {
+            assert!(there.groupings == here.groupings, "{name}: not what the same job stores without a reader");
+        }
+    }
+}
+
+fn extended_commands_reach_the_card() {
+    let name = "debit-long-packed";
+    for most in [300, 2_000, 60_000] {
+        let wide = format!("spanning = true\nmax_command = {most}");
+        let bench = Bench::changed(name, |profile| profile.replace("spanning = true", &wide), |_| ());
+        let card = insert(0, bench.blank(), How::default());
+        let result = run(&bench, &card);
+        assert_eq!(result.state, "good", "{most}: {:?} {:?}", result.fault, result.findings);
+    }
+}
+
+/// As `power_cuts.rs`, over the real stack: the state follows from the commands that were handed over.
+fn expected(card: &CardFile, planned: usize) -> &'static str {
+    match changing(card) {
+        0 => "untouched",
+        handed if handed < planned => "spoiled",
+        _ => "in-doubt",
+    }
+}
+
+fn cuts_end_as_the_cards_own_file_says() {
+    for name in PROFILES {
+        let bench = Bench::new(name);
+        let whole = bench.run(&[]).card;
+        let (exchanges, planned) = (whole.state.diary.len(), changing(&whole));
+        let rules: Vec<String> =
+            (1..=exchanges).flat_map(|n| [format!("cut before {n}"), format!("cut after {n}")]).collect();
+        let seen = on_all_readers(rules, |reader, rule| {
+            let card = insert(reader, bench.blank(), How { faults: vec![rule.clone()], ..How::default() });
+            let result = run(&bench, &card);
+            let state = expected(&card.file(), planned);
+            assert_eq!(result.state, state, "{name}: {rule}: {:?}", result.fault);
+            assert_eq!(result.fault.unwrap().code, "READER-LOST", "{name}: {rule}");
+            state
+        });
+        let mut outcomes = BTreeMap::new();
+        seen.iter().for_each(|state| *outcomes.entry(*state).or_insert(0) += 1);
+        println!("{name}: {exchanges} exchanges, {outcomes:?}");
+        assert_eq!(seen.len(), exchanges * 2);
+    }
+}
+
+/// vpcd hands on what it has of an answer as if it were all.
+fn a_half_answer_is_never_good() {
+    for name in PROFILES {
+        let bench = Bench::new(name);
+        let whole = bench.run(&[]).card;
+        let exchanges: Vec<usize> = (1..=whole.state.diary.len()).collect();
+        on_all_readers(exchanges, |reader, n| {
+            let how = How { trick: Some((n, Trick::TearWithin)), ..How::default() };
+            let card = insert(reader, bench.blank(), how);
+            let result = run(&bench, &card);
+            assert_ne!(result.state, "good", "{name}: half an answer to exchange {n}");
+            if changing(&card.file()) == 0 {
+                assert_eq!(result.state, "untouched", "{name}: {n}");
+            } else {
+                assert_ne!(result.state, "untouched", "{name}: {n}");
+            }
+        });
+    }
+}
+
+fn a_swapped_card_is_never_good() {
+    for name in PROFILES {
+        let bench = Bench::new(name);
+        let good = bench.run(&[]).card;
+        let exchanges: Vec<usize> = (1..=good.state.diary.len()).collect();
+        on_all_readers(exchanges, |reader, n| {
+            // The other card is one that would pass: the same order, made before.
+            let mut other = good.clone();
+            other.blank.cplc.0[13] ^= 0xFF;
+            let how = How { swap: Some((n, SimCard::of(other))), ..How::default() };
+            let card = insert(reader, bench.blank(), how);
+            let result = run(&bench, &card);
+            assert_ne!(result.state, "good", "{name}: swapped at exchange {n}");
+        });
+    }
+}
+
+fn a_mute_card_is_given_up_at_the_ceiling() {
+    let bench = Bench::new(PROFILES[0]);
+    let whole = bench.run(&[]).card;
+    let first = whole.state.diary.iter().position(|entry| changes_card(entry.ins)).unwrap() + 1;
+    let ceiling = Duration::from_secs(2);
+    // Each leaves its reader in quarantine, so readers from the far end, and the last is for a good neighbour.
+    let cases = [(2, "untouched"), (first, "in-doubt"), (first + 3, "in-doubt"), (whole.state.diary.len(), "in-doubt")];
+    std::thread::scope(|scope| {
+        for (at, (n, state)) in cases.into_iter().enumerate() {
+            let bench = &bench;
+            scope.spawn(move || {
+                let reader = 12 + at;
+                let how = How { trick: Some((n, Trick::Mute)), ..How::default() };
+                let card = insert(reader, bench.blank(), how);
+                let link = pcsc::connect(&name(reader), ceiling).unwrap();
+                let began = Instant::now();
+                let result = bench.run_over(link, &mut Journal::in_memory());
+                let took = began.elapsed();
+                assert_eq!(result.state, state, "mute at {n}: {:?}", result.fault);
+                assert_eq!(result.fault.unwrap().code, "READER-MUTE");
+                assert!(took >= ceiling && took < ceiling * 3, "mute at {n}: {took:?}");
+                assert!(matches!(pcsc::connect(&name(reader), ceiling), Err(LinkError::Quarantined(_))));
+                drop(card);
+            });
+        }
+        let neighbour = insert(0, bench.blank(), How { millis: 50, ..How::default() });
+        let result = run(&bench, &neighbour);
+        assert_eq!(result.state, "good", "the neighbour: {:?}", result.fault);
+    });
+}
+
+fn a_second_program_is_kept_out() {
+    let bench = Bench::new(PROFILES[0]);
+    let card = insert(0, bench.blank(), How { millis: 20, ..How::default() });
+    let first = card.link().unwrap();
+    let intruder = perso(&["run", &record(PROFILES[0]), "--keys", KEYS, "--reader", &name(0)]);
+    assert_eq!(intruder.0, 4, "{}", intruder.1);
+    assert!(intruder.1.contains("READER-BUSY"), "{}", intruder.1);
+    assert!(matches!(card.link(), Err(LinkError::Busy)));
+    let result = bench.run_over(first, &mut Journal::in_memory());
+    assert_eq!(result.state, "good", "{:?}", result.fault);
+    // The reader is free again.
+    drop(card.link().unwrap());
+}
+
+fn the_program_waits_for_a_card() {
+    let bench = Bench::new(PROFILES[0]);
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal");
+    let arguments = [
+        "run",
+        &record(PROFILES[0]),
+        "--keys",
+        KEYS,
+        "--reader",
+        &name(1),
+        "--journal",
+        journal.to_str().unwrap(),
+        "--timeout",
+    ];
+    let late = perso(&[&arguments[..], &["1"]].concat());
+    assert_eq!(late.0, 4, "{}", late.1);
+    assert!(late.1.contains("READER-NONE") && late.1.contains("Put the blank into reader"), "{}", late.1);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| perso(&[&arguments[..], &["30"]].concat()));
+        std::thread::sleep(Duration::from_millis(300));
+        let card = insert(1, bench.blank(), How::default());
+        let (code, text) = waiting.join().unwrap();
+        assert_eq!(code, 0, "{text}");
+        assert!(text.contains("GOOD. Take the card."), "{text}");
+        assert_eq!(text.matches("Put the blank").count(), 1, "{text}");
+        drop(card);
+    });
+}
+
+fn the_program_serves_cards_until_a_signal() {
+    use std::io::{BufRead, Write};
+    let bench = Bench::new(PROFILES[0]);
+    let folder = tempfile::tempdir().unwrap();
+    let cards = ["a.json", "b.json"].map(|file| folder.path().join(file));
+    cards.iter().for_each(|card| bench.blank().file().save(card).unwrap());
+    let mut served = std::process::Command::new(assert_cmd::cargo::cargo_bin!("perso"))
+        .args(["sim", "serve", "--connect", &readers::vpcd_address().unwrap().to_string()])
+        .args(&cards)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut orders = served.stdin.take().unwrap();
+    let mut said = std::io::BufReader::new(served.stdout.take().unwrap()).lines().map(Result::unwrap);
+    for _ in 0..2 {
+        assert!(said.next().unwrap().starts_with("inserted "));
+    }
+    (0..2).for_each(|reader| until(reader, true));
+    let journal = folder.path().join("journal");
+    let job = ["run", &record(PROFILES[0]), "--keys", KEYS, "--journal", journal.to_str().unwrap(), "--reader"];
+    let (code, text) = perso(&[&job[..], &[&name(1)]].concat());
+    assert_eq!(code, 0, "{text}");
+    writeln!(orders, "remove 1").unwrap();
+    assert!(said.next().unwrap().starts_with("removed 1"));
+    until(1, false);
+    writeln!(orders, "insert 1").unwrap();
+    assert!(said.next().unwrap().starts_with("inserted 1"));
+    until(1, true);
+    // The state was kept: the card is made already.
+    let again = folder.path().join("again");
+    let job = ["run", &record(PROFILES[0]), "--keys", KEYS, "--journal", again.to_str().unwrap(), "--reader"];
+    let (code, text) = perso(&[&job[..], &[&name(1)]].concat());
+    assert_eq!(code, 6, "{text}");
+    writeln!(orders, "tear 0 after").unwrap();
+    let (code, text) = perso(&[&job[..], &[&name(0)]].concat());
+    assert_eq!(code, 6, "{text}");
+    assert!(said.next().unwrap().starts_with("removed 0"));
+
+    let end = std::process::Command::new("kill").args(["-TERM", &served.id().to_string()]).status().unwrap();
+    assert!(end.success());
+    assert_eq!(served.wait().unwrap().code(), Some(0));
+    (0..2).for_each(|reader| until(reader, false));
+}
+
+fn readers_are_watched() {
+    let mut watcher = pcsc::Watcher::default();
+    let wait = Duration::from_secs(10);
+    let first = watcher.next(wait).unwrap().unwrap();
+    assert_eq!(first.len(), READERS);
+    assert!(first.iter().all(|reader| !reader.card_present), "{first:?}");
+    assert_eq!(watcher.next(Duration::from_millis(50)).unwrap(), None);
+    let card = insert(3, Bench::new(PROFILES[0]).blank(), How::default());
+    let seen = watcher.next(wait).unwrap().unwrap();
+    let there: Vec<&str> = seen.iter().filter(|it| it.card_present).map(|it| it.name.as_str()).collect();
+    assert_eq!(there, [name(3)]);
+    let link = card.link().unwrap();
+    // Somebody has the card to himself now.
+    assert!(watcher.next(wait).unwrap().unwrap().iter().any(|it| it.exclusive));
+    drop(link);
+    drop(card);
+    while watcher.next(wait).unwrap().unwrap().iter().any(|it| it.card_present) {}
+}
+
+fn the_service_dies_and_comes_back() {
+    let bench = Bench::new(PROFILES[0]);
+    let whole = bench.run(&[]).card;
+    let planned = changing(&whole);
+    let first = whole.state.diary.iter().position(|entry| changes_card(entry.ins)).unwrap() + 1;
+    let mut watcher = pcsc::Watcher::default();
+    watcher.next(Duration::from_secs(5)).unwrap();
+    for n in [2, first + 2, whole.state.diary.len() - 1] {
+        // The card is slow at this exchange, and the service is killed meanwhile.
+        let card = insert(0, bench.blank(), How { faults: vec![format!("delay 1500 at {n}")], ..How::default() });
+        let link = card.link().unwrap();
+        let result = std::thread::scope(|scope| {
+            let running = scope.spawn(|| bench.run_over(link, &mut Journal::in_memory()));
+            let end = Instant::now() + Duration::from_secs(10);
+            while card.file().state.diary.len() + 1 < n && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            std::thread::sleep(Duration::from_millis(300));
+            kill_service();
+            running.join().unwrap()
+        });
+        let began = Instant::now();
+        assert!(watcher.next(Duration::from_secs(5)).is_err(), "the watcher has noticed nothing");
+        assert!(began.elapsed() < Duration::from_secs(5));
+        assert_eq!(result.state, expected(&card.file(), planned), "at {n}: {:?}", result.fault);
+        assert_eq!(result.fault.unwrap().code, "READER-LOST");
+        start_service();
+        drop(card);
+        // In the same process, with a new context: the next job is good.
+        let card = insert(0, bench.blank(), How::default());
+        let result = run(&bench, &card);
+        assert_eq!(result.state, "good", "after the service came back: {:?}", result.fault);
+        drop(card);
+        assert!(watcher.next(Duration::from_secs(5)).unwrap().is_some());
+    }
+}
+
+fn kill_service() {
+    let pid = std::fs::read_to_string(std::env::var("PERSO_PCSCD").unwrap()).unwrap();
+    let done = std::process::Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap();
+    assert!(done.success());
+    // Its socket stays behind, as after a crash.
+    std::thread::sleep(Duration::from_millis(200));
+}
+
+fn start_service() {
+    let done = std::process::Command::new(std::env::var("PERSO_PCSCD_START").unwrap()).status().unwrap();
+    assert!(done.success());
+}
+
+fn record(name: &str) -> String {
+    file_of(&format!("tests/samples/{name}.record.json")).display().to_string()
+}
+
+fn perso(arguments: &[&str]) -> (i32, String) {
+    let output = assert_cmd::Command::cargo_bin("perso")
+        .unwrap()
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+    (output.status.code().unwrap(), text)
+}

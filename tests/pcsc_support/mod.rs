@@ -1,0 +1,160 @@
+//! Virtual readers, and simulated cards that are put into them in this process.
+
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use perso::card::sim::{FaultRule, SimCard, SimTransport};
+use perso::card::transport::vpcd::{self, Hand, Pace, Trick};
+use perso::card::transport::{LinkError, Transport, pcsc};
+
+/// pcscd looks at a reader every 400 ms, and misses a card for good that comes before it has seen the last one go.
+const POLL: Duration = Duration::from_millis(450);
+
+/// The address of the first virtual reader; none where there are no virtual readers.
+pub fn vpcd_address() -> Option<SocketAddr> {
+    std::env::var("PERSO_VPCD").ok()?.parse().ok()
+}
+
+/// Name of a virtual reader, counted from 0. `scripts/virtual-readers.sh` makes them two by two.
+pub fn name(reader: usize) -> String {
+    format!("Virtual {} 00 {:02}", reader / 2, reader % 2)
+}
+
+/// A card in a reader.
+pub struct Inserted {
+    reader: usize,
+    hand: Hand,
+    card: Arc<Mutex<SimCard>>,
+    served: Option<JoinHandle<()>>,
+}
+
+/// How a card is put in.
+#[derive(Default)]
+pub struct How {
+    /// Fault rules.
+    pub faults: Vec<String>,
+    /// A trick at this command, counted from 1.
+    pub trick: Option<(usize, Trick)>,
+    /// Another card is in the reader from this command on.
+    pub swap: Option<(usize, SimCard)>,
+    /// Milliseconds for each command.
+    pub millis: u64,
+}
+
+/// Puts a card into a reader, and waits until PC/SC sees it.
+pub fn insert(reader: usize, card: SimCard, how: How) -> Inserted {
+    let rules = how.faults.iter().map(|rule| FaultRule::parse(rule).unwrap()).collect();
+    let transport = SimTransport::memory(card).with_faults(rules);
+    let card = transport.card();
+    let hand = Hand::default();
+    let stream = connect(reader);
+    let mut served =
+        Counting { inner: transport, seen: 0, hand: hand.clone(), trick: how.trick, swap: how.swap, reader };
+    served.prepare();
+    let mine = hand.clone();
+    let served = std::thread::spawn(move || {
+        let pace: Pace = Box::new(move |_, _| Duration::from_millis(how.millis));
+        vpcd::serve(stream, &mut served, &pace, &mine);
+    });
+    until(reader, true);
+    Inserted { reader, hand, card, served: Some(served) }
+}
+
+impl Inserted {
+    /// The card's own file, as it is now.
+    pub fn file(&self) -> perso::card::sim::CardFile {
+        self.card.lock().unwrap().file().clone()
+    }
+
+    /// The link to it.
+    pub fn link(&self) -> Result<Box<dyn Transport>, LinkError> {
+        pcsc::connect(&name(self.reader), Duration::from_secs(10))
+    }
+}
+
+impl Drop for Inserted {
+    fn drop(&mut self) {
+        self.hand.remove();
+        if let Some(served) = self.served.take() {
+            // A panic over there has been seen already.
+            let _ = served.join();
+        }
+        until(self.reader, false);
+        std::thread::sleep(POLL);
+    }
+}
+
+fn connect(reader: usize) -> TcpStream {
+    let mut address = vpcd_address().unwrap();
+    address.set_port(address.port() + reader as u16);
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        match TcpStream::connect(address) {
+            Ok(stream) => return stream,
+            Err(error) if Instant::now() > until => panic!("reader {reader}: {error}"),
+            Err(_) => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
+
+/// Waits until PC/SC sees a card in the reader, or none.
+pub fn until(reader: usize, present: bool) {
+    let end = Instant::now() + Duration::from_secs(10);
+    let name = name(reader);
+    while Instant::now() < end {
+        let seen = pcsc::readers().unwrap_or_default().into_iter().find(|it| it.name == name);
+        if seen.is_some_and(|seen| seen.card_present == present && (!present || seen.atr.is_some())) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("reader {name}: card present is not {present} after ten seconds: {:?}", pcsc::readers());
+}
+
+/// Counts commands, and does something at one of them.
+struct Counting {
+    inner: SimTransport,
+    seen: usize,
+    hand: Hand,
+    trick: Option<(usize, Trick)>,
+    swap: Option<(usize, SimCard)>,
+    reader: usize,
+}
+
+impl Counting {
+    /// What is to happen with the next command.
+    fn prepare(&mut self) {
+        if let Some((at, trick)) = self.trick
+            && at == self.seen + 1
+        {
+            self.hand.play(trick);
+        }
+    }
+}
+
+impl Transport for Counting {
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, LinkError> {
+        self.seen += 1;
+        if self.swap.as_ref().is_some_and(|(at, _)| *at == self.seen) {
+            // Out and in again within one poll of the reader, which notices nothing.
+            if let Some((_, card)) = self.swap.take() {
+                let (reader, hand) = (self.reader, self.hand.clone());
+                std::thread::spawn(move || {
+                    let stream = connect(reader);
+                    let pace: Pace = Box::new(|_, _| Duration::ZERO);
+                    vpcd::serve(stream, &mut SimTransport::memory(card), &pace, &hand);
+                });
+            }
+            return Err(LinkError::CardLost("swapped".into()));
+        }
+        let answer = self.inner.transmit(command);
+        self.prepare();
+        answer
+    }
+
+    fn reset(&mut self) -> Result<Vec<u8>, LinkError> {
+        self.inner.reset()
+    }
+}
