@@ -510,6 +510,12 @@ const PROFILES: &[(&str, &str, &str)] = &[
     ("kcv_of = \"8000\"", "kcv_of = \"80\"", "dgi[1].kcv_of"),
     ("kcv_of = \"8000\"", "kcv_of = \"9104\"", "dgi[1].kcv_of"),
     ("[blank]", "[expect]\nget_data = [\"ZZ\"]\n\n[blank]", "expect.get_data[0]"),
+    ("[blank]", "[[application]]\naid = \"A0\"\nname = \"x\"\n\n[blank]", "application[0].aid"),
+    ("[blank]", "[[application]]\naid = \"A000000999\"\nname = \" \"\n\n[blank]", "application[0].name"),
+    ("name = \"AIP and AFL\"", "name = \"x\"\napplications = [\"A0\"]", "dgi[7].applications[0]"),
+    ("name = \"AIP and AFL\"", "name = \"x\"\napplications = [\"A000000999\"]", "dgi[7].applications[0]"),
+    ("[blank]", "[blank]\ncontactless_atr = \"3\"", "blank.contactless_atr"),
+    ("[blank]", "[final]\nlife_cycle = \"OP_READY\"\n\n[blank]", "final.life_cycle"),
 ];
 
 #[test]

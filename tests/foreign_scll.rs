@@ -114,6 +114,9 @@ impl Case {
                 failed: 0,
             }],
             applications: vec![Hex(AID.to_vec())],
+            contactless_atr: None,
+            t0: false,
+            memory: None,
             extended: false,
             // scll drops the Le of a command that it wraps for SCP02, even where the answer will carry an R-MAC.
             strict_le: self.scp == 3 || self.level & 0x10 == 0,

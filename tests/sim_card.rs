@@ -72,6 +72,9 @@ fn card_of(vector: &Value) -> Option<(SimCard, Vec<u8>)> {
             failed: 0,
         }],
         applications: Vec::new(),
+        contactless_atr: None,
+        t0: false,
+        memory: None,
         extended: false,
         // Some published hosts leave out their Le.
         strict_le: false,
@@ -332,12 +335,13 @@ fn le_is_strict_and_other_channels_and_classes_are_refused() {
         ("00A4000000", "6A86"),
         ("01A4040000", "6881"),
         ("40A4040000", "6881"),
-        ("0070000001", "6D00"),
+        ("0070000001", "6881"),
+        ("00D0000001", "6D00"),
         ("90CA9F7F00", "6884"),
         ("A0CA9F7F00", "6E00"),
         ("84CA9F7F08112233445566778800", "6982"),
         ("8482000010", "6985"),
-        ("80F2800200", "6982"),
+        ("80F28002024F0000", "6982"),
         ("80F0800F", "6982"),
         ("80E6200000", "6982"),
         ("00", "6700"),
@@ -458,4 +462,132 @@ fn errors_with_and_without_r_mac_are_both_understood() {
         let ran = bench.run_on(blank, &[], &mut perso::issuance::journal::Journal::in_memory());
         assert_eq!(ran.result.state, "good", "{r_mac_on_errors}: {:?}", ran.result.fault);
     }
+}
+
+/// T=0: whatever has data to answer to a command with data is fetched with GET RESPONSE, under secure messaging too.
+#[test]
+fn every_profile_ends_good_on_a_card_with_t0() {
+    for name in support::PROFILES {
+        let bench = Bench::new(name);
+        let mut card = bench.blank();
+        card.file_mut().blank.t0 = true;
+        let ran = bench.run_on(card, &[], &mut perso::issuance::journal::Journal::in_memory());
+        assert_eq!(ran.result.state, "good", "{name}: {:?} {:?}", ran.result.fault, ran.result.findings);
+        assert!(ran.card.state.diary.iter().any(|entry| entry.ins == 0xC0), "{name}: no GET RESPONSE");
+        assert!(ran.card.state.diary.iter().any(|entry| entry.sw >> 8 == 0x61), "{name}: no 61xx");
+        let direct = bench.run(&[]);
+        for (there, here) in ran.card.state.applications.iter().zip(&direct.card.state.applications) {
+            assert!(there.groupings == here.groupings, "{name}");
+        }
+    }
+}
+
+#[test]
+fn t0_hands_out_what_waits_in_pieces_and_once() {
+    let bench = Bench::new("debit-contact-scp02");
+    let mut card = SimCard::of(bench.run(&[]).card);
+    card.file_mut().blank.t0 = true;
+    card.reset();
+    let mut say = |text: &str| hex::encode_upper(card.process(&hex::decode(text).unwrap()));
+    let select = "00A4040007A000000999010100";
+    let whole = say(select);
+    assert!(whole.starts_with("61") && whole.len() == 4, "{whole}");
+    let length = u8::from_str_radix(&whole[2..], 16).unwrap();
+    assert_eq!(say("00C00000FF"), format!("6C{length:02X}"));
+    let first = say("00C0000010");
+    assert_eq!((first.len(), &first[32..34]), (36, "61"));
+    let rest = say(&format!("00C00000{:02X}", length - 16));
+    assert!(rest.ends_with("9000"));
+    assert!(format!("{}{rest}", &first[..32]).starts_with("6F"));
+    assert_eq!(say("00C0000001"), "6985");
+    // Another command in between, and what waited is gone.
+    assert!(say(select).starts_with("61"));
+    say("80CA9F3600");
+    assert_eq!(say("00C0000010"), "6985");
+    // Without data there is nothing to fetch: the answer comes at once, and a wrong Le is told.
+    assert_eq!(say("80CA9F7F05"), "6C2D");
+    assert!(say("80CA9F7F2D").ends_with("9000"));
+}
+
+/// What shows over one interface only, and the directories. // EMV B1 §12, EMV contactless B §3.3
+#[test]
+fn a_dual_interface_card_shows_each_interface_its_own() {
+    let bench = Bench::new("dual-interface-scp03");
+    let made = bench.run(&[]).card;
+    let say = |card: &mut SimCard, text: &str| hex::encode_upper(card.process(&hex::decode(text).unwrap()));
+    let (pse, ppse) = ("00A404000E315041592E5359532E444446303100", "00A404000E325041592E5359532E444446303100");
+    let application = "00A4040007A000000999010100";
+    for contactless in [false, true] {
+        let mut card = SimCard::of(made.clone());
+        card.approach(contactless).unwrap();
+        let atr = hex::encode_upper(card.reset());
+        assert_eq!(atr, if contactless { "3B80800101" } else { "3BE000FF8131FE4514" });
+        assert_eq!(say(&mut card, pse).ends_with("6A82"), contactless);
+        assert_eq!(say(&mut card, ppse).ends_with("6A82"), !contactless);
+        assert_eq!(say(&mut card, application).contains("9F66049F02069F37045F2A02"), contactless);
+        let options = if contactless {
+            say(&mut card, &format!("80A80000128310{}00", "00".repeat(16)))
+        } else {
+            say(&mut card, "80A8000007830500000000 0000".replace(' ', "").as_str())
+        };
+        assert!(options.ends_with("9000"), "{options}");
+        assert_eq!(options.contains("1801010010020200"), contactless, "{options}");
+    }
+    let mut plain = Bench::new("debit-contact-scp02").blank();
+    assert!(plain.approach(true).is_err());
+}
+
+#[test]
+fn partial_names_find_one_application_after_the_other() {
+    let bench = Bench::new("dual-interface-scp03");
+    let mut card = SimCard::of(bench.run(&[]).card);
+    card.reset();
+    let mut say = |text: &str| hex::encode_upper(card.process(&hex::decode(text).unwrap()));
+    assert!(say("00A4040005A00000099900").contains("8407A0000009990101"));
+    assert!(say("00A4040205A00000099900").contains("8407A0000009990102"));
+    assert_eq!(say("00A4040205A00000099900"), "6A82");
+    // A SELECT that finds nothing leaves the selected one selected.
+    assert_eq!(say("00A4040007A000000003101000"), "6A82");
+    assert!(say("80CA9F3600").ends_with("9000"));
+}
+
+/// Which blanks are refused, untouched. // card-profiles/README.md, [blank]
+#[test]
+fn a_blank_of_another_life_cycle_or_without_an_application_is_refused() {
+    let bench = Bench::new("through-domain-scp02");
+    let mut card = bench.blank();
+    card.file_mut().state.life_cycle = 0x07;
+    let ran = bench.run_on(card, &[], &mut perso::issuance::journal::Journal::in_memory());
+    assert_eq!((ran.result.state.as_str(), ran.result.fault.unwrap().code.as_str()), ("untouched", "CARD-BLANK"));
+
+    let bench = Bench::new("dual-interface-scp03");
+    let mut card = bench.blank();
+    let file = card.file_mut();
+    file.blank.applications.pop();
+    file.state.applications.pop();
+    let ran = bench.run_on(card, &[], &mut perso::issuance::journal::Journal::in_memory());
+    assert_eq!((ran.result.state.as_str(), ran.result.fault.unwrap().code.as_str()), ("untouched", "CARD-BLANK"));
+    assert!(ran.card.state.diary.iter().all(|entry| entry.ins != 0xE2));
+}
+
+/// The same order over the antenna: what shows with contacts only is listed, and the reverse.
+#[test]
+fn a_dual_interface_card_is_good_over_either_interface() {
+    let [contact, antenna] = ["contact", "contactless"].map(|interface| {
+        let bench = Bench { contactless: interface == "contactless", ..Bench::new("dual-interface-scp03") };
+        let ran = bench.run(&[]);
+        assert_eq!(ran.result.state, "good", "{interface}: {:?} {:?}", ran.result.fault, ran.result.findings);
+        let other = if interface == "contact" { "contactless" } else { "contact" };
+        let listed: Vec<String> = ran
+            .result
+            .loaded_not_proven
+            .into_iter()
+            .filter(|item| item.how.contains("interface only"))
+            .inspect(|item| assert!(item.how.contains(&format!("the {other} interface only")), "{}", item.how))
+            .map(|item| item.dgi)
+            .collect();
+        listed
+    });
+    assert_eq!(contact, ["9103", "B104", "9103", "B104", "9102"]);
+    assert_eq!(antenna, ["9102", "9104", "9102", "9104", "0101", "9102"]);
 }

@@ -1,6 +1,7 @@
 //! Everything between us and the chip. Knows no order and no record.
 
 pub mod apdu;
+mod atr;
 pub mod channel;
 pub mod cps;
 pub mod emv;
@@ -10,4 +11,5 @@ pub mod sim;
 pub mod trace;
 pub mod transport;
 
+pub use atr::Atr;
 pub use plain::{Card, CardError, Misbehaviour, Recorder, TraceEvent};

@@ -123,12 +123,24 @@ pub struct ReaderArgs {
     /// name, a unique part of it, or its number.
     #[arg(long, value_name = "READER")]
     pub reader: String,
+    /// Simulated cards only: the interface that the card is reached over. A real reader says it itself.
+    #[arg(long, value_enum, default_value_t = Interface::Contact)]
+    pub interface: Interface,
     /// Wait so long for a card to be put into the reader; 0 does not wait.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     pub timeout: u32,
     /// Give up a card that has not answered a command for so long: nobody can know then what has become of it.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub ceiling: u32,
+}
+
+/// Interfaces of a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Interface {
+    /// Contacts.
+    Contact,
+    /// The antenna.
+    Contactless,
 }
 
 /// `perso run`
@@ -280,6 +292,9 @@ pub struct SimNewArgs {
     /// Chip serial number, 8 hexadecimal digits; drawn at random otherwise.
     #[arg(long, value_name = "HEX")]
     pub serial: Option<String>,
+    /// The blank talks T=0; T=1 otherwise.
+    #[arg(long)]
+    pub t0: bool,
     /// Write here; an existing file is not overwritten.
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
@@ -297,6 +312,9 @@ pub struct ServeArgs {
     /// Wait here for vpcd to connect instead, where it is configured so.
     #[arg(long, value_name = "ADDRESS", conflicts_with = "connect")]
     pub listen: Option<std::net::SocketAddr>,
+    /// The interface that the readers have.
+    #[arg(long, value_enum, default_value_t = Interface::Contact)]
+    pub interface: Interface,
     /// The time that a card takes for each command.
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=60_000))]
     pub card_time: u32,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::args::ReaderArgs;
+use super::args::{Interface, ReaderArgs};
 use super::common::{CliError, warn};
 use crate::card::sim::SimTransport;
 use crate::card::transport::{Transport, pcsc};
@@ -29,6 +29,11 @@ impl ReaderArgs {
         }
     }
 
+    /// Whether a simulated card is reached over its antenna.
+    pub fn is_contactless(&self) -> bool {
+        self.interface == Interface::Contactless
+    }
+
     /// Whether the card is a simulated one in this process.
     pub fn is_simulated(&self) -> bool {
         !matches!(self.place(), Place::Reader(_))
@@ -42,7 +47,7 @@ impl ReaderArgs {
 pub fn open(args: &ReaderArgs, what: &str) -> Result<Box<dyn Transport>, CliError> {
     match args.place() {
         Place::Reader(wanted) => connect(wanted, args, what),
-        Place::CardFile(path) => Ok(Box::new(SimTransport::file(path)?)),
+        Place::CardFile(path) => Ok(Box::new(SimTransport::file(path)?.approach(args.is_contactless())?)),
         Place::FreshBlank => Err(CliError::Option {
             option: "--reader",
             why: "only `perso run` makes a simulated blank of its own; name a card's file: sim:FILE".into(),

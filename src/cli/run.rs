@@ -91,7 +91,7 @@ fn open(args: &RunArgs, ready: &Ready, chance: &mut Chance) -> Result<Box<dyn Tr
             chance,
         )?),
     };
-    Ok(Box::new(card.with_faults(faults)))
+    Ok(Box::new(card.with_faults(faults).approach(args.reader.is_contactless())?))
 }
 
 pub(super) fn faults(rules: &[String]) -> Result<Vec<FaultRule>, CliError> {

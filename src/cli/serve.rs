@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::args::{ServeArgs, Wire};
+use super::args::{Interface, ServeArgs, Wire};
 use super::common::{CliError, Out, warn};
 use super::run::faults;
 use crate::card::sim::{FaultRule, SimTransport};
@@ -27,7 +27,7 @@ const POLL: Duration = Duration::from_millis(450);
 pub fn run(args: &ServeArgs, out: &mut Out) -> Result<u8, CliError> {
     let rules = faults(&args.fault)?;
     for card in &args.cards {
-        SimTransport::file(card)?;
+        SimTransport::file(card)?.approach(args.interface == Interface::Contactless)?;
     }
     let (tell, heard) = mpsc::channel();
     let slots: Vec<Slot> = args
@@ -108,6 +108,7 @@ struct Desk {
     place: Mutex<Place>,
     changed: Condvar,
     ended: AtomicBool,
+    contactless: bool,
 }
 
 struct Place {
@@ -143,7 +144,12 @@ impl Slot {
             None => Reader::Connects(address(args.connect)?),
         };
         let place = Place { card: card.to_owned(), inserted: Some(0), count: 0, hand: Hand::default() };
-        let desk = Arc::new(Desk { place: Mutex::new(place), changed: Condvar::new(), ended: AtomicBool::new(false) });
+        let desk = Arc::new(Desk {
+            place: Mutex::new(place),
+            changed: Condvar::new(),
+            ended: AtomicBool::new(false),
+            contactless: args.interface == Interface::Contactless,
+        });
         let (mine, pace, tell) = (Arc::clone(&desk), pace(args), tell.clone());
         std::thread::spawn(move || {
             let mut rules = rules;
@@ -225,7 +231,8 @@ impl Desk {
         say: &dyn Fn(String),
     ) -> String {
         let shown = path.display();
-        let mut card = match SimTransport::file(path) {
+        let opened = SimTransport::file(path).and_then(|card| card.approach(self.contactless));
+        let mut card = match opened {
             // The faults are those of the first card: one that comes later has its own life.
             Ok(card) => card.with_faults(std::mem::take(rules)),
             Err(error) => {

@@ -18,7 +18,7 @@ pub fn run(command: &SimCommand, out: &mut Out) -> Result<u8, CliError> {
 }
 
 fn new(args: &SimNewArgs, out: &mut Out) -> Result<u8, CliError> {
-    let SimNewArgs { profile, sources, aid, record, master, serial, output } = args;
+    let SimNewArgs { profile, sources, aid, record, master, serial, t0, output } = args;
     let file = std::path::Path::new(profile);
     let profile =
         if file.is_file() { common::profile_file(file)? } else { common::profile(profile, &sources.profiles)? };
@@ -36,7 +36,8 @@ fn new(args: &SimNewArgs, out: &mut Out) -> Result<u8, CliError> {
         return Err(CliError::Option { option: "--output", why });
     }
     let wanted = Wanted { profile: &profile, aids, master: master.as_deref(), serial };
-    let card = blank::make(&wanted, &store, &mut common::chance())?;
+    let mut card = blank::make(&wanted, &store, &mut common::chance())?;
+    card.file_mut().blank.t0 = *t0;
     card.file().save(output)?;
     out.line(format!(
         "A blank for profile {} lies in {}. Use it with --reader sim:{}",

@@ -14,6 +14,9 @@ const DOMAIN: [u8; 8] = [0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00, 0x00];
 /// A contact EMV card with T=1.
 const ATR: &str = "3BE000FF8131FE4514";
 
+/// What a contactless reader makes of a card without historical bytes. // PC/SC part 3 §3.1.3.2.3
+const CONTACTLESS_ATR: &str = "3B80800101";
+
 /// What is wanted.
 pub struct Wanted<'a> {
     /// The card product.
@@ -80,7 +83,7 @@ pub fn make(wanted: &Wanted<'_>, store: &dyn KeyStore, chance: &mut Chance) -> R
         profile::Protocol::Scp03 { i, s16 } => (3, i, s16),
     };
     let domain = if wanted.profile.domain().is_empty() { DOMAIN.to_vec() } else { wanted.profile.domain().to_vec() };
-    Ok(SimCard::new(Blank {
+    let mut card = SimCard::new(Blank {
         atr: Hex(concrete(wanted.profile.blank_atr().unwrap_or(ATR))),
         cplc: Hex(cplc(wanted.profile, serial)),
         kdd: Hex(kdd.to_vec()),
@@ -97,6 +100,12 @@ pub fn make(wanted: &Wanted<'_>, store: &dyn KeyStore, chance: &mut Chance) -> R
             failed: 0,
         }],
         applications: wanted.aids.iter().cloned().map(Hex).collect(),
+        contactless_atr: wanted
+            .profile
+            .is_dual_interface()
+            .then(|| Hex(concrete(wanted.profile.blank_contactless_atr().unwrap_or(CONTACTLESS_ATR)))),
+        t0: false,
+        memory: Some([64 * 1024, 4 * 1024]),
         extended: wanted.profile.max_command() > 255,
         strict_le: true,
         gpo_format_1: false,
@@ -106,7 +115,11 @@ pub fn make(wanted: &Wanted<'_>, store: &dyn KeyStore, chance: &mut Chance) -> R
         seed: u64::from(u32::from_be_bytes(serial)),
         ignores_challenge_option: false,
         fixed_challenge: None,
-    }))
+    });
+    if let Some(life_cycle) = wanted.profile.blank_life_cycle() {
+        card.file_mut().state.life_cycle = life_cycle;
+    }
+    Ok(card)
 }
 
 fn master<'s>(wanted: &Wanted<'_>, store: &'s dyn KeyStore) -> Result<(&'s KeyInfo, KeyHandle), BlankError> {

@@ -15,6 +15,7 @@ pub fn plan(record: &Record, profile: &Profile, store: &dyn KeyStore) -> Result<
     identity(record, profile, &mut problems);
     stated(record, profile, &mut problems);
     masters(profile, store, &mut problems);
+    applications(record, profile, &mut problems);
     for (at, app) in record.applications().iter().enumerate() {
         application(&format!("body.applications[{at}]"), app, profile, &mut problems);
     }
@@ -81,11 +82,31 @@ fn masters(profile: &Profile, store: &dyn KeyStore, problems: &mut Vec<Problem>)
     }
 }
 
+/// Where the profile names its applications, the record holds these and no others.
+fn applications(record: &Record, profile: &Profile, problems: &mut Vec<Problem>) {
+    let named = profile.applications();
+    if named.is_empty() {
+        return;
+    }
+    for (at, app) in record.applications().iter().enumerate() {
+        if !named.iter().any(|rule| rule.aid() == app.aid()) {
+            let path = format!("body.applications[{at}].aid");
+            add(problems, path, Code::RecordContradiction, "the profile names no such application");
+        }
+    }
+    for rule in named {
+        if !record.applications().iter().any(|app| app.aid() == rule.aid()) {
+            let message = format!("application {} ({}) is missing", hex::encode_upper(rule.aid()), rule.name());
+            add(problems, "body.applications", Code::RecordContradiction, message);
+        }
+    }
+}
+
 fn application(path: &str, app: &Application, profile: &Profile, problems: &mut Vec<Problem>) {
     for (at, grouping) in app.groupings().iter().enumerate() {
         let dgi = grouping.dgi();
         let path = format!("{path}.groupings[{at}] ({dgi:04X})");
-        let Some(rule) = profile.dgi(dgi) else {
+        let Some(rule) = profile.dgi(app.aid(), dgi) else {
             add(problems, path, Code::RecordDgi, "the profile does not know this grouping");
             continue;
         };
@@ -100,7 +121,7 @@ fn application(path: &str, app: &Application, profile: &Profile, problems: &mut 
             add(problems, &path, Code::RecordDgi, message);
         }
     }
-    for rule in profile.dgis().iter().filter(|rule| rule.mandatory()) {
+    for rule in profile.dgis().iter().filter(|rule| rule.mandatory() && rule.is_for(app.aid())) {
         if !app.groupings().iter().any(|grouping| rule.holds(grouping.dgi())) {
             let message =
                 format!("grouping {:04X} ({}) is missing, which the profile demands", rule.first(), rule.name());

@@ -3,8 +3,9 @@
 use super::error::JobError;
 use super::options;
 use crate::card::gp::{self, CardData, Cplc};
-use crate::card::{Card, CardError};
+use crate::card::{Atr, Card, CardError};
 use crate::profile::Profile;
+use crate::record::{Method, Record};
 
 /// A chip, identified.
 #[derive(Debug, Clone)]
@@ -19,6 +20,11 @@ impl Chip {
     /// Identity: CPLC fabricator, type, fabrication date, serial and batch; else the key diversification data.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Whether it is read over its antenna, which shows in the ATR that the reader makes.
+    pub fn is_contactless(&self) -> bool {
+        Atr::parse(&self.atr).is_ok_and(|atr| atr.is_contactless())
     }
 
     /// The answer to reset.
@@ -58,7 +64,8 @@ pub fn chip(card: &mut Card, profile: &Profile) -> Result<Chip, JobError> {
 /// The first thing that differs.
 pub fn blank(chip: &Chip, profile: &Profile) -> Result<(), JobError> {
     let differs = |what, seen: String, wanted: &str| Err(JobError::Blank { what, seen, wanted: wanted.to_owned() });
-    if let Some(pattern) = profile.blank_atr()
+    let expected = if chip.is_contactless() { profile.blank_contactless_atr() } else { profile.blank_atr() };
+    if let Some(pattern) = expected
         && !options::matches(pattern, &chip.atr)
     {
         return differs("its ATR", hex::encode_upper(&chip.atr), pattern);
@@ -75,6 +82,30 @@ pub fn blank(chip: &Chip, profile: &Profile) -> Result<(), JobError> {
         && !options::offers(data, profile)
     {
         return Err(JobError::CardData { offered: data.to_string(), wanted: options::protocol_text(profile) });
+    }
+    Ok(())
+}
+
+/// Every application of the record is on the card: that one is missing must show before the first is begun.
+///
+/// # Errors
+/// The link broke, or an application cannot be selected.
+pub fn applets(card: &mut Card, record: &Record) -> Result<(), JobError> {
+    // A single application that opens its own channel is selected first thing anyway.
+    if let [only] = record.applications()
+        && *only.method() == Method::Direct
+    {
+        return Ok(());
+    }
+    for app in record.applications() {
+        let answer = gp::select(card, app.aid())?;
+        if !answer.sw.is_ok() {
+            return Err(JobError::Blank {
+                what: "its set of applications",
+                seen: format!("without {} (SELECT is answered with {})", hex::encode_upper(app.aid()), answer.sw),
+                wanted: "one with every application of the record".into(),
+            });
+        }
     }
     Ok(())
 }

@@ -113,8 +113,14 @@ impl Job<'_> {
         self.journal.admit_chip(chip.id())?;
         self.journal.append(&Event::Chip { job: job.to_owned(), chip: chip.id().to_owned() })?;
         identify::blank(&chip, self.profile)?;
+        if self.profile.blank_has_applets() {
+            identify::applets(card, self.record)?;
+        }
+        if let Some(life_cycle) = self.profile.blank_life_cycle() {
+            personalize::blank_life_cycle(self, card, life_cycle, report)?;
+        }
 
-        let loaded = personalize::all(self, job, card, progress, report)?;
+        let loaded = personalize::all(self, job, card, &chip, progress, report)?;
         self.tell("reading the card back");
         let mut found = self.read_back(card, &chip, &loaded)?;
         found.findings.splice(0..0, loaded.iter().flat_map(|app| app.findings.iter().cloned()));
@@ -134,7 +140,7 @@ impl Job<'_> {
         let mut found = ReadBackReport::default();
         identify::same_chip(card, chip, self.profile, "before reading back")?;
         for ((app, record), loaded) in self.plan.applications.iter().zip(self.record.applications()).zip(loaded) {
-            verify::read_back(card, app, record, &loaded.refused, &mut found)?;
+            verify::read_back(card, app, record, &loaded.refused, chip.is_contactless(), &mut found)?;
         }
         Ok(found)
     }

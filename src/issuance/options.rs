@@ -64,8 +64,8 @@ pub fn dek_cipher(profile: &Profile) -> Cipher {
 }
 
 /// The padding that the card expects in a grouping.
-pub fn padding_of(profile: &Profile, dgi: u16) -> CardPadding {
-    profile.dgi(dgi).map_or(CardPadding::None, profile::DgiRule::padding)
+pub fn padding_of(profile: &Profile, aid: &[u8], dgi: u16) -> CardPadding {
+    profile.dgi(aid, dgi).map_or(CardPadding::None, profile::DgiRule::padding)
 }
 
 /// The check value method that GlobalPlatform uses for a card's keys.

@@ -35,12 +35,17 @@ pub fn all(
     job: &mut Job<'_>,
     name: &str,
     card: &mut Card,
+    chip: &Chip,
     progress: &mut Progress,
     report: &mut Report,
 ) -> Result<Vec<Loaded>, JobError> {
     let (plan, record) = (job.plan, job.record);
     let mut loaded = Vec::new();
     for (index, (app, values)) in plan.applications.iter().zip(record.applications()).enumerate() {
+        // Whoever could have swapped the card had time to: the first application follows its identification at once.
+        if index > 0 {
+            identify::same_chip(card, chip, job.profile, "before the next application")?;
+        }
         let last = index + 1 == plan.applications.len() && plan.final_state.is_none();
         loaded.push(application(job, name, card, app, values, last, progress, report)?);
     }
@@ -147,7 +152,7 @@ fn commands(
             Content::Clear(value) => value.expose().clone(),
             Content::Sealed(sealed) => {
                 let transport = job.store.open(sealed.key(), keys::Purpose::Transport)?;
-                let form: CardForm = session.card_form(options::padding_of(job.profile, planned.dgi));
+                let form: CardForm = session.card_form(options::padding_of(job.profile, &app.aid, planned.dgi));
                 let sealed = Sealed { iv: sealed.iv(), ciphertext: sealed.ciphertext(), length: sealed.length() };
                 job.store.reseal(&transport, &sealed, session.dek(), form)?
             }
@@ -218,6 +223,23 @@ fn judge(app: &AppPlan, block: &Block, sw: StatusWord, last_of_all: bool, loaded
         what: error.to_string(),
     });
     Ok(())
+}
+
+/// The life cycle of a blank, which a card tells in a channel with its issuer security domain only. Changes nothing.
+///
+/// # Errors
+/// As [`all`]; the card has another one than the profile expects.
+pub fn blank_life_cycle(job: &mut Job<'_>, card: &mut Card, wanted: u8, report: &mut Report) -> Result<(), JobError> {
+    let domain = job.profile.domain().to_vec();
+    select(card, &domain)?;
+    let spec = options::spec(job.profile, &domain)?;
+    let mut session = login(job, card, &spec, report)?;
+    let seen = gp::card_life_cycle(&mut session)?;
+    session.close();
+    if seen == wanted {
+        return Ok(());
+    }
+    Err(JobError::Blank { what: "its life cycle", seen: format!("{seen:02X}"), wanted: format!("{wanted:02X}") })
 }
 
 /// Sets the card's life cycle after an equal read-back, and has the card confirm it. // GPC 2.3.1 §11.10

@@ -5,7 +5,7 @@ use super::wire::Link;
 use crate::base::fault::Code;
 use crate::card::channel::ChannelSpec;
 use crate::card::cps::{self, Block, Piece};
-use crate::profile::{Profile, ReadBack};
+use crate::profile::{Interface, Profile, ReadBack};
 use crate::record::{Application, Content, Method, Record};
 
 /// A plan for one card.
@@ -51,6 +51,8 @@ pub struct AppPlan {
     pub payload: usize,
     /// Tags that GET DATA must answer beside those that were loaded.
     pub read_too: Vec<u16>,
+    /// The interface over which it can be read back.
+    pub interface: Interface,
 }
 
 /// One data grouping, without its value.
@@ -155,6 +157,7 @@ impl AppPlan {
             blocks,
             payload,
             read_too: profile.read_too().to_vec(),
+            interface: profile.interface(app.aid()),
         })
     }
 
@@ -178,7 +181,9 @@ impl AppPlan {
 impl Grouping {
     fn new(grouping: &crate::record::Grouping, app: &Application, profile: &Profile) -> Result<Self, String> {
         let dgi = grouping.dgi();
-        let rule = profile.dgi(dgi).ok_or_else(|| format!("the profile does not know DGI {dgi:04X}"))?;
+        let rule = profile
+            .dgi(app.aid(), dgi)
+            .ok_or_else(|| format!("the profile does not know DGI {dgi:04X} in this application"))?;
         let (length, sealed) = match grouping.content() {
             Content::Clear(value) => (value.len(), false),
             Content::Sealed(value) => {
@@ -199,7 +204,7 @@ impl Grouping {
             sealed,
             tolerated: app.tolerated().contains(&dgi),
             read_back: rule.read_back(),
-            checked_with: profile.checked_with(dgi),
+            checked_with: profile.checked_with(app.aid(), dgi),
         })
     }
 }

@@ -171,7 +171,9 @@ impl AppView {
                     read_back: match grouping.read_back {
                         ReadBack::Record => "READ RECORD",
                         ReadBack::Fci => "SELECT",
+                        ReadBack::FciContactless => "SELECT, contactless",
                         ReadBack::Gpo => "GET PROCESSING OPTIONS",
+                        ReadBack::GpoContactless => "GET PROCESSING OPTIONS, contactless",
                         ReadBack::GetData => "GET DATA",
                         ReadBack::PinTryCounter => "PIN try counter",
                         ReadBack::None => "none",

@@ -36,7 +36,8 @@ pub struct ReadBackReport {
 
 /// Reads one application back. The card has just been reset; nothing is selected.
 ///
-/// `refused` tells of groupings that the card was allowed to refuse, and did.
+/// `refused` tells of groupings that the card was allowed to refuse, and did. `contactless` tells over which interface the card
+/// is read: what shows over the other one only is not proven.
 ///
 /// # Errors
 /// Only where the link broke: then the read-back has not ended. Everything that the card does wrong is a finding.
@@ -45,9 +46,17 @@ pub fn read_back(
     app: &AppPlan,
     loaded: &Application,
     refused: &[u16],
+    contactless: bool,
     report: &mut ReadBackReport,
 ) -> Result<(), JobError> {
-    let mut reading = Reading { card, app, loaded, refused, report };
+    let has = |how| app.groupings.iter().any(|grouping| grouping.read_back == how);
+    let fci = if contactless && has(ReadBack::FciContactless) { ReadBack::FciContactless } else { ReadBack::Fci };
+    let gpo = if contactless && has(ReadBack::GpoContactless) { ReadBack::GpoContactless } else { ReadBack::Gpo };
+    let mut reading = Reading { card, app, loaded, refused, fci, gpo, report };
+    if !app.interface.is_reached(contactless) {
+        reading.unreached();
+        return Ok(());
+    }
     let fci = reading.select()?;
     reading.data_objects()?;
     reading.processing_options(fci.as_deref())?;
@@ -61,6 +70,9 @@ struct Reading<'a> {
     app: &'a AppPlan,
     loaded: &'a Application,
     refused: &'a [u16],
+    /// What SELECT and GET PROCESSING OPTIONS show over the interface that the card is read over.
+    fci: ReadBack,
+    gpo: ReadBack,
     report: &'a mut ReadBackReport,
 }
 
@@ -70,7 +82,7 @@ impl<'a> Reading<'a> {
         let answer = terminal::select(self.card, &self.app.aid);
         let Some(fci) = self.answered(answer, "SELECT", FCI)? else { return Ok(None) };
         let raw = fci.raw().to_vec();
-        for grouping in self.groupings(ReadBack::Fci) {
+        for grouping in self.groupings(self.fci) {
             let loaded = self.clear(grouping).unwrap_or_default();
             let expected = tlv::encode(FCI, &[&tlv::encode(DF_NAME, &self.app.aid), loaded].concat());
             self.compare(grouping, "the answer to SELECT", FCI_PROPRIETARY, &expected, &raw);
@@ -152,7 +164,7 @@ impl<'a> Reading<'a> {
 
     /// GET PROCESSING OPTIONS: AIP and AFL are grouping 9104. // EMV B3 §6.5.8
     fn processing_options(&mut self, fci: Option<&[u8]>) -> Result<(), JobError> {
-        let groupings = self.groupings(ReadBack::Gpo);
+        let groupings = self.groupings(self.gpo);
         if groupings.is_empty() {
             return Ok(());
         }
@@ -199,7 +211,7 @@ impl<'a> Reading<'a> {
             .app
             .groupings
             .iter()
-            .filter(|grouping| grouping.read_back == ReadBack::Gpo)
+            .filter(|grouping| matches!(grouping.read_back, ReadBack::Gpo | ReadBack::GpoContactless))
             .filter_map(|grouping| processing_data(self.clear(grouping)?))
             .filter_map(|(_, afl)| Afl::parse(&afl).ok());
         afl.flat_map(|afl| afl.records().collect::<Vec<_>>())
@@ -210,7 +222,32 @@ impl<'a> Reading<'a> {
             .collect()
     }
 
+    /// Nothing of the application shows over this interface.
+    fn unreached(&mut self) {
+        let how = format!("the application can be selected over the {} interface only", self.app.interface.name());
+        for grouping in &self.app.groupings {
+            if !self.refused.contains(&grouping.dgi) {
+                self.report.not_proven.push(self.evidence(grouping, how.clone()));
+            }
+        }
+        self.refusals();
+    }
+
     fn unread(&mut self) {
+        let pairs = [
+            (ReadBack::Fci, self.fci, "contact"),
+            (ReadBack::FciContactless, self.fci, "contactless"),
+            (ReadBack::Gpo, self.gpo, "contact"),
+            (ReadBack::GpoContactless, self.gpo, "contactless"),
+        ];
+        for (how, here, interface) in pairs {
+            if how != here {
+                for grouping in self.groupings(how) {
+                    let how = format!("it shows over the {interface} interface only");
+                    self.report.not_proven.push(self.evidence(grouping, how));
+                }
+            }
+        }
         for grouping in self.groupings(ReadBack::None) {
             match grouping.checked_with.filter(|other| self.was_loaded(*other)) {
                 Some(other) => {
@@ -229,6 +266,10 @@ impl<'a> Reading<'a> {
                 }
             }
         }
+        self.refusals();
+    }
+
+    fn refusals(&mut self) {
         for &dgi in self.refused {
             if let Some(grouping) = self.app.groupings.iter().find(|grouping| grouping.dgi == dgi) {
                 let how = "not on the card: refused with 6A88, which the record tolerates".into();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CheckChallenge, ReadBack};
+use super::{CheckChallenge, Interface, ReadBack};
 
 /// A card profile.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -26,6 +26,9 @@ pub struct ProfileFile {
     pub(super) store_data: StoreDataFile,
     /// The data groupings that the application takes.
     pub(super) dgi: Vec<DgiFile>,
+    /// The applications that a card of this product has; none where any will do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) application: Vec<ApplicationFile>,
     /// What a blank looks like.
     #[serde(default)]
     pub(super) blank: BlankFile,
@@ -165,6 +168,22 @@ pub(super) struct DgiFile {
     pub(super) read_back: Option<ReadBack>,
     /// It holds the check values of the keys in this grouping, which the card compares.
     pub(super) kcv_of: Option<String>,
+    /// AIDs of the applications that the line is for; none: for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) applications: Vec<String>,
+}
+
+/// An application of the product.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ApplicationFile {
+    /// Its AID, hexadecimal.
+    pub(super) aid: String,
+    /// What it is.
+    pub(super) name: String,
+    /// The interface over which it can be selected once it is personalized.
+    #[serde(default)]
+    pub(super) interface: Interface,
 }
 
 fn most() -> usize {
@@ -186,6 +205,15 @@ pub(super) enum PaddingName {
 pub(super) struct BlankFile {
     /// Answer to reset, hexadecimal, `..` for any byte.
     pub(super) atr: Option<String>,
+    /// The same in a contactless reader.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) contactless_atr: Option<String>,
+    /// The card's life cycle, as GET STATUS tells it in a channel with the issuer security domain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) life_cycle: Option<LifeCycle>,
+    /// Every application of the record can be selected before the first is begun. Default true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) applets: Option<bool>,
     /// CPLC fields by name: hexadecimal, `..` for any byte.
     pub(super) cplc: BTreeMap<String, String>,
 }
@@ -224,6 +252,8 @@ pub(super) struct FinalFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub(super) enum LifeCycle {
+    #[serde(rename = "OP_READY")]
+    OpReady,
     Initialized,
     Secured,
 }
@@ -231,6 +261,7 @@ pub(super) enum LifeCycle {
 impl LifeCycle {
     pub(super) fn byte(self) -> u8 {
         match self {
+            LifeCycle::OpReady => 0x01,
             LifeCycle::Initialized => 0x07,
             LifeCycle::Secured => 0x0F,
         }

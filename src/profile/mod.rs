@@ -16,6 +16,7 @@ pub struct Profile {
     channel: Channel,
     masters: Masters,
     domain: Vec<u8>,
+    applications: Vec<ApplicationRule>,
     dgis: Vec<DgiRule>,
     read_too: Vec<u16>,
     hash: [u8; 32],
@@ -81,6 +82,50 @@ pub struct DgiRule {
     max: usize,
     read_back: ReadBack,
     kcv_of: Option<u16>,
+    applications: Vec<Vec<u8>>,
+}
+
+/// An application of the product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplicationRule {
+    aid: Vec<u8>,
+    name: String,
+    interface: Interface,
+}
+
+/// The interface over which something can be reached.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Interface {
+    /// Contacts only.
+    Contact,
+    /// The antenna only.
+    Contactless,
+    /// Either.
+    #[default]
+    Both,
+}
+
+impl Interface {
+    /// Whether it can be reached in a contactless reader, or in one with contacts.
+    pub fn is_reached(self, contactless: bool) -> bool {
+        match self {
+            Interface::Contact => !contactless,
+            Interface::Contactless => contactless,
+            Interface::Both => true,
+        }
+    }
+
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Interface::Contact => "contact",
+            Interface::Contactless => "contactless",
+            Interface::Both => "both",
+        }
+    }
 }
 
 /// How a grouping is read back.
@@ -91,8 +136,12 @@ pub enum ReadBack {
     Record,
     /// The answer to SELECT.
     Fci,
+    /// The answer to SELECT in a contactless reader.
+    FciContactless,
     /// The answer to GET PROCESSING OPTIONS.
     Gpo,
+    /// The answer to GET PROCESSING OPTIONS in a contactless reader.
+    GpoContactless,
     /// GET DATA, object by object.
     GetData,
     /// GET DATA 9F17 for its first byte.
@@ -162,10 +211,21 @@ impl Profile {
         self.masters.diversification
     }
 
-    /// The rule of a grouping: the one with its number, else the narrowest range that holds it.
-    pub fn dgi(&self, dgi: u16) -> Option<&DgiRule> {
-        let holding = self.dgis.iter().filter(|rule| rule.holds(dgi));
-        holding.min_by_key(|rule| rule.dgis.1 - rule.dgis.0)
+    /// The applications that a card of this product has, in no order; none where any will do.
+    pub fn applications(&self) -> &[ApplicationRule] {
+        &self.applications
+    }
+
+    /// The interface over which an application can be selected once it is personalized.
+    pub fn interface(&self, aid: &[u8]) -> Interface {
+        self.applications.iter().find(|app| app.aid == aid).map_or(Interface::Both, |app| app.interface)
+    }
+
+    /// The rule of a grouping in an application: one that names the application before one that does not; the one with its
+    /// number, else the narrowest range that holds it.
+    pub fn dgi(&self, aid: &[u8], dgi: u16) -> Option<&DgiRule> {
+        let holding = self.dgis.iter().filter(|rule| rule.holds(dgi) && rule.is_for(aid));
+        holding.min_by_key(|rule| (rule.applications.is_empty(), rule.dgis.1 - rule.dgis.0))
     }
 
     /// All rules.
@@ -174,9 +234,10 @@ impl Profile {
     }
 
     /// The grouping that the card compares this one with: keys and their check values.
-    pub fn checked_with(&self, dgi: u16) -> Option<u16> {
-        let own = self.dgi(dgi).and_then(|rule| rule.kcv_of);
-        own.or_else(|| self.dgis.iter().find(|rule| rule.kcv_of == Some(dgi)).map(|rule| rule.dgis.0))
+    pub fn checked_with(&self, aid: &[u8], dgi: u16) -> Option<u16> {
+        let own = self.dgi(aid, dgi).and_then(|rule| rule.kcv_of);
+        let others = || self.dgis.iter().filter(|rule| rule.is_for(aid));
+        own.or_else(|| others().find(|rule| rule.kcv_of == Some(dgi)).map(|rule| rule.dgis.0))
     }
 
     /// STORE DATA: P1 says that the data is in DGI format.
@@ -214,6 +275,30 @@ impl Profile {
         self.file.blank.atr.as_deref()
     }
 
+    /// The ATR that a contactless reader makes for a blank, hexadecimal, `..` for any byte.
+    pub fn blank_contactless_atr(&self) -> Option<&str> {
+        self.file.blank.contactless_atr.as_deref()
+    }
+
+    /// The life cycle of a blank. // GPC 2.3.1 table 11-6
+    pub fn blank_life_cycle(&self) -> Option<u8> {
+        self.file.blank.life_cycle.map(file::LifeCycle::byte)
+    }
+
+    /// Every application of the record can be selected before the first is begun.
+    pub fn blank_has_applets(&self) -> bool {
+        self.file.blank.applets.unwrap_or(true)
+    }
+
+    /// Whether a card of this product has an antenna.
+    pub fn is_dual_interface(&self) -> bool {
+        let contactless =
+            |rule: &DgiRule| matches!(rule.read_back, ReadBack::FciContactless | ReadBack::GpoContactless);
+        self.dgis.iter().any(contactless)
+            || self.applications.iter().any(|app| app.interface == Interface::Contactless)
+            || self.file.blank.contactless_atr.is_some()
+    }
+
     /// CPLC fields of a blank: name and hexadecimal value, `..` for any byte.
     pub fn blank_cplc(&self) -> impl Iterator<Item = (&str, &str)> {
         self.file.blank.cplc.iter().map(|(name, value)| (name.as_str(), value.as_str()))
@@ -230,7 +315,24 @@ impl Profile {
     }
 }
 
+impl ApplicationRule {
+    /// Its AID.
+    pub fn aid(&self) -> &[u8] {
+        &self.aid
+    }
+
+    /// What it is.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 impl DgiRule {
+    /// Whether the rule is for this application.
+    pub fn is_for(&self, aid: &[u8]) -> bool {
+        self.applications.is_empty() || self.applications.iter().any(|named| named == aid)
+    }
+
     /// Whether the rule is for this grouping.
     pub fn holds(&self, dgi: u16) -> bool {
         (self.dgis.0..=self.dgis.1).contains(&dgi)

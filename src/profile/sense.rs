@@ -1,7 +1,7 @@
 //! Whether a profile makes sense.
 
 use super::file::{DgiFile, Method, ModeName, PaddingName, ProfileFile, ProtocolName};
-use super::{Channel, DgiRule, Masters, Problem, Profile, Protocol, ReadBack, hash};
+use super::{ApplicationRule, Channel, DgiRule, Interface, Masters, Problem, Profile, Protocol, ReadBack, hash};
 use crate::base::Code;
 use crate::base::codec::tlv::Tag;
 use crate::keys::{CardPadding, Diversification};
@@ -53,8 +53,10 @@ pub(super) fn make(file: ProfileFile) -> Result<Profile, Vec<Problem>> {
     let channel = channel(&file, &mut problems);
     let domain = domain(&file, &mut problems);
     let masters = masters(&file, &mut problems);
+    let applications = applications(&file, &mut problems);
     let dgis: Vec<DgiRule> = file.dgi.iter().enumerate().filter_map(|(at, dgi)| rule(at, dgi, &mut problems)).collect();
     references(&dgis, &file, &mut problems);
+    named(&applications, &dgis, &mut problems);
     store_data(&file, &mut problems);
     blank(&file, &mut problems);
     let read_too = tags(&file, &mut problems);
@@ -63,7 +65,7 @@ pub(super) fn make(file: ProfileFile) -> Result<Profile, Vec<Problem>> {
         problems.add("(file)", "it cannot be written as canonical JSON");
     }
     match (hash, problems.0.is_empty()) {
-        (Some(hash), true) => Ok(Profile { file, channel, masters, domain, dgis, read_too, hash }),
+        (Some(hash), true) => Ok(Profile { file, channel, masters, domain, applications, dgis, read_too, hash }),
         _ => Err(problems.0),
     }
 }
@@ -142,13 +144,33 @@ fn text(protocol: ProtocolName) -> &'static str {
 
 fn domain(file: &ProfileFile, problems: &mut Problems) -> Vec<u8> {
     let Some(text) = &file.channel.domain else { return Vec::new() };
+    aid("channel.domain", text, problems)
+}
+
+fn aid(path: &str, text: &str, problems: &mut Problems) -> Vec<u8> {
     match hex::decode(text) {
         Ok(aid) if (5..=16).contains(&aid.len()) => aid,
         _ => {
-            problems.add("channel.domain", "an AID has 5 to 16 bytes in hexadecimal");
+            problems.add(path, "an AID has 5 to 16 bytes in hexadecimal");
             Vec::new()
         }
     }
+}
+
+fn applications(file: &ProfileFile, problems: &mut Problems) -> Vec<ApplicationRule> {
+    let mut named: Vec<ApplicationRule> = Vec::new();
+    for (at, app) in file.application.iter().enumerate() {
+        let path = format!("application[{at}]");
+        let aid = aid(&format!("{path}.aid"), &app.aid, problems);
+        if named.iter().any(|earlier| earlier.aid == aid) {
+            problems.add(format!("{path}.aid"), "the application stands twice");
+        }
+        if app.name.trim().is_empty() {
+            problems.add(format!("{path}.name"), "it is empty");
+        }
+        named.push(ApplicationRule { aid, name: app.name.clone(), interface: app.interface });
+    }
+    named
 }
 
 fn masters(file: &ProfileFile, problems: &mut Problems) -> Masters {
@@ -224,6 +246,8 @@ fn rule(at: usize, dgi: &DgiFile, problems: &mut Problems) -> Option<DgiRule> {
             0
         })
     });
+    let named = dgi.applications.iter().enumerate();
+    let applications = named.map(|(n, text)| aid(&format!("{path}.applications[{n}]"), text, problems)).collect();
     let padding = match dgi.padding {
         None | Some(PaddingName::None) => CardPadding::None,
         Some(PaddingName::Always) => CardPadding::Always,
@@ -239,6 +263,7 @@ fn rule(at: usize, dgi: &DgiFile, problems: &mut Problems) -> Option<DgiRule> {
         max,
         read_back,
         kcv_of,
+        applications,
     })
 }
 
@@ -248,6 +273,7 @@ fn by_number(dgi: u16, sealed: bool) -> ReadBack {
         _ if sealed => ReadBack::None,
         0x0101..=0x1EFF => ReadBack::Record,
         0x9102 => ReadBack::Fci,
+        0x9103 => ReadBack::FciContactless,
         0x9104 => ReadBack::Gpo,
         0x3000 => ReadBack::GetData,
         0x9010 => ReadBack::PinTryCounter,
@@ -257,7 +283,11 @@ fn by_number(dgi: u16, sealed: bool) -> ReadBack {
 
 fn references(dgis: &[DgiRule], file: &ProfileFile, problems: &mut Problems) {
     for (at, rule) in dgis.iter().enumerate() {
-        if dgis.iter().take(at).any(|earlier| earlier.dgis == rule.dgis) {
+        let meet = |earlier: &DgiRule| {
+            earlier.applications.is_empty() == rule.applications.is_empty()
+                && (rule.applications.is_empty() || rule.applications.iter().any(|aid| earlier.is_for(aid)))
+        };
+        if dgis.iter().take(at).any(|earlier| earlier.dgis == rule.dgis && meet(earlier)) {
             problems
                 .add(format!("dgi[{at}].id"), format!("{} stands twice", file.dgi.get(at).map_or("", |dgi| &dgi.id)));
         }
@@ -265,6 +295,23 @@ fn references(dgis: &[DgiRule], file: &ProfileFile, problems: &mut Problems) {
             && !dgis.iter().any(|other| other.dgis.0 == of && other.sealed)
         {
             problems.add(format!("dgi[{at}].kcv_of"), format!("{of:04X} is not a sealed grouping of this profile"));
+        }
+    }
+}
+
+/// What is said of applications is said of those that the product has.
+fn named(applications: &[ApplicationRule], dgis: &[DgiRule], problems: &mut Problems) {
+    for (at, rule) in dgis.iter().enumerate() {
+        for (n, aid) in rule.applications.iter().enumerate() {
+            if !applications.iter().any(|app| app.aid == *aid) {
+                let message = "the profile names no such application ([[application]])";
+                problems.add(format!("dgi[{at}].applications[{n}]"), message);
+            }
+        }
+        let contactless = matches!(rule.read_back, ReadBack::FciContactless | ReadBack::GpoContactless);
+        let reached = |app: &&ApplicationRule| rule.is_for(&app.aid) && app.interface != Interface::Contact;
+        if contactless && !applications.is_empty() && !applications.iter().any(|app| reached(&app)) {
+            problems.add(format!("dgi[{at}].read_back"), "none of its applications is reached over the antenna");
         }
     }
 }
@@ -280,10 +327,13 @@ fn blank(file: &ProfileFile, problems: &mut Problems) {
         text.len().is_multiple_of(2)
             && text.as_bytes().chunks(2).all(|pair| pair == b".." || pair.iter().all(u8::is_ascii_hexdigit))
     };
-    if let Some(atr) = &file.blank.atr
-        && !pattern(atr)
-    {
-        problems.add("blank.atr", "it is not hexadecimal with .. for any byte");
+    for (name, atr) in [("atr", &file.blank.atr), ("contactless_atr", &file.blank.contactless_atr)] {
+        if atr.as_ref().is_some_and(|atr| !pattern(atr)) {
+            problems.add(format!("blank.{name}"), "it is not hexadecimal with .. for any byte");
+        }
+    }
+    if file.end.life_cycle.is_some_and(|end| end.byte() == 0x01) {
+        problems.add("final.life_cycle", "no card goes back to OP_READY");
     }
     for (name, value) in &file.blank.cplc {
         if !CPLC.contains(&name.as_str()) {

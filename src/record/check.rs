@@ -12,6 +12,9 @@ use crate::base::fault::Code;
 const RECORD: Tag = Tag::of(0x70);
 const FCI: Tag = Tag::of(0xA5);
 
+/// Groupings that hold AIP and AFL: for contacts, and those that products use for the antenna. // CPS 1.1 annex A
+const LOCATORS: [u16; 4] = [0x9104, 0x9105, 0x9207, 0xB104];
+
 /// What the chip says of the card: tracks and print must say the same.
 #[derive(Default)]
 struct Chip {
@@ -36,8 +39,10 @@ pub(super) fn record(record: &Record, body: &BodyFile, problems: &mut Vec<Proble
 }
 
 fn application(path: &str, app: &Application, chip: &mut Chip, problems: &mut Vec<Problem>) {
-    let mut seen: HashMap<Tag, u16> = HashMap::new();
-    let afl = app.clear_value(0x9104).and_then(locator);
+    // Each interface has its own AFL; an object may stand in the records of both, but once in those of one.
+    let located: Vec<(u16, Afl)> =
+        LOCATORS.iter().filter_map(|dgi| Some((*dgi, app.clear_value(*dgi).and_then(locator)?))).collect();
+    let mut seen: HashMap<(u16, Tag), u16> = HashMap::new();
     for (at, grouping) in app.groupings.iter().enumerate() {
         let dgi = grouping.dgi;
         let path = format!("{path}.groupings[{at}] ({dgi:04X})");
@@ -49,26 +54,30 @@ fn application(path: &str, app: &Application, chip: &mut Chip, problems: &mut Ve
             problems.push(problem(&path, Code::RecordTlv, message));
         }
         let [sfi, number] = dgi.to_be_bytes();
-        let located = afl.as_ref().is_some_and(|afl| afl.records().any(|it| it == (sfi, number)));
         let Ok(objects) = tlv::parse(value) else { continue };
-        if (0x01..=0x0A).contains(&sfi) && located {
+        let naming: Vec<u16> =
+            located.iter().filter(|(_, afl)| afl.records().any(|it| it == (sfi, number))).map(|(by, _)| *by).collect();
+        if (0x01..=0x0A).contains(&sfi) && !naming.is_empty() {
             for object in objects.iter().flat_map(Tlv::children) {
-                if let Some(other) = seen.insert(object.tag, dgi) {
-                    let message = format!("{} stands in record {other:04X} already", object.tag);
-                    problems.push(problem(&path, Code::RecordTlv, message));
+                for by in &naming {
+                    if let Some(other) = seen.insert((*by, object.tag), dgi) {
+                        let message = format!("{} stands in record {other:04X} already", object.tag);
+                        problems.push(problem(&path, Code::RecordTlv, message));
+                    }
                 }
                 data_element(&path, object, chip, problems);
             }
         }
     }
     lists(path, app, problems);
-    match &afl {
-        Some(afl) => records_of(path, app, afl, problems),
-        None if app.clear_value(0x9104).is_some() => {
-            let message = "grouping 9104 holds no AIP and AFL that a terminal could read";
+    for (_, afl) in &located {
+        records_of(path, app, afl, problems);
+    }
+    for dgi in LOCATORS.iter().filter(|dgi| app.clear_value(**dgi).is_some()) {
+        if !located.iter().any(|(by, _)| by == dgi) {
+            let message = format!("grouping {dgi:04X} holds no AIP and AFL that a terminal could read");
             problems.push(problem(format!("{path}.groupings"), Code::RecordTlv, message));
         }
-        None => {}
     }
 }
 

@@ -20,7 +20,8 @@ use perso::profile::Profile;
 use perso::record::Record;
 
 /// The profiles of the repository; each has a sample record.
-pub const PROFILES: [&str; 3] = ["debit-contact-scp02", "debit-aes-scp03", "debit-long-packed"];
+pub const PROFILES: [&str; 5] =
+    ["debit-contact-scp02", "debit-aes-scp03", "debit-long-packed", "dual-interface-scp03", "through-domain-scp02"];
 
 /// A file of the repository.
 pub fn file_of(path: &str) -> PathBuf {
@@ -44,6 +45,8 @@ pub struct Bench {
     pub record: Record,
     pub plan: Plan,
     pub store: SoftwareStore,
+    /// The card is in a contactless reader.
+    pub contactless: bool,
 }
 
 /// What a run has left.
@@ -60,7 +63,15 @@ impl Bench {
         let bytes = std::fs::read(file_of(&format!("tests/samples/{name}.record.json"))).unwrap();
         let record = Record::open(&bytes, &store).unwrap();
         let plan = check::plan(&record, &profile, &store).unwrap();
-        Self { profile, record, plan, store }
+        Self { profile, record, plan, store, contactless: false }
+    }
+
+    /// Every way of reading the sample of a profile: with contacts, and over the antenna where the product has one.
+    pub fn each_way(name: &str) -> Vec<Self> {
+        let with_contacts = Self::new(name);
+        let antenna = with_contacts.profile.is_dual_interface();
+        let over_antenna = antenna.then(|| Self { contactless: true, ..Self::new(name) });
+        std::iter::once(with_contacts).chain(over_antenna).collect()
     }
 
     /// A profile and a clear record that are changed samples.
@@ -81,7 +92,7 @@ impl Bench {
                 .unwrap();
         let record = Record::open(sealed.as_bytes(), &store).unwrap();
         let plan = check::plan(&record, &profile, &store).unwrap();
-        Self { profile, record, plan, store }
+        Self { profile, record, plan, store, contactless: false }
     }
 
     /// A blank that is the same every time.
@@ -103,7 +114,7 @@ impl Bench {
     /// One job on this card.
     pub fn run_on(&self, card: SimCard, faults: &[String], journal: &mut Journal) -> Ran {
         let rules = faults.iter().map(|rule| FaultRule::parse(rule).unwrap()).collect();
-        let transport = SimTransport::memory(card).with_faults(rules);
+        let transport = SimTransport::memory(card).with_faults(rules).approach(self.contactless).unwrap();
         let card: Arc<Mutex<SimCard>> = transport.card();
         let result = self.run_over(Box::new(transport), journal);
         let card = card.lock().unwrap().file().clone();

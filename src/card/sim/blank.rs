@@ -60,6 +60,15 @@ pub struct Blank {
     pub key_sets: Vec<KeySet>,
     /// AIDs of the EMV applications that are installed.
     pub applications: Vec<Hex>,
+    /// What a reader makes of it over its antenna; none: it has no antenna.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contactless_atr: Option<Hex>,
+    /// Talks T=0: answers to commands with data are fetched with GET RESPONSE.
+    #[serde(default)]
+    pub t0: bool,
+    /// Free memory in bytes, non-volatile and volatile, as FF21 tells it; none: it does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<[u32; 2]>,
     /// Takes extended APDUs.
     #[serde(default)]
     pub extended: bool,

@@ -1,7 +1,7 @@
 //! Personalization of an application, strictly. // CPS 1.1 §4.3.4, CPS 2.0
 
 use super::channel::Channel;
-use super::fault::When;
+use super::fault::{Corruption, When};
 use super::{Application, Hex, Selected, SimCard};
 use crate::base::codec::tlv::{self, Tag};
 use crate::base::crypto as cipher;
@@ -73,7 +73,7 @@ impl SimCard {
                 return Err(0x6A88);
             }
             let value = if sealed { self.decipher(value)? } else { value.to_vec() };
-            let taken = self.check(Taken { dgi, value: self.corrupted(dgi, value, When::Storing) }, sealed)?;
+            let taken = self.check(Taken { dgi, value: self.corrupted(at, dgi, value, When::Storing) }, sealed)?;
             store(&mut app, taken)?;
             rest = after;
         }
@@ -117,7 +117,7 @@ impl SimCard {
             0x8010 => pin_block(&value, aes).is_some(),
             0x9010 => matches!(value.len(), 1 | 2),
             0x9102 | 0x9103 => tlv::parse_one(&value).is_ok_and(|fci| fci.tag == Tag::of(0xA5)),
-            0x9104 => options(&value).is_some(),
+            0x9104 | 0x9105 | 0x9207 | 0xB104 => options(&value).is_some(),
             0x3000 => tlv::parse(&value).is_ok() && object(&value, 0x9F36).is_none_or(|counter| counter.len() == 2),
             0x3001 => tlv::parse(&value).is_ok(),
             _ if (0x01..=0x0A).contains(&high) => {
@@ -137,8 +137,10 @@ impl SimCard {
         Ok(Taken { dgi, value })
     }
 
-    fn corrupted(&self, dgi: u16, mut value: Vec<u8>, when: When) -> Vec<u8> {
-        for corruption in self.corruptions.iter().filter(|it| it.dgi == dgi && it.when == when) {
+    fn corrupted(&self, at: usize, dgi: u16, mut value: Vec<u8>, when: When) -> Vec<u8> {
+        let aid = self.file.blank.applications.get(at).map(|aid| aid.0.as_slice()).unwrap_or_default();
+        let meant = |it: &&Corruption| it.dgi == dgi && it.when == when && aid.starts_with(&it.aid);
+        for corruption in self.corruptions.iter().filter(meant) {
             if let Some(byte) = value.get_mut(corruption.byte) {
                 *byte ^= corruption.mask;
             }
@@ -165,7 +167,7 @@ impl SimCard {
             .iter()
             .map(|(name, value)| {
                 let dgi = u16::from_str_radix(name, 16).unwrap_or_default();
-                (name.clone(), Hex(self.corrupted(dgi, value.0.clone(), When::Loaded)))
+                (name.clone(), Hex(self.corrupted(at, dgi, value.0.clone(), When::Loaded)))
             })
             .collect();
         if let Some(app) = self.file.state.applications.get_mut(at) {
@@ -208,8 +210,8 @@ fn knows(dgi: u16) -> bool {
         0x81 => (1..=6).contains(&low),
         0x82 | 0x83 => (1..=5).contains(&low),
         0x90 => matches!(low, 0x00 | 0x01 | 0x10),
-        0x91 => (2..=4).contains(&low),
-        0x92 => low <= 1,
+        0x91 => (2..=5).contains(&low),
+        0x92 => low <= 1 || low == 7,
         0xA0..=0xBF => true,
         _ => false,
     }

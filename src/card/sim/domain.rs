@@ -17,13 +17,21 @@ fn ok(data: impl Into<Vec<u8>>) -> Response {
 
 impl SimCard {
     /// SELECT ends any secure channel. // GPC 2.3.1 §11.9, §10.2.3
-    pub(super) fn select(&mut self, aid: &[u8]) -> Response {
+    ///
+    /// A SELECT that finds nothing leaves everything as it is. `next`: the one after the selected one whose AID begins so.
+    pub(super) fn select(&mut self, aid: &[u8], next: bool) -> Response {
         let domain = &self.file.blank.domain.0;
-        let selected = if aid.is_empty() || domain.starts_with(aid) {
+        let from = match self.session.selected {
+            Selected::Application(at) if next => at + 1,
+            _ => 0,
+        };
+        let selected = if !next && (aid.is_empty() || domain.starts_with(aid)) {
             Some(Selected::Domain)
         } else {
-            let found = self.file.blank.applications.iter().position(|app| app.0.starts_with(aid));
-            found.map(Selected::Application)
+            let reached = (from..self.file.blank.applications.len()).filter(|at| self.is_reached(*at));
+            let mut named =
+                reached.filter(|at| self.file.blank.applications.get(*at).is_some_and(|app| app.0.starts_with(aid)));
+            named.next().map(Selected::Application)
         };
         let Some(selected) = selected else { return Response::status(0x6A82) };
         if self.file.state.life_cycle == 0x7F && selected != Selected::Domain {
@@ -40,6 +48,17 @@ impl SimCard {
         match (self.file.state.life_cycle, selected) {
             (0x7F, Selected::Domain) => Response { data: fci, ..Response::status(0x6283) },
             _ => ok(fci),
+        }
+    }
+
+    /// Once they are personalized, the directory of payment systems shows over the contacts and the proximity one over
+    /// the antenna. // EMV B1 §12.2, EMV contactless B §3.3.1
+    fn is_reached(&self, at: usize) -> bool {
+        let personalized = self.file.state.applications.get(at).is_some_and(|app| app.personalized);
+        match self.file.blank.applications.get(at).map(|aid| aid.0.as_slice()) {
+            Some(b"1PAY.SYS.DDF01") => !(personalized && self.contactless),
+            Some(b"2PAY.SYS.DDF01") => !personalized || self.contactless || self.file.blank.contactless_atr.is_none(),
+            _ => true,
         }
     }
 
@@ -63,6 +82,11 @@ impl SimCard {
             0x00C1 => blank.key_sets.first().map(|set| {
                 let counter = set.counter.to_be_bytes();
                 tlv(0xC1, counter.get(if set.scp == 2 { 2.. } else { 1.. }).unwrap_or_default())
+            }),
+            0xFF21 => blank.memory.map(|[kept, volatile]| {
+                let applications = tlv(0x81, &[blank.applications.len() as u8]);
+                let memory = [tlv(0x82, &kept.to_be_bytes()), tlv(0x83, &volatile.to_be_bytes())].concat();
+                tlv(0xFF21, &[applications, memory].concat())
             }),
             0x00E0 => Some(tlv(0xE0, &self.key_information())),
             _ => None,
@@ -165,17 +189,33 @@ impl SimCard {
         }
     }
 
-    /// GET STATUS of the issuer security domain. // GPC 2.3.1 §11.4.2
-    pub(super) fn get_status(&mut self) -> Response {
+    /// GET STATUS: the issuer security domain (80), applications (40); there are no load files (20, 10). // GPC 2.3.1 §11.4.2
+    pub(super) fn get_status(&mut self, scope: u8, search: &[u8]) -> Response {
         if self.session.channel.is_none() || self.session.selected != Selected::Domain {
             return Response::status(0x6982);
         }
-        let entry = [
-            tlv(0x4F, &self.file.blank.domain.0),
-            tlv(0x9F70, &[self.file.state.life_cycle]),
-            tlv(0xC5, &[0x9E, 0x00, 0x00]),
-        ];
-        ok(tlv(0xE3, &entry.concat()))
+        let entry = |aid: &[u8], life_cycle: u8, privileges: [u8; 3]| {
+            let parts = [tlv(0x4F, aid), tlv(0x9F70, &[life_cycle]), tlv(0xC5, &privileges)];
+            tlv(0xE3, &parts.concat())
+        };
+        let mut out = Vec::new();
+        match scope {
+            0x80 => out.push((&self.file.blank.domain, self.file.state.life_cycle, [0x9E, 0x00, 0x00])),
+            0x40 => {
+                for (aid, app) in self.file.blank.applications.iter().zip(&self.file.state.applications) {
+                    // GPC 2.3.1 table 11-4; the application's own states begin at 0F
+                    out.push((aid, if app.personalized { 0x0F } else { 0x07 }, [0; 3]));
+                }
+            }
+            0x20 | 0x10 => {}
+            _ => return Response::status(0x6A86),
+        }
+        let found: Vec<Vec<u8>> = out
+            .into_iter()
+            .filter(|(aid, ..)| aid.0.starts_with(search))
+            .map(|(aid, life_cycle, privileges)| entry(&aid.0, life_cycle, privileges))
+            .collect();
+        if found.is_empty() { Response::status(0x6A88) } else { ok(found.concat()) }
     }
 
     /// SET STATUS of the card: forward only, but for a lock. // GPC 2.3.1 §5.1.1

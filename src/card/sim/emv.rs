@@ -14,7 +14,10 @@ impl SimCard {
     pub(super) fn application_fci(&self, at: usize) -> Vec<u8> {
         let aid = self.file.blank.applications.get(at).map(|aid| aid.0.clone()).unwrap_or_default();
         let proprietary = match self.file.state.applications.get(at) {
-            Some(app) if app.personalized => grouping(app, 0x9102).unwrap_or_default().to_vec(),
+            Some(app) if app.personalized => {
+                let over_antenna = grouping(app, 0x9103).filter(|_| self.contactless);
+                over_antenna.or_else(|| grouping(app, 0x9102)).unwrap_or_default().to_vec()
+            }
             _ => Vec::new(),
         };
         tlv::encode(Tag::of(0x6F), &[tlv::encode(Tag::of(0x84), &aid), proprietary].concat())
@@ -27,9 +30,10 @@ impl SimCard {
 
     /// GET PROCESSING OPTIONS; counts transactions. // EMV B3 §6.5.8
     pub(super) fn processing_options(&mut self, data: &[u8]) -> Response {
-        let format_1 = self.file.blank.gpo_format_1;
+        let (format_1, contactless) = (self.file.blank.gpo_format_1, self.contactless);
         let Some(app) = self.personalized() else { return Response::status(0x6985) };
-        let wanted = grouping(app, 0x9102).and_then(|fci| object(fci, 0x9F38)).map_or(0, |list| asked_for(&list));
+        let fci = grouping(app, 0x9103).filter(|_| contactless).or_else(|| grouping(app, 0x9102));
+        let wanted = fci.and_then(|fci| object(fci, 0x9F38)).map_or(0, |list| asked_for(&list));
         let given = match tlv::parse_one(data) {
             Ok(template) if template.tag == Tag::of(0x83) => template.value_bytes().len(),
             _ => return Response::status(0x6A80),
@@ -37,7 +41,10 @@ impl SimCard {
         if given != wanted {
             return Response::status(0x6700);
         }
-        let Some((profile, locator)) = grouping(app, 0x9104).and_then(options) else {
+        // Products differ in where they keep what they answer over the antenna.
+        let over_antenna = [0x9105, 0x9207, 0xB104].into_iter().find_map(|dgi| grouping(app, dgi));
+        let answered = over_antenna.filter(|_| contactless).or_else(|| grouping(app, 0x9104));
+        let Some((profile, locator)) = answered.and_then(options) else {
             return Response::status(0x6985);
         };
         let Some(count) = app.atc.checked_add(1) else { return Response::status(0x6985) };

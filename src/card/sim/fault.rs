@@ -11,6 +11,7 @@
 //! swap other.json at 12                              from exchange 12 on, another card is in the reader
 //! corrupt DGI 0201 byte 5 mask 01 on storing         a stored byte is changed before the card checks it
 //! corrupt DGI 0201 byte 5 mask 01 after loading      a stored byte is changed once the application is personalized
+//! corrupt DGI 0201 in A000000999 byte 5 mask 01 …    the same, in applications whose AID begins so
 //! ```
 //!
 //! Exchanges count from 1, from the moment the card was put into the reader; resets do not count.
@@ -32,10 +33,12 @@ pub(super) enum Rule {
 }
 
 /// A byte that the card stores wrongly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Corruption {
     /// The grouping.
     pub dgi: u16,
+    /// How the application's AID begins.
+    pub aid: Vec<u8>,
     /// The byte, from 0.
     pub byte: usize,
     /// The bits.
@@ -92,18 +95,25 @@ fn rule(words: &[&str]) -> Option<Rule> {
             Some(Rule::Delay { at: exchange(at)?, millis })
         }
         ["swap", card, "at", at] => Some(Rule::Swap { at: exchange(at)?, card: PathBuf::from(card) }),
-        ["corrupt", "DGI", dgi, "byte", byte, "mask", mask, when @ ..] => Some(Rule::Corrupt(Corruption {
-            dgi: u16::from_str_radix(dgi, 16).ok()?,
-            byte: byte.parse().ok()?,
-            mask: u8::from_str_radix(mask, 16).ok()?,
-            when: match when {
-                ["on", "storing"] => When::Storing,
-                ["after", "loading"] => When::Loaded,
-                _ => return None,
-            },
-        })),
+        ["corrupt", "DGI", dgi, "in", aid, rest @ ..] => corruption(dgi, aid, rest),
+        ["corrupt", "DGI", dgi, rest @ ..] => corruption(dgi, "", rest),
         _ => None,
     }
+}
+
+fn corruption(dgi: &str, aid: &str, words: &[&str]) -> Option<Rule> {
+    let ["byte", byte, "mask", mask, when @ ..] = words else { return None };
+    Some(Rule::Corrupt(Corruption {
+        dgi: u16::from_str_radix(dgi, 16).ok()?,
+        aid: hex::decode(aid).ok()?,
+        byte: byte.parse().ok()?,
+        mask: u8::from_str_radix(mask, 16).ok()?,
+        when: match when {
+            ["on", "storing"] => When::Storing,
+            ["after", "loading"] => When::Loaded,
+            _ => return None,
+        },
+    }))
 }
 
 fn exchange(word: &str) -> Option<u32> {
@@ -120,11 +130,12 @@ mod tests {
         let rules = documented.skip_while(|line| *line != "```text").skip(1).take_while(|line| *line != "```");
         let mut seen = 0;
         for line in rules {
-            let rule = line.split("     ").next().unwrap_or_default().trim();
+            let rule = line.split("    ").next().unwrap_or_default().replace('…', "on storing");
+            let rule = rule.trim();
             assert!(FaultRule::parse(rule).is_ok(), "{rule}");
             seen += 1;
         }
-        assert_eq!(seen, 10);
+        assert_eq!(seen, 11);
     }
 
     #[test]

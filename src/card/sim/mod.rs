@@ -28,6 +28,8 @@ pub struct SimCard {
     file: CardFile,
     session: Session,
     corruptions: Vec<Corruption>,
+    /// In the field of a contactless reader.
+    contactless: bool,
 }
 
 /// What a reset clears.
@@ -41,6 +43,10 @@ struct Session {
     intake: Intake,
     /// GET PROCESSING OPTIONS was accepted since SELECT.
     initiated: bool,
+    /// T=0: what GET RESPONSE fetches.
+    waiting: Vec<u8>,
+    /// T=0: the status word that ends it.
+    waiting_sw: u16,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -52,11 +58,11 @@ enum Selected {
 
 /// A command, understood.
 enum Request<'a> {
-    Select(&'a [u8]),
+    Select { aid: &'a [u8], next: bool },
     InitializeUpdate { version: u8, challenge: &'a [u8] },
     ExternalAuthenticate,
     GetData(u16),
-    GetStatus,
+    GetStatus { scope: u8, search: &'a [u8] },
     SetStatus { life_cycle: u8 },
     InstallForPersonalization(&'a [u8]),
     StoreData { p1: u8, p2: u8, data: &'a [u8] },
@@ -73,7 +79,7 @@ impl SimCard {
 
     /// A card in the state of its file.
     pub fn of(file: CardFile) -> Self {
-        Self { file, session: Session::default(), corruptions: Vec::new() }
+        Self { file, session: Session::default(), corruptions: Vec::new(), contactless: false }
     }
 
     /// A card from its file.
@@ -94,10 +100,30 @@ impl SimCard {
         &mut self.file
     }
 
+    /// Puts it into a contactless reader, or into one with contacts.
+    ///
+    /// # Errors
+    /// It has no antenna.
+    pub fn approach(&mut self, contactless: bool) -> Result<(), LinkError> {
+        if contactless && self.file.blank.contactless_atr.is_none() {
+            return Err(LinkError::Simulator("the card has no antenna (blank.contactless_atr)".into()));
+        }
+        self.contactless = contactless;
+        Ok(())
+    }
+
+    /// Whether it is in a contactless reader.
+    pub fn is_contactless(&self) -> bool {
+        self.contactless
+    }
+
     /// Power off and on: selection, channel and PIN state go.
     pub fn reset(&mut self) -> Vec<u8> {
         self.session = Session::default();
-        self.file.blank.atr.0.clone()
+        match &self.file.blank.contactless_atr {
+            Some(atr) if self.contactless => atr.0.clone(),
+            _ => self.file.blank.atr.0.clone(),
+        }
     }
 
     /// One command, one answer.
@@ -115,7 +141,8 @@ impl SimCard {
 
     fn answer(&mut self, bytes: &[u8]) -> Response {
         let Ok(command) = Command::parse(bytes) else { return Response::status(0x6700) };
-        if bytes.len() > 5 && bytes.get(4) == Some(&0) && !self.file.blank.extended {
+        let t0 = self.file.blank.t0 && !self.contactless;
+        if bytes.len() > 5 && bytes.get(4) == Some(&0) && (t0 || !self.file.blank.extended) {
             return Response::status(0x6700);
         }
         if self.file.state.life_cycle == 0xFF {
@@ -131,15 +158,47 @@ impl SimCard {
             0x10 | 0x90 => return Response::status(0x6884),
             _ => return Response::status(0x6E00),
         }
-        if self.file.blank.strict_le && command.le.is_none() && self.has_answer(&command) {
+        if t0 && command.ins == 0xC0 {
+            return self.get_response(&command);
+        }
+        self.session.waiting.clear();
+        if self.file.blank.strict_le && !t0 && command.le.is_none() && self.has_answer(&command) {
             return Response::status(0x6700);
         }
         let answer = if command.cla & 0x04 != 0 { self.protected(&command) } else { self.clear(&command) };
+        if t0 && !command.data.is_empty() && !answer.data.is_empty() {
+            // ISO 7816-3 §12.2.5: the answer to a command with data waits
+            (self.session.waiting, self.session.waiting_sw) = (answer.data, answer.sw.0);
+            return self.waits();
+        }
         // T=1: an Le that is too small is told, and nothing is sent.
         match command.le {
             Some(le) if answer.data.len() > le as usize => Response::status(0x6C00 | (answer.data.len() as u16 & 0xFF)),
             _ => answer,
         }
+    }
+
+    fn waits(&self) -> Response {
+        let left = self.session.waiting.len();
+        Response::status(0x6100 | if left >= 256 { 0 } else { left as u16 })
+    }
+
+    /// GET RESPONSE. // ISO 7816-4 §11.7.1
+    fn get_response(&mut self, command: &Command) -> Response {
+        let left = self.session.waiting.len();
+        if command.cla & 0x0C != 0 || command.p1 != 0 || command.p2 != 0 || left == 0 {
+            return Response::status(0x6985);
+        }
+        let wanted = command.le.unwrap_or(256) as usize;
+        if wanted > left {
+            return Response::status(0x6C00 | (left as u16 & 0xFF));
+        }
+        let rest = self.session.waiting.split_off(wanted);
+        let data = std::mem::replace(&mut self.session.waiting, rest);
+        if self.session.waiting.is_empty() {
+            return Response { data, ..Response::status(self.session.waiting_sw) };
+        }
+        Response { data, ..self.waits() }
     }
 
     /// Whether the command is one whose answer has data.
@@ -157,7 +216,7 @@ impl SimCard {
         };
         let open = self.session.channel.as_ref().is_some_and(Channel::wants_mac);
         match request {
-            Request::Select(aid) => self.select(aid),
+            Request::Select { aid, next } => self.select(aid, next),
             Request::InitializeUpdate { version, challenge } => self.initialize_update(version, challenge),
             Request::ExternalAuthenticate => {
                 drop(pending);
@@ -180,7 +239,7 @@ impl SimCard {
         let Ok(plain) = channel.unwrap(command) else { return Response::status(0x6982) };
         self.session.channel = Some(channel);
         let answer = match understand(&plain) {
-            Ok(Request::Select(_) | Request::InitializeUpdate { .. } | Request::ExternalAuthenticate) => {
+            Ok(Request::Select { .. } | Request::InitializeUpdate { .. } | Request::ExternalAuthenticate) => {
                 Response::status(0x6D00)
             }
             Ok(request) => self.execute(request),
@@ -201,14 +260,14 @@ impl SimCard {
     fn execute(&mut self, request: Request<'_>) -> Response {
         match request {
             Request::GetData(tag) => self.get_data(tag),
-            Request::GetStatus => self.get_status(),
+            Request::GetStatus { scope, search } => self.get_status(scope, search),
             Request::SetStatus { life_cycle } => self.set_status(life_cycle),
             Request::InstallForPersonalization(data) => self.install_for_personalization(data),
             Request::StoreData { p1, p2, data } => self.store_data(p1, p2, data),
             Request::ProcessingOptions(data) => self.processing_options(data),
             Request::ReadRecord { sfi, record } => self.read_record(sfi, record),
             Request::Verify(block) => self.verify(block),
-            Request::Select(_) | Request::InitializeUpdate { .. } | Request::ExternalAuthenticate => {
+            Request::Select { .. } | Request::InitializeUpdate { .. } | Request::ExternalAuthenticate => {
                 Response::status(0x6D00)
             }
         }
@@ -220,7 +279,7 @@ fn understand(command: &Command) -> Result<Request<'_>, u16> {
     let Command { cla, ins, p1, p2, ref data, .. } = *command;
     let globalplatform = cla & 0x80 != 0;
     match (globalplatform, ins) {
-        (false, 0xA4) if p1 == 0x04 && p2 == 0x00 => Ok(Request::Select(data)),
+        (false, 0xA4) if p1 == 0x04 && matches!(p2, 0x00 | 0x02) => Ok(Request::Select { aid: data, next: p2 == 0x02 }),
         (false, 0xA4) => Err(0x6A86),
         (false, 0xB2) if p2 & 7 == 4 => Ok(Request::ReadRecord { sfi: p2 >> 3, record: p1 }),
         (false, 0xB2) => Err(0x6A86),
@@ -230,8 +289,16 @@ fn understand(command: &Command) -> Result<Request<'_>, u16> {
         (true, 0x50) if p2 == 0x00 => Ok(Request::InitializeUpdate { version: p1, challenge: data }),
         (true, 0x50) => Err(0x6A86),
         (true, 0x82) => Ok(Request::ExternalAuthenticate),
-        (true, 0xF2) if p1 == 0x80 && p2 == 0x02 => Ok(Request::GetStatus),
-        (true, 0xF2) => Err(0x6A88),
+        (true, 0xF2) if p2 == 0x02 => match data.as_slice() {
+            [0x4F, length, search @ ..] if usize::from(*length) == search.len() => {
+                Ok(Request::GetStatus { scope: p1, search })
+            }
+            _ => Err(0x6A80),
+        },
+        // The answer without tags is not what this card gives.
+        (true, 0xF2) => Err(0x6A86),
+        // MANAGE CHANNEL: there is only the basic one.
+        (false, 0x70) => Err(0x6881),
         (true, 0xF0) if p1 == 0x80 => Ok(Request::SetStatus { life_cycle: p2 }),
         (true, 0xF0) => Err(0x6A86),
         (true, 0xE6) if p1 == 0x20 && p2 == 0x00 => Ok(Request::InstallForPersonalization(data)),

@@ -41,6 +41,15 @@ impl SimTransport {
         Ok(Self { path: Some(path.to_owned()), ..Self::memory(SimCard::load(path)?) })
     }
 
+    /// In a contactless reader, or in one with contacts.
+    ///
+    /// # Errors
+    /// The card has no antenna.
+    pub fn approach(self, contactless: bool) -> Result<Self, LinkError> {
+        self.lock().approach(contactless)?;
+        Ok(self)
+    }
+
     /// With faults on demand.
     #[must_use]
     pub fn with_faults(mut self, faults: Vec<FaultRule>) -> Self {
@@ -76,6 +85,8 @@ impl SimTransport {
 
     fn swap(&mut self, path: &Path) -> Result<(), LinkError> {
         let mut card = SimCard::load(path)?;
+        // Where it cannot follow into a contactless reader, it is a card with contacts there.
+        let _ = card.approach(self.lock().is_contactless());
         card.reset();
         self.card = Arc::new(Mutex::new(card));
         self.path = Some(path.to_owned());
