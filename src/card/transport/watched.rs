@@ -44,8 +44,8 @@ impl Watched {
     /// Starts a thread that opens the link and then serves it.
     ///
     /// # Errors
-    /// The reader is in quarantine, the thread cannot be had, or `work` answered [`Requests::opened`] with an error or
-    /// not at all within the ceiling.
+    /// The reader is in quarantine, the thread cannot be had, or `work` told that it cannot open the link or told nothing
+    /// within the ceiling.
     pub fn start(
         reader: &str,
         ceiling: Duration,
