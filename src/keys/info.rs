@@ -73,11 +73,63 @@ pub enum Purpose {
     Record,
     /// Transport key TK: seals secret groupings within records.
     Transport,
+    /// Key encryption key: keys arrive under it (K0).
+    Kek,
+    /// Key block protection key of TR-31 (K1).
+    Kbpk,
+    /// PIN encryption key between two zones (P0).
+    Zpk,
+    /// Issuer master key for application cryptograms (E0).
+    ImkAc,
+    /// Issuer master key for secure messaging with confidentiality (E1).
+    ImkSmc,
+    /// Issuer master key for secure messaging with integrity (E2).
+    ImkSmi,
+    /// Issuer master key for data authentication codes (E3).
+    ImkDac,
+    /// Issuer master key for dynamic numbers (E4).
+    ImkIdn,
+    /// Issuer master key for dynamic card verification codes (E6).
+    ImkCvc,
+    /// Card verification key (C0).
+    Cvk,
+    /// PIN verification key of the IBM 3624 method (V1).
+    Pvk3624,
+    /// PIN verification key of the PVV method (V2).
+    Pvk,
+    /// MAC key of data that comes from elsewhere (M3).
+    Mac,
+    /// Enciphers data (D0).
+    Data,
+    /// An issuer's RSA key: signs certificates of cards and static data (S0).
+    IssuerRsa,
+    /// Recipient's private key of encrypted orders (JWE).
+    Jwe,
 }
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Purpose; 3] = [Purpose::Kmc, Purpose::Record, Purpose::Transport];
+    pub const ALL: [Purpose; 19] = [
+        Purpose::Kmc,
+        Purpose::Record,
+        Purpose::Transport,
+        Purpose::Kek,
+        Purpose::Kbpk,
+        Purpose::Zpk,
+        Purpose::ImkAc,
+        Purpose::ImkSmc,
+        Purpose::ImkSmi,
+        Purpose::ImkDac,
+        Purpose::ImkIdn,
+        Purpose::ImkCvc,
+        Purpose::Cvk,
+        Purpose::Pvk3624,
+        Purpose::Pvk,
+        Purpose::Mac,
+        Purpose::Data,
+        Purpose::IssuerRsa,
+        Purpose::Jwe,
+    ];
 
     /// As it is written in key files.
     pub fn name(self) -> &'static str {
@@ -85,6 +137,22 @@ impl Purpose {
             Purpose::Kmc => "kmc",
             Purpose::Record => "record",
             Purpose::Transport => "transport",
+            Purpose::Kek => "kek",
+            Purpose::Kbpk => "kbpk",
+            Purpose::Zpk => "zpk",
+            Purpose::ImkAc => "imk-ac",
+            Purpose::ImkSmc => "imk-smc",
+            Purpose::ImkSmi => "imk-smi",
+            Purpose::ImkDac => "imk-dac",
+            Purpose::ImkIdn => "imk-idn",
+            Purpose::ImkCvc => "imk-cvc",
+            Purpose::Cvk => "cvk",
+            Purpose::Pvk3624 => "pvk-3624",
+            Purpose::Pvk => "pvk",
+            Purpose::Mac => "mac",
+            Purpose::Data => "data",
+            Purpose::IssuerRsa => "issuer-rsa",
+            Purpose::Jwe => "jwe",
         }
     }
 }

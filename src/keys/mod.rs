@@ -42,6 +42,14 @@ pub trait KeyStore: Send + Sync {
     /// As [`KeyStore::derive`].
     fn session_key(&self, from: &KeyHandle, how: &Derivation<'_>) -> Result<Secret<Vec<u8>>, KeyError>;
 
+    /// ISO 9797-1 algorithm 3 ("retail MAC") under a two-key triple DES key, with a zero IV: whole blocks, at least
+    /// one; the caller pads. Cryptograms, script MACs, card verification values (their formula is this MAC over two
+    /// blocks) and MACs of data that came from elsewhere.
+    ///
+    /// # Errors
+    /// [`KeyError::Crypto`] on another kind of key, or data that is not whole blocks.
+    fn retail_mac(&self, key: &KeyHandle, data: &[u8]) -> Result<[u8; 8], KeyError>;
+
     /// Another handle to the same key.
     ///
     /// # Errors

@@ -63,6 +63,13 @@ impl KeyStore for SoftwareStore {
         .map_err(crypto_error(from))
     }
 
+    fn retail_mac(&self, key: &KeyHandle, data: &[u8]) -> Result<[u8; 8], KeyError> {
+        if key.algorithm() != Algorithm::Tdes2 {
+            return Err(crypto_error(key)(CryptoError::KeyLength(key.algorithm().key_length())));
+        }
+        crypto::retail_mac(value(key)?.expose(), &[0; 8], data).map_err(crypto_error(key))
+    }
+
     fn duplicate(&self, key: &KeyHandle) -> Result<KeyHandle, KeyError> {
         let copy = Secret::new(value(key)?.expose().clone());
         Ok(KeyHandle::held(key.name().to_owned(), key.algorithm(), key.is_test(), copy))
