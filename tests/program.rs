@@ -73,8 +73,33 @@ fn people_get_a_short_verdict_without_colour() {
         "{}",
         run.out
     );
+    assert!(run.out.contains("To do    stripe, by a feeder or another station: track 1, track 2"), "{}", run.out);
+    assert!(
+        run.out
+            .contains("To do    print, by a feeder or another station: PAN, expiry, effective date, one line of names"),
+        "{}",
+        run.out
+    );
     assert!(run.out.lines().count() < 20 && !run.out.contains('\u{1b}'));
     assert!(run.err.contains("reading the card back"));
+}
+
+#[test]
+fn a_card_that_is_not_good_leaves_the_feeder_nothing_to_do() {
+    let run = done(&[
+        "run",
+        &record(PROFILES[0]),
+        "--keys",
+        KEYS,
+        "--reader",
+        "sim",
+        "--fault",
+        "cut after 9",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(run.code, 7, "{}", run.err);
+    assert_eq!(json(&run.out)["feeder"], serde_json::json!([]));
 }
 
 #[test]

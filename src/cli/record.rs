@@ -53,9 +53,6 @@ fn print(view: &RecordView, out: &mut Out) {
         }
     }
     out.line(format!("Stripe   {}", view.stripe));
-    out.line(format!(
-        "Print    {} lines of names, design {}",
-        view.names,
-        view.design.as_deref().unwrap_or("not stated")
-    ));
+    let parts = if view.print.is_empty() { "nothing".into() } else { view.print.join(", ") };
+    out.line(format!("Print    {parts}"));
 }

@@ -188,6 +188,9 @@ pub fn print(result: &RunResult, out: &mut Out) {
     if let Some(stripe) = &result.stripe {
         out.line(format!("Stripe   {stripe}"));
     }
+    for job in &result.feeder {
+        out.line(format!("To do    {}, by a feeder or another station: {}", job.kind, job.parts.join(", ")));
+    }
     let card: u64 = result.steps.iter().map(|step| step.micros).sum();
     out.line(format!(
         "Took     {} exchanges, {:.1} ms, {:.1} ms of them at the card",

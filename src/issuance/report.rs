@@ -3,7 +3,7 @@
 use super::identify::Chip;
 use super::plan::Plan;
 use super::result::{
-    ChannelRef, ChipRef, FaultRef, KeyRef, ProfileRef, ProgramRef, RecordRef, RunResult, StepRef, VERSION,
+    ChannelRef, ChipRef, FaultRef, FeederJob, KeyRef, ProfileRef, ProgramRef, RecordRef, RunResult, StepRef, VERSION,
 };
 use super::state::State;
 use super::verify::ReadBackReport;
@@ -20,6 +20,8 @@ pub struct Report {
     started: Instant,
     code: Option<Code>,
     result: RunResult,
+    /// What the feeder has to do if the card is good.
+    feeder: Vec<FeederJob>,
 }
 
 impl Report {
@@ -29,6 +31,7 @@ impl Report {
         Self {
             started,
             code: None,
+            feeder: Vec::new(),
             result: RunResult {
                 perso_result: VERSION,
                 state: State::Refused.name().into(),
@@ -46,6 +49,7 @@ impl Report {
                 proven: Vec::new(),
                 loaded_not_proven: Vec::new(),
                 stripe: None,
+                feeder: Vec::new(),
                 fault: None,
                 started: timestamp(started),
                 micros: 0,
@@ -58,6 +62,7 @@ impl Report {
         self.result.record = Some(RecordRef { id: record.id().to_owned(), pan: record.masked_pan() });
         self.result.profile = Some(ProfileRef { name: plan.profile.clone(), sha256: hex::encode(plan.profile_hash) });
         self.stripe(record);
+        self.feeder = feeder(record);
         for name in record.key_names() {
             self.key(store, &name);
         }
@@ -130,9 +135,27 @@ impl Report {
         self.result.state = state.name().into();
         self.result.action = state.action().into();
         self.result.steps = steps;
+        if state == State::Good {
+            self.result.feeder = self.feeder;
+        }
         self.result.micros = clock.now().since(self.started);
         self.result
     }
+}
+
+/// Stripe before print: a printed card cannot be encoded any more in most machines.
+fn feeder(record: &Record) -> Vec<FeederJob> {
+    let tracks: Vec<String> = match record.stripe().made() {
+        StripeMade::Nowhere => Vec::new(),
+        StripeMade::Here | StripeMade::Elsewhere => {
+            record.stripe().tracks().iter().map(|track| format!("track {track}")).collect()
+        }
+    };
+    let jobs = [("stripe", tracks), ("print", record.print().parts())];
+    jobs.into_iter()
+        .filter(|(_, parts)| !parts.is_empty())
+        .map(|(kind, parts)| FeederJob { kind: kind.into(), parts })
+        .collect()
 }
 
 /// One exchange as the result shows it.

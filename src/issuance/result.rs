@@ -42,12 +42,24 @@ pub struct RunResult {
     pub loaded_not_proven: Vec<Evidence>,
     /// What became of the magnetic stripe, and whether its tracks were checked.
     pub stripe: Option<String>,
+    /// What is left to be done to a good card by a feeder, in this order; nothing in every other state.
+    pub feeder: Vec<FeederJob>,
     /// What ended the job, where it was a fault.
     pub fault: Option<FaultRef>,
     /// Start, RFC 3339, UTC.
     pub started: String,
     /// Microseconds from start to end.
     pub micros: u64,
+}
+
+/// A job for the feeder: this program does not drive one, so it says what is to be done.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FeederJob {
+    /// `stripe` or `print`.
+    pub kind: String,
+    /// What is to be encoded or printed, without values.
+    pub parts: Vec<String>,
 }
 
 /// The record a result is about.

@@ -104,6 +104,34 @@ pub struct Print {
     pan: Option<Pan>,
     names: usize,
     design: Option<String>,
+    expiry: bool,
+    effective: bool,
+    cvv2: bool,
+    fields: usize,
+}
+
+impl Print {
+    /// What is to be printed, in words without any value but the design's name; empty where nothing is.
+    pub fn parts(&self) -> Vec<String> {
+        let counted = |count: usize, one: &str, many: &str| match count {
+            0 => None,
+            1 => Some(format!("one {one}")),
+            count => Some(format!("{count} {many}")),
+        };
+        let named = |there: bool, name: &str| there.then(|| name.to_owned());
+        [
+            named(self.pan.is_some(), "PAN"),
+            named(self.expiry, "expiry"),
+            named(self.effective, "effective date"),
+            counted(self.names, "line of names", "lines of names"),
+            named(self.cvv2, "card verification value"),
+            counted(self.fields, "free field", "free fields"),
+            self.design.as_ref().map(|design| format!("design {design}")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
 }
 
 /// One thing that is wrong with a record. Never quotes a value.
@@ -139,6 +167,11 @@ impl Record {
     /// The magnetic stripe.
     pub fn stripe(&self) -> &Stripe {
         &self.stripe
+    }
+
+    /// What is printed on the card.
+    pub fn print(&self) -> &Print {
+        &self.print
     }
 
     /// Facts that the record states beside the profile; they must be equal there.

@@ -72,6 +72,10 @@ impl Record {
                 pan: print.pan.as_deref().and_then(|pan| Pan::parse(pan).ok()),
                 names: print.names.len(),
                 design: print.design.clone(),
+                expiry: print.expiry.is_some(),
+                effective: print.effective.is_some(),
+                cvv2: print.cvv2.is_some(),
+                fields: print.fields.len(),
             },
             stated: body.stated.clone(),
         };

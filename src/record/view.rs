@@ -25,10 +25,8 @@ pub struct RecordView {
     pub applications: Vec<ApplicationView>,
     /// Where the stripe is made, and which tracks the record holds.
     pub stripe: String,
-    /// How many lines of names are printed.
-    pub names: usize,
-    /// The design.
-    pub design: Option<String>,
+    /// What is to be printed, without values.
+    pub print: Vec<String>,
 }
 
 /// One application.
@@ -96,7 +94,6 @@ pub fn view(record: &Record) -> RecordView {
             })
             .collect(),
         stripe: if tracks.is_empty() { made.to_owned() } else { format!("{made}, tracks {}", tracks.join(", ")) },
-        names: record.print.names,
-        design: record.print.design.clone(),
+        print: record.print.parts(),
     }
 }
