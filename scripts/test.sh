@@ -63,13 +63,14 @@ step "unit tests, benchmarks once, documentation examples" units
 # The test files, by rung; whatever is not named here runs under "other tests".
 vectors=(vectors)
 replay=(replay)
-simulated=(sim_card foreign_scll channel_matrix power_cuts faults read_back program leak bad_input bad_records)
+simulated=(sim_card foreign_scll channel_matrix faults read_back program leak bad_input bad_records)
+cuts=(power_cuts)
 virtual=(pcsc)
 others=()
 present() { for name in "$@"; do [ -f "tests/$name.rs" ] && echo "$name"; done || true; }
 for file in tests/*.rs; do
   name=$(basename "$file" .rs)
-  case " ${vectors[*]} ${replay[*]} ${simulated[*]} ${virtual[*]} " in
+  case " ${vectors[*]} ${replay[*]} ${simulated[*]} ${cuts[*]} ${virtual[*]} " in
     *" $name "*) ;;
     *) others+=("$name") ;;
   esac
@@ -84,6 +85,9 @@ rung "other tests" "there are none" "${others[@]}"
 rung "rung 1, vectors from outside" "there are none" "${vectors[@]}"
 rung "rung 2, recorded exchanges of real cards" "no recording is in the repository yet" "${replay[@]}"
 rung "rung 3, the simulated card" "there are none" "${simulated[@]}"
+# Says how many exchanges each profile takes.
+step "rung 3, the power cut at every exchange: ${cuts[*]}" \
+  cargo test --locked "${features[@]}" "${cuts[@]/#/--test=}" -- --show-output
 if [ ${#features[@]} != 0 ]; then
   skip "rung 4, virtual readers behind pcscd" "libpcsclite-dev is not installed"
 elif why=$(scripts/virtual-readers.sh --ready 2>&1); then
