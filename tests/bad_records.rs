@@ -195,7 +195,7 @@ const CASES: &[(&str, Mutation, Code, &str)] = &[
         Code::RecordDgi,
         "(9010)",
     ),
-    ("a mandatory grouping missing", |it| it.drop("9010"), Code::RecordDgi, "body.applications[0].groupings"),
+    ("a mandatory grouping missing", |it| it.drop("9000"), Code::RecordDgi, "body.applications[0].groupings"),
     (
         "a secret in the clear",
         |it| {

@@ -1,5 +1,6 @@
 //! `perso check`: every problem with its path.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
@@ -7,8 +8,11 @@ use serde::Serialize;
 use super::args::CheckArgs;
 use super::common::{self, CliError, Out, Problem};
 use super::ready::record_problems;
+use crate::base::emv::rules::Stage;
 use crate::base::{Code, Fault};
 use crate::issuance::check;
+use crate::issuance::report;
+use crate::issuance::result::RuleRef;
 use crate::keys::{KeyStore, SoftwareStore, file};
 use crate::profile::Profile;
 use crate::record::{self, Record};
@@ -20,6 +24,8 @@ struct Checked {
     /// `record`, `profile`, `keys` or `unknown`.
     kind: &'static str,
     problems: Vec<Problem>,
+    /// What the consistency rules say; records only.
+    rules: Vec<RuleRef>,
     /// What could not be checked, and why. It does not count as passed.
     skipped: Vec<String>,
 }
@@ -44,7 +50,8 @@ pub fn run(args: &CheckArgs, out: &mut Out) -> Result<u8, CliError> {
 }
 
 fn print(checked: &Checked, out: &mut Out) {
-    let verdict = match (checked.problems.len(), checked.skipped.is_empty()) {
+    let skipped = skipped_rules(&checked.rules);
+    let verdict = match (checked.problems.len(), checked.skipped.is_empty() && skipped.is_empty()) {
         (0, true) => "ok".to_owned(),
         (0, false) => "ok as far as it was checked".to_owned(),
         (1, _) => "one problem".to_owned(),
@@ -54,20 +61,39 @@ fn print(checked: &Checked, out: &mut Out) {
     for problem in &checked.problems {
         out.line(format!("  {}: {} [{}]", problem.path, problem.message, problem.code));
     }
+    let broken = |rule: &&RuleRef| rule.severity.as_deref() == Some("warning");
+    for rule in checked.rules.iter().filter(broken) {
+        out.line(format!("  warning: {} {}: {}", rule.rule, rule.subject, rule.why.as_deref().unwrap_or_default()));
+    }
+    for (why, rules) in skipped {
+        out.line(format!("  skipped: {rules}: {why}"));
+    }
     for skipped in &checked.skipped {
         out.line(format!("  skipped: {skipped}"));
     }
 }
 
+/// The rules that were skipped for the same reason, together.
+fn skipped_rules(rules: &[RuleRef]) -> BTreeMap<&str, String> {
+    let mut together: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for rule in rules.iter().filter(|rule| rule.verdict == "skipped") {
+        let named = together.entry(rule.why.as_deref().unwrap_or_default()).or_default();
+        if !named.contains(&rule.rule.as_str()) {
+            named.push(&rule.rule);
+        }
+    }
+    together.into_iter().map(|(why, named)| (why, named.join(", "))).collect()
+}
+
 fn one(path: &Path, args: &CheckArgs, store: Option<&SoftwareStore>) -> Result<Checked, CliError> {
     let bytes = common::read(path)?;
-    let mut skipped = Vec::new();
+    let (mut skipped, mut rules) = (Vec::new(), Vec::new());
     let (kind, problems) = if path.extension().is_some_and(|extension| extension == "toml") {
         ("profile", profile(&bytes))
     } else {
         match member(&bytes) {
             Member::Keys => ("keys", keys(&bytes, args, &mut skipped)),
-            Member::Record => ("record", record(&bytes, args, store, &mut skipped)),
+            Member::Record => ("record", record(&bytes, args, store, &mut skipped, &mut rules)),
             Member::Clear => ("clear record", clear(&bytes)),
             Member::None => {
                 let message = "it is neither a record, a key file nor a profile (*.toml)";
@@ -75,7 +101,7 @@ fn one(path: &Path, args: &CheckArgs, store: Option<&SoftwareStore>) -> Result<C
             }
         }
     };
-    Ok(Checked { file: path.display().to_string(), kind, problems, skipped })
+    Ok(Checked { file: path.display().to_string(), kind, problems, rules, skipped })
 }
 
 enum Member {
@@ -129,7 +155,13 @@ fn clear(bytes: &[u8]) -> Vec<Problem> {
     record::clear_profile_name(bytes).map_or_else(record_problems, |_| Vec::new())
 }
 
-fn record(bytes: &[u8], args: &CheckArgs, store: Option<&SoftwareStore>, skipped: &mut Vec<String>) -> Vec<Problem> {
+fn record(
+    bytes: &[u8],
+    args: &CheckArgs,
+    store: Option<&SoftwareStore>,
+    skipped: &mut Vec<String>,
+    rules: &mut Vec<RuleRef>,
+) -> Vec<Problem> {
     let header = match record::peek(bytes) {
         Ok(header) => header,
         Err(problems) => return record_problems(problems),
@@ -143,11 +175,15 @@ fn record(bytes: &[u8], args: &CheckArgs, store: Option<&SoftwareStore>, skipped
         Ok(record) => record,
         Err(problems) => return record_problems(problems),
     };
-    match common::profile(header.profile_name(), &args.profiles) {
-        Ok(profile) => match check::plan(&record, &profile, store) {
-            Ok(_) => Vec::new(),
-            Err(problems) => problems.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect(),
-        },
-        Err(error) => vec![Problem::new("header.profile.name", error.code(), error.to_string())],
-    }
+    let profile = common::profile(header.profile_name(), &args.profiles);
+    let today = report::day(common::clock().now());
+    let outcomes = check::rules(Stage::Check, &record, profile.as_ref().ok(), today);
+    rules.extend(outcomes.iter().map(RuleRef::of));
+    let mut problems = check::refusals(&outcomes);
+    let profile = match profile {
+        Ok(profile) => profile,
+        Err(error) => return vec![Problem::new("header.profile.name", error.code(), error.to_string())],
+    };
+    problems.extend(check::plan(&record, &profile, store).err().unwrap_or_default());
+    problems.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect()
 }

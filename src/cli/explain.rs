@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::common::{CliError, Out};
+use crate::base::emv::rules;
 use crate::base::fault::{CATALOGUE, Code, Entry, Spoils};
 use crate::card::apdu::{StatusWord, meaning};
 
@@ -42,6 +43,7 @@ impl From<Entry> for Explained {
 pub fn run(code: Option<&str>, out: &mut Out) -> Result<u8, CliError> {
     match code {
         None => list(out),
+        Some(text) if rule_number(text).is_some() => rule(rule_number(text).unwrap_or_default(), out),
         Some(text) => match (Code::find(text), status_word(text)) {
             (Some(code), _) => one(code.entry(), out),
             (None, Some(sw)) => status(sw, out),
@@ -79,6 +81,34 @@ fn one(entry: Entry, out: &mut Out) -> Result<u8, CliError> {
             if entry.retry { "can help." } else { "does not help before something is corrected." }
         ));
         out.line(format!("  Exit code:         {}", entry.exit));
+    }
+    Ok(0)
+}
+
+/// R1 to R26.
+fn rule_number(text: &str) -> Option<u8> {
+    let number = text.strip_prefix(['R', 'r'])?.parse().ok()?;
+    rules::find(number).map(|rule| rule.number)
+}
+
+fn rule(number: u8, out: &mut Out) -> Result<u8, CliError> {
+    #[derive(Serialize)]
+    struct Explained {
+        rule: String,
+        title: &'static str,
+        stages: Vec<&'static str>,
+        code: &'static str,
+    }
+    let Some(rule) = rules::find(number) else { return Err(CliError::Unexplained(format!("R{number}"))) };
+    let explained = Explained {
+        rule: format!("R{number}"),
+        title: rule.title,
+        stages: rule.stages.iter().map(|stage| stage.name()).collect(),
+        code: rule.code.name(),
+    };
+    if !out.json(&explained) {
+        out.line(format!("{}: {}", explained.rule, explained.title));
+        out.line(format!("  Asked at: {}. A record that breaks it: {}", explained.stages.join(", "), explained.code));
     }
     Ok(0)
 }

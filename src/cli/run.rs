@@ -4,18 +4,20 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
 
 use super::args::RunArgs;
-use super::common::{self, CliError, Out, warn};
+use super::common::{self, CliError, Out, Problem, warn};
 use super::reader::{self, Place};
 use super::ready::{Ready, ready};
+use crate::base::emv::rules::Stage;
 use crate::base::{Chance, Code};
 use crate::card::Recorder;
 use crate::card::sim::{FaultRule, SimTransport};
 use crate::card::trace::Writer;
 use crate::card::transport::Transport;
 use crate::issuance::blank;
+use crate::issuance::check;
 use crate::issuance::job::{Job, Told};
 use crate::issuance::journal::Journal;
-use crate::issuance::report::Report;
+use crate::issuance::report::{self, Report};
 use crate::issuance::result::RunResult;
 use crate::issuance::state::State;
 use crate::keys::KeyStore;
@@ -29,6 +31,13 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     let mut report = Report::new(common::program(), args.reader.is_simulated(), &clock);
     let ready = ready(&args.record, &args.sources)?;
     report.subject(&ready.record, &ready.plan, &ready.store);
+    let outcomes = check::rules(Stage::Run, &ready.record, Some(&ready.profile), report::day(clock.now()));
+    report.rules(&outcomes);
+    let refusals = check::refusals(&outcomes);
+    if !refusals.is_empty() {
+        let problems = refusals.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect();
+        return Err(CliError::Refused { what: args.record.display().to_string(), problems });
+    }
 
     // All that can fail for reasons of its own fails before a card is asked for.
     let result_file = args.result.as_deref().map(common::create).transpose()?;
@@ -187,6 +196,9 @@ pub fn print(result: &RunResult, out: &mut Out) {
     }
     if let Some(stripe) = &result.stripe {
         out.line(format!("Stripe   {stripe}"));
+    }
+    for rule in result.rules.iter().filter(|rule| rule.verdict == "failed") {
+        out.line(format!("Warning  {} {}: {}", rule.rule, rule.subject, rule.why.as_deref().unwrap_or_default()));
     }
     for job in &result.feeder {
         out.line(format!("To do    {}, by a feeder or another station: {}", job.kind, job.parts.join(", ")));

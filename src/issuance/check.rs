@@ -1,6 +1,7 @@
 //! A record against its profile: what must be equal, what must be there, and what the card product takes.
 
 use super::plan::{Plan, Problem};
+use crate::base::emv::rules::{self, Severity, Stage, Subject};
 use crate::base::fault::Code;
 use crate::keys::{KeyStore, Purpose};
 use crate::profile::{self, Profile};
@@ -23,6 +24,38 @@ pub fn plan(record: &Record, profile: &Profile, store: &dyn KeyStore) -> Result<
         return Err(problems);
     }
     Plan::new(record, profile)
+}
+
+/// What the consistency rules say of a record at a stage, knowing its product and today's date.
+pub fn rules(
+    stage: Stage,
+    record: &Record,
+    profile: Option<&Profile>,
+    today: Option<(u16, u8, u8)>,
+) -> Vec<rules::Outcome> {
+    let subjects = record.subjects().into_iter().map(|subject| Subject {
+        today,
+        prefixes: profile.map(|profile| profile.pan_prefixes().to_vec()).unwrap_or_default(),
+        versions: profile.map(Profile::versions).unwrap_or_default(),
+        ..subject
+    });
+    subjects.flat_map(|subject| rules::all(stage, &subject)).collect()
+}
+
+/// The outcomes that refuse the record, as problems of its applications.
+pub fn refusals(outcomes: &[rules::Outcome]) -> Vec<Problem> {
+    let refusing = outcomes.iter().filter(|outcome| outcome.refuses());
+    refusing
+        .flat_map(|outcome| {
+            let code = rules::find(outcome.rule).map_or(Code::RecordContradiction, |rule| rule.code);
+            let errors = outcome.failures().iter().filter(|failure| failure.severity == Severity::Error);
+            errors.map(move |failure| Problem {
+                path: format!("body.applications {}", outcome.subject),
+                code,
+                message: format!("{}: {} (R{})", failure.place, failure.what, outcome.rule),
+            })
+        })
+        .collect()
 }
 
 fn add(problems: &mut Vec<Problem>, path: impl Into<String>, code: Code, message: impl Into<String>) {

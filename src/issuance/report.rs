@@ -3,11 +3,13 @@
 use super::identify::Chip;
 use super::plan::Plan;
 use super::result::{
-    ChannelRef, ChipRef, FaultRef, FeederJob, KeyRef, ProfileRef, ProgramRef, RecordRef, RunResult, StepRef, VERSION,
+    ChannelRef, ChipRef, FaultRef, FeederJob, KeyRef, ProfileRef, ProgramRef, RecordRef, RuleRef, RunResult, StepRef,
+    VERSION,
 };
 use super::state::State;
 use super::verify::ReadBackReport;
 use crate::base::chance::Instant;
+use crate::base::emv::rules;
 use crate::base::{Clock, Code, Fault};
 use crate::card::TraceEvent;
 use crate::card::apdu::command_name;
@@ -49,6 +51,7 @@ impl Report {
                 proven: Vec::new(),
                 loaded_not_proven: Vec::new(),
                 stripe: None,
+                rules: Vec::new(),
                 feeder: Vec::new(),
                 fault: None,
                 started: timestamp(started),
@@ -116,6 +119,11 @@ impl Report {
             StripeMade::Nowhere => format!("not written; the card has none; {checked}"),
             StripeMade::Here => format!("not written; the record wants it written here; {checked}"),
         });
+    }
+
+    /// What the consistency rules say of the record.
+    pub fn rules(&mut self, outcomes: &[rules::Outcome]) {
+        self.result.rules = outcomes.iter().map(RuleRef::of).collect();
     }
 
     /// A fault that ended the job, and the state it leaves.
@@ -188,6 +196,13 @@ fn key_ref(info: &KeyInfo) -> KeyRef {
         kcv_method: info.kcv.method.name().into(),
         test: info.test,
     }
+}
+
+/// The day in UTC: year, month, day.
+pub fn day(at: Instant) -> Option<(u16, u8, u8)> {
+    let time = jiff::Timestamp::from_microsecond(i64::try_from(at.0).ok()?).ok()?;
+    let date = jiff::tz::TimeZone::UTC.to_datetime(time).date();
+    Some((u16::try_from(date.year()).ok()?, u8::try_from(date.month()).ok()?, u8::try_from(date.day()).ok()?))
 }
 
 /// RFC 3339, UTC, to the microsecond.

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::base::emv::rules::{Outcome, Verdict};
+
 /// Version of the result's shape.
 pub const VERSION: u32 = 1;
 
@@ -42,6 +44,8 @@ pub struct RunResult {
     pub loaded_not_proven: Vec<Evidence>,
     /// What became of the magnetic stripe, and whether its tracks were checked.
     pub stripe: Option<String>,
+    /// What the consistency rules R1 to R26 say of the record before a card is touched.
+    pub rules: Vec<RuleRef>,
     /// What is left to be done to a good card by a feeder, in this order; nothing in every other state.
     pub feeder: Vec<FeederJob>,
     /// What ended the job, where it was a fault.
@@ -50,6 +54,44 @@ pub struct RunResult {
     pub started: String,
     /// Microseconds from start to end.
     pub micros: u64,
+}
+
+/// A consistency rule's verdict on one application over one interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleRef {
+    /// The rule, e.g. `R7`; `perso explain R7` says what it is about.
+    pub rule: String,
+    /// AID and interface.
+    pub subject: String,
+    /// `passed`, `failed`, `not applicable` or `skipped`.
+    pub verdict: String,
+    /// `error` or `warning`, where it failed.
+    pub severity: Option<String>,
+    /// Why, where it did not pass: without any value.
+    pub why: Option<String>,
+}
+
+impl RuleRef {
+    /// An outcome as it is shown.
+    pub fn of(outcome: &Outcome) -> Self {
+        let failures = outcome.failures();
+        let why = match &outcome.verdict {
+            Verdict::Passed => None,
+            Verdict::NotApplicable(why) | Verdict::Skipped(why) => Some(why.clone()),
+            Verdict::Failed(_) => {
+                let each = failures.iter().map(|failure| format!("{}: {}", failure.place, failure.what));
+                Some(each.collect::<Vec<_>>().join("; "))
+            }
+        };
+        Self {
+            rule: format!("R{}", outcome.rule),
+            subject: outcome.subject.clone(),
+            verdict: outcome.verdict.name().into(),
+            severity: failures.iter().map(|failure| failure.severity).max().map(|it| it.name().into()),
+            why,
+        }
+    }
 }
 
 /// A job for the feeder: this program does not drive one, so it says what is to be done.

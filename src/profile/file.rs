@@ -35,6 +35,9 @@ pub struct ProfileFile {
     /// What is read back beside what was loaded.
     #[serde(default)]
     pub(super) expect: ExpectFile,
+    /// What the data of this product's cards may be, for the consistency rules.
+    #[serde(default, skip_serializing_if = "RulesFile::is_empty")]
+    pub(super) rules: RulesFile,
     /// What this product's cards do differently; the card that has it is named in a comment.
     #[serde(default)]
     pub(super) quirks: QuirksFile,
@@ -224,6 +227,22 @@ pub(super) struct BlankFile {
 pub(super) struct ExpectFile {
     /// Tags that GET DATA must answer, hexadecimal.
     pub(super) get_data: Vec<String>,
+}
+
+/// What the data of this product's cards may be.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RulesFile {
+    /// How PANs begin, one to eleven digits each; none: the product does not say.
+    pub(super) pan_prefixes: Vec<String>,
+    /// Application versions (9F08) beside those that every kernel knows, four hexadecimal digits each.
+    pub(super) versions: Vec<String>,
+}
+
+impl RulesFile {
+    fn is_empty(&self) -> bool {
+        self.pan_prefixes.is_empty() && self.versions.is_empty()
+    }
 }
 
 /// What this product's cards do differently.

@@ -309,6 +309,16 @@ impl Profile {
         &self.read_too
     }
 
+    /// How PANs of this product begin; none where it does not say.
+    pub fn pan_prefixes(&self) -> &[String] {
+        &self.file.rules.pan_prefixes
+    }
+
+    /// Application versions that this product has beside those that every kernel knows.
+    pub fn versions(&self) -> Vec<[u8; 2]> {
+        self.file.rules.versions.iter().filter_map(|text| hex::decode(text).ok()?.try_into().ok()).collect()
+    }
+
     /// The card's life cycle after an equal read-back.
     pub fn final_life_cycle(&self) -> Option<u8> {
         self.file.end.life_cycle.map(file::LifeCycle::byte)

@@ -59,6 +59,7 @@ pub(super) fn make(file: ProfileFile) -> Result<Profile, Vec<Problem>> {
     named(&applications, &dgis, &mut problems);
     store_data(&file, &mut problems);
     blank(&file, &mut problems);
+    rules(&file, &mut problems);
     let read_too = tags(&file, &mut problems);
     let hash = hash(&file);
     if hash.is_none() {
@@ -343,6 +344,20 @@ fn blank(file: &ProfileFile, problems: &mut Problems) {
         if !pattern(value) {
             problems.add(format!("blank.cplc.{name}"), "it is not hexadecimal with .. for any byte");
         }
+    }
+}
+
+fn rules(file: &ProfileFile, problems: &mut Problems) {
+    for (at, prefix) in file.rules.pan_prefixes.iter().enumerate() {
+        if !(1..=11).contains(&prefix.len()) || !prefix.bytes().all(|byte| byte.is_ascii_digit()) {
+            problems.add(format!("rules.pan_prefixes[{at}]"), format!("{prefix:?} is not 1 to 11 digits"));
+        }
+    }
+    for (at, version) in file.rules.versions.iter().enumerate() {
+        if hex::decode(version).is_ok_and(|bytes| bytes.len() == 2) {
+            continue;
+        }
+        problems.add(format!("rules.versions[{at}]"), format!("{version:?} is not four hexadecimal digits"));
     }
 }
 

@@ -1,19 +1,15 @@
 //! What must be true within a record, whatever the card product.
 
-use std::collections::HashMap;
-
 use super::file::BodyFile;
-use super::{Application, Problem, Record, problem};
+use super::subject::locator;
+use super::{Application, LOCATORS, Problem, Record, problem};
 use crate::base::codec::tlv::{self, Tag, Tlv};
+use crate::base::emv::rules::{self, Place, Severity, Stage};
 use crate::base::emv::track::{Fields, Number};
 use crate::base::emv::{Afl, Dol, Pan};
 use crate::base::fault::Code;
 
-const RECORD: Tag = Tag::of(0x70);
 const FCI: Tag = Tag::of(0xA5);
-
-/// Groupings that hold AIP and AFL: for contacts, and those that products use for the antenna. // CPS 1.1 annex A
-const LOCATORS: [u16; 4] = [0x9104, 0x9105, 0x9207, 0xB104];
 
 /// What the chip says of the card: tracks and print must say the same.
 #[derive(Default)]
@@ -34,15 +30,53 @@ pub(super) fn record(record: &Record, body: &BodyFile, problems: &mut Vec<Proble
             problems.push(problem(path, Code::RecordContradiction, "the application stands twice"));
         }
     }
+    consistency(record, problems);
     tracks(body, &chip, problems);
     print(body, &chip, problems);
 }
 
+/// The rules R1 to R26, as far as a record shows what they are about. Warnings refuse nothing.
+fn consistency(record: &Record, problems: &mut Vec<Problem>) {
+    for subject in record.subjects() {
+        let at = record.applications.iter().position(|app| app.aid == subject.aid).unwrap_or(0);
+        let Some(app) = record.applications.get(at) else { continue };
+        for outcome in rules::all(Stage::Check, &subject) {
+            let code = rules::find(outcome.rule).map_or(Code::RecordContradiction, |rule| rule.code);
+            for failure in outcome.failures().iter().filter(|failure| failure.severity == Severity::Error) {
+                let path = format!("body.applications[{at}].{}", path_of(app, failure.place));
+                let found = problem(path, code, format!("{}: {} (R{})", failure.place, failure.what, outcome.rule));
+                // What both interfaces show is told once.
+                if !problems.contains(&found) {
+                    problems.push(found);
+                }
+            }
+        }
+    }
+}
+
+/// The grouping in which something shows, as a path.
+fn path_of(app: &Application, place: Place) -> String {
+    let holding = |tag: u32| {
+        app.groupings.iter().map(|grouping| grouping.dgi).find(|dgi| {
+            let objects = app.clear_value(*dgi).and_then(|value| tlv::parse(value).ok()).unwrap_or_default();
+            tlv::find(&objects, Tag::of(tag)).is_some()
+        })
+    };
+    let dgi = match place {
+        Place::Record(sfi, number) => Some(u16::from_be_bytes([sfi, number])),
+        Place::Grouping(dgi) => Some(dgi),
+        Place::Tag(tag) => holding(tag),
+        Place::Fci => Some(0x9102),
+        Place::Locator => Some(0x9104),
+        Place::Track(_) => None,
+    };
+    match app.groupings.iter().position(|grouping| Some(grouping.dgi) == dgi) {
+        Some(at) => format!("groupings[{at}] ({:04X})", dgi.unwrap_or_default()),
+        None => "groupings".into(),
+    }
+}
+
 fn application(path: &str, app: &Application, chip: &mut Chip, problems: &mut Vec<Problem>) {
-    // Each interface has its own AFL; an object may stand in the records of both, but once in those of one.
-    let located: Vec<(u16, Afl)> =
-        LOCATORS.iter().filter_map(|dgi| Some((*dgi, app.clear_value(*dgi).and_then(locator)?))).collect();
-    let mut seen: HashMap<(u16, Tag), u16> = HashMap::new();
     for (at, grouping) in app.groupings.iter().enumerate() {
         let dgi = grouping.dgi;
         let path = format!("{path}.groupings[{at}] ({dgi:04X})");
@@ -53,54 +87,49 @@ fn application(path: &str, app: &Application, chip: &mut Chip, problems: &mut Ve
         for message in grouping_value(dgi, value) {
             problems.push(problem(&path, Code::RecordTlv, message));
         }
-        let [sfi, number] = dgi.to_be_bytes();
-        let Ok(objects) = tlv::parse(value) else { continue };
-        let naming: Vec<u16> =
-            located.iter().filter(|(_, afl)| afl.records().any(|it| it == (sfi, number))).map(|(by, _)| *by).collect();
-        if (0x01..=0x0A).contains(&sfi) && !naming.is_empty() {
-            for object in objects.iter().flat_map(Tlv::children) {
-                for by in &naming {
-                    if let Some(other) = seen.insert((*by, object.tag), dgi) {
-                        let message = format!("{} stands in record {other:04X} already", object.tag);
-                        problems.push(problem(&path, Code::RecordTlv, message));
-                    }
-                }
-                data_element(&path, object, chip, problems);
-            }
+        if (0x0101..0x0B00).contains(&dgi) {
+            let objects = tlv::parse(value).unwrap_or_default();
+            objects.iter().flat_map(Tlv::children).for_each(|object| chip.learn(object));
         }
     }
     lists(path, app, problems);
-    for (_, afl) in &located {
-        records_of(path, app, afl, problems);
-    }
     for dgi in LOCATORS.iter().filter(|dgi| app.clear_value(**dgi).is_some()) {
-        if !located.iter().any(|(by, _)| by == dgi) {
+        let located = app.clear_value(*dgi).and_then(locator).is_some_and(|it| Afl::parse(&it.afl).is_ok());
+        if !located {
             let message = format!("grouping {dgi:04X} holds no AIP and AFL that a terminal could read");
             problems.push(problem(format!("{path}.groupings"), Code::RecordTlv, message));
         }
     }
 }
 
-/// What a grouping must look like by its number. // CPS 1.1 annex A
+impl Chip {
+    /// What the records say first; whether they agree is the rules' business.
+    fn learn(&mut self, object: &Tlv) {
+        let value = object.value_bytes();
+        match object.tag.number() {
+            0x5A => self.pan = self.pan.take().or_else(|| Pan::from_cn(&value).ok()),
+            0x57 => {
+                let Ok(fields) = Fields::from_tag57(&value) else { return };
+                self.pan.get_or_insert_with(|| fields.pan.clone());
+                self.expiry.get_or_insert_with(|| fields.expiry.clone());
+                self.service_code.get_or_insert_with(|| fields.service_code.clone());
+            }
+            0x5F24 => {
+                if let [year, month, _] = *value.as_slice() {
+                    self.expiry.get_or_insert_with(|| hex::encode([year, month]));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What a grouping must look like by its number; records are the rules' business. // CPS 1.1 annex A
 fn grouping_value(dgi: u16, value: &[u8]) -> Vec<String> {
     let [sfi, number] = dgi.to_be_bytes();
     let mut wrong = Vec::new();
     match dgi {
-        _ if (0x01..=0x1E).contains(&sfi) => {
-            if number == 0 {
-                wrong.push("records are numbered from 01".to_owned());
-            }
-            if value.len() > 254 {
-                wrong.push(format!("a record has at most 254 bytes, not {}", value.len()));
-            }
-            if sfi <= 0x0A {
-                match tlv::parse_one(value) {
-                    Ok(record) if record.tag == RECORD => {}
-                    Ok(other) => wrong.push(format!("a record is a template 70, not {}", other.tag)),
-                    Err(error) => wrong.push(format!("broken BER-TLV: {error}")),
-                }
-            }
-        }
+        _ if (0x01..=0x1E).contains(&sfi) && number == 0 => wrong.push("records are numbered from 01".to_owned()),
         0x9102 | 0x9103 => match tlv::parse_one(value) {
             Ok(fci) if fci.tag == FCI => {
                 if let Some(pdol) = tlv::find(fci.children(), Tag::of(0x9F38))
@@ -120,77 +149,6 @@ fn grouping_value(dgi: u16, value: &[u8]) -> Vec<String> {
         _ => {}
     }
     wrong
-}
-
-/// Data elements that something else must agree with, or whose form is laid down.
-fn data_element(path: &str, object: &Tlv, chip: &mut Chip, problems: &mut Vec<Problem>) {
-    let value = object.value_bytes();
-    let mut wrong = |message: &str| {
-        problems.push(problem(path, Code::RecordContradiction, format!("{}: {message}", object.tag)));
-    };
-    match object.tag.number() {
-        0x5A => match Pan::from_cn(&value) {
-            Ok(pan) if !pan.luhn_ok() => wrong("the PAN's check digit is wrong"),
-            Ok(pan) => agree(&mut chip.pan, pan, "the PAN differs between 5A and 57", &mut wrong),
-            Err(error) => wrong(&error.to_string()),
-        },
-        0x57 => match Fields::from_tag57(&value) {
-            Ok(fields) => {
-                agree(&mut chip.pan, fields.pan.clone(), "the PAN differs between 5A and 57", &mut wrong);
-                agree(&mut chip.expiry, fields.expiry.clone(), "the expiry differs between 5F24 and 57", &mut wrong);
-                let code = fields.service_code.clone();
-                agree(&mut chip.service_code, code, "the service code differs between 5F30 and 57", &mut wrong);
-            }
-            Err(error) => wrong(&error.to_string()),
-        },
-        0x5F24 => match value.as_slice() {
-            [year, month @ 0x01..=0x12, _] => {
-                let expiry = hex::encode([*year, *month]);
-                agree(&mut chip.expiry, expiry, "the expiry differs between 5F24 and 57", &mut wrong);
-            }
-            _ => wrong("it is not a date YYMMDD"),
-        },
-        0x5F30 => match hex::encode(&value).strip_prefix('0') {
-            Some(code) if code.len() == 3 => {
-                let code = code.to_owned();
-                agree(&mut chip.service_code, code, "the service code differs between 5F30 and 57", &mut wrong);
-            }
-            _ => wrong("a service code is 0 and three digits"),
-        },
-        0x8C | 0x8D | 0x9F49 | 0x97 if Dol::parse(&value).is_err() => wrong("it is not a data object list"),
-        0x8E if value.len() < 10 || !value.len().is_multiple_of(2) => {
-            wrong("a CVM list has an even length of at least 10")
-        }
-        _ => {}
-    }
-}
-
-fn agree<T: PartialEq>(known: &mut Option<T>, new: T, message: &str, wrong: &mut impl FnMut(&str)) {
-    match known {
-        Some(known) if *known != new => wrong(message),
-        Some(_) => {}
-        None => *known = Some(new),
-    }
-}
-
-/// The AFL of grouping 9104, written as TLVs or behind the AIP.
-fn locator(value: &[u8]) -> Option<Afl> {
-    let written = tlv::parse(value)
-        .ok()
-        .filter(|objects| tlv::find(objects, Tag::of(0x82)).is_some_and(|aip| aip.value_bytes().len() == 2))
-        .and_then(|objects| tlv::find(&objects, Tag::of(0x94)).map(Tlv::value_bytes));
-    Afl::parse(&written.or_else(|| value.get(2..).map(<[u8]>::to_vec))?).ok()
-}
-
-/// Every record of the AFL is there. (Records beside it are the profile's business.) // EMV B3 §10.2
-fn records_of(path: &str, app: &Application, afl: &Afl, problems: &mut Vec<Problem>) {
-    for (sfi, number) in afl.records() {
-        let dgi = u16::from_be_bytes([sfi, number]);
-        if !app.groupings.iter().any(|grouping| grouping.dgi == dgi) {
-            let message = format!("the AFL names SFI {sfi} record {number}, and there is no grouping {dgi:04X}");
-            problems.push(problem(format!("{path}.groupings"), Code::RecordDgi, message));
-        }
-    }
 }
 
 /// Groups and tolerated groupings name what is there, and do not meet.

@@ -8,6 +8,7 @@ mod check;
 mod file;
 mod open;
 mod seal;
+mod subject;
 mod view;
 
 use crate::base::Secret;
@@ -18,6 +19,9 @@ pub use file::{BodyFile, ClearFile, RecordFile, StatedFile};
 pub use open::peek;
 pub use seal::{clear_profile_name, seal};
 pub use view::{RecordView, view};
+
+/// Groupings that hold AIP and AFL: for contacts, and those that products use for the antenna. // CPS 1.1 annex A
+const LOCATORS: [u16; 4] = [0x9104, 0x9105, 0x9207, 0xB104];
 
 /// Largest record that is read, in bytes.
 pub const MAX_RECORD: usize = 4 * 1024 * 1024;

@@ -191,8 +191,10 @@ fn sim_may_name(path: &[&str]) -> Result<(), &'static str> {
         ["base"] | ["base", "*"] | ["base", "emv"] | ["base", "emv", "*"] | ["card"] | ["card", "*"] => {
             Err("the simulated card names what it uses one by one")
         }
-        ["base", "emv", item, ..] if ["afl", "dol", "track"].iter().any(|host| starts_like(item, host)) => {
-            Err("AFL, DOL and tracks are written once for the host and again for the simulated card")
+        ["base", "emv", item, ..]
+            if ["afl", "dol", "track", "rules", "certificate"].iter().any(|host| starts_like(item, host)) =>
+        {
+            Err("AFL, DOL, tracks, certificates and rules are written for the host; the simulated card has its own")
         }
         ["base", ..] | ["card", "apdu" | "sim", ..] => Ok(()),
         ["card", "transport", "Transport" | "LinkError", ..] | ["card", "transport"] => Ok(()),

@@ -5,6 +5,7 @@ mod dictionary;
 mod dol;
 mod oda;
 mod pan;
+pub mod rules;
 pub mod track;
 
 pub use afl::{Afl, AflEntry, AflError};

@@ -1,0 +1,123 @@
+//! R7, R8, R9, R20, R23: records, locator, directories, sizes.
+
+use std::collections::BTreeMap;
+
+use super::{Findings, Place, View};
+use crate::base::codec::tlv::{self, Tag};
+
+const NO_LOCATOR: &str = "AIP and AFL are not seen here";
+const NO_PAYMENT: &str = "it is no payment application";
+/// Longest answer beside its status word.
+const ANSWER: usize = 256;
+/// Longest record. // EMV B3 §7.1
+const RECORD: usize = 254;
+
+/// R7. // EMV B3 §10.2
+pub(super) fn locator(view: &View<'_>, findings: &mut Findings) {
+    let afl = match &view.afl {
+        Some(Ok(afl)) => afl,
+        Some(Err(error)) => return findings.must(false, Place::Tag(0x94), &error.to_string()),
+        None if view.is_payment() == Some(false) => return findings.absent(NO_PAYMENT),
+        None => return findings.unseen(NO_LOCATOR),
+    };
+    for (sfi, number) in afl.records() {
+        let there = view.subject.records.contains_key(&(sfi, number));
+        findings.must(there, Place::Record(sfi, number), "the AFL names the record, and it is not there");
+    }
+    if !view.subject.all_records {
+        return findings.unseen("records that no AFL names cannot be found by reading");
+    }
+    for &(sfi, number) in view.subject.records.keys() {
+        let used = afl.records().any(|it| it == (sfi, number)) || view.subject.declared.contains(&(sfi, number));
+        findings.should(used, Place::Record(sfi, number), "no AFL names the record, and nothing else declares it");
+    }
+}
+
+/// R8. // EMV B3 §7.1, CPS 1.1 annex A
+pub(super) fn records(view: &View<'_>, findings: &mut Findings) {
+    for (&(sfi, number), record) in view.subject.records.iter().filter(|((sfi, _), _)| (1..=10).contains(sfi)) {
+        let place = Place::Record(sfi, number);
+        match tlv::parse_one(record) {
+            Ok(object) => findings.must(object.tag == Tag::of(0x70), place, "the record is not one template 70"),
+            Err(error) => findings.must(false, place, &format!("the record is broken BER-TLV: {error}")),
+        }
+    }
+    let mut seen: BTreeMap<Tag, (u8, u8)> = BTreeMap::new();
+    for (object, (sfi, number)) in view.objects() {
+        if let Some((other_sfi, other)) = seen.insert(object.tag, (*sfi, *number)) {
+            let what = format!("it stands in SFI {other_sfi} record {other} and in SFI {sfi} record {number}");
+            findings.must(false, Place::Tag(object.tag.number()), &what);
+        }
+    }
+    if view.subject.records.is_empty() {
+        findings.absent("there is no record");
+    }
+}
+
+/// R9. // EMV B3 §7.2
+pub(super) fn mandatory(view: &View<'_>, findings: &mut Findings) {
+    match view.is_payment() {
+        None => return findings.unseen(NO_LOCATOR),
+        Some(false) => return findings.absent(NO_PAYMENT),
+        // EMV contactless books: what a kernel reads is its own matter
+        Some(true) if view.subject.contactless => return findings.absent("each contactless kernel wants its own"),
+        Some(true) => {}
+    }
+    for tag in [0x5A, 0x5F24, 0x8C, 0x8D] {
+        findings.must(view.has(tag), Place::Tag(tag), "no record of the AFL holds it");
+    }
+}
+
+/// R20. // EMV B1 §11.3, §12.2
+pub(super) fn directory(view: &View<'_>, findings: &mut Findings) {
+    let subject = view.subject;
+    match &subject.df_name {
+        Some(name) => findings.must(*name == subject.aid, Place::Tag(0x84), "it is not the AID that was selected"),
+        None if view.stage == super::Stage::Verify => findings.unseen("the card told no DF name"),
+        None => {}
+    }
+    match &subject.directory {
+        None => findings.unseen("the interface's directory is not seen here"),
+        Some(listed) => {
+            if view.is_payment() == Some(true) {
+                let named = listed.iter().any(|aid| subject.aid.starts_with(aid));
+                findings.must(named, Place::Tag(0x4F), "the interface's directory does not name the application");
+            }
+            for aid in listed {
+                match &subject.on_card {
+                    None => findings.unseen("the card's applications are not seen here"),
+                    Some(on_card) => {
+                        let there = on_card.iter().any(|held| held.starts_with(aid));
+                        let what = format!("the directory names {}, which is not on the card", hex::encode_upper(aid));
+                        findings.must(there, Place::Tag(0x4F), &what);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// R23. // EMV B3 §6.5.8, §6.5.11; EMV B1 §11.3.4
+pub(super) fn sizes(view: &View<'_>, findings: &mut Findings) {
+    for (&(sfi, number), record) in &view.subject.records {
+        findings.must(record.len() <= RECORD, Place::Record(sfi, number), "a record has at most 254 bytes");
+    }
+    match &view.subject.fci {
+        Some(proprietary) => {
+            let name = tlv::encode(Tag::of(0x84), &view.subject.aid);
+            let fci = tlv::encode(Tag::of(0x6F), &[name, proprietary.clone()].concat());
+            findings.must(fci.len() <= ANSWER, Place::Fci, "the answer to SELECT has more than 256 bytes");
+        }
+        None => findings.unseen("the FCI is not seen here"),
+    }
+    match &view.subject.locator {
+        Some(Some(locator)) => {
+            let inside = [tlv::encode(Tag::of(0x82), &locator.aip), tlv::encode(Tag::of(0x94), &locator.afl)].concat();
+            let answer = tlv::encode(Tag::of(0x77), &inside);
+            let what = "the answer to GET PROCESSING OPTIONS has more than 256 bytes";
+            findings.must(answer.len() <= ANSWER, Place::Locator, what);
+        }
+        Some(None) => {}
+        None => findings.unseen(NO_LOCATOR),
+    }
+}

@@ -1,0 +1,248 @@
+//! What a rule can look at: one application over one interface, as far as a stage sees it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::Stage;
+use crate::base::codec::tlv::{self, Tag, Tlv};
+use crate::base::emv::track::Fields;
+use crate::base::emv::{Afl, AflError, Pan, tag_name};
+
+/// Where something shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// A data object.
+    Tag(u32),
+    /// A record: SFI and number.
+    Record(u8, u8),
+    /// The FCI.
+    Fci,
+    /// AIP and AFL.
+    Locator,
+    /// A data grouping.
+    Grouping(u16),
+    /// A magnetic track.
+    Track(u8),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Tag(tag) => {
+                let tag = Tag::of(*tag);
+                write!(f, "{tag}{}", tag_name(tag).map(|name| format!(" {name}")).unwrap_or_default())
+            }
+            Place::Record(sfi, number) => write!(f, "SFI {sfi} record {number}"),
+            Place::Fci => f.write_str("FCI"),
+            Place::Locator => f.write_str("AIP and AFL"),
+            Place::Grouping(dgi) => write!(f, "DGI {dgi:04X}"),
+            Place::Track(number) => write!(f, "track {number}"),
+        }
+    }
+}
+
+/// AIP and AFL as the card answers GET PROCESSING OPTIONS, or as they will be loaded.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Locator {
+    /// Application interchange profile.
+    pub aip: [u8; 2],
+    /// Application file locator.
+    pub afl: Vec<u8>,
+}
+
+/// The tracks of the magnetic stripe. An absent track is one that is not written.
+#[derive(Default)]
+pub struct Tracks {
+    /// Track 1.
+    pub one: Option<Fields>,
+    /// Track 2.
+    pub two: Option<Fields>,
+}
+
+/// What a recovered certificate tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Certified {
+    /// Length of the modulus that it certifies, in bytes.
+    pub modulus: usize,
+    /// Its expiry as year and month, four digits.
+    pub expiry: (u16, u8),
+}
+
+/// What recovering the certificates has shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Certificates {
+    /// Length of the CA's modulus in bytes.
+    pub ca: usize,
+    /// The issuer certificate.
+    pub issuer: Option<Certified>,
+    /// The ICC certificate, and the PIN encipherment certificate.
+    pub icc: Vec<Certified>,
+    /// What could not be recovered or is wrong, in words.
+    pub faults: Vec<String>,
+}
+
+/// One application over one interface. `None`: this stage cannot see it.
+#[derive(Default)]
+pub struct Subject<'a> {
+    /// How it is called in outcomes: AID and interface.
+    pub name: String,
+    /// Reached over the antenna.
+    pub contactless: bool,
+    /// The AID that selects it.
+    pub aid: Vec<u8>,
+    /// DF name (84) that the card answered SELECT with.
+    pub df_name: Option<Vec<u8>>,
+    /// The FCI's proprietary template A5, whole.
+    pub fci: Option<Vec<u8>>,
+    /// AIP and AFL. `Some(None)`: the application has none, and is no payment application.
+    pub locator: Option<Option<Locator>>,
+    /// Records by SFI and number, those of the AFL and others.
+    pub records: BTreeMap<(u8, u8), &'a [u8]>,
+    /// Whether `records` holds more than the AFL names: every record that is on the card.
+    pub all_records: bool,
+    /// Records that are there for something else: another interface, a log file.
+    pub declared: BTreeSet<(u8, u8)>,
+    /// Internal data objects: 9F36, 9F17, 9F4F and others. // DGI 3000, or GET DATA
+    pub internal: Option<Vec<Tlv>>,
+    /// The data groupings that are loaded.
+    pub groupings: Option<BTreeSet<u16>>,
+    /// The key check values beside the keys are theirs.
+    pub check_values_match: Option<bool>,
+    /// PAN sequence number that the card's keys were derived with.
+    pub key_sequence_number: Option<u8>,
+    /// The stripe.
+    pub tracks: Option<Tracks>,
+    /// Whether 57 holds the value that the chip's own calculation gives.
+    pub chip_cvv_matches: Option<bool>,
+    /// The certificates.
+    pub certificates: Option<Certificates>,
+    /// AIDs that the interface's directory names.
+    pub directory: Option<Vec<Vec<u8>>>,
+    /// AIDs of the applications on the card.
+    pub on_card: Option<Vec<Vec<u8>>>,
+    /// Today: year, month, day.
+    pub today: Option<(u16, u8, u8)>,
+    /// How the product's PANs begin; none: the product does not say.
+    pub prefixes: Vec<String>,
+    /// Application versions that the product allows beside those that every kernel knows.
+    pub versions: Vec<[u8; 2]>,
+}
+
+/// A subject, read once for all rules.
+pub(super) struct View<'s> {
+    pub(super) stage: Stage,
+    pub(super) subject: &'s Subject<'s>,
+    /// The AFL, where there is one.
+    pub(super) afl: Option<Result<Afl, AflError>>,
+    /// Objects of the records that the AFL names: tag, value, record.
+    objects: Vec<(Tlv, (u8, u8))>,
+    /// Objects of the FCI's proprietary template.
+    fci: Vec<Tlv>,
+}
+
+/// A cardholder verification rule. // EMV B3 annex C3
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cvm {
+    /// Method, the low six bits.
+    pub method: u8,
+    /// Condition.
+    pub condition: u8,
+}
+
+impl Cvm {
+    /// The PIN is compared by the card.
+    pub fn is_offline_pin(self) -> bool {
+        matches!(self.method, 0x01 | 0x03 | 0x04 | 0x05)
+    }
+
+    /// The PIN travels to the card enciphered.
+    pub fn is_enciphered(self) -> bool {
+        matches!(self.method, 0x04 | 0x05)
+    }
+
+    /// A PIN is asked for, wherever it is compared.
+    pub fn is_pin(self) -> bool {
+        self.is_offline_pin() || self.method == 0x02
+    }
+}
+
+impl<'s> View<'s> {
+    pub(super) fn new(stage: Stage, subject: &'s Subject<'s>) -> Self {
+        let afl = match &subject.locator {
+            Some(Some(locator)) => Some(Afl::parse(&locator.afl)),
+            _ => None,
+        };
+        let named: Vec<(u8, u8)> = match &afl {
+            Some(Ok(afl)) => afl.records().collect(),
+            _ => Vec::new(),
+        };
+        let mut objects = Vec::new();
+        for at in named {
+            let read = subject.records.get(&at).and_then(|record| tlv::parse(record).ok()).unwrap_or_default();
+            for object in read.into_iter().filter(|object| object.tag == Tag::of(0x70)) {
+                objects.extend(object.children().iter().map(|child| (child.clone(), at)));
+            }
+        }
+        let template = subject.fci.as_ref().and_then(|fci| tlv::parse_one(fci).ok());
+        let fci = template.filter(|it| it.tag == Tag::of(0xA5)).map(|it| it.children().to_vec()).unwrap_or_default();
+        Self { stage, subject, afl, objects, fci }
+    }
+
+    /// Whether it is a payment application; no for a directory. None where that cannot be seen.
+    pub(super) fn is_payment(&self) -> Option<bool> {
+        self.subject.locator.as_ref().map(Option::is_some)
+    }
+
+    pub(super) fn aip(&self) -> Option<[u8; 2]> {
+        self.subject.locator.as_ref()?.as_ref().map(|locator| locator.aip)
+    }
+
+    /// Every object of the AFL's records, with the record it stands in.
+    pub(super) fn objects(&self) -> &[(Tlv, (u8, u8))] {
+        &self.objects
+    }
+
+    /// The value of an object in the AFL's records.
+    pub(super) fn value(&self, tag: u32) -> Option<Vec<u8>> {
+        self.objects.iter().find(|(object, _)| object.tag == Tag::of(tag)).map(|(object, _)| object.value_bytes())
+    }
+
+    pub(super) fn has(&self, tag: u32) -> bool {
+        self.objects.iter().any(|(object, _)| object.tag == Tag::of(tag))
+    }
+
+    /// The value of an object in the FCI, at any depth.
+    pub(super) fn fci(&self, tag: u32) -> Option<Vec<u8>> {
+        tlv::find(&self.fci, Tag::of(tag)).map(Tlv::value_bytes)
+    }
+
+    pub(super) fn pan(&self) -> Option<Pan> {
+        Pan::from_cn(&self.value(0x5A)?).ok()
+    }
+
+    pub(super) fn track_equivalent(&self) -> Option<Fields> {
+        Fields::from_tag57(&self.value(0x57)?).ok()
+    }
+
+    /// Three digits, from 5F30 or else from 57.
+    pub(super) fn service_code(&self) -> Option<String> {
+        let stated = self.value(0x5F30).map(hex::encode).and_then(|text| text.strip_prefix('0').map(str::to_owned));
+        stated.or_else(|| self.track_equivalent().map(|fields| fields.service_code.clone()))
+    }
+
+    /// The rules of the CVM list, where it has a possible length.
+    pub(super) fn cvms(&self) -> Option<Vec<Cvm>> {
+        let list = self.value(0x8E)?;
+        let rules = list.get(8..)?;
+        let pairs = rules.chunks_exact(2).filter_map(|pair| match pair {
+            [code, condition] => Some(Cvm { method: code & 0x3F, condition: *condition }),
+            _ => None,
+        });
+        Some(pairs.collect())
+    }
+
+    /// Whether a grouping is loaded. None where that cannot be seen.
+    pub(super) fn grouping(&self, dgi: u16) -> Option<bool> {
+        self.subject.groupings.as_ref().map(|groupings| groupings.contains(&dgi))
+    }
+}

@@ -1,0 +1,142 @@
+//! A record's applications as the consistency rules look at them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Application, LOCATORS, Record};
+use crate::base::codec::tlv::{self, Tag, Tlv};
+use crate::base::emv::Afl;
+use crate::base::emv::rules::{Locator, Subject, Tracks};
+use crate::base::emv::track::Fields;
+
+/// AIDs of the directories. // EMV B1 §12.2, EMV contactless B §3.3.1
+const PSE: &[u8] = b"1PAY.SYS.DDF01";
+const PPSE: &[u8] = b"2PAY.SYS.DDF01";
+
+/// One way in which a card shows an application: where its FCI and its AIP and AFL stand.
+struct Face {
+    contactless: bool,
+    fci: Option<u16>,
+    locator: Option<u16>,
+}
+
+impl Record {
+    /// Every application over every interface for which the record holds something of its own.
+    pub fn subjects(&self) -> Vec<Subject<'_>> {
+        self.applications.iter().flat_map(|app| faces(app).into_iter().map(|face| self.subject(app, &face))).collect()
+    }
+
+    fn subject<'a>(&'a self, app: &'a Application, face: &Face) -> Subject<'a> {
+        let interface = if face.contactless { "contactless" } else { "contact" };
+        let located = face.locator.and_then(|dgi| app.clear_value(dgi)).and_then(locator);
+        let fci = face.fci.and_then(|dgi| app.clear_value(dgi)).map(<[u8]>::to_vec);
+        Subject {
+            name: format!("{} ({interface})", hex::encode_upper(&app.aid)),
+            contactless: face.contactless,
+            aid: app.aid.clone(),
+            declared: declared(app, face, fci.as_deref()),
+            fci,
+            locator: Some(located),
+            records: records(app),
+            all_records: true,
+            internal: Some(internal(app)),
+            groupings: Some(app.groupings.iter().map(|grouping| grouping.dgi).collect()),
+            tracks: Some(self.tracks()),
+            directory: self.directory(face.contactless),
+            on_card: Some(self.applications.iter().map(|app| app.aid.clone()).collect()),
+            ..Subject::default()
+        }
+    }
+
+    /// Tracks that cannot be read are told of elsewhere.
+    fn tracks(&self) -> Tracks {
+        let text = |number: u8| {
+            let (_, text) = self.stripe.tracks.iter().find(|(held, _)| *held == number)?;
+            std::str::from_utf8(text.expose()).ok()
+        };
+        Tracks {
+            one: text(1).and_then(|text| Fields::track1(text).ok()),
+            two: text(2).and_then(|text| Fields::track2(text).ok()),
+        }
+    }
+
+    /// AIDs that the directory for this interface names; none where the record holds no such directory.
+    fn directory(&self, contactless: bool) -> Option<Vec<Vec<u8>>> {
+        let directory = self.applications.iter().find(|app| app.aid == if contactless { PPSE } else { PSE })?;
+        let values: Vec<&[u8]> = if contactless {
+            let fci = directory.clear_value(0x9103).or_else(|| directory.clear_value(0x9102));
+            fci.into_iter().collect()
+        } else {
+            records(directory).into_values().collect()
+        };
+        let objects = values.into_iter().filter_map(|value| tlv::parse(value).ok());
+        Some(objects.flat_map(|objects| entries(&objects)).collect())
+    }
+}
+
+/// The AIDs (4F) of all directory entries (61), however deep they stand.
+fn entries(objects: &[Tlv]) -> Vec<Vec<u8>> {
+    let inside = |object: &Tlv| {
+        let aid = (object.tag == Tag::of(0x61))
+            .then(|| tlv::find(object.children(), Tag::of(0x4F)).map(Tlv::value_bytes))
+            .flatten();
+        aid.map_or_else(|| entries(object.children()), |aid| vec![aid])
+    };
+    objects.iter().flat_map(inside).collect()
+}
+
+/// Contact where there is anything for it, then each AIP and AFL for the antenna, or its FCI alone.
+fn faces(app: &Application) -> Vec<Face> {
+    let has = |dgi: u16| app.groupings.iter().any(|grouping| grouping.dgi == dgi);
+    let fci = |dgi: u16| has(dgi).then_some(dgi);
+    let antenna = || fci(0x9103).or_else(|| fci(0x9102));
+    let mut faces = Vec::new();
+    if has(0x9102) || has(0x9104) {
+        faces.push(Face { contactless: false, fci: fci(0x9102), locator: fci(0x9104) });
+    }
+    let contactless = LOCATORS.into_iter().filter(|dgi| *dgi != 0x9104 && has(*dgi));
+    faces.extend(contactless.map(|dgi| Face { contactless: true, fci: antenna(), locator: Some(dgi) }));
+    if has(0x9103) && !faces.iter().any(|face| face.contactless) {
+        faces.push(Face { contactless: true, fci: antenna(), locator: fci(0x9104) });
+    }
+    if faces.is_empty() {
+        faces.push(Face { contactless: false, fci: None, locator: None });
+    }
+    faces
+}
+
+fn records(app: &Application) -> BTreeMap<(u8, u8), &[u8]> {
+    let record = |dgi: u16| {
+        let [sfi, number] = dgi.to_be_bytes();
+        (0x01..=0x1E).contains(&sfi).then_some((sfi, number))
+    };
+    let dgis = app.groupings.iter().map(|grouping| grouping.dgi);
+    dgis.filter_map(|dgi| Some((record(dgi)?, app.clear_value(dgi)?))).collect()
+}
+
+/// Records of the other interfaces' AFLs, and of the log file.
+fn declared(app: &Application, face: &Face, fci: Option<&[u8]>) -> BTreeSet<(u8, u8)> {
+    let others = LOCATORS.into_iter().filter(|dgi| Some(*dgi) != face.locator);
+    let afls = others.filter_map(|dgi| Afl::parse(&locator(app.clear_value(dgi)?)?.afl).ok());
+    let mut declared: BTreeSet<(u8, u8)> = afls.flat_map(|afl| afl.records().collect::<Vec<_>>()).collect();
+    let entry = fci.and_then(|fci| tlv::parse(fci).ok());
+    if let Some(log) = entry.as_deref().and_then(|objects| tlv::find(objects, Tag::of(0x9F4D))) {
+        let file = log.value_bytes().first().copied();
+        declared.extend(records(app).into_keys().filter(|(sfi, _)| Some(*sfi) == file));
+    }
+    declared
+}
+
+fn internal(app: &Application) -> Vec<Tlv> {
+    let values = [0x3000, 0x3001].into_iter().filter_map(|dgi| app.clear_value(dgi));
+    values.filter_map(|value| tlv::parse(value).ok()).flatten().collect()
+}
+
+/// AIP and AFL, written as TLVs or one behind the other. // CPS 1.1 annex A
+pub(super) fn locator(value: &[u8]) -> Option<Locator> {
+    let written = tlv::parse(value).ok().and_then(|objects| {
+        let value = |tag| tlv::find(&objects, Tag::of(tag)).map(Tlv::value_bytes);
+        Some(Locator { aip: value(0x82)?.try_into().ok()?, afl: value(0x94)? })
+    });
+    let raw = || value.split_first_chunk::<2>().map(|(aip, afl)| Locator { aip: *aip, afl: afl.to_vec() });
+    written.or_else(raw)
+}

@@ -1,0 +1,356 @@
+//! The consistency rules R1 to R26: each is shown data that keeps it, data that breaks it, and a stage that cannot see it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use perso::base::codec::tlv::{self, Tag, Tlv};
+use perso::base::emv::rules::{
+    self, Certificates, Certified, Locator, RULES, Severity, Stage, Subject, Tracks, Verdict,
+};
+use perso::base::emv::track::Fields;
+use proptest::prelude::*;
+
+/// Tags and values.
+type Objects = Vec<(u32, &'static str)>;
+
+/// Data of a card as it should be, to be changed by a sample.
+struct Data {
+    aid: &'static str,
+    df_name: &'static str,
+    fci: Objects,
+    aip: [u8; 2],
+    afl: &'static str,
+    records: Vec<(u8, u8, Objects)>,
+    internal: Objects,
+    groupings: BTreeSet<u16>,
+    track1: &'static str,
+    track2: &'static str,
+    certificates: Certificates,
+    contactless: bool,
+    directory: Vec<&'static str>,
+    key_sequence_number: u8,
+    check_values_match: bool,
+    chip_cvv_matches: bool,
+    today: (u16, u8, u8),
+    raw: Option<(u8, u8, &'static str)>,
+}
+
+const AID: &str = "A0000009990101";
+
+fn good() -> Data {
+    Data {
+        aid: AID,
+        df_name: AID,
+        fci: vec![(0x50, "4445424954"), (0x9F38, "9F1A029F3303"), (0x9F11, "01"), (0x9F12, "444542"), (0x9F4D, "0B0A")],
+        aip: [0x79, 0x00],
+        afl: "0801010010010301",
+        records: vec![
+            (1, 1, vec![(0x57, "4761739001010119D301220110000000651F"), (0x5F20, "544553542F43415244")]),
+            (
+                2,
+                1,
+                vec![
+                    (0x5A, "4761739001010119"),
+                    (0x5F24, "301231"),
+                    (0x5F25, "260101"),
+                    (0x5F28, "0250"),
+                    (0x5F30, "0201"),
+                    (0x5F34, "01"),
+                    (0x8C, "9F02069F37049F2103"),
+                    (0x8D, "8A029F3704"),
+                    (0x8E, "000000000000000041034203060244031F00"),
+                    (0x9F07, "FFC0"),
+                    (0x9F08, "0096"),
+                    (0x9F42, "0978"),
+                    (0x9F49, "9F3704"),
+                    (0x9F4A, "82"),
+                ],
+            ),
+            (2, 2, vec![(0x8F, "F1"), (0x90, "00"), (0x9F32, "03"), (0x93, "00")]),
+            (2, 3, vec![(0x9F46, "00"), (0x9F47, "03")]),
+        ],
+        internal: vec![(0x9F4F, "9A039F3602")],
+        groupings: [0x8000, 0x9000, 0x8010, 0x9010, 0x8201, 0x8202, 0x8203, 0x8204, 0x8205].into(),
+        track1: "%B4761739001010119^TEST/CARD^3012201100000000636?",
+        track2: ";4761739001010119=301220110000000636?",
+        certificates: Certificates {
+            ca: 144,
+            issuer: Some(Certified { modulus: 128, expiry: (2031, 12) }),
+            icc: vec![Certified { modulus: 128, expiry: (2030, 12) }],
+            faults: Vec::new(),
+        },
+        contactless: false,
+        directory: vec![AID],
+        key_sequence_number: 1,
+        check_values_match: true,
+        chip_cvv_matches: true,
+        today: (2026, 11, 24),
+        raw: None,
+    }
+}
+
+impl Data {
+    fn set(&mut self, tag: u32, value: &'static str) {
+        self.remove(tag);
+        self.records[1].2.push((tag, value));
+    }
+
+    fn remove(&mut self, tag: u32) {
+        self.records.iter_mut().for_each(|(_, _, objects)| objects.retain(|(held, _)| *held != tag));
+    }
+
+    fn set_fci(&mut self, tag: u32, value: Option<&'static str>) {
+        self.fci.retain(|(held, _)| *held != tag);
+        self.fci.extend(value.map(|value| (tag, value)));
+    }
+
+    fn bytes(&self) -> BTreeMap<(u8, u8), Vec<u8>> {
+        let mut records: BTreeMap<(u8, u8), Vec<u8>> =
+            self.records.iter().map(|(sfi, number, objects)| ((*sfi, *number), template(0x70, objects))).collect();
+        if let Some((sfi, number, text)) = self.raw {
+            records.insert((sfi, number), hex::decode(text).unwrap());
+        }
+        records
+    }
+
+    fn subject<'a>(&self, records: &'a BTreeMap<(u8, u8), Vec<u8>>) -> Subject<'a> {
+        Subject {
+            name: "sample".into(),
+            contactless: self.contactless,
+            aid: hex::decode(self.aid).unwrap(),
+            df_name: Some(hex::decode(self.df_name).unwrap()),
+            fci: Some(template(0xA5, &self.fci)),
+            locator: Some(Some(Locator { aip: self.aip, afl: hex::decode(self.afl).unwrap() })),
+            records: records.iter().map(|(at, bytes)| (*at, bytes.as_slice())).collect(),
+            all_records: true,
+            declared: BTreeSet::new(),
+            internal: Some(self.internal.iter().map(object).collect()),
+            groupings: Some(self.groupings.clone()),
+            check_values_match: Some(self.check_values_match),
+            key_sequence_number: Some(self.key_sequence_number),
+            tracks: Some(Tracks { one: Fields::track1(self.track1).ok(), two: Fields::track2(self.track2).ok() }),
+            chip_cvv_matches: Some(self.chip_cvv_matches),
+            certificates: Some(self.certificates.clone()),
+            directory: Some(self.directory.iter().map(|aid| hex::decode(aid).unwrap()).collect()),
+            on_card: Some(vec![hex::decode(AID).unwrap()]),
+            today: Some(self.today),
+            prefixes: vec!["4761".into()],
+            versions: Vec::new(),
+        }
+    }
+
+    fn outcomes(&self) -> Vec<rules::Outcome> {
+        rules::all(Stage::Prepare, &self.subject(&self.bytes()))
+    }
+}
+
+fn object((tag, value): &(u32, &'static str)) -> Tlv {
+    Tlv::primitive(Tag::of(*tag), hex::decode(value).unwrap())
+}
+
+fn template(tag: u32, objects: &[(u32, &'static str)]) -> Vec<u8> {
+    tlv::encode(Tag::of(tag), &tlv::encode_all(&objects.iter().map(object).collect::<Vec<_>>()))
+}
+
+const E: Severity = Severity::Error;
+const W: Severity = Severity::Warning;
+
+type Sample = (u8, &'static str, Severity, fn(&mut Data));
+
+/// Rule, what is wrong with the sample, how much it matters, and how it is made wrong.
+const BROKEN: &[Sample] = &[
+    (1, "another PAN in 57", E, |it| it.records[0].2[0].1 = "4111111111111111D301220110000000651F"),
+    (2, "another expiry in 57", E, |it| it.records[0].2[0].1 = "4761739001010119D311220110000000651F"),
+    (2, "another service code in 57", E, |it| it.records[0].2[0].1 = "4761739001010119D301222110000000651F"),
+    (2, "5F30 is no service code", E, |it| it.set(0x5F30, "1201")),
+    (3, "two separators", E, |it| it.records[0].2[0].1 = "4761739001010119D3012201D0000000651F"),
+    (3, "20 bytes", E, |it| it.records[0].2[0].1 = "4761739001010119D30122011000000065100000"),
+    (3, "no separator", E, |it| it.records[0].2[0].1 = "47617390010101193012201100000006"),
+    (4, "wrong check digit", E, |it| it.set(0x5A, "4761739001010118")),
+    (4, "another product's PAN", E, |it| it.set(0x5A, "5413330089010434")),
+    (4, "eleven digits", E, |it| it.set(0x5A, "47617390010F")),
+    (5, "the 31st of June", E, |it| it.set(0x5F24, "300631")),
+    (5, "not the last day", W, |it| it.set(0x5F24, "301230")),
+    (5, "expired", E, |it| it.today = (2031, 1, 1)),
+    (5, "effective after expiry", E, |it| it.set(0x5F25, "310101")),
+    (5, "effective at no date", E, |it| it.set(0x5F25, "261301")),
+    (6, "another name", W, |it| it.records[0].2[1].1 = "544553542F43415245"),
+    (7, "a record that is not there", E, |it| drop(it.records.remove(3))),
+    (7, "a record for nothing", W, |it| it.records.push((3, 1, vec![(0x9F0D, "0000000000")]))),
+    (7, "an impossible AFL", E, |it| it.afl = "08020100"),
+    (8, "a tag twice", E, |it| it.records[3].2.push((0x5A, "4761739001010119"))),
+    (8, "no template", E, |it| it.raw = Some((2, 3, "9F470103"))),
+    (8, "broken BER-TLV", E, |it| it.raw = Some((2, 3, "700A9F470103"))),
+    (9, "no PAN", E, |it| it.remove(0x5A)),
+    (9, "no CDOL2", E, |it| it.remove(0x8D)),
+    (10, "SDA without signed data", E, |it| it.remove(0x93)),
+    (10, "DDA without certificate", E, |it| it.remove(0x9F46)),
+    (10, "DDA without private key", E, |it| it.groupings.retain(|dgi| *dgi != 0x8203)),
+    (10, "a signature that nothing promises", W, |it| it.aip = [0x18, 0x00]),
+    (11, "a certificate that does not open", E, |it| {
+        it.certificates.faults.push("the issuer certificate does not open".into())
+    }),
+    (11, "issuer larger than CA", E, |it| it.certificates.ca = 112),
+    (11, "card larger than issuer", E, |it| it.certificates.icc[0].modulus = 144),
+    (11, "CA too large", E, |it| it.certificates.ca = 256),
+    (11, "certificate ends first", W, |it| it.certificates.icc[0].expiry = (2030, 11)),
+    (12, "9F4A names more", E, |it| it.set(0x9F4A, "8295")),
+    (13, "no CVM list", E, |it| it.remove(0x8E)),
+    (13, "no PIN", E, |it| it.groupings.retain(|dgi| *dgi != 0x8010)),
+    (13, "no PIN try limit", E, |it| it.groupings.retain(|dgi| *dgi != 0x9010)),
+    (13, "no certificate for the enciphered PIN", E, |it| it.remove(0x9F46)),
+    (14, "odd length", E, |it| it.set(0x8E, "0000000000000000410342")),
+    (14, "amounts without currency", E, |it| {
+        it.set(0x8E, "000000000000000041060203");
+        it.remove(0x9F42);
+    }),
+    (15, "CDOL1 is no list", E, |it| it.set(0x8C, "9F02")),
+    (15, "CDOL2 without 8A", E, |it| it.set(0x8D, "9F3704")),
+    (15, "CDOL1 without 9F37", W, |it| it.set(0x8C, "9F0206")),
+    (15, "CDOL1 asks for too much", E, |it| it.set(0x8C, "9F37FF")),
+    (15, "DDOL without 9F37", E, |it| it.set(0x9F49, "9F0206")),
+    (15, "CDA without CDOL1", E, |it| it.remove(0x8C)),
+    (16, "no country", W, |it| it.remove(0x5F28)),
+    (17, "no code table", E, |it| it.set_fci(0x9F11, None)),
+    (17, "no such code table", E, |it| it.set_fci(0x9F11, Some("11"))),
+    (18, "the PDOL asks for the PAN", W, |it| it.set_fci(0x9F38, Some("5A08"))),
+    (18, "the PDOL is no list", E, |it| it.set_fci(0x9F38, Some("9F1A"))),
+    (19, "no log format", E, |it| it.internal.clear()),
+    (19, "the log in a file for records", E, |it| it.set_fci(0x9F4D, Some("0A0A"))),
+    (20, "another DF name", E, |it| it.df_name = "A0000009990102"),
+    (20, "the directory forgets the application", E, |it| it.directory.clear()),
+    (20, "the directory names what is not there", E, |it| it.directory.push("A0000009990103")),
+    (21, "the stripe's value on the chip", W, |it| it.track2 = ";4761739001010119=301220110000000651?"),
+    (21, "not what the key gives", W, |it| it.chip_cvv_matches = false),
+    (22, "another sequence number", E, |it| it.key_sequence_number = 2),
+    (22, "other check values", E, |it| it.check_values_match = false),
+    (23, "a record of 255 bytes", E, |it| it.raw = Some((2, 3, LONG))),
+    (24, "a service code without chip", W, |it| it.set(0x5F30, "0101")),
+    (25, "an unknown version", W, |it| it.set(0x9F08, "7777")),
+    (26, "service code 000", W, |it| it.set(0x5F30, "0000")),
+    (26, "a PIN that no method asks for", W, |it| {
+        it.set(0x5F30, "0220");
+        it.set(0x8E, "00000000000000001E031F00");
+    }),
+];
+
+/// A record of 255 bytes: 70 81 FC, one object of 249 bytes.
+const LONG: &str = concat!(
+    "7081FC9F4681F8",
+    "00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000",
+    "00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000",
+    "00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000",
+    "00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000",
+    "00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000",
+    "000000"
+);
+
+#[test]
+fn good_data_breaks_no_rule() {
+    for outcome in good().outcomes() {
+        assert!(matches!(outcome.verdict, Verdict::Passed), "{outcome}");
+    }
+}
+
+#[test]
+fn every_rule_has_a_sample_that_breaks_it_and_says_how_much_it_matters() {
+    for (rule, what, severity, spoil) in BROKEN {
+        let mut data = good();
+        spoil(&mut data);
+        let outcomes = data.outcomes();
+        let outcome = outcomes.iter().find(|outcome| outcome.rule == *rule).unwrap();
+        let failures = outcome.failures();
+        assert!(failures.iter().any(|failure| failure.severity == *severity), "R{rule}, {what}: {outcome}");
+        assert_eq!(outcome.refuses(), *severity == E, "R{rule}, {what}: {outcome}");
+    }
+    for rule in RULES {
+        assert!(BROKEN.iter().any(|(number, ..)| *number == rule.number), "R{} has no sample", rule.number);
+    }
+    assert_eq!(RULES.iter().map(|rule| rule.number).collect::<Vec<_>>(), (1..=26).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_a_stage_cannot_see_is_skipped_with_the_reason() {
+    let blind = Subject { name: "unseen".into(), ..Subject::default() };
+    for outcome in rules::all(Stage::Verify, &blind) {
+        match &outcome.verdict {
+            Verdict::Skipped(why) => assert!(!why.is_empty(), "{outcome}"),
+            // There is no record, and so none that is too long or that a tag stands in twice.
+            other => assert!(matches!((outcome.rule, other), (8, Verdict::NotApplicable(_))), "{outcome}"),
+        }
+    }
+}
+
+#[test]
+fn a_directory_is_no_payment_application() {
+    let directory = Subject {
+        name: "directory".into(),
+        fci: Some(template(0xA5, &[(0x88, "01")])),
+        locator: Some(None),
+        all_records: true,
+        internal: Some(Vec::new()),
+        groupings: Some(BTreeSet::new()),
+        directory: Some(Vec::new()),
+        on_card: Some(Vec::new()),
+        ..Subject::default()
+    };
+    for outcome in rules::all(Stage::Check, &directory) {
+        assert!(matches!(outcome.verdict, Verdict::Passed | Verdict::NotApplicable(_)), "{outcome}");
+    }
+}
+
+#[test]
+fn a_product_may_allow_what_kernels_do_not_all_know() {
+    let mut data = good();
+    data.set(0x9F08, "7777");
+    let records = data.bytes();
+    let subject = Subject { versions: vec![[0x77, 0x77]], ..data.subject(&records) };
+    let outcomes = rules::all(Stage::Check, &subject);
+    assert_eq!(outcomes.iter().find(|outcome| outcome.rule == 25).unwrap().verdict, Verdict::Passed);
+}
+
+#[test]
+fn no_verdict_quotes_a_value() {
+    for (_, what, _, spoil) in BROKEN {
+        let mut data = good();
+        spoil(&mut data);
+        let told: String = data.outcomes().iter().map(|outcome| format!("{outcome}\n")).collect();
+        for secret in ["4761739001010", "4111111111111", "5413330089010434", "651F", "0000000636", "TEST/CARD"] {
+            assert!(!told.contains(secret), "{what}: {told}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn anything_a_card_says_is_judged(
+        aip: [u8; 2], afl in prop::collection::vec(any::<u8>(), 0..32), fci in prop::collection::vec(any::<u8>(), 0..64),
+        records in prop::collection::btree_map((1u8..31, 1u8..5), prop::collection::vec(any::<u8>(), 0..64), 0..6),
+    ) {
+        let subject = Subject {
+            fci: Some(fci),
+            locator: Some(Some(Locator { aip, afl })),
+            records: records.iter().map(|(at, bytes)| (*at, bytes.as_slice())).collect(),
+            ..Subject::default()
+        };
+        prop_assert_eq!(rules::all(Stage::Verify, &subject).len(), RULES.len());
+    }
+}
+
+#[test]
+fn the_document_lists_every_rule() {
+    let mut made = String::from(
+        "# The consistency rules\n\nMade from the program's table (`PERSO_BLESS=1 cargo test --test rules`). An *error* refuses the data, a *warning* is \
+         told.\nWhat a stage cannot see is *skipped* with the reason. `perso explain R7` prints one rule.\n\n\
+         | rule | what must hold | stages | code |\n|---|---|---|---|\n",
+    );
+    for rule in RULES {
+        let stages: Vec<&str> = rule.stages.iter().map(|stage| stage.name()).collect();
+        made += &format!("| R{} | {} | {} | {} |\n", rule.number, rule.title, stages.join(", "), rule.code.name());
+    }
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules.md");
+    if std::env::var_os("PERSO_BLESS").is_some() {
+        std::fs::write(&path, &made).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), made);
+}
