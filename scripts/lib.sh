@@ -47,14 +47,16 @@ need_rust() {
   fi
 }
 
-# A linker, and the PC/SC library where it can be had. Leaves the cargo options in `features`.
+# A linker, OpenSSL's library for RSA, and the PC/SC library where it can be had. Leaves the cargo options in `features`.
 need_libraries() {
   local missing=()
   have cc || missing+=(gcc libc6-dev)
   have pkg-config || missing+=(pkg-config)
   { have pkg-config && pkg-config --exists libpcsclite; } || missing+=(libpcsclite-dev)
+  { have pkg-config && pkg-config --exists openssl; } || missing+=(libssl-dev)
   [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}" || true
   have cc || die "there is no C compiler to link with: install gcc, then start this again"
+  { have pkg-config && pkg-config --exists openssl; } || die "there is no OpenSSL to link with: install libssl-dev, then start this again"
   features=()
   if ! { have pkg-config && pkg-config --exists libpcsclite; }; then
     features=(--no-default-features)

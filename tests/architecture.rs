@@ -84,6 +84,8 @@ const SNIPPETS: &[(&str, &str, &str, &str)] = &[
     ("vendors", "base/emv/mod.rs", "use iso7816_tlv::ber::Tag;", "only in base/codec/tlv.rs"),
     ("vendors", "issuance/mod.rs", "#[derive(clap::Parser)] struct A;", "only in cli/"),
     ("vendors", "keys/mod.rs", "fn f() { getrandom::fill(&mut []) }", "only in cli/"),
+    ("vendors", "card/emv/oda.rs", "use openssl::rsa::Rsa;", "only in base/crypto/rsa/, keys/"),
+    ("vendors", "base/crypto/rsa/private.rs", "use openssl::rsa::Rsa;", ""),
     ("vendors", "cli/mod.rs", "use tokio::net;", "only in station/"),
     // Printing.
     ("printing", "issuance/mod.rs", "fn f() { println!(\"x\") }", "only cli"),

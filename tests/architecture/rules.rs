@@ -39,6 +39,7 @@ const ROOMS: &[(&str, u8)] = &[
 const VENDORS: &[(&str, &[&str])] = &[
     ("pcsc", &["card/transport/pcsc.rs"]),
     ("iso7816_tlv", &["base/codec/tlv.rs"]),
+    ("openssl", &["base/crypto/rsa/", "keys/"]),
     ("cryptoki", &["keys/pkcs11.rs"]),
     ("clap", &["cli/"]),
     ("owo_colors", &["cli/"]),
@@ -101,6 +102,7 @@ const HARMLESS: &[(&str, &str)] = &[
     ("Purpose", "a word"),
     ("RecordView", "made to be shown: masked"),
     ("Rule", "a fault of the simulated card"),
+    ("RsaPublic", "a public key"),
     ("Sealed", "ciphertext and its length"),
     ("Segment", "a place in a grouping"),
     ("StatusWord", "a status word"),

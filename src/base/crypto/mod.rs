@@ -8,6 +8,7 @@ mod gcm;
 mod kcv;
 mod mac;
 mod pad;
+mod rsa;
 
 pub use self::aes::{aes_cbc_decrypt, aes_cbc_encrypt, aes_ecb_decrypt, aes_ecb_encrypt};
 pub use self::cmac::{aes_cmac, tdes_cmac};
@@ -19,6 +20,7 @@ pub use self::gcm::{NONCE, TAG, gcm_open, gcm_seal};
 pub use self::kcv::{KcvMethod, kcv};
 pub use self::mac::{retail_mac, tdes_cbc_mac};
 pub use self::pad::{pad_80, pad_80_if_needed, pad_length, pad_zero, unpad_80};
+pub use self::rsa::{RsaError, RsaPrivate, RsaPublic};
 
 /// A cipher was called with lengths it does not take, or an authentication tag did not match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
