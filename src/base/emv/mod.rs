@@ -1,6 +1,7 @@
 //! EMV data elements: a dictionary, and the objects that are lists of something.
 
 mod afl;
+pub mod certificate;
 mod dictionary;
 mod dol;
 mod oda;
