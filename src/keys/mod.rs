@@ -7,6 +7,7 @@ pub mod diversify;
 pub mod file;
 mod handle;
 mod info;
+pub mod issuer;
 mod software;
 
 pub use diversify::{CardKeys, Diversification, card_keys, select_kmc};
