@@ -3,6 +3,8 @@
 mod card_data;
 mod diversification;
 mod inputs;
+mod issuer;
+mod oda;
 mod primitives;
 mod scp;
 mod scp02;
@@ -23,6 +25,8 @@ type Kind = (&'static str, fn(&Inputs<'_>) -> Outputs);
 const KINDS: &[&[Kind]] = &[
     card_data::KINDS,
     diversification::KINDS,
+    issuer::KINDS,
+    oda::KINDS,
     primitives::KINDS,
     scp::KINDS,
     scp02::KINDS,
