@@ -43,6 +43,7 @@ fn schemas_are_in_step() {
     schema::<record::BodyFile>("record-body");
     schema::<record::ClearFile>("record-clear");
     schema::<perso::issuance::result::RunResult>("result");
+    schema::<perso::keys::ca_keys::CaKeysFile>("ca-keys");
     schema::<perso::issuance::plan_view::PlanView>("plan");
 }
 

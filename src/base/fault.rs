@@ -165,6 +165,9 @@ catalogue! {
     KeyNoMatch = "KEY-NO-MATCH", Key, No, false, 6,
         "None of the profile's master keys is for the card's KMCID and key version, or more than one is.",
         "Compare the card's key data with the profile's master keys; the wrong stock may be loaded.";
+    CaKeys = "CA-KEYS", Key, No, false, 5,
+        "The file of CA public keys cannot be used: its form, a value, or a hash is wrong.",
+        "Correct the entry that is named, or fetch the key and its hash from the scheme again; docs/ca-keys.md teaches the format.";
     CardBlank = "CARD-BLANK", Card, No, true, 6,
         "The card is not the blank that the profile expects.",
         "Put the card back and take a blank of the right stock.";
@@ -198,6 +201,9 @@ catalogue! {
     CardSwapped = "CARD-SWAPPED", Card, ByState, true, 7,
         "Another card is in the reader than the one the job began with.",
         "Keep both cards aside; treat the first by the state in the result.";
+    CardOda = "CARD-ODA", Card, Yes, true, 7,
+        "The card's offline data authentication fails: a terminal would not take its certificates or signatures.",
+        "Destroy the card; look at the check that is named, the CA keys and the certificates of the record before the next one.";
     ReaderLost = "READER-LOST", Reader, ByState, true, 7,
         "The link to the card broke.",
         "Treat the card by its state; seat the next card firmly and look at the reader's cable.";

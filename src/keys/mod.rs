@@ -3,6 +3,7 @@
 //! Static keys and card DEKs are [`KeyHandle`]s: other rooms can have them derive, encipher and re-encipher, never
 //! show themselves. Session keys for ENC, MAC and R-MAC come out as [`Secret`]s and live for one session.
 
+pub mod ca_keys;
 pub mod diversify;
 pub mod file;
 mod handle;
