@@ -201,9 +201,9 @@ catalogue! {
     CardSwapped = "CARD-SWAPPED", Card, ByState, true, 7,
         "Another card is in the reader than the one the job began with.",
         "Keep both cards aside; treat the first by the state in the result.";
-    CardOda = "CARD-ODA", Card, Yes, true, 7,
+    CardOda = "CARD-ODA", Card, ByState, true, 7,
         "The card's offline data authentication fails: a terminal would not take its certificates or signatures.",
-        "Destroy the card; look at the check that is named, the CA keys and the certificates of the record before the next one.";
+        "Look at the check that is named: the CA keys, the certificates of the record, the card; treat the card by its state.";
     ReaderLost = "READER-LOST", Reader, ByState, true, 7,
         "The link to the card broke.",
         "Treat the card by its state; seat the next card firmly and look at the reader's cable.";

@@ -116,6 +116,11 @@ const HARMLESS: &[(&str, &str)] = &[
     ("MonthYear", "a month"),
     ("Static", "what an issuer has signed: a code and a hash"),
     ("Subject", "an expiry and a serial number"),
+    ("Check", "which check, and how it ended"),
+    ("OdaError", "which record is wrong"),
+    ("OfflineError", "tags, a CA key's name, fixed reasons"),
+    ("Outcome", "fixed words, or a reason"),
+    ("Step", "a word"),
 ];
 
 /// A room names only itself and rooms below.

@@ -1,5 +1,6 @@
 //! The terminal's side of an EMV application. Reading only. // EMV B1 §11, B3 §6.5
 
+pub mod oda;
 mod select;
 
 pub use select::{Fci, FciData, select, select_next};

@@ -157,7 +157,7 @@ fn rightmost(digits: &str) -> [u8; 8] {
 
 /// The first 16 decimal digits of the hash over the digits; where it has fewer, its letters follow, A as 0 to F as 5.
 fn hashed(digits: &str) -> [u8; 8] {
-    let even = Zeroizing::new(if digits.len() % 2 == 0 { digits.to_owned() } else { format!("0{digits}") });
+    let even = Zeroizing::new(if digits.len().is_multiple_of(2) { digits.to_owned() } else { format!("0{digits}") });
     let bcd: Zeroizing<Vec<u8>> = Zeroizing::new(
         even.as_bytes().chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| (byte << 4) | (digit - b'0'))).collect(),
     );

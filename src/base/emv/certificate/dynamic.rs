@@ -1,7 +1,7 @@
 //! Signed dynamic application data, tag 9F4B: of INTERNAL AUTHENTICATE, and of GENERATE AC. // EMV B2 §6.5, §6.6
 
 use super::{CertificateError, FILLER, HASH, IssueError, Opened, SHA_1, closed_block, open_block};
-use crate::base::codec::tlv::{Tag, Tlv};
+use crate::base::codec::tlv::{self, Tag, TlvError};
 use crate::base::crypto::{RsaPublic, sha1};
 
 /// What surrounds the dynamic data in the block: header, format, algorithm, length, hash, trailer.
@@ -84,11 +84,28 @@ impl Combined {
     }
 }
 
-/// Hash over what was exchanged: the values that PDOL, CDOL1 and (for a second GENERATE AC) CDOL2 asked for, and what
-/// the card answered, in its order, without the signature. // EMV B2 §6.6.1
-pub fn transaction_hash(sent: &[&[u8]], answer: &[Tlv]) -> [u8; 20] {
-    let answered = answer.iter().filter(|object| object.tag != SDAD).flat_map(Tlv::encode);
-    sha1(&sent.concat().into_iter().chain(answered).collect::<Vec<u8>>())
+/// Hash over what was exchanged: the values that PDOL, CDOL1 and (for a second GENERATE AC) CDOL2 asked for, and the
+/// objects within the template of the card's answer, byte for byte and in its order, without the signature.
+/// // EMV B2 §6.6.1
+///
+/// # Errors
+/// The answer is broken BER-TLV.
+pub fn transaction_hash(sent: &[&[u8]], template: &[u8]) -> Result<[u8; 20], TlvError> {
+    let mut data = sent.concat();
+    let mut rest = template;
+    loop {
+        while let [0, tail @ ..] = rest {
+            rest = tail;
+        }
+        if rest.is_empty() {
+            return Ok(sha1(&data));
+        }
+        let (tag, _, after) = tlv::split_object(rest)?;
+        if tag != SDAD {
+            data.extend_from_slice(rest.get(..rest.len() - after.len()).unwrap_or_default());
+        }
+        rest = after;
+    }
 }
 
 /// Makes signed dynamic application data as a card does for INTERNAL AUTHENTICATE.

@@ -4,7 +4,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::base::codec::tlv::{Tag, Tlv};
 use crate::base::crypto::{RsaPrivate, sha256};
 use crate::base::{Chance, Secret};
 
@@ -206,13 +205,10 @@ fn what_cannot_be_certified_is_refused_before_the_key_is_asked() {
 #[test]
 fn a_combined_signature_is_of_one_answer_in_one_transaction() {
     let key = made(1024, 1);
-    let answer = [
-        Tlv::primitive(Tag::of(0x9F27), [0x40]),
-        Tlv::primitive(Tag::of(0x9F4B), [0; 4]),
-        Tlv::primitive(Tag::of(0x9F36), [0, 1]),
-    ];
-    let hash = transaction_hash(&[b"pdol", b"cdol1"], &answer);
-    assert_eq!(hash, sha1(&[b"pdolcdol1".as_slice(), &bytes("9F2701409F36020001")].concat()));
+    // A length that is not in its shortest form counts as the card has written it.
+    let answer = bytes("9F2701409F4B0400000000009F36810200019F1000");
+    let hash = transaction_hash(&[b"pdol", b"cdol1"], &answer).unwrap();
+    assert_eq!(hash, sha1(&[b"pdolcdol1".as_slice(), &bytes("9F2701409F36810200019F1000")].concat()));
     let signed = sign_cda(key.public(), (&[7; 4], 0x40, [9; 8]), hash, [1, 2, 3, 4], |block| key.raw(block)).unwrap();
     let combined = open_cda(key.public(), &signed, [1, 2, 3, 4]).unwrap();
     assert_eq!((combined.number.as_slice(), combined.cid, combined.cryptogram), ([7; 4].as_slice(), 0x40, [9; 8]));
@@ -222,6 +218,7 @@ fn a_combined_signature_is_of_one_answer_in_one_transaction() {
     assert_eq!(combined.is_of(0x40, Some([8; 8]), hash), Err(E::Cryptogram));
     assert_eq!(combined.is_of(0x40, Some([9; 8]), [0; 20]), Err(E::TransactionHash));
     assert_eq!(open_cda(key.public(), &signed, [0; 4]), Err(E::Hash));
+    assert!(transaction_hash(&[], &[0x9F, 0x27, 0x02, 0x40]).is_err());
 }
 
 #[test]
