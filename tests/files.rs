@@ -44,6 +44,7 @@ fn schemas_are_in_step() {
     schema::<record::ClearFile>("record-clear");
     schema::<perso::issuance::result::RunResult>("result");
     schema::<perso::keys::ca_keys::CaKeysFile>("ca-keys");
+    schema::<perso::keys::test_ca::TestCaFile>("test-ca");
     schema::<perso::issuance::plan_view::PlanView>("plan");
 }
 
@@ -53,6 +54,8 @@ fn samples_and_profiles_fit_their_schemas() {
         let text = std::fs::read_to_string(file_of(&format!("docs/schemas/{name}.schema.json"))).unwrap();
         jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap()
     };
+    let ca_keys = std::fs::read(file_of("tests/samples/ca-keys.test.json")).unwrap();
+    assert!(validator("ca-keys").is_valid(&serde_json::from_slice(&ca_keys).unwrap()));
     let (records, clears, profiles) = (validator("record"), validator("record-clear"), validator("profile"));
     for name in PROFILES {
         let json = |path: String| -> serde_json::Value {

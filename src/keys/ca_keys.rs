@@ -210,7 +210,7 @@ impl CaKeyFile {
         let (modulus, exponent) = (bytes("modulus", &self.modulus)?, bytes("exponent", &self.exponent)?);
         let key = RsaPublic::new(&modulus, &exponent).map_err(|error| wrong("modulus", error.to_string()))?;
         let expiry = self.expiry.as_deref().map(|text| {
-            month(text).ok_or_else(|| wrong("expiry", format!("{text:?} is no month YYYY-MM of 1950 to 2049")))
+            text.parse().map_err(|()| wrong("expiry", format!("{text:?} is no month YYYY-MM of 1950 to 2049")))
         });
         let key = CaKey::new(rid, index, key, expiry.transpose()?, self.test)
             .map_err(|why| wrong("modulus", why.to_owned()))?;
@@ -225,13 +225,6 @@ impl CaKeyFile {
         }
         Ok(key)
     }
-}
-
-fn month(text: &str) -> Option<MonthYear> {
-    let (year, month) = text.split_once('-')?;
-    let digits = |part: &str, length: usize| part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
-    (digits(year, 4) && digits(month, 2)).then_some(())?;
-    MonthYear::new(year.parse().ok()?, month.parse().ok()?)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod handle;
 mod info;
 pub mod issuer;
 mod software;
+pub mod test_ca;
 
 pub use diversify::{CardKeys, Diversification, card_keys, select_kmc};
 pub use handle::KeyHandle;

@@ -149,6 +149,18 @@ impl MonthYear {
     }
 }
 
+impl std::str::FromStr for MonthYear {
+    type Err = ();
+
+    /// Reads `YYYY-MM`.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let digits = |part: &str, length: usize| part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
+        let (year, month) =
+            text.split_once('-').filter(|(year, month)| digits(year, 4) && digits(month, 2)).ok_or(())?;
+        Self::new(year.parse().map_err(|_| ())?, month.parse().map_err(|_| ())?).ok_or(())
+    }
+}
+
 impl std::fmt::Display for MonthYear {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:04}-{:02}", self.year, self.month)

@@ -225,6 +225,10 @@ fn a_combined_signature_is_of_one_answer_in_one_transaction() {
 fn two_digits_of_a_year_are_of_two_centuries() {
     assert_eq!(MonthYear::from_mmyy([0x12, 0x49]), MonthYear::new(2049, 12));
     assert_eq!(MonthYear::from_mmyy([0x01, 0x50]), MonthYear::new(1950, 1));
+    assert_eq!(month(2030, 7).to_string().parse(), Ok(month(2030, 7)));
+    for text in ["", "2030", "2030-7", "+030-07", "2030-007", "2030-13", "1949-12"] {
+        assert_eq!(text.parse::<MonthYear>(), Err(()), "{text}");
+    }
     assert_eq!((MonthYear::new(2050, 1), MonthYear::new(2030, 13)), (None, None));
 }
 
