@@ -98,6 +98,9 @@ pub enum CliError {
     /// Keys.
     #[error(transparent)]
     Key(#[from] crate::keys::KeyError),
+    /// CA keys, or a test CA.
+    #[error(transparent)]
+    Ca(#[from] super::ca::CaError),
     /// A simulated blank.
     #[error(transparent)]
     Blank(#[from] BlankError),
@@ -150,6 +153,7 @@ impl Fault for CliError {
             CliError::Link(error) => error.code(),
             CliError::Journal(error) => error.code(),
             CliError::Key(error) => error.code(),
+            CliError::Ca(error) => error.code(),
             CliError::Blank(error) => error.code(),
             CliError::Trace { source, .. } => source.code(),
         }

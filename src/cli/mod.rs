@@ -1,6 +1,7 @@
 //! What the user types and reads. Nothing is decided here: a command is turned into a call, and its answer printed.
 
 mod args;
+mod ca;
 mod check;
 mod common;
 mod explain;
@@ -43,6 +44,7 @@ fn dispatch(command: Command, out: &mut Out) -> Result<u8, CliError> {
         Command::Plan(args) => plan::run(&args, out),
         Command::Record(command) => record::run(&command, out),
         Command::Keys(command) => keys::run(&command, out),
+        Command::Ca(command) => ca::run(&command, out),
         Command::Sim(command) => sim::run(&command, out),
         Command::Trace(command) => trace::run(&command, out),
         Command::Readers => readers::run(out),

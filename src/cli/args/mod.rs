@@ -1,5 +1,9 @@
 //! What may be typed.
 
+mod ca;
+
+pub use ca::CaCommand;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -68,6 +72,9 @@ pub enum Command {
     /// Key custody; never prints a key.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// CA public keys, and a CA for tests.
+    #[command(subcommand)]
+    Ca(CaCommand),
     /// The simulated card.
     #[command(subcommand)]
     Sim(SimCommand),

@@ -1,0 +1,186 @@
+//! `perso ca`: CA public keys, and a CA for tests.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::args::CaCommand;
+use super::common::{self, CliError, Out};
+use crate::base::crypto::RsaPublic;
+use crate::base::emv::certificate::{Issued, MonthYear, Subject};
+use crate::base::fault::{Code, Fault};
+use crate::keys::ca_keys::{CaKeys, CaKeysError};
+use crate::keys::test_ca::{TestCa, TestCaError};
+
+/// What is wrong with a file of CA keys, or a test CA.
+#[derive(Debug, thiserror::Error)]
+pub enum CaError {
+    /// The file of CA keys.
+    #[error("CA keys {path}: {source}")]
+    Keys {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: CaKeysError,
+    },
+    /// The test CA.
+    #[error("test CA {path}: {source}")]
+    Test {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: TestCaError,
+    },
+}
+
+impl Fault for CaError {
+    fn code(&self) -> Code {
+        match self {
+            CaError::Keys { source, .. } => source.code(),
+            CaError::Test { source, .. } => source.code(),
+        }
+    }
+}
+
+/// Lists CA keys, makes a test CA, or has one certify.
+///
+/// # Errors
+/// A file or an option is wrong.
+pub fn run(command: &CaCommand, out: &mut Out) -> Result<u8, CliError> {
+    match command {
+        CaCommand::List { keys } => list(&ca_keys(keys)?, out),
+        CaCommand::NewTest { rid, index, expiry, bits, output, public } => {
+            new_test((array("--rid", rid)?, array("--index", index)?), month(expiry)?, *bits, (output, public), out)?;
+        }
+        CaCommand::Certify { ca, modulus, exponent, issuer, expiry, serial } => {
+            let key = public_key(modulus, exponent)?;
+            let subject = Subject { expiry: month(expiry)?, serial: array("--serial", serial)? };
+            let failed = |source| CaError::Test { path: ca.clone(), source };
+            let test_ca = TestCa::parse(&common::read(ca)?).map_err(failed)?;
+            certified(&test_ca.certify(issuer_id(issuer)?, subject, &key).map_err(failed)?, out);
+        }
+    }
+    Ok(0)
+}
+
+/// Reads a file of CA keys.
+///
+/// # Errors
+/// It cannot be read, or is wrong.
+pub fn ca_keys(path: &Path) -> Result<CaKeys, CliError> {
+    let failed = |source| CaError::Keys { path: path.to_owned(), source };
+    Ok(CaKeys::parse(&common::read(path)?).map_err(failed)?)
+}
+
+#[derive(Serialize)]
+struct Listed {
+    rid: String,
+    index: String,
+    bits: usize,
+    exponent: String,
+    hash: String,
+    expiry: Option<String>,
+    test: bool,
+}
+
+fn list(keys: &CaKeys, out: &mut Out) {
+    let listed: Vec<Listed> = keys
+        .keys()
+        .iter()
+        .map(|key| Listed {
+            rid: hex::encode_upper(key.rid()),
+            index: hex::encode_upper([key.index()]),
+            bits: key.key().bits(),
+            exponent: hex::encode_upper(key.key().exponent()),
+            hash: hex::encode_upper(key.hash()),
+            expiry: key.expiry().map(|expiry| expiry.to_string()),
+            test: key.is_test(),
+        })
+        .collect();
+    if out.json(&listed) {
+        return;
+    }
+    for key in &listed {
+        let kind = if key.test { "test" } else { "live" };
+        let expiry = key.expiry.as_deref().unwrap_or("no expiry");
+        out.line(format!("{} {}  {:>4} bits  {kind}  {expiry:<9}  {}", key.rid, key.index, key.bits, key.hash));
+    }
+}
+
+fn new_test(
+    (rid, [index]): ([u8; 5], [u8; 1]),
+    expiry: MonthYear,
+    bits: usize,
+    (output, public): (&Path, &Path),
+    out: &mut Out,
+) -> Result<(), CliError> {
+    // Nobody can make a lost key again.
+    if output.exists() {
+        return Err(wrong("--output", format!("{} is there already; name another file", output.display())));
+    }
+    let failed = |source: TestCaError| match source {
+        TestCaError::Key(source) => wrong("--bits", source.to_string()),
+        TestCaError::Field { why, .. } => wrong("--bits", why),
+        source => CaError::Test { path: output.to_owned(), source }.into(),
+    };
+    let ca = TestCa::generate(rid, index, expiry, bits, &mut common::chance()).map_err(failed)?;
+    let text = ca.to_text().map_err(failed)?;
+    common::write(output, text.expose())?;
+    common::create(public)?.write(&ca.ca_keys().to_file())?;
+    out.line(format!("Test CA in {}, its public key in {}.", output.display(), public.display()));
+    list(&ca.ca_keys(), out);
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Certified {
+    #[serde(rename = "90")]
+    certificate: String,
+    #[serde(rename = "92", skip_serializing_if = "String::is_empty")]
+    remainder: String,
+    #[serde(rename = "9F32")]
+    exponent: String,
+}
+
+fn certified(issued: &Issued, out: &mut Out) {
+    let certified = Certified {
+        certificate: hex::encode_upper(&issued.certificate),
+        remainder: hex::encode_upper(&issued.remainder),
+        exponent: hex::encode_upper(&issued.exponent),
+    };
+    if out.json(&certified) {
+        return;
+    }
+    let objects = [("90", &certified.certificate), ("92", &certified.remainder), ("9F32", &certified.exponent)];
+    for (tag, value) in objects.into_iter().filter(|(_, value)| !value.is_empty()) {
+        out.line(format!("{tag:<4}  {value}"));
+    }
+}
+
+fn public_key(path: &Path, exponent: &str) -> Result<RsaPublic, CliError> {
+    let text: String = common::read_text(path)?.split_whitespace().collect();
+    let modulus = hex::decode(text).map_err(|error| wrong("--modulus", error.to_string()))?;
+    let exponent = hex::decode(exponent).map_err(|error| wrong("--exponent", error.to_string()))?;
+    RsaPublic::new(&modulus, &exponent).map_err(|error| wrong("--modulus, --exponent", error.to_string()))
+}
+
+/// The digits, filled with F.
+fn issuer_id(digits: &str) -> Result<[u8; 4], CliError> {
+    if !(3..=8).contains(&digits.len()) || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Err(wrong("--issuer", "give 3 to 8 digits".to_owned()));
+    }
+    array("--issuer", &format!("{digits:F<8}"))
+}
+
+fn array<const N: usize>(option: &'static str, text: &str) -> Result<[u8; N], CliError> {
+    let bytes = hex::decode(text).map_err(|error| wrong(option, error.to_string()))?;
+    bytes.try_into().map_err(|_| wrong(option, format!("give {} hexadecimal digits", 2 * N)))
+}
+
+fn month(text: &str) -> Result<MonthYear, CliError> {
+    text.parse().map_err(|()| wrong("--expiry", "give a month as YYYY-MM, of 1950 to 2049".to_owned()))
+}
+
+fn wrong(option: &'static str, why: String) -> CliError {
+    CliError::Option { option, why }
+}
