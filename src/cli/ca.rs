@@ -21,7 +21,7 @@ pub enum CaError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: CaKeysError,
+        source: Box<CaKeysError>,
     },
     /// The test CA.
     #[error("test CA {path}: {source}")]
@@ -29,7 +29,7 @@ pub enum CaError {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        source: TestCaError,
+        source: Box<TestCaError>,
     },
 }
 
@@ -55,7 +55,7 @@ pub fn run(command: &CaCommand, out: &mut Out) -> Result<u8, CliError> {
         CaCommand::Certify { ca, modulus, exponent, issuer, expiry, serial } => {
             let key = public_key(modulus, exponent)?;
             let subject = Subject { expiry: month(expiry)?, serial: array("--serial", serial)? };
-            let failed = |source| CaError::Test { path: ca.clone(), source };
+            let failed = |source| CaError::Test { path: ca.clone(), source: Box::new(source) };
             let test_ca = TestCa::parse(&common::read(ca)?).map_err(failed)?;
             certified(&test_ca.certify(issuer_id(issuer)?, subject, &key).map_err(failed)?, out);
         }
@@ -68,7 +68,7 @@ pub fn run(command: &CaCommand, out: &mut Out) -> Result<u8, CliError> {
 /// # Errors
 /// It cannot be read, or is wrong.
 pub fn ca_keys(path: &Path) -> Result<CaKeys, CliError> {
-    let failed = |source| CaError::Keys { path: path.to_owned(), source };
+    let failed = |source| CaError::Keys { path: path.to_owned(), source: Box::new(source) };
     Ok(CaKeys::parse(&common::read(path)?).map_err(failed)?)
 }
 
@@ -121,7 +121,7 @@ fn new_test(
     let failed = |source: TestCaError| match source {
         TestCaError::Key(source) => wrong("--bits", source.to_string()),
         TestCaError::Field { why, .. } => wrong("--bits", why),
-        source => CaError::Test { path: output.to_owned(), source }.into(),
+        source => CaError::Test { path: output.to_owned(), source: Box::new(source) }.into(),
     };
     let ca = TestCa::generate(rid, index, expiry, bits, &mut common::chance()).map_err(failed)?;
     let text = ca.to_text().map_err(failed)?;

@@ -42,6 +42,14 @@ pub enum TestCaError {
         /// What is wrong.
         why: String,
     },
+    /// A certificate that would be valid longer than the key that it rests on.
+    #[error("the certificate would be valid to {certificate}, the CA's key is to {ca}")]
+    Outlives {
+        /// Last month of the certificate.
+        certificate: MonthYear,
+        /// Last month of the CA's key.
+        ca: MonthYear,
+    },
     /// The key cannot be made, or is none.
     #[error("the key of the test CA: {0}")]
     Key(#[from] RsaError),
@@ -55,7 +63,7 @@ impl Fault for TestCaError {
         match self {
             TestCaError::Issue(IssueError::Signer(_) | IssueError::Unfit(_)) => Code::ProgramFault,
             TestCaError::Key(RsaError::Chance(_) | RsaError::Library(_)) => Code::ProgramFault,
-            TestCaError::Issue(_) => Code::OperatorInput,
+            TestCaError::Issue(_) | TestCaError::Outlives { .. } => Code::OperatorInput,
             _ => Code::CaKeys,
         }
     }
@@ -127,12 +135,10 @@ impl TestCa {
     /// Certifies an issuer's key. `issuer_id` is the first 3 to 8 digits of the PANs, filled with F.
     ///
     /// # Errors
-    /// [`TestCaError::Issue`]; [`TestCaError::Field`] where the certificate would outlive the CA's key.
+    /// [`TestCaError::Issue`], [`TestCaError::Outlives`].
     pub fn certify(&self, issuer_id: [u8; 4], subject: Subject, key: &RsaPublic) -> Result<Issued, TestCaError> {
         if subject.expiry > self.expiry {
-            let why =
-                format!("the certificate would be valid to {}, the CA's key is to {}", subject.expiry, self.expiry);
-            return Err(TestCaError::Field { field: "expiry", why });
+            return Err(TestCaError::Outlives { certificate: subject.expiry, ca: self.expiry });
         }
         Ok(sign_issuer(self.key.public(), issuer_id, subject, key, |block| self.key.raw(block))?)
     }
@@ -238,7 +244,8 @@ mod tests {
             let subject = Subject { expiry: month(year), serial: [0; 3] };
             ca.certify(ISSUER, subject, key).unwrap_err()
         };
-        assert!(matches!(certify(2032, ca.key.public()), TestCaError::Field { field: "expiry", .. }));
+        let outlives = TestCaError::Outlives { certificate: month(2032), ca: month(2031) };
+        assert_eq!(certify(2032, ca.key.public()).to_string(), outlives.to_string());
         let longer = certify(2030, issuer.public());
         assert!(matches!(&longer, TestCaError::Issue(IssueError::Longer { subject: 176, signer: 144 })));
         assert_eq!(longer.code(), Code::OperatorInput);
