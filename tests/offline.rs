@@ -6,8 +6,8 @@ mod scripted;
 
 use perso::base::codec::tlv::{self, Tag};
 use perso::base::crypto::{RsaPrivate, RsaPublic, sha256};
-use perso::base::emv::certificate::{CertificateError, MonthYear, sign_cda, transaction_hash};
-use perso::base::emv::{Afl, OdaError};
+use perso::base::emv::certificate::{CertificateError, MonthYear, Subject, sign_cda, sign_pin, transaction_hash};
+use perso::base::emv::{Afl, OdaError, Pan};
 use perso::base::{Chance, Code, Fault};
 use perso::card::CardError;
 use perso::card::apdu::StatusWord;
@@ -15,6 +15,7 @@ use perso::card::emv::oda::{
     Check, OfflineError, OfflineReport, Outcome, ReadCard, Step, Terminal, authenticate, check_combined, tvr_byte_1,
 };
 use perso::keys::ca_keys::{CaKey, CaKeys};
+use perso::keys::test_ca::TestCa;
 
 const RID: [u8; 5] = [0xA0, 0, 0, 0x03, 0x33];
 const UNPREDICTABLE: [u8; 4] = [0x78, 0x63, 0xAF, 0xC6];
@@ -261,15 +262,7 @@ fn a_card_that_claims_cda_waits_for_generate_ac() {
 
 #[test]
 fn a_signed_cryptogram_is_held_against_the_transaction() {
-    let mut count = 0u8;
-    let chance = move |buffer: &mut [u8]| {
-        for piece in buffer.chunks_mut(32) {
-            count = count.wrapping_add(1);
-            piece.copy_from_slice(&sha256(&[count])[..piece.len()]);
-        }
-        Ok(())
-    };
-    let key = RsaPrivate::generate(1024, 3, &mut Chance::new(chance)).unwrap();
+    let key = RsaPrivate::generate(1024, 3, &mut chance(4)).unwrap();
     let plain = hex::decode("9F2701409F360200019F100706010A03A00000").unwrap();
     let sent: [&[u8]; 2] = [b"pdol", b"cdol1"];
     let hash = transaction_hash(&sent, &plain).unwrap();
@@ -295,4 +288,44 @@ fn a_signed_cryptogram_is_held_against_the_transaction() {
     let more = [tlv::encode(Tag::of(0x77), &[plain.as_slice(), &signed].concat()), vec![0x9F]].concat();
     assert_eq!(check_combined(key.public(), &sent, UNPREDICTABLE, &more), Err(E::Form(Tag::of(0x77))));
     assert_eq!(check_combined(key.public(), &sent, UNPREDICTABLE, &[0x77, 5, 1]), Err(E::Form(Tag::of(0x77))));
+}
+
+/// A chance that is always the same for a seed.
+fn chance(seed: u8) -> Chance {
+    let mut count = 0u32;
+    Chance::new(move |buffer| {
+        for piece in buffer.chunks_mut(32) {
+            count += 1;
+            piece.copy_from_slice(&sha256(&[&[seed], count.to_be_bytes().as_slice()].concat())[..piece.len()]);
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_key_for_pins_alone_is_proven_without_static_data() {
+    let subject = Subject { expiry: month(2030, 12), serial: [0, 0, 1] };
+    let made = |bits, seed| RsaPrivate::generate(bits, 3, &mut chance(seed)).unwrap();
+    let (ca, issuer, pin) =
+        (TestCa::generate(RID, 9, month(2031, 12), 1152, &mut chance(1)).unwrap(), made(1024, 2), made(1024, 3));
+    let pan = Pan::parse("6210948000000011").unwrap();
+    let of_issuer = ca.certify([0x62, 0x10, 0x94, 0xFF], subject, issuer.public()).unwrap();
+    let of_pin = sign_pin(issuer.public(), &pan, subject, pin.public(), |block| issuer.raw(block)).unwrap();
+    let mut card = TestCard::new();
+    card.ca = ca.ca_keys().find(RID, 9).unwrap().key().clone();
+    *card.object(0x90) = of_issuer.certificate;
+    *card.object(0x92) = of_issuer.remainder;
+    card.objects.extend([(0x9F2D, of_pin.certificate), (0x9F2E, vec![3]), (0x9F2F, of_pin.remainder)]);
+    let report = card.run();
+    assert_eq!(outcome(&report, Step::PinCertificate), &Outcome::Passed);
+    assert_eq!(report.pin_key.as_ref(), Some(pin.public()));
+    // What another issuer has signed does not open.
+    assert!(matches!(outcome(&report, Step::SignedStaticData), Outcome::Failed(_)));
+    card.object(0x9F2F)[0] ^= 1;
+    let report = card.run();
+    let hash = Outcome::Failed(OfflineError::Certificate(CertificateError::Hash));
+    assert_eq!((outcome(&report, Step::PinCertificate), report.pin_key.is_none()), (&hash, true));
+    card.drop(0x9F2E);
+    let missing = Outcome::Failed(OfflineError::Missing(Tag::of(0x9F2E)));
+    assert_eq!(outcome(&card.run(), Step::PinCertificate), &missing);
 }

@@ -233,6 +233,9 @@ fn two_digits_of_a_year_are_of_two_centuries() {
 }
 
 proptest! {
+    // Each case makes keys.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn certificates_open_to_what_was_certified(
         seed in 0u8..4, digits in "[0-9]{12,19}", data in prop::collection::vec(any::<u8>(), 0..40), year in 1950u16..2050,
