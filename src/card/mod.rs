@@ -7,9 +7,11 @@ pub mod cps;
 pub mod emv;
 pub mod gp;
 pub mod plain;
+pub mod script;
 pub mod sim;
 pub mod trace;
 pub mod transport;
+pub mod words;
 
 pub use atr::Atr;
 pub use plain::{Card, CardError, Misbehaviour, Recorder, TraceEvent};

@@ -8,6 +8,8 @@ use super::args::{PassphraseArgs, ProfileArgs};
 pub use super::out::{Out, warn};
 use crate::base::chance::{ChanceError, Instant};
 use crate::base::{Chance, Clock, Code, Fault, Secret};
+use crate::card::CardError;
+use crate::card::channel::ChannelError;
 use crate::card::trace::TraceError;
 use crate::card::transport::LinkError;
 use crate::issuance::blank::BlankError;
@@ -101,6 +103,15 @@ pub enum CliError {
     /// CA keys, or a test CA.
     #[error(transparent)]
     Ca(#[from] super::ca::CaError),
+    /// The card, or the link to it.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// A secure channel.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+    /// The random source failed.
+    #[error(transparent)]
+    Chance(#[from] ChanceError),
     /// A simulated blank.
     #[error(transparent)]
     Blank(#[from] BlankError),
@@ -154,6 +165,9 @@ impl Fault for CliError {
             CliError::Journal(error) => error.code(),
             CliError::Key(error) => error.code(),
             CliError::Ca(error) => error.code(),
+            CliError::Card(error) => error.code(),
+            CliError::Channel(error) => error.code(),
+            CliError::Chance(_) => Code::ProgramFault,
             CliError::Blank(error) => error.code(),
             CliError::Trace { source, .. } => source.code(),
         }
@@ -187,6 +201,33 @@ pub fn program() -> ProgramRef {
         version: env!("CARGO_PKG_VERSION").into(),
         sha256: bytes.ok().map(|bytes| hex::encode(crate::base::crypto::sha256(&bytes))),
     }
+}
+
+/// An option's bytes, in hexadecimal.
+///
+/// # Errors
+/// It is not hexadecimal. The value is not quoted: it may be longer than a line, and is in the shell's history.
+pub fn bytes(option: &'static str, text: &str) -> Result<Vec<u8>, CliError> {
+    let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    hex::decode(compact).map_err(|_| CliError::Option { option, why: "it is not bytes in hexadecimal".into() })
+}
+
+/// An option's one byte, in hexadecimal.
+///
+/// # Errors
+/// It is not two hexadecimal digits.
+pub fn byte(option: &'static str, text: &str) -> Result<u8, CliError> {
+    let byte = (text.len() == 2).then(|| u8::from_str_radix(text, 16).ok()).flatten();
+    byte.ok_or_else(|| CliError::Option { option, why: format!("{text:?} is not two hexadecimal digits") })
+}
+
+/// An option's AID.
+///
+/// # Errors
+/// It is not 5 to 16 bytes in hexadecimal.
+pub fn aid(option: &'static str, text: &str) -> Result<Vec<u8>, CliError> {
+    let aid = hex::decode(text).ok().filter(|aid| (5..=16).contains(&aid.len()));
+    aid.ok_or_else(|| CliError::Option { option, why: format!("{text:?} is not 5 to 16 bytes in hexadecimal") })
 }
 
 /// A file's bytes, up to a size that nothing of ours reaches.

@@ -2,9 +2,11 @@
 
 mod args;
 mod ca;
+mod card;
 mod check;
 mod common;
 mod explain;
+mod explain_auth;
 mod keys;
 mod out;
 mod plan;
@@ -47,6 +49,8 @@ fn dispatch(command: Command, out: &mut Out) -> Result<u8, CliError> {
         Command::Ca(command) => ca::run(&command, out),
         Command::Sim(command) => sim::run(&command, out),
         Command::Trace(command) => trace::run(&command, out),
+        Command::Card(command) => card::run(&command, out),
+        Command::ExplainAuth(args) => explain_auth::run(&args, out),
         Command::Readers => readers::run(out),
         Command::Explain { code } => explain::run(code.as_deref(), out),
     }

@@ -4,9 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::args::{Interface, ReaderArgs};
-use super::common::{CliError, warn};
+use super::common::{self, CliError, warn};
+use crate::base::Chance;
 use crate::card::sim::SimTransport;
-use crate::card::transport::{Transport, pcsc};
+use crate::card::trace::Trace;
+use crate::card::transport::{Replay, Transport, pcsc};
 
 /// What `--reader` stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +17,8 @@ pub enum Place<'a> {
     FreshBlank,
     /// A simulated card in a file.
     CardFile(&'a Path),
+    /// A trace in the place of a card.
+    Trace(&'a Path),
     /// A PC/SC reader: its name, a unique part of it, or its number.
     Reader(&'a str),
 }
@@ -22,6 +26,9 @@ pub enum Place<'a> {
 impl ReaderArgs {
     /// What `--reader` stands for.
     pub fn place(&self) -> Place<'_> {
+        if let Some(trace) = self.reader.strip_prefix("replay:") {
+            return Place::Trace(Path::new(trace));
+        }
         match self.reader.strip_prefix("sim") {
             Some("") => Place::FreshBlank,
             Some(rest) if rest.starts_with(':') => Place::CardFile(Path::new(rest.trim_start_matches(':'))),
@@ -48,11 +55,32 @@ pub fn open(args: &ReaderArgs, what: &str) -> Result<Box<dyn Transport>, CliErro
     match args.place() {
         Place::Reader(wanted) => connect(wanted, args, what),
         Place::CardFile(path) => Ok(Box::new(SimTransport::file(path)?.approach(args.is_contactless())?)),
+        Place::Trace(path) => Ok(Box::new(Replay::new(&trace(path)?))),
         Place::FreshBlank => Err(CliError::Option {
             option: "--reader",
             why: "only `perso run` makes a simulated blank of its own; name a card's file: sim:FILE".into(),
         }),
     }
+}
+
+/// As [`open`], and the randomness to talk to it with: the system's, but of a trace what the host drew then.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with_chance(args: &ReaderArgs, what: &str) -> Result<(Box<dyn Transport>, Chance), CliError> {
+    let chance = match args.place() {
+        Place::Trace(path) => Chance::fixed(trace(path)?.chance()),
+        _ => common::chance(),
+    };
+    Ok((open(args, what)?, chance))
+}
+
+/// Reads a trace.
+///
+/// # Errors
+/// It cannot be read, or is no trace.
+pub fn trace(path: &Path) -> Result<Trace, CliError> {
+    Trace::parse(&common::read_text(path)?).map_err(|source| CliError::Trace { path: path.to_owned(), source })
 }
 
 fn connect(wanted: &str, args: &ReaderArgs, what: &str) -> Result<Box<dyn Transport>, CliError> {

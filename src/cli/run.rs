@@ -27,6 +27,9 @@ use crate::keys::KeyStore;
 /// # Errors
 /// What keeps the job from beginning. What happens in the job is its result.
 pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
+    if matches!(args.reader.place(), Place::Trace(_)) {
+        return Err(no_card_from_a_trace());
+    }
     let clock = common::clock();
     let mut report = Report::new(common::program(), args.reader.is_simulated(), &clock);
     let ready = ready(&args.record, &args.sources)?;
@@ -71,6 +74,11 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     Ok(exit_code(&result))
 }
 
+fn no_card_from_a_trace() -> CliError {
+    let why = "a trace makes no card; `perso trace replay` runs a job against one".into();
+    CliError::Option { option: "--reader", why }
+}
+
 /// Where the journal is when nobody says it: beside a simulated card's file; with the process where the card is gone
 /// with it; in the working folder for real cards.
 fn journal(args: &RunArgs) -> Result<Journal, CliError> {
@@ -78,7 +86,7 @@ fn journal(args: &RunArgs) -> Result<Journal, CliError> {
         (Some(path), _) => path.clone(),
         (None, Place::FreshBlank) => return Ok(Journal::in_memory()),
         (None, Place::CardFile(card)) => PathBuf::from(format!("{}.journal", card.display())),
-        (None, Place::Reader(_)) => PathBuf::from("perso.journal"),
+        (None, Place::Trace(_) | Place::Reader(_)) => PathBuf::from("perso.journal"),
     };
     Ok(Journal::open(&path)?)
 }
@@ -93,6 +101,7 @@ fn open(args: &RunArgs, ready: &Ready, chance: &mut Chance) -> Result<Box<dyn Tr
             });
         }
         Place::Reader(_) => return reader::open(&args.reader, "the blank"),
+        Place::Trace(_) => return Err(no_card_from_a_trace()),
         Place::CardFile(path) => SimTransport::file(path)?,
         Place::FreshBlank => SimTransport::memory(blank::make(
             &blank::Wanted { profile: &ready.profile, aids: blank::aids(&ready.record), master: None, serial: None },

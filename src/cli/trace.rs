@@ -1,19 +1,18 @@
 //! `perso trace`: explaining traces, and running the host against one.
 
-use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 
 use super::args::TraceCommand;
 use super::common::{self, CliError, Out};
 use super::ready::ready;
-use super::run;
+use super::{reader, run};
 use crate::base::Chance;
-use crate::card::trace::Trace;
 use crate::card::transport::Replay;
 use crate::issuance::job::Job;
 use crate::issuance::journal::Journal;
 use crate::issuance::report::Report;
+use crate::keys::KeyStore;
 
 /// Shows or replays.
 ///
@@ -21,21 +20,18 @@ use crate::issuance::report::Report;
 /// The trace, or what it is replayed with, cannot be used.
 pub fn run(command: &TraceCommand, out: &mut Out) -> Result<u8, CliError> {
     match command {
-        TraceCommand::Show { trace } => {
-            let trace = read(trace)?;
-            let lines = trace.explain();
-            if !out.json(&lines) {
-                for (key, value) in trace.meta() {
-                    out.line(format!("{key}: {value}"));
-                }
-                for line in &lines {
-                    out.line(line);
-                }
+        TraceCommand::Show { trace, keys, passphrase } => {
+            let trace = reader::trace(trace)?;
+            let store = keys.as_deref().map(|keys| common::keys(keys, passphrase)).transpose()?;
+            let view = trace.view(store.as_ref().map(|store| store as &dyn KeyStore));
+            if !out.json(&view) {
+                view.about.iter().for_each(|about| out.line(format!("{}: {}", about.key, about.value)));
+                view.lines().iter().for_each(|line| out.line(line));
             }
             Ok(0)
         }
         TraceCommand::Replay { trace, record, sources } => {
-            let trace = read(trace)?;
+            let trace = reader::trace(trace)?;
             let ready = ready(record, sources)?;
             let clock = common::clock();
             let mut report = Report::new(common::program(), true, &clock);
@@ -69,8 +65,4 @@ pub fn run(command: &TraceCommand, out: &mut Out) -> Result<u8, CliError> {
             Ok(if differs || left > 0 { 10 } else { 0 })
         }
     }
-}
-
-fn read(path: &Path) -> Result<Trace, CliError> {
-    Trace::parse(&common::read_text(path)?).map_err(|source| CliError::Trace { path: path.to_owned(), source })
 }

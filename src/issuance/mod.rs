@@ -7,7 +7,7 @@ mod error;
 mod identify;
 pub mod job;
 pub mod journal;
-mod options;
+pub mod options;
 mod personalize;
 pub mod plan;
 pub mod plan_view;

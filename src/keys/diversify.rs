@@ -1,5 +1,7 @@
 //! From a master key to a card's keys.
 
+use crate::base::crypto::Cipher;
+
 use super::{Derivation, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose};
 
 /// A card's static keys, in custody.
@@ -25,8 +27,50 @@ pub enum Diversification {
     },
     /// VISA2: triple DES over bytes 0-1 and 4-7 of the KDD.
     Visa2,
+    /// VISA, as some tools name it: triple DES over bytes 0-3 and 8-9 of the KDD.
+    Visa1,
     /// KDF3: SP 800-108 with AES-CMAC over the KDD.
     Kdf3,
+}
+
+impl Diversification {
+    /// All of them, EMV CPS with every offset.
+    pub const ALL: [Diversification; 9] = [
+        Diversification::None,
+        Diversification::EmvCps { offset: 0 },
+        Diversification::EmvCps { offset: 1 },
+        Diversification::EmvCps { offset: 2 },
+        Diversification::EmvCps { offset: 3 },
+        Diversification::EmvCps { offset: 4 },
+        Diversification::Visa1,
+        Diversification::Visa2,
+        Diversification::Kdf3,
+    ];
+
+    /// As it is written on command lines and in reports; an offset follows `emv-cps:`.
+    pub fn name(self) -> String {
+        match self {
+            Diversification::None => "none".into(),
+            Diversification::EmvCps { offset } => format!("emv-cps:{offset}"),
+            Diversification::Visa1 => "visa1".into(),
+            Diversification::Visa2 => "visa2".into(),
+            Diversification::Kdf3 => "kdf3".into(),
+        }
+    }
+
+    /// The method of this name.
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.name() == name)
+    }
+
+    /// Whether keys of this cipher can be diversified so.
+    pub fn suits(self, cipher: Cipher) -> bool {
+        match self {
+            Diversification::None => true,
+            Diversification::Kdf3 => cipher == Cipher::Aes,
+            _ => cipher == Cipher::Tdes,
+        }
+    }
 }
 
 /// Diversifies a master key.
@@ -47,6 +91,10 @@ pub fn card_keys(
         }
         Diversification::Visa2 => {
             let six: Vec<u8> = kdd.iter().take(2).chain(kdd.iter().skip(4).take(4)).copied().collect();
+            store.derive(master, &Derivation::Ecb(&two_halves(&six, number)))
+        }
+        Diversification::Visa1 => {
+            let six: Vec<u8> = kdd.iter().take(4).chain(kdd.iter().skip(8).take(2)).copied().collect();
             store.derive(master, &Derivation::Ecb(&two_halves(&six, number)))
         }
         Diversification::Kdf3 => {

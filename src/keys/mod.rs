@@ -9,12 +9,14 @@ pub mod file;
 mod handle;
 mod info;
 pub mod issuer;
+pub mod sets;
 mod software;
 pub mod test_ca;
 
 pub use diversify::{CardKeys, Diversification, card_keys, select_kmc};
 pub use handle::KeyHandle;
 pub use info::{Algorithm, Kcv, KeyInfo, Purpose};
+pub use sets::KeySet;
 pub use software::SoftwareStore;
 
 use crate::base::Secret;

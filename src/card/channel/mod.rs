@@ -4,13 +4,17 @@
 //! EXTERNAL AUTHENTICATE, in this order; nothing else makes one. There is no fallback and no retry.
 
 mod error;
+mod explain;
 mod scp02;
 mod scp03;
 mod session;
 mod spec;
+mod verdict;
 
 pub use error::{ChannelError, Mismatch};
+pub use explain::{Answered, Comparison, Fit, Handshake, HandshakeError};
 pub use scp02::{Scp02, Scp02Keys};
 pub use scp03::{Scp03, Scp03Keys, expected_challenge, kdf};
 pub use session::{Greeting, Session, begin};
 pub use spec::{ChallengeCheck, ChannelSpec, Mode, Protocol, SecurityLevel, SpecError};
+pub use verdict::{AnswerView, AuthReport, FitView, Refusal};

@@ -1,191 +1,264 @@
-//! A trace in words, a line an exchange. Values are told by their tags and lengths only.
+//! A trace in words, exchange by exchange. What may be a PAN, a track, a name, a PIN or a key is told by its name and
+//! length.
 
-use std::collections::VecDeque;
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use super::inside::{Inside, Insight};
 use super::{Line, Trace};
-use crate::base::codec::tlv;
 use crate::card::apdu::{Command, Response, command_name, meaning};
+use crate::card::words::{self, Groupings, Item};
+use crate::keys::KeyStore;
+
+/// What `perso trace show --format json` prints.
+#[derive(Clone, Serialize, JsonSchema)]
+pub struct TraceView {
+    /// Version of this shape: 1.
+    pub perso_trace_view: u32,
+    /// What stands in the trace's comments.
+    pub about: Vec<About>,
+    /// Data was left out, since not every key was a test key.
+    pub without_data: bool,
+    /// Everything that has happened, in order.
+    pub events: Vec<Event>,
+}
+
+/// A comment of the trace.
+#[derive(Clone, Serialize, JsonSchema)]
+pub struct About {
+    /// Its first word.
+    pub key: String,
+    /// The rest.
+    pub value: String,
+}
+
+/// Something that has happened.
+#[derive(Clone, Serialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The host drew random bytes.
+    Chance {
+        /// How many.
+        length: usize,
+    },
+    /// The card was reset.
+    Reset {
+        /// The answer to reset, hexadecimal.
+        atr: String,
+    },
+    /// A command was sent.
+    Command(Side),
+    /// Its answer.
+    Answer(Side),
+    /// The link broke.
+    Lost {
+        /// Why.
+        why: String,
+    },
+}
+
+/// A command or an answer.
+#[derive(Clone, Serialize, JsonSchema)]
+pub struct Side {
+    /// Number of the exchange, from 1.
+    pub exchange: u32,
+    /// Name of the command; of an answer its status word.
+    pub name: String,
+    /// Class, instruction and parameters; of an answer the microseconds it took.
+    pub header: String,
+    /// The parameters in words; of an answer what its status word means.
+    pub words: String,
+    /// Bytes of data on the wire.
+    pub length: usize,
+    /// What secure messaging does here, and whether it was checked; absent in the clear.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secure_messaging: Option<String>,
+    /// What the data holds, as far as it can be read and may be shown.
+    pub items: Vec<Item>,
+}
 
 impl Trace {
-    /// Explains the trace: a line for every command, and an indented one for what came back.
+    /// Explains the trace as text: a line for every command, and indented ones for what is in it and what came back.
     pub fn explain(&self) -> Vec<String> {
+        self.view(None).lines()
+    }
+
+    /// Explains the trace. With a key store, what is inside of secure channels too, as far as its test keys open them.
+    pub fn view(&self, store: Option<&dyn KeyStore>) -> TraceView {
+        let mut reader = Reader { insight: Insight::new(store), ..Reader::new() };
+        let about = self.meta().iter().map(|(key, value)| About { key: key.clone(), value: value.clone() });
+        TraceView {
+            perso_trace_view: 1,
+            about: about.collect(),
+            without_data: self.is_bare(),
+            events: self.lines().iter().map(|line| reader.line(line)).collect(),
+        }
+    }
+}
+
+impl TraceView {
+    /// The text for people; the comments are left out.
+    pub fn lines(&self) -> Vec<String> {
         let mut out = Vec::new();
-        let mut number = 0;
-        let mut channel = Channel::default();
-        if self.is_bare() {
+        if self.without_data {
             out.push("      data was left out, since not every key was a test key; lengths cannot be told".into());
         }
-        for line in self.lines() {
-            match line {
-                Line::Chance(bytes) => out.push(format!("      the host draws {} random bytes", bytes.len())),
-                Line::Reset(atr) => {
-                    channel = Channel::default();
-                    out.push(format!("      reset, ATR {}", hex::encode_upper(atr)));
+        for event in &self.events {
+            match event {
+                Event::Chance { length } => out.push(format!("      the host draws {length} random bytes")),
+                Event::Reset { atr } => out.push(format!("      reset, ATR {atr}")),
+                Event::Lost { why } => out.push(format!("      the link broke: {why}")),
+                Event::Command(side) => {
+                    let words = if side.words.is_empty() { String::new() } else { format!(" ({})", side.words) };
+                    out.push(format!("{:>4}  {}{words}, {} bytes of data", side.exchange, side.name, side.length));
+                    side.rest(&mut out);
                 }
-                Line::Command(bytes) => {
-                    number += 1;
-                    out.push(format!("{number:>4}  {}", channel.command(bytes)));
+                Event::Answer(side) => {
+                    out.push(format!(
+                        "      {} ({}), {} bytes of data, {}",
+                        side.name, side.words, side.length, side.header
+                    ));
+                    side.rest(&mut out);
                 }
-                Line::Answer(bytes, micros) => out.push(format!("      {}, {micros} µs", channel.answer(bytes))),
-                Line::Lost(why) => out.push(format!("      the link broke: {why}")),
             }
         }
         out
+    }
+}
+
+impl Side {
+    fn rest(&self, out: &mut Vec<String>) {
+        out.extend(self.secure_messaging.iter().map(|text| format!("        {text}")));
+        out.extend(self.items.iter().flat_map(Item::lines).map(|line| format!("        {line}")));
     }
 }
 
 /// What is known from the exchanges before: it decides what can be read of a command.
-#[derive(Default)]
-struct Channel {
+struct Reader<'a> {
+    insight: Insight<'a>,
     /// Security level and MAC length of EXTERNAL AUTHENTICATE.
     level: Option<(u8, usize)>,
     groupings: Groupings,
-    /// Instruction of the last command.
-    ins: Option<u8>,
+    exchange: u32,
+    /// The last command, inside of the channel where that could be seen; GET RESPONSE keeps the one before.
+    last: Option<Command>,
 }
 
-impl Channel {
-    fn command(&mut self, bytes: &[u8]) -> String {
-        let name = command_name(bytes);
-        self.ins = bytes.get(1).copied();
-        // A trace without data holds the header alone, which reads as a command without data.
-        let Ok(command) = Command::parse(bytes) else { return format!("{} bytes that are no command", bytes.len()) };
-        let protected = command.cla & 0x04 != 0;
-        let detail = self.detail(&command, protected);
-        if command.ins == 0xA4 {
-            *self = Self { ins: self.ins, ..Self::default() };
+impl<'a> Reader<'a> {
+    fn new() -> Self {
+        Self { insight: Insight::new(None), level: None, groupings: Groupings::default(), exchange: 0, last: None }
+    }
+
+    fn line(&mut self, line: &Line) -> Event {
+        match line {
+            Line::Chance(bytes) => Event::Chance { length: bytes.len() },
+            Line::Reset(atr) => {
+                self.end();
+                Event::Reset { atr: hex::encode_upper(atr) }
+            }
+            Line::Command(bytes) => {
+                self.exchange += 1;
+                Event::Command(self.command(bytes))
+            }
+            Line::Answer(bytes, micros) => Event::Answer(self.answer(bytes, *micros)),
+            Line::Lost(why) => Event::Lost { why: why.clone() },
         }
+    }
+
+    fn end(&mut self) {
+        self.insight.end();
+        (self.level, self.groupings, self.last) = (None, Groupings::default(), None);
+    }
+
+    fn command(&mut self, bytes: &[u8]) -> Side {
+        let header = hex::encode_upper(bytes.get(..4).unwrap_or(bytes));
+        let name = command_name(bytes).to_owned();
+        // A trace without data holds the header alone, which reads as a command without data.
+        let Ok(command) = Command::parse(bytes) else {
+            let words = format!("{} bytes that are no command", bytes.len());
+            return self.side(name, header, words, bytes.len());
+        };
+        if command.ins == 0xA4 && command.cla & 0x04 == 0 {
+            self.end();
+        }
+        let protected = command.cla & 0x04 != 0;
+        let inside = self.insight.command(&command);
         if command.ins == 0x82 && command.cla & 0x80 != 0 {
             // The cryptogram is as long as the MAC: 8 bytes each, or 16.
             self.level = Some((command.p1, command.data.len() / 2));
         }
-        let protection = if protected { ", protected" } else { "" };
-        format!("{name} ({detail}{protection}), {} bytes of data", command.data.len())
-    }
-
-    fn detail(&mut self, command: &Command, protected: bool) -> String {
-        let Command { p1, p2, .. } = *command;
-        match command.ins {
-            0xA4 if command.data.is_empty() => "the default application".into(),
-            0xA4 => {
-                let next = if p2 == 0x02 { "next of " } else { "" };
-                format!("{next}AID {}", hex::encode_upper(&command.data))
-            }
-            0x50 => format!("key version {p1:02X}, host challenge {}", hex::encode_upper(&command.data)),
-            0x82 => format!("security level {p1:02X}"),
-            0xE2 => self.store_data(command, protected),
-            0xE6 if p1 == 0x20 => "for personalization".into(),
-            0xB2 => format!("SFI {} record {p1}", p2 >> 3),
-            0xCA => format!("tag {}", hex::encode_upper(if p1 == 0 { vec![p2] } else { vec![p1, p2] })),
-            0xF0 => format!("{}, new state {p2:02X}", scope(p1)),
-            0xF2 => format!("{}{}", scope(p1), if p2 & 0x01 != 0 { ", next" } else { "" }),
-            0x20 => format!("{} PIN", if p2 == 0x88 { "enciphered" } else { "plaintext" }),
-            _ => format!("P1 {p1:02X} P2 {p2:02X}"),
+        let layers = protected.then(|| self.layers(&inside));
+        let (plain, shown) = match inside {
+            Inside::Open(inside) => (true, inside),
+            _ => (self.is_plain(&command), self.without_mac(&command)),
+        };
+        let (mut words, items) = words::command(&shown, plain, &mut self.groupings);
+        if protected {
+            words += ", protected";
         }
+        if command.ins != 0xC0 {
+            self.last = Some(shown);
+        }
+        Side { secure_messaging: layers, items, ..self.side(name, header, words, command.data.len()) }
     }
 
-    fn store_data(&mut self, command: &Command, protected: bool) -> String {
-        let Command { p1, p2, .. } = *command;
-        let last = if p1 & 0x80 != 0 { ", last" } else { "" };
-        let form = match p1 & 0x60 {
-            0x60 => "values enciphered",
-            0x20 => "application dependent",
-            _ => "values clear",
+    /// Whether the data can be read without keys.
+    fn is_plain(&self, command: &Command) -> bool {
+        command.cla & 0x04 == 0 || self.level.is_some_and(|(level, _)| level & 0x02 == 0)
+    }
+
+    fn without_mac(&self, command: &Command) -> Command {
+        let mac = if command.cla & 0x04 != 0 { self.level.map_or(0, |(_, mac)| mac) } else { 0 };
+        let data = command.data.get(..command.data.len().saturating_sub(mac)).unwrap_or_default();
+        Command { data: data.to_vec(), ..command.clone() }
+    }
+
+    /// The layers of secure messaging on a protected command, and what became of looking into them.
+    fn layers(&self, inside: &Inside<Command>) -> String {
+        let (level, mac) = self.level.unwrap_or_default();
+        let enciphered = if level & 0x02 != 0 { "data enciphered, " } else { "" };
+        let found = match (inside, self.insight.keys()) {
+            (Inside::Open(_), Some(keys)) => format!("; checked with {keys}"),
+            (Inside::Wrong(why), _) => format!("; DOES NOT CHECK: {why}"),
+            _ => String::new(),
+        };
+        format!("secure messaging: {enciphered}MAC of {mac} bytes{found}")
+    }
+
+    fn answer(&mut self, bytes: &[u8], micros: u64) -> Side {
+        let header = format!("{micros} µs");
+        let Ok(answer) = Response::parse(bytes) else {
+            let words = format!("{} bytes that are no answer", bytes.len());
+            return self.side(String::new(), header, words, bytes.len());
         };
         let (level, mac) = self.level.unwrap_or_default();
-        let listed = match command.data.len().checked_sub(if protected { mac } else { 0 }) {
-            _ if protected && level & 0x02 != 0 => String::new(),
-            // b5 b4 = 10: BER-TLV in the place of groupings. // GPC 2.3.1 §11.11.2.1
-            _ if p1 & 0x18 == 0x10 => String::new(),
-            Some(length) => self.groupings.walk(command.data.get(..length).unwrap_or_default()),
-            None => String::new(),
-        };
-        if p1 & 0x80 != 0 {
-            self.groupings = Groupings::default();
-        }
-        format!("block {p2:02X}, {form}{last}{listed}")
-    }
-
-    fn answer(&self, bytes: &[u8]) -> String {
-        let Ok(answer) = Response::parse(bytes) else { return format!("{} bytes that are no answer", bytes.len()) };
-        let shape = match self.ins {
-            Some(0x50) => greeting(&answer.data),
-            // Shape only: tags and lengths. An answer with an R-MAC is no BER-TLV and is told by its length.
-            Some(0xA4 | 0xA8 | 0xB2 | 0xCA | 0xF2) if self.level.is_none_or(|(level, _)| level & 0x30 == 0) => {
-                tlv::parse(&answer.data).ok().filter(|all| !all.is_empty()).map(|all| format!(": {all:?}"))
-            }
+        let in_channel = level & 0x10 != 0 && self.last.as_ref().is_some_and(|last| last.ins != 0x82);
+        let inside = self.insight.answer(&answer);
+        let layers = (in_channel && answer.data.len() >= mac && mac > 0).then(|| {
+            let enciphered = if level & 0x20 != 0 { "data enciphered, " } else { "" };
+            let found = match &inside {
+                Inside::Open(_) => "; checked".to_owned(),
+                Inside::Wrong(why) => format!("; DOES NOT CHECK: {why}"),
+                _ => String::new(),
+            };
+            format!("secure messaging: {enciphered}MAC of {mac} bytes{found}")
+        });
+        let data = match &inside {
+            Inside::Open(inside) => Some(inside.data.as_slice()),
+            _ if !in_channel => Some(answer.data.as_slice()),
+            _ if level & 0x20 == 0 => answer.data.get(..answer.data.len().saturating_sub(mac)),
             _ => None,
         };
-        let shape = shape.unwrap_or_default();
-        format!("{} ({}), {} bytes of data{shape}", answer.sw, meaning(self.ins, answer.sw), answer.data.len())
-    }
-}
-
-fn scope(p1: u8) -> &'static str {
-    match p1 {
-        0x80 => "the card",
-        0x40 => "applications",
-        0x20 => "load files",
-        0x10 => "load files and modules",
-        _ => "scope unknown",
-    }
-}
-
-/// Key diversification data, key version and protocol. // GPC 2.3.1 §E.5.1, GPC-D §7.1.1
-fn greeting(data: &[u8]) -> Option<String> {
-    let (kdd, rest) = data.split_first_chunk::<10>()?;
-    let (&[kvn, scp], _) = rest.split_first_chunk::<2>()?;
-    Some(format!(": key data {}, key version {kvn:02X}, SCP{scp:02X}", hex::encode_upper(kdd)))
-}
-
-/// Data groupings across commands. // CPS 1.1 §4.3.4
-#[derive(Default)]
-struct Groupings {
-    /// Header bytes of a grouping that is cut within its header.
-    header: Vec<u8>,
-    dgi: u16,
-    length: usize,
-    /// Value bytes that are still to come.
-    rest: usize,
-}
-
-impl Groupings {
-    fn walk(&mut self, data: &[u8]) -> String {
-        let mut data: VecDeque<u8> = data.iter().copied().collect();
-        let mut out = String::new();
-        while !data.is_empty() {
-            if self.rest > 0 {
-                let here = self.take(&mut data);
-                out += &format!("; DGI {:04X} goes on with {here} of {} bytes", self.dgi, self.length);
-                continue;
-            }
-            self.header.extend(data.pop_front());
-            let length = match self.header.as_slice() {
-                [_, _, 0xFF, high, low] => usize::from(u16::from_be_bytes([*high, *low])),
-                [_, _, short] if *short != 0xFF => usize::from(*short),
-                _ => continue,
-            };
-            if let [high, low, ..] = *self.header.as_slice() {
-                self.dgi = u16::from_be_bytes([high, low]);
-            }
-            self.header.clear();
-            (self.length, self.rest) = (length, length);
-            let here = self.take(&mut data);
-            out += &format!("; DGI {:04X} of {length} bytes", self.dgi);
-            if here < length {
-                out += &format!(", {here} of them here");
-            }
-        }
-        if !self.header.is_empty() {
-            out += &format!("; {} bytes of the next header", self.header.len());
-        }
-        out
+        let items = match (data, &self.last) {
+            (Some(data), Some(last)) => words::answer(last, data),
+            _ => Vec::new(),
+        };
+        let ins = self.last.as_ref().map(|last| last.ins);
+        let words = meaning(ins, answer.sw).to_owned();
+        Side { secure_messaging: layers, items, ..self.side(answer.sw.to_string(), header, words, answer.data.len()) }
     }
 
-    fn take(&mut self, data: &mut VecDeque<u8>) -> usize {
-        let here = self.rest.min(data.len());
-        data.drain(..here);
-        self.rest -= here;
-        here
+    fn side(&self, name: String, header: String, words: String, length: usize) -> Side {
+        Side { exchange: self.exchange, name, header, words, length, secure_messaging: None, items: Vec::new() }
     }
 }

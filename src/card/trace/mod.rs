@@ -4,8 +4,10 @@
 //! says so, can still be explained, and cannot be replayed.
 
 mod explain;
+mod inside;
 mod write;
 
+pub use explain::{About, Event, Side, TraceView};
 pub use write::Writer;
 
 use crate::base::fault::{Code, Fault};

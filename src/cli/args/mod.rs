@@ -3,6 +3,11 @@
 mod ca;
 
 pub use ca::CaCommand;
+mod auth;
+mod card;
+
+pub use auth::AuthArgs;
+pub use card::{ApduArgs, CardCommand, ChannelArgs};
 
 use std::path::PathBuf;
 
@@ -81,6 +86,11 @@ pub enum Command {
     /// Traces of APDUs.
     #[command(subcommand)]
     Trace(TraceCommand),
+    /// Look into a card, and talk to it.
+    #[command(subcommand)]
+    Card(CardCommand),
+    /// Tell which keys fit a card: one INITIALIZE UPDATE, then everything is compared offline. Never authenticates.
+    ExplainAuth(AuthArgs),
     /// List the PC/SC readers.
     Readers,
     /// Tell what an error code or a status word means, and what to do.
@@ -126,8 +136,8 @@ pub struct ProfileArgs {
 /// Which card.
 #[derive(Debug, Clone, Args)]
 pub struct ReaderArgs {
-    /// `sim` for a fresh simulated blank, `sim:FILE` for a simulated card kept in a file, else a PC/SC reader: its
-    /// name, a unique part of it, or its number.
+    /// `sim` for a fresh simulated blank, `sim:FILE` for a simulated card kept in a file, `replay:FILE` for a trace in
+    /// the place of a card, else a PC/SC reader: its name, a unique part of it, or its number.
     #[arg(long, value_name = "READER")]
     pub reader: String,
     /// Simulated cards only: the interface that the card is reached over. A real reader says it itself.
@@ -343,6 +353,12 @@ pub enum TraceCommand {
     Show {
         /// The trace.
         trace: PathBuf,
+        /// Look inside the secure channel with the test keys of this key file: data is deciphered, MACs are checked.
+        #[arg(long, value_name = "FILE")]
+        keys: Option<PathBuf>,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        passphrase: PassphraseArgs,
     },
     /// Run the host against a trace and name the first difference.
     Replay {

@@ -1,0 +1,79 @@
+//! `perso card …`
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{PassphraseArgs, ProfileArgs, ReaderArgs};
+
+/// `perso card …`
+#[derive(Debug, Subcommand)]
+pub enum CardCommand {
+    /// Send APDUs: from a script file with expected answers, or as hexadecimal; through a secure channel with test keys.
+    Apdu(ApduArgs),
+}
+
+/// `perso card apdu`
+#[derive(Debug, Args)]
+pub struct ApduArgs {
+    /// A script file (docs/apdu-scripts.md), or commands in hexadecimal, one an argument. No secret is ever an
+    /// argument: commands that carry a PIN belong into a file.
+    #[arg(required = true, value_name = "FILE|HEX")]
+    pub what: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub reader: ReaderArgs,
+    /// The card is not reset at first. A replayed trace that begins without a reset needs this.
+    #[arg(long)]
+    pub no_reset: bool,
+    /// Go on where an answer is not the expected one; exit code 10 all the same.
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Open a secure channel first, and send every command through it. Test keys only.
+    #[arg(long, requires = "keys")]
+    pub secure: bool,
+    /// The key file. Traces are full, and answers may be logged, only where all its keys are test keys.
+    #[arg(long, value_name = "FILE")]
+    pub keys: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub passphrase: PassphraseArgs,
+    /// AID to select before the channel is opened. With --profile its security domain is selected otherwise; without,
+    /// what is selected already.
+    #[arg(long, value_name = "AID", requires = "secure")]
+    pub aid: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub channel: ChannelArgs,
+    /// Write every exchange to this file. In full only while every key of the key file is a test key.
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+}
+
+/// How the secure channel is opened.
+#[derive(Debug, Args)]
+pub struct ChannelArgs {
+    /// The card profile that states the channel: its name, or its file.
+    #[arg(long, value_name = "PROFILE", requires = "secure")]
+    pub profile: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub profiles: ProfileArgs,
+    /// Without a profile: the protocol and its `i`, for example scp02:55, scp03:70 or scp03:71:s16.
+    #[arg(long, value_name = "PROTOCOL", requires = "secure", conflicts_with = "profile")]
+    pub protocol: Option<String>,
+    /// Security level, two hexadecimal digits; the profile's otherwise, else 01.
+    #[arg(long, value_name = "HEX", requires = "secure")]
+    pub level: Option<String>,
+    /// Key version to ask for, two hexadecimal digits; the profile's otherwise, else 00, the card's first.
+    #[arg(long, value_name = "HEX", requires = "secure")]
+    pub key_version: Option<String>,
+    /// The key set, as `perso explain-auth` names it: a master key, or what the names of three keys NAME-enc, NAME-mac
+    /// and NAME-dek begin with. The profile's master key for this card otherwise.
+    #[arg(long, value_name = "NAME", requires = "secure")]
+    pub key: Option<String>,
+    /// How the card's keys come from the master key: none, emv-cps:N, visa1, visa2 or kdf3; the profile's otherwise,
+    /// else none.
+    #[arg(long, value_name = "METHOD", requires = "secure")]
+    pub diversification: Option<String>,
+}

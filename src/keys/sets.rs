@@ -1,0 +1,89 @@
+//! Key sets: which keys of a store a card's three keys may come from.
+
+use super::{CardKeys, Diversification, KeyError, KeyInfo, KeyStore, Purpose, card_keys};
+
+/// The ends of the names of a set of three different keys.
+const ENDS: [&str; 3] = ["-enc", "-mac", "-dek"];
+
+/// What a card's keys may come from: one master key for all three, or three keys `NAME-enc`, `NAME-mac`, `NAME-dek`
+/// that are the card's own.
+pub struct KeySet<'a> {
+    name: String,
+    parts: [&'a KeyInfo; 3],
+}
+
+impl<'a> KeySet<'a> {
+    /// All sets of a store, in the order of its keys.
+    pub fn all(store: &'a dyn KeyStore) -> Vec<Self> {
+        let masters: Vec<&KeyInfo> = store.keys().iter().filter(|key| key.purpose == Purpose::Kmc).collect();
+        let mut sets = Vec::new();
+        for first in &masters {
+            sets.push(Self { name: first.name.clone(), parts: [*first; 3] });
+            let Some(stem) = first.name.strip_suffix(ENDS[0]) else { continue };
+            let part = |end: &str| {
+                let name = format!("{stem}{end}");
+                masters.iter().find(|key| key.name == name && key.algorithm == first.algorithm).copied()
+            };
+            if let [Some(enc), Some(mac), Some(dek)] = ENDS.map(part) {
+                sets.push(Self { name: stem.to_owned(), parts: [enc, mac, dek] });
+            }
+        }
+        sets
+    }
+
+    /// The set of this name.
+    ///
+    /// # Errors
+    /// [`KeyError::Unknown`].
+    pub fn find(store: &'a dyn KeyStore, name: &str) -> Result<Self, KeyError> {
+        let found = Self::all(store).into_iter().find(|set| set.name == name);
+        found.ok_or_else(|| KeyError::Unknown(name.to_owned()))
+    }
+
+    /// Its name: the master key's, or what the names of the three keys begin with.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it is three keys of one card, which are not diversified.
+    pub fn is_three(&self) -> bool {
+        self.parts.iter().any(|part| part.name != self.name)
+    }
+
+    /// What may be told of the keys that ENC, MAC and DEK come from.
+    pub fn parts(&self) -> [&'a KeyInfo; 3] {
+        self.parts
+    }
+
+    /// Whether all of it is marked as test keys.
+    pub fn is_test(&self) -> bool {
+        self.parts.iter().all(|part| part.test)
+    }
+
+    /// The diversifications that make sense for it.
+    pub fn methods(&self) -> Vec<Diversification> {
+        let cipher = self.parts.map(|part| part.algorithm.cipher());
+        let suits = |method: &Diversification| {
+            (!self.is_three() || *method == Diversification::None) && cipher.iter().all(|it| method.suits(*it))
+        };
+        Diversification::ALL.into_iter().filter(suits).collect()
+    }
+
+    /// The card's keys.
+    ///
+    /// # Errors
+    /// A key's value does not give its check value, or its cipher is not the method's.
+    pub fn card_keys(
+        &self,
+        store: &dyn KeyStore,
+        method: Diversification,
+        kdd: &[u8; 10],
+    ) -> Result<CardKeys, KeyError> {
+        let [enc, mac, dek] = self.parts;
+        if self.is_three() {
+            let open = |part: &KeyInfo| store.open(&part.name, Purpose::Kmc);
+            return Ok(CardKeys { enc: open(enc)?, mac: open(mac)?, dek: open(dek)? });
+        }
+        card_keys(store, &store.open(&enc.name, Purpose::Kmc)?, &method, kdd)
+    }
+}
