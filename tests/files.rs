@@ -46,6 +46,9 @@ fn schemas_are_in_step() {
     schema::<perso::keys::ca_keys::CaKeysFile>("ca-keys");
     schema::<perso::keys::test_ca::TestCaFile>("test-ca");
     schema::<perso::issuance::plan_view::PlanView>("plan");
+    schema::<perso::card::channel::AuthReport>("explain-auth");
+    schema::<perso::card::script::ScriptReport>("card-apdu");
+    schema::<perso::card::trace::TraceView>("trace-view");
 }
 
 #[test]

@@ -84,11 +84,12 @@ impl Script {
                 return Err(wrong("the script has more steps than a card should be given at once"));
             }
         }
-        if steps.iter().any(|step| matches!(step.what, What::Command(_) | What::Reset)) {
-            Ok(Self { steps })
-        } else {
-            Err(ScriptError { line: 1, why: "the script holds no command" })
-        }
+        Ok(Self { steps })
+    }
+
+    /// Whether it sends nothing.
+    pub fn is_empty(&self) -> bool {
+        !self.steps.iter().any(|step| matches!(step.what, What::Command(_) | What::Reset))
     }
 
     /// The steps in order.

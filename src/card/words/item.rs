@@ -79,14 +79,27 @@ pub(super) fn object(object: &Tlv) -> Item {
     let info = tag_info(object.tag);
     let name = info.map(|info| info.name).or_else(|| gp_name(object.tag)).unwrap_or("unknown tag");
     if object.tag.is_constructed() {
-        let items = object.children().iter().map(self::object).collect();
+        let mut items: Vec<Item> = object.children().iter().map(self::object).collect();
+        if object.tag == Tag::of(0xA5) && object.children().iter().any(|child| child.tag == Tag::of(0x73)) {
+            items.iter_mut().for_each(of_a_domain);
+        }
         return Item { length: Some(length), ..Item::group(name, items) }.tagged(tag);
     }
     let value = match info {
+        _ if length == 0 => None,
         Some(info) => shown(info, &object.value_bytes()),
         None => gp_name(object.tag).map(|_| shortened(&object.value_bytes())),
     };
     Item { value, ..Item::hidden(name, length) }.tagged(tag)
+}
+
+/// Two tags mean something else in the FCI of a security domain than in EMV. // GPC 2.3.1 §11.9.3.1
+fn of_a_domain(item: &mut Item) {
+    match item.tag.as_deref() {
+        Some("9F65") => item.name = "Maximum length of command data".into(),
+        Some("9F6E") => item.name = "Application production life cycle data".into(),
+        _ => {}
+    }
 }
 
 fn shown(info: &TagInfo, value: &[u8]) -> Option<String> {
@@ -124,7 +137,6 @@ fn gp_name(tag: Tag) -> Option<&'static str> {
         0x65 => "Card configuration details",
         0x66 => "Card data, or card details",
         0x67 => "Card capability information",
-        0x9F6E => "Application production life cycle data",
         0x9F70 => "Life cycle state",
         0x9F7F => "Card production life cycle data (CPLC)",
         0xC0 => "Key information data",

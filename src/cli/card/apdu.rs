@@ -78,6 +78,9 @@ fn script(args: &ApduArgs) -> Result<Script, CliError> {
     };
     let script =
         Script::parse(&text).map_err(|error| CliError::Option { option: "script", why: format!("{from}, {error}") })?;
+    if script.is_empty() && !args.secure {
+        return Err(CliError::Option { option: "script", why: format!("{from} holds no command") });
+    }
     match script.resets().filter(|_| args.secure) {
         Some(line) => Err(CliError::Option {
             option: "script",
