@@ -172,10 +172,58 @@ fn no_output_shows_a_canary() {
                 canary.search("the journal", &std::fs::read(&journal).unwrap(), false);
                 canary.search("the trace", &std::fs::read(&trace).unwrap(), true);
                 canary.run(&["trace", "show", &trace, "--format", format]);
+                canary.run(&["trace", "show", &trace, "--keys", keys, "--format", format]);
             }
         }
     }
     canary.run(&["sim", "new", "debit-contact-scp02", "--keys", keys, "--record", &record, "-o", &card]);
+}
+
+/// What a technician does with a personalized card: reading it, with and without keys, shows no canary; the file of
+/// `--trace` and `--log trace` may show what the wire shows, where every key is a test key.
+#[test]
+fn looking_into_a_personalized_card_shows_no_canary() {
+    let canary = Canary::new();
+    let keys = "tests/samples/keys.test.json";
+    let (clear, record, card) = (canary.path("clear.json"), canary.path("record.json"), canary.path("card.json"));
+    canary.run(&["record", "seal", &clear, "--keys", keys, "-o", &record]);
+    canary.run(&["sim", "new", "debit-contact-scp02", "--keys", keys, "--record", &record, "-o", &card]);
+    let reader = format!("sim:{card}");
+    let made = canary.run(&["run", &record, "--keys", keys, "--reader", &reader]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+
+    let (script, trace) = (canary.path("script"), canary.path("trace"));
+    let header: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&clear).unwrap()).unwrap();
+    let aid = header["body"]["applications"][0]["aid"].as_str().unwrap();
+    let mut text = format!("on mismatch go on\nset AID = {aid}\n00A40400 ${{#AID}} ${{AID}} 00\n80A80000 02 8300 00\n");
+    for sfi in 1..=4u8 {
+        for record in 1..=4u8 {
+            text += &format!("00B2{record:02X}{:02X}00\ndata 70 00\n> KEPT = bytes 0..\n", sfi << 3 | 4);
+        }
+    }
+    // A PIN and a key on their way to the card, and groupings in the clear.
+    text += &format!("00200080 08 {PIN_BLOCK}\n80D80081 10 8C31A2B5D4E6F7081929304B5C6D7E8F\n");
+    text += &format!("80E28000 0D 0101 0A 70085A06{}\n", &PAN[..12]);
+    text += &format!("80E28000 0E 0101 0B 70095A07{PAN}\n");
+    std::fs::write(&script, text).unwrap();
+    for format in ["text", "json"] {
+        for log in ["warn", "debug", "trace"] {
+            for more in [&[][..], &["--keys", keys]] {
+                let arguments =
+                    ["card", "apdu", "--reader", &reader, &script, "--format", format, "--log", log, "--trace", &trace];
+                let done = canary.run(&[&arguments[..], more].concat());
+                assert!(String::from_utf8_lossy(&done.stdout).contains("READ RECORD"), "nothing was read");
+                let bytes = std::fs::read(&trace).unwrap();
+                // The script carries a PIN and a key: its trace is without data, test keys or not.
+                canary.search("the trace", &bytes, false);
+                canary.run(&["trace", "show", &trace, "--format", format]);
+                canary.run(&["trace", "show", &trace, "--keys", keys, "--format", format]);
+                let replay = format!("replay:{trace}");
+                canary.run(&["card", "apdu", "--reader", &replay, &script, "--format", format]);
+            }
+            canary.run(&["explain-auth", "--reader", &reader, "--keys", keys, "--format", format, "--log", log]);
+        }
+    }
 }
 
 /// Live keys are refused before anything is sent, and show nothing even where traces are asked for.

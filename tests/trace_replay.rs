@@ -169,18 +169,107 @@ fn every_exchange_is_explained() {
     for wanted in [
         "reset, ATR 3BE000FF8131FE4514",
         "1  SELECT (AID A0000000031010), 7 bytes of data",
-        "9000 (done), 13 bytes of data: [6F[84[7], A5[]]], 900 µs",
+        "9000 (done), 13 bytes of data, 900 µs",
+        "84 Dedicated file name [7]: A0000000031010",
         "INITIALIZE UPDATE (key version 01, host challenge 0011223344556677), 8 bytes",
-        "key data 412345FFFFFFA1B2C3D4, key version 01, SCP02",
-        "EXTERNAL AUTHENTICATE (security level 01, protected)",
-        "block 00, values clear; DGI 0101 of 18 bytes, 13 of them here, protected",
-        "DGI 0101 goes on with 5 of 18 bytes; 2 bytes of the next header",
-        "block 02, values clear, last; DGI 9010 of 2 bytes",
+        "key data: 412345FFFFFFA1B2C3D4",
+        "protocol: SCP02",
+        "EXTERNAL AUTHENTICATE (security level 01: MAC on commands, protected)",
+        "secure messaging: MAC of 8 bytes",
+        "STORE DATA (block 00, values clear, protected)",
+        "DGI 0101 record 1 of SFI 1 [18]: 13 of them here",
+        "DGI 0101 record 1 of SFI 1 [18]: goes on with 5",
+        // A grouping is read once it is whole; a PAN keeps its first six and last four digits.
+        "5A Application PAN [8]: 412345******2345",
+        "the header of the next grouping, cut [2]",
+        "STORE DATA (block 02, values clear, last, protected)",
+        "DGI 9010 PIN try counter and limit [2]",
         "6A86 (mandatory data is missing at the last block, or wrong parameters)",
         "READ RECORD (SFI 1 record 1)",
-        "[70[5A[1]]]",
+        "5A Application PAN [1]",
     ] {
         assert!(explained.contains(wanted), "{wanted:?} is not in\n{explained}");
     }
     assert!(!explained.contains("41234567890"), "{explained}");
+}
+
+/// What GlobalPlatform's commands carry is told by name; what PUT KEY and VERIFY carry is not.
+#[test]
+fn commands_of_content_management_are_explained() {
+    let trace = "# perso-trace 1\n\
+        > 80E60C001605A00000000106A0000000010106A000000001020290\n< 6985 1\n\
+        > 80E60C001D05A00000000106A0000000010106A00000000102010405C903AABBCC00\n< 9000 1\n\
+        > 80E620000D000007A000000003101000000000\n< 009000 1\n\
+        > 80E400800A4F08D0D1D2D3D4D50101\n< 6A88 1\n\
+        > 80D800811710801011223344556677889900AABBCCDDEEFF038BAF4700\n< 108BAF479000 1\n\
+        > 80F0800F08A000000151000000\n< 9000 1\n\
+        > 80F24002024F0000\n< E3144F05A0000000019F70010FC503800000CE0201009000 1\n\
+        > 80CA00E000\n< E012C00401308810C00402308810C004033088109000 1\n\
+        > 80CA006600\n< 6615731306072A864886FC6B01640806062A864886FC6B9000 1\n\
+        > 80CA9F7F00\n< 9F7F2A47906A1582314176009661330000114A1424114261331143613311446133130B000000000000000000009000 1\n\
+        > 0020008008241234FFFFFFFFFF\n< 63C2 1\n\
+        > 80AE80000400112233\n< 80129001234567890123456789012345678901239000 1\n";
+    let explained = Trace::parse(trace).unwrap().explain().join("\n");
+    for wanted in [
+        "INSTALL (for install and make selectable)",
+        "Load file AID [5]: A000000001",
+        "a field that is cut [2]",
+        "Privileges: 04 (card reset)",
+        "C9 Application specific parameters [3]\n",
+        "INSTALL (for personalization)",
+        "Application AID [7]: A0000000031010",
+        "DELETE (an object and what belongs to it)",
+        "PUT KEY (a new key version, keys from 01)",
+        "key version and check values [4]: 108BAF47",
+        "9F70 Life cycle state [1]: 0F PERSONALIZED, or a state of its own",
+        "C5 Privileges [3]: 800000 (security domain)",
+        "SET STATUS (the card, new state 0F SECURED)",
+        "GET STATUS (applications, as TLV)",
+        "Key 01, version 30: AES of 16 bytes",
+        "ic fab date: 6133 (year …6, day 133)",
+        "VERIFY (plaintext PIN; never shown)",
+        "63C2 (wrong; the last digit tells the tries that are left)",
+        "GENERATE AC (ARQC: go online)",
+    ] {
+        assert!(explained.contains(wanted), "{wanted:?} is not in\n{explained}");
+    }
+    for secret in ["1122334455", "241234", "AABBCC", "9001234567"] {
+        assert!(!explained.contains(secret), "{secret} is in\n{explained}");
+    }
+}
+
+/// A wrong MAC in a trace is told, and nothing behind it is called checked.
+#[test]
+fn a_mac_that_does_not_check_is_told() {
+    let text = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/traces/openscp_aes128_s16_handshake_i71.trace"
+    ));
+    let text = text.unwrap();
+    let keys: Vec<(perso::keys::KeyInfo, perso::base::Secret<Vec<u8>>)> =
+        [("v-enc", "1D72CD9283FD55162722C6BEAA4DC187"), ("v-mac", "F4932BA02FFC3098D172790099D28382")]
+            .map(|(name, value)| {
+                use perso::base::crypto::{KcvMethod, kcv};
+                let value = hex::decode(value).unwrap();
+                let info = perso::keys::KeyInfo {
+                    name: name.into(),
+                    zone: "vectors".into(),
+                    purpose: perso::keys::Purpose::Kmc,
+                    version: 1,
+                    algorithm: perso::keys::Algorithm::Aes128,
+                    kcv: perso::keys::Kcv {
+                        method: KcvMethod::AesOnes,
+                        value: kcv(&value, KcvMethod::AesOnes, false, 3).unwrap(),
+                    },
+                    test: true,
+                    kmcid: None,
+                };
+                (info, perso::base::Secret::new(value))
+            })
+            .into();
+    // ENC and MAC without a DEK are no set: the MAC key alone fits, and what ENC enciphered does not decipher.
+    let store = perso::keys::SoftwareStore::new(keys);
+    let lines = Trace::parse(&text).unwrap().view(Some(&store)).lines().join("\n");
+    assert_eq!(lines.matches("; checked").count(), 1, "{lines}");
+    assert_eq!(lines.matches("DOES NOT CHECK: the MAC is wrong, or the data does not decipher").count(), 1, "{lines}");
 }

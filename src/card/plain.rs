@@ -236,9 +236,7 @@ impl Card {
         let Command { cla, ins, p1, p2, .. } = *command;
         let header = format!("{cla:02X}{ins:02X}{p1:02X}{p2:02X}");
         tracing::debug!(%header, sent = command.data.len(), received = response.data.len(), sw = %response.sw, micros);
-        // VERIFY, CHANGE REFERENCE DATA and their kind carry a PIN: never, at no level.
-        let carries_pin = matches!(ins, 0x20 | 0x24 | 0x2C);
-        if self.test_keys && !carries_pin {
+        if self.test_keys && !carries_secret(ins) {
             tracing::trace!(
                 command = %hex::encode_upper(&command.data),
                 response = %hex::encode_upper(&response.data),
@@ -258,6 +256,11 @@ impl Card {
             recorder.record(event);
         }
     }
+}
+
+/// VERIFY, CHANGE REFERENCE DATA and their kind carry a PIN, PUT KEY keys: never logged, at no level.
+pub(in crate::card) fn carries_secret(ins: u8) -> bool {
+    matches!(ins, 0x20 | 0x24 | 0x2C | 0xD8)
 }
 
 /// Le as a status word's second byte tells it: 00 stands for 256.

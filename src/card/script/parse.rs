@@ -6,6 +6,7 @@ use super::expect::{Count, DataPattern, Expectation, StatusPattern};
 use super::template::{Template, Variables, named};
 use crate::base::codec::tlv::Tag;
 use crate::card::apdu::Command;
+use crate::card::plain::carries_secret;
 
 /// Most steps of a script.
 pub const MOST_STEPS: usize = 100_000;
@@ -95,6 +96,14 @@ impl Script {
     /// The steps in order.
     pub fn steps(&self) -> &[Step] {
         &self.steps
+    }
+
+    /// Whether a command in it carries a PIN or a key, or may: its instruction stands in a variable.
+    pub fn carries_secret(&self) -> bool {
+        self.steps.iter().any(|step| match &step.what {
+            What::Command(template) => template.instruction().is_none_or(carries_secret),
+            _ => false,
+        })
     }
 
     /// The line of the first `reset`, which ends a secure channel.

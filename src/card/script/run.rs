@@ -31,7 +31,7 @@ pub struct ScriptReport {
     pub channel: Option<String>,
     /// Every exchange, in order.
     pub exchanges: Vec<ExchangeView>,
-    /// Commands of the script that were not sent.
+    /// Commands of the script that were not sent, or not answered.
     pub not_sent: usize,
     /// Where it is broken: what has happened. No fault of the expectations.
     pub fault: Option<String>,
@@ -78,24 +78,22 @@ pub fn run(script: &Script, mut way: Way<'_, '_>, go_on: bool) -> (ScriptReport,
         exchanges: Vec::new(),
         last: None,
         go_on,
+        stopped: false,
         fault: None,
     };
     let mut error = None;
-    let mut sent = 0;
     for step in script.steps() {
         if runner.is_over() {
             break;
         }
-        match runner.step(step.line, &step.what, &mut way) {
-            Ok(()) => sent += usize::from(matches!(step.what, What::Command(_))),
-            Err(failed) => {
-                runner.fault = Some(format!("line {}: {failed}", step.line));
-                error = Some(failed);
-            }
+        if let Err(failed) = runner.step(step.line, &step.what, &mut way) {
+            runner.fault = Some(format!("line {}: {failed}", step.line));
+            error = Some(failed);
         }
     }
+    let answered = runner.exchanges.iter().filter(|exchange| exchange.sw.is_some()).count();
     let commands = script.steps().iter().filter(|step| matches!(step.what, What::Command(_))).count();
-    (runner.report(commands.saturating_sub(sent)), error)
+    (runner.report(commands.saturating_sub(answered)), error)
 }
 
 struct Runner {
@@ -105,13 +103,13 @@ struct Runner {
     exchanges: Vec<ExchangeView>,
     last: Option<Response>,
     go_on: bool,
+    stopped: bool,
     fault: Option<String>,
 }
 
 impl Runner {
-    /// An answer was judged whole before the next command goes out.
     fn is_over(&self) -> bool {
-        self.fault.is_some()
+        self.fault.is_some() || self.stopped
     }
 
     fn step(&mut self, line: usize, what: &What, way: &mut Way<'_, '_>) -> Result<(), ChannelError> {
@@ -129,7 +127,8 @@ impl Runner {
                 Ok(command) => self.send(line, &command, way)?,
                 Err(why) => self.fault = Some(format!("line {line}: {why}")),
             },
-            What::Reset | What::Command(_) => self.fault = Some(String::new()),
+            // A mismatch ends it; that is no fault.
+            What::Reset | What::Command(_) => self.stopped = true,
             What::Expect(expectation) => {
                 let differs = self.last.as_ref().and_then(|answer| expectation.differs(answer, &self.variables));
                 let exchange = self.exchanges.last_mut();
@@ -218,8 +217,7 @@ impl Runner {
 
     fn report(self, not_sent: usize) -> ScriptReport {
         let differs = self.exchanges.iter().any(|exchange| !exchange.mismatches.is_empty());
-        let fault = self.fault.filter(|fault| !fault.is_empty());
-        let verdict = match (&fault, differs) {
+        let verdict = match (&self.fault, differs) {
             (_, true) => "differs",
             (Some(_), false) => "broken",
             (None, false) => "as-expected",
@@ -230,7 +228,7 @@ impl Runner {
             channel: None,
             exchanges: self.exchanges,
             not_sent,
-            fault,
+            fault: self.fault,
         }
     }
 }

@@ -49,6 +49,15 @@ impl Template {
         })
     }
 
+    /// The instruction of the command that these bytes are, where no variable stands before it.
+    pub fn instruction(&self) -> Option<u8> {
+        let constant = self.0.iter().map_while(|part| match part {
+            Part::Bytes(bytes) => Some(bytes.iter()),
+            Part::Value(_) | Part::Length(_) => None,
+        });
+        constant.flatten().nth(1).copied()
+    }
+
     /// The bytes with these values.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ pub struct Item {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
     /// What it holds.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<Item>,
 }
 

@@ -29,7 +29,9 @@ pub fn run(args: &ApduArgs, out: &mut Out) -> Result<u8, CliError> {
         _ => None,
     };
     let (transport, chance) = reader::open_with_chance(&args.reader, "the card")?;
-    let (mut card, mut chance) = card(args, transport, chance, test_keys)?;
+    // A full trace of a script that carries a PIN or a key would keep it.
+    let full = test_keys && !script.carries_secret();
+    let (mut card, mut chance) = card(args, transport, chance, test_keys, full)?;
     if !args.no_reset {
         card.reset()?;
     }
@@ -96,12 +98,13 @@ fn card(
     transport: Box<dyn Transport>,
     mut chance: Chance,
     test_keys: bool,
+    full: bool,
 ) -> Result<(Card, Chance), CliError> {
     let card = Card::new(transport, common::clock()).with_test_keys(test_keys);
     let Some(path) = &args.trace else { return Ok((card, chance)) };
     let file = common::create(path)?.into_file();
     let meta = [("program", env!("CARGO_PKG_VERSION").to_owned()), ("command", "card apdu".to_owned())];
-    let writer = Arc::new(Mutex::new(Writer::new(file, test_keys, &meta)));
+    let writer = Arc::new(Mutex::new(Writer::new(file, full, &meta)));
     let drawn = Arc::clone(&writer);
     let chance = Chance::new(move |buffer| {
         chance.fill(buffer)?;
