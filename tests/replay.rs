@@ -200,6 +200,8 @@ fn recorded_sessions_are_replayed_byte_for_byte() {
     println!("recorded up to INITIALIZE UPDATE only: {}", without.join(", "));
     let folder = tempfile::tempdir().unwrap();
     let mut early = Vec::new();
+    let schema = std::fs::read_to_string(file_of("docs/schemas/trace-view.schema.json")).unwrap();
+    let schema = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
     for session in &sessions {
         let name = session.name();
         let trace = committed(&format!("{name}.trace"), &session.trace());
@@ -220,6 +222,9 @@ fn recorded_sessions_are_replayed_byte_for_byte() {
         let shown = show.args(["trace", "show", trace.to_str().unwrap(), "--keys", &keys]).output().unwrap();
         let shown = said(&shown);
         assert!(!shown.contains("DOES NOT CHECK"), "{name}: {shown}");
+        let mut show = Command::cargo_bin("perso").unwrap();
+        let json = show.args(["trace", "show", trace.to_str().unwrap(), "--format", "json"]).output().unwrap();
+        assert!(schema.is_valid(&serde_json::from_slice(&json.stdout).unwrap()), "{name}: {}", said(&json));
         let protected = session.trace().lines().filter(|line| line.starts_with("> 84")).count();
         assert_eq!(shown.matches("; checked with vector").count(), protected, "{name}: {shown}");
     }

@@ -165,7 +165,7 @@ fn pieces_of(word: &str, out: &mut Vec<Piece>) -> Result<(), &'static str> {
         out.push(Piece::Byte(low, high));
         return Ok(());
     }
-    if !word.is_ascii() || word.len() % 2 != 0 {
+    if !word.is_ascii() || !word.len().is_multiple_of(2) {
         return Err(WRONG);
     }
     let mut rest = word;
