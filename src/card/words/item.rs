@@ -173,10 +173,10 @@ mod tests {
 
     #[test]
     fn what_may_be_a_customers_is_told_by_name_and_length() {
-        let record = lines("70295A0847617390010101195F200954455354204E414D4557114761739001010119D3012201100000006F36");
+        let record = lines("70295A0847617390010101195F200954455354204E414D4557114761739001010119D3012201100000006F");
         assert_eq!(
             record,
-            "70 Record template [39]\n  5A Application PAN [8]: 476173******0119\n  5F20 Cardholder name [9]\n  \
+            "70 Record template [41]\n  5A Application PAN [8]: 476173******0119\n  5F20 Cardholder name [9]\n  \
              57 Track 2 equivalent data [17]"
         );
         // A tag that nobody knows may hold anything.
