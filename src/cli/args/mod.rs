@@ -1,12 +1,11 @@
 //! What may be typed.
 
-mod ca;
-
-pub use ca::CaCommand;
 mod auth;
+mod ca;
 mod card;
 
 pub use auth::AuthArgs;
+pub use ca::CaCommand;
 pub use card::{ApduArgs, CardCommand, ChannelArgs};
 
 use std::path::PathBuf;
