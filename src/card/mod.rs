@@ -2,6 +2,7 @@
 
 pub mod apdu;
 mod atr;
+pub mod atr_view;
 pub mod channel;
 pub mod cps;
 pub mod emv;

@@ -42,19 +42,15 @@ pub fn chip(card: &mut Card, profile: &Profile) -> Result<Chip, JobError> {
     gp::select(card, profile.domain())?;
     let cplc = optional(gp::get_data(card, 0x9F7F))?.and_then(|data| Cplc::parse(&data).ok());
     let card_data = optional(gp::get_data(card, 0x0066))?.and_then(|data| CardData::parse(&data).ok());
-    let id = match &cplc {
-        Some(cplc) => format!("cplc-{}", cplc.chip_id()),
-        None => match optional(gp::get_data(card, 0x00CF))? {
-            Some(data) => format!("kdd-{}", hex::encode_upper(data)),
-            None => {
-                return Err(JobError::Blank {
-                    what: "its identity",
-                    seen: "not to be had (neither CPLC nor key diversification data)".into(),
-                    wanted: "one of the two".into(),
-                });
-            }
-        },
+    let kdd = match cplc {
+        Some(_) => None,
+        None => optional(gp::get_data(card, 0x00CF))?,
     };
+    let id = gp::chip_id(cplc.as_ref(), kdd.as_deref()).ok_or_else(|| JobError::Blank {
+        what: "its identity",
+        seen: "not to be had (neither CPLC nor key diversification data)".into(),
+        wanted: "one of the two".into(),
+    })?;
     Ok(Chip { id, atr, cplc, card_data })
 }
 

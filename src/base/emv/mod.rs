@@ -2,15 +2,20 @@
 
 mod afl;
 pub mod certificate;
+mod cvm;
 mod dictionary;
 mod dol;
 mod oda;
 mod pan;
 pub mod rules;
+mod shown;
 pub mod track;
+mod words;
 
 pub use afl::{Afl, AflEntry, AflError};
 pub use dictionary::{Format, TagInfo, tag_info, tag_name};
 pub use dol::{Dol, DolError};
 pub use oda::{OdaError, static_data};
 pub use pan::{Pan, PanError, luhn_check_digit, luhn_valid};
+pub use shown::{Shown, Taboo};
+pub use words::words;

@@ -2,8 +2,15 @@
 
 pub mod oda;
 mod select;
+mod terminal;
+pub mod view;
+mod walk;
 
 pub use select::{Fci, FciData, select, select_next};
+pub use terminal::Terminal;
+pub use walk::{
+    ApplicationContents, CANDIDATES, CardContents, DirectoryContents, RecordContents, Seen, Wanted, read_contents,
+};
 
 use crate::base::codec::tlv::{self, Tag};
 use crate::card::apdu::{Command, Response};
@@ -33,9 +40,14 @@ impl ProcessingOptions {
 /// # Errors
 /// The link broke, the card refuses, or its answer has no AIP.
 pub fn get_processing_options(card: &mut Card, pdol_data: &[u8]) -> Result<ProcessingOptions, CardError> {
+    let answer = initiate(card, pdol_data)?;
+    processing_options(&answer).ok_or(CardError::Misbehaved(Misbehaviour::Malformed("GET PROCESSING OPTIONS")))
+}
+
+/// GET PROCESSING OPTIONS; the answer as the card gives it. // EMV B3 §6.5.8
+fn initiate(card: &mut Card, pdol_data: &[u8]) -> Result<Vec<u8>, CardError> {
     let command = Command::new(0x80, 0xA8, 0x00, 0x00).with_data(tlv::encode(Tag::of(0x83), pdol_data)).with_le(256);
-    let answer = accepted(card.transmit(&command)?, "GET PROCESSING OPTIONS", 0xA8)?;
-    processing_options(&answer.data).ok_or(CardError::Misbehaved(Misbehaviour::Malformed("GET PROCESSING OPTIONS")))
+    Ok(accepted(card.transmit(&command)?, "GET PROCESSING OPTIONS", 0xA8)?.data)
 }
 
 fn processing_options(data: &[u8]) -> Option<ProcessingOptions> {

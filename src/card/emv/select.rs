@@ -37,6 +37,11 @@ impl std::fmt::Debug for Fci {
 }
 
 impl Fci {
+    /// The answer to SELECT, as it was kept.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+
     /// The bytes, without the status word.
     pub fn raw(&self) -> &[u8] {
         &self.0

@@ -19,8 +19,16 @@ pub fn select(card: &mut Card, aid: &[u8]) -> Result<Response, CardError> {
 /// # Errors
 /// The link broke, or the card does not hold the object.
 pub fn get_data(card: &mut Card, tag: u16) -> Result<Vec<u8>, CardError> {
+    get_data_in(card, 0x80, tag)
+}
+
+/// GET DATA in a class of commands: 80 with nearly every card, 00 with some.
+///
+/// # Errors
+/// As [`get_data`].
+pub(super) fn get_data_in(card: &mut Card, class: u8, tag: u16) -> Result<Vec<u8>, CardError> {
     let [p1, p2] = tag.to_be_bytes();
-    let answer = card.transmit(&Command::new(0x80, 0xCA, p1, p2).with_le(256))?;
+    let answer = card.transmit(&Command::new(class, 0xCA, p1, p2).with_le(256))?;
     if answer.sw.is_ok() {
         return Ok(answer.data);
     }

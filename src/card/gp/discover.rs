@@ -106,7 +106,10 @@ impl fmt::Debug for Cplc {
 
 /// Card data, tag 66: the secure channel protocols that a card offers. // GPC 2.3.1 annex H.2
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CardData(Vec<(u8, u16)>);
+pub struct CardData {
+    protocols: Vec<(u8, u16)>,
+    version: Option<String>,
+}
 
 impl CardData {
     /// Reads card data, or the recognition data 73 alone. Protocols that this program does not know are kept.
@@ -118,13 +121,28 @@ impl CardData {
         let recognition = tlv::find(&objects, Tag::of(0x73)).ok_or(DiscoverError::Template(Tag::of(0x73)))?;
         let schemes = recognition.children().iter().filter(|object| object.tag == Tag::of(0x64));
         let oids = schemes.flat_map(|scheme| scheme.children()).filter(|object| object.tag == Tag::of(0x06));
-        Ok(Self(oids.filter_map(|oid| scheme(&oid.value_bytes())).collect()))
+        let protocols = oids.filter_map(|oid| scheme(&oid.value_bytes())).collect();
+        let management = recognition.children().iter().find(|object| object.tag == Tag::of(0x60));
+        let version = management.and_then(|object| tlv::find(object.children(), Tag::of(0x06)));
+        Ok(Self { protocols, version: version.and_then(|oid| specification(&oid.value_bytes())) })
     }
 
     /// Protocol number and `i` of every protocol.
     pub fn protocols(&self) -> &[(u8, u16)] {
-        &self.0
+        &self.protocols
     }
+
+    /// Version of the specification that the card follows, e.g. `2.2.1`.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+}
+
+/// 1.2.840.114283.2.version. // GPC 2.3.1 §H.2
+fn specification(oid: &[u8]) -> Option<String> {
+    let version = oid.strip_prefix(&[0x2A, 0x86, 0x48, 0x86, 0xFC, 0x6B, 0x02])?;
+    let parts: Vec<String> = version.iter().map(u8::to_string).collect();
+    (!parts.is_empty()).then(|| parts.join("."))
 }
 
 /// 1.2.840.114283.4.scp.i. The protocol is one plain byte even above 7F (SCP80); an `i` above 7F is a base-128 number,
@@ -141,10 +159,10 @@ fn scheme(oid: &[u8]) -> Option<(u8, u16)> {
 
 impl fmt::Display for CardData {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
+        if self.protocols.is_empty() {
             return f.write_str("no secure channel");
         }
-        let each = self.0.iter().map(|(scp, i)| format!("SCP{scp:02X} i={i:02X}"));
+        let each = self.protocols.iter().map(|(scp, i)| format!("SCP{scp:02X} i={i:02X}"));
         f.write_str(&each.collect::<Vec<_>>().join(", "))
     }
 }
@@ -249,6 +267,8 @@ mod tests {
                       640B06092A864886FC6B048000";
         assert_eq!(protocols(&bytes(traced)), [(2, 0x55), (0x80, 0)]);
         assert_eq!(CardData::parse(&bytes(traced)).unwrap().to_string(), "SCP02 i=55, SCP80 i=00");
+        assert_eq!(CardData::parse(&bytes(traced)).unwrap().version(), Some("2.2.2"));
+        assert_eq!(CardData::parse(&data(&["0370"])).unwrap().version(), None);
         assert_eq!(protocols(&data(&["0370", "7F01"])), [(3, 0x70), (0x7F, 1)]);
         // i = F0, as a base-128 number and as a plain byte
         assert_eq!(protocols(&data(&["038170", "03F0"])), [(3, 0xF0), (3, 0xF0)]);

@@ -1,10 +1,11 @@
 //! The card's registry: what is on it, and in which state. // GPC 2.3.1 §11.4, §11.10
 
 use super::commands::accepted;
+use super::look::Told;
 use crate::base::codec::tlv::{self, Tag, Tlv};
-use crate::card::apdu::Command;
+use crate::card::apdu::{Command, Response};
 use crate::card::channel::{ChannelError, Session};
-use crate::card::plain::Misbehaviour;
+use crate::card::plain::{CardError, Misbehaviour};
 
 /// Most rounds of GET STATUS for one list; a registry has some dozens of entries.
 const MAX_ROUNDS: usize = 64;
@@ -16,6 +17,10 @@ pub enum StatusScope {
     IssuerDomain,
     /// Applications and supplementary security domains.
     Applications,
+    /// Load files.
+    LoadFiles,
+    /// Load files with their modules.
+    Modules,
 }
 
 /// One entry of the registry.
@@ -29,6 +34,12 @@ pub struct RegistryEntry {
     pub privileges: Vec<u8>,
     /// AID of the security domain that it belongs to.
     pub domain: Option<Vec<u8>>,
+    /// AID of the load file that an application comes from.
+    pub load_file: Option<Vec<u8>>,
+    /// Version of a load file.
+    pub version: Option<Vec<u8>>,
+    /// AIDs of a load file's modules.
+    pub modules: Vec<Vec<u8>>,
 }
 
 impl StatusScope {
@@ -36,6 +47,8 @@ impl StatusScope {
         match self {
             StatusScope::IssuerDomain => 0x80,
             StatusScope::Applications => 0x40,
+            StatusScope::LoadFiles => 0x20,
+            StatusScope::Modules => 0x10,
         }
     }
 }
@@ -59,28 +72,88 @@ pub fn set_status(
     accepted(answer, "SET STATUS", 0xF0).map(drop)
 }
 
-/// GET STATUS: the registry's entries, in the TLV form, all rounds of it. // GPC 2.3.1 §11.4
+/// GET STATUS: the registry's entries, in the TLV form, all rounds of it; in the older form where the card does not know
+/// the other. // GPC 2.3.1 §11.4, GPC 2.1.1 §9.4.3
 ///
 /// # Errors
 /// The session broke, the card refuses, or its answer is not what §11.4.3.1 lays down.
 pub fn get_status(session: &mut Session<'_>, scope: StatusScope) -> Result<Vec<RegistryEntry>, ChannelError> {
+    match listed(session, scope, Form::Tlv)? {
+        Listed::Entries(entries) => Ok(entries),
+        // Wrong P2, or wrong data: cards before 2.2 know the older form only.
+        Listed::Refused(answer) if matches!(answer.sw.0, 0x6A86 | 0x6A80) => match listed(session, scope, Form::Old)? {
+            Listed::Entries(entries) => Ok(entries),
+            Listed::Refused(_) => accepted(answer, "GET STATUS", 0xF2).map(|_| Vec::new()),
+        },
+        Listed::Refused(answer) => accepted(answer, "GET STATUS", 0xF2).map(|_| Vec::new()),
+    }
+}
+
+/// How entries are written: b2 of P2.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Tlv,
+    Old,
+}
+
+enum Listed {
+    Entries(Vec<RegistryEntry>),
+    Refused(Response),
+}
+
+fn listed(session: &mut Session<'_>, scope: StatusScope, form: Form) -> Result<Listed, ChannelError> {
     let mut all = Vec::new();
     for round in 0..MAX_ROUNDS {
         // b1 of P2: the next occurrences, of the same list. // GPC 2.3.1 §11.4.2
-        let p2 = if round == 0 { 0x02 } else { 0x03 };
+        let p2 = u8::from(form == Form::Tlv) << 1 | u8::from(round > 0);
         let command = Command::new(0x80, 0xF2, scope.p1(), p2).with_data([0x4F, 0x00]).with_le(256);
         let answer = session.transmit(&command)?;
-        match answer.sw.0 {
+        match (answer.sw.0, form) {
             // None found: an empty list is no failure.
-            0x6A88 if round == 0 => return Ok(all),
-            0x9000 | 0x6310 => all.extend(entries(&answer.data)?),
-            _ => return accepted(answer, "GET STATUS", 0xF2).map(|_| all),
+            (0x6A88, _) if round == 0 => return Ok(Listed::Entries(all)),
+            (0x9000 | 0x6310, Form::Tlv) => all.extend(entries(&answer.data)?),
+            (0x9000 | 0x6310, Form::Old) => all.extend(old_entries(&answer.data, scope).ok_or_else(malformed)?),
+            _ => return Ok(Listed::Refused(answer)),
         }
         if answer.sw.is_ok() {
-            return Ok(all);
+            return Ok(Listed::Entries(all));
         }
     }
     Err(Misbehaviour::Endless.into())
+}
+
+/// The whole registry. // GPC 2.3.1 §11.4
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registry {
+    /// The issuer security domain.
+    pub card: Told<Vec<RegistryEntry>>,
+    /// Applications and supplementary security domains.
+    pub applications: Told<Vec<RegistryEntry>>,
+    /// Load files, with their modules where the card tells them.
+    pub load_files: Told<Vec<RegistryEntry>>,
+}
+
+/// Reads the whole registry. A list that the card refuses to tell is part of the answer.
+///
+/// # Errors
+/// The session broke, or an answer is not what §11.4.3.1 lays down.
+pub fn registry(session: &mut Session<'_>) -> Result<Registry, ChannelError> {
+    let card = told(get_status(session, StatusScope::IssuerDomain))?;
+    let applications = told(get_status(session, StatusScope::Applications))?;
+    // Not every card tells modules.
+    let load_files = match told(get_status(session, StatusScope::Modules))? {
+        Told::Refused(_) => told(get_status(session, StatusScope::LoadFiles))?,
+        told => told,
+    };
+    Ok(Registry { card, applications, load_files })
+}
+
+fn told<T>(answer: Result<T, ChannelError>) -> Result<Told<T>, ChannelError> {
+    match answer {
+        Ok(told) => Ok(Told::Told(told)),
+        Err(ChannelError::Card(CardError::Refused { sw, .. })) => Ok(Told::Refused(sw)),
+        Err(error) => Err(error),
+    }
 }
 
 /// The card's life cycle, which is that of its issuer security domain. // GPC 2.3.1 §11.4
@@ -103,12 +176,41 @@ fn entry(object: &Tlv) -> Option<RegistryEntry> {
     let value = |tag| tlv::find(object.children(), Tag::of(tag)).map(Tlv::value_bytes);
     // Some cards give the life cycle a second byte, the first is the state. // GPC 2.3.1 §11.4.3
     let life_cycle = value(0x9F70)?.first().copied()?;
+    let modules = object.children().iter().filter(|child| child.tag == Tag::of(0x84));
     Some(RegistryEntry {
         aid: value(0x4F)?,
         life_cycle,
         privileges: value(0xC5).unwrap_or_default(),
         domain: value(0xCC),
+        load_file: value(0xC4),
+        version: value(0xCE),
+        modules: modules.map(Tlv::value_bytes).collect(),
     })
+}
+
+/// Length and AID, life cycle, privileges, one after the other; with modules: their number, and length and AID of each.
+/// // GPC 2.1.1 §9.4.3.1
+fn old_entries(data: &[u8], scope: StatusScope) -> Option<Vec<RegistryEntry>> {
+    let (mut out, mut rest) = (Vec::new(), data);
+    while let [length, after @ ..] = rest {
+        let (aid, after) = after.split_at_checked(usize::from(*length))?;
+        let (&[life_cycle, privileges], mut after) = after.split_first_chunk::<2>()?;
+        let mut modules = Vec::new();
+        if scope == StatusScope::Modules {
+            let (count, tail) = after.split_first()?;
+            after = tail;
+            for _ in 0..*count {
+                let (length, tail) = after.split_first()?;
+                let (module, tail) = tail.split_at_checked(usize::from(*length))?;
+                modules.push(module.to_vec());
+                after = tail;
+            }
+        }
+        let (aid, privileges) = (aid.to_vec(), vec![privileges]);
+        out.push(RegistryEntry { aid, life_cycle, privileges, domain: None, load_file: None, version: None, modules });
+        rest = after;
+    }
+    Some(out)
 }
 
 fn malformed() -> Misbehaviour {

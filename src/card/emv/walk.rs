@@ -1,0 +1,288 @@
+//! All that a terminal can read of a card, as a value. Nothing is judged and nothing is printed here.
+//!
+//! Reading only, but GET PROCESSING OPTIONS begins a transaction: the card counts it.
+
+use zeroize::Zeroizing;
+
+use super::select::{Fci, FciData, select, select_next};
+use super::{Terminal, get_data, initiate, processing_options, read_record};
+use crate::base::codec::tlv::{self, Tag, Tlv};
+use crate::base::emv::{Afl, Dol};
+use crate::card::apdu::StatusWord;
+use crate::card::atr::Atr;
+use crate::card::plain::{Card, CardError, Misbehaviour};
+
+/// The directories of payment systems. // EMV B1 §12.2, EMV contactless B §3.3.1
+const DIRECTORIES: &[(&str, &[u8])] = &[("PSE", b"1PAY.SYS.DDF01"), ("PPSE", b"2PAY.SYS.DDF01")];
+
+/// AIDs that are tried where no directory lists them: payment systems' registered identifiers and applications.
+pub const CANDIDATES: &[&[u8]] = &[
+    &[0xA0, 0x00, 0x00, 0x00, 0x03],             // Visa
+    &[0xA0, 0x00, 0x00, 0x00, 0x04],             // Mastercard
+    &[0xA0, 0x00, 0x00, 0x00, 0x05],             // Mastercard UK
+    &[0xA0, 0x00, 0x00, 0x00, 0x25],             // American Express
+    &[0xA0, 0x00, 0x00, 0x00, 0x29],             // LINK
+    &[0xA0, 0x00, 0x00, 0x00, 0x42],             // Cartes Bancaires
+    &[0xA0, 0x00, 0x00, 0x00, 0x65],             // JCB
+    &[0xA0, 0x00, 0x00, 0x01, 0x21, 0x10, 0x10], // Dankort
+    &[0xA0, 0x00, 0x00, 0x01, 0x41, 0x00, 0x01], // PagoBANCOMAT
+    &[0xA0, 0x00, 0x00, 0x01, 0x52],             // Discover, Diners
+    &[0xA0, 0x00, 0x00, 0x02, 0x28, 0x10, 0x10], // SPAN, mada
+    &[0xA0, 0x00, 0x00, 0x02, 0x77, 0x10, 0x10], // Interac
+    &[0xA0, 0x00, 0x00, 0x03, 0x24, 0x10, 0x10], // Discover ZIP
+    &[0xA0, 0x00, 0x00, 0x03, 0x33],             // UnionPay
+    &[0xA0, 0x00, 0x00, 0x03, 0x59, 0x10, 0x10], // girocard
+    &[0xA0, 0x00, 0x00, 0x05, 0x24, 0x10, 0x10], // RuPay
+    &[0xA0, 0x00, 0x00, 0x06, 0x58],             // Mir
+    &[0xA0, 0x00, 0x00, 0x06, 0x72],             // Troy
+];
+
+/// Objects that are asked for with GET DATA. // EMV B3 §6.5.7
+const OBJECTS: &[u16] = &[0x9F36, 0x9F13, 0x9F17, 0x9F4F];
+
+/// Most records of a directory; ten is what a specification has. // EMV B1 §12.2.3
+const MOST_ENTRIES: u8 = 32;
+/// Most applications of a card, and most records of one, that are read: a card's trick must end.
+const MOST_APPLICATIONS: usize = 32;
+const MOST_RECORDS: usize = 128;
+
+/// What the card answered to one question.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// Data.
+    Data(Zeroizing<Vec<u8>>),
+    /// It does not hold it, or does not tell it.
+    Refused(StatusWord),
+    /// Something that is no answer.
+    Misbehaved(Misbehaviour),
+}
+
+/// All that was read.
+pub struct CardContents {
+    /// The answer to reset.
+    pub atr: Vec<u8>,
+    /// Whether it was read over its antenna, which shows in the ATR.
+    pub contactless: bool,
+    /// PSE and PPSE.
+    pub directories: Vec<DirectoryContents>,
+    /// Every application that could be selected.
+    pub applications: Vec<ApplicationContents>,
+    /// AIDs, or beginnings of some, that no application has.
+    pub absent: Vec<Vec<u8>>,
+}
+
+/// A directory of payment systems.
+pub struct DirectoryContents {
+    /// `PSE` or `PPSE`.
+    pub name: &'static str,
+    /// Its DF name.
+    pub aid: &'static [u8],
+    /// The answer to SELECT.
+    pub fci: Seen,
+    /// A PSE's records.
+    pub records: Vec<RecordContents>,
+    /// The AIDs that it lists.
+    pub lists: Vec<Vec<u8>>,
+}
+
+/// An application.
+pub struct ApplicationContents {
+    /// Its DF name; what it was selected by, where the card does not tell it.
+    pub aid: Vec<u8>,
+    /// Why it was looked for: the name of a directory, `given` or `candidate`.
+    pub found: &'static str,
+    /// The answer to SELECT.
+    pub fci: Seen,
+    /// The answer to GET PROCESSING OPTIONS.
+    pub options: Seen,
+    /// Records that the AFL names, in its order.
+    pub records: Vec<RecordContents>,
+    /// Records that the AFL names beyond those that were read.
+    pub unread: usize,
+    /// What GET DATA gave: tag, and answer.
+    pub objects: Vec<(Tag, Seen)>,
+}
+
+/// A record.
+pub struct RecordContents {
+    /// Short file identifier.
+    pub sfi: u8,
+    /// Its number.
+    pub record: u8,
+    /// Whether it takes part in offline data authentication.
+    pub authenticated: bool,
+    /// What READ RECORD gave.
+    pub data: Seen,
+}
+
+/// What to look for beyond what the directories list.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Wanted {
+    /// AIDs, or beginnings of some.
+    pub aids: Vec<Vec<u8>>,
+    /// Whether [`CANDIDATES`] are tried.
+    pub candidates: bool,
+}
+
+impl Seen {
+    /// The data, where there is any.
+    pub fn data(&self) -> Option<&[u8]> {
+        match self {
+            Seen::Data(data) => Some(data),
+            Seen::Refused(_) | Seen::Misbehaved(_) => None,
+        }
+    }
+}
+
+/// A refusal or a broken answer is something that was seen; a broken link is not.
+fn seen(answer: Result<Vec<u8>, CardError>) -> Result<Seen, CardError> {
+    match answer {
+        Ok(data) => Ok(Seen::Data(Zeroizing::new(data))),
+        Err(CardError::Refused { sw, .. }) => Ok(Seen::Refused(sw)),
+        Err(CardError::Misbehaved(misbehaviour)) => Ok(Seen::Misbehaved(misbehaviour)),
+        Err(error @ (CardError::Link(_) | CardError::Command(_))) => Err(error),
+    }
+}
+
+fn selected(answer: Result<Fci, CardError>) -> Result<Seen, CardError> {
+    seen(answer.map(|fci| fci.raw().to_vec()))
+}
+
+/// Resets the card and reads everything.
+///
+/// # Errors
+/// The link broke. What the card refuses or garbles is part of what was read.
+pub fn read_contents(card: &mut Card, terminal: &Terminal, wanted: &Wanted) -> Result<CardContents, CardError> {
+    let atr = card.reset()?;
+    let contactless = Atr::parse(&atr).is_ok_and(|atr| atr.is_contactless());
+    let mut contents =
+        CardContents { atr, contactless, directories: Vec::new(), applications: Vec::new(), absent: Vec::new() };
+    for (name, aid) in DIRECTORIES {
+        contents.directories.push(directory(card, name, aid)?);
+    }
+    for (aid, found) in names(&contents.directories, wanted) {
+        applications(card, terminal, &aid, found, &mut contents)?;
+    }
+    Ok(contents)
+}
+
+/// What is selected, each once: what directories list, then what was asked for, then the candidates.
+fn names(directories: &[DirectoryContents], wanted: &Wanted) -> Vec<(Vec<u8>, &'static str)> {
+    let listed = directories.iter().flat_map(|it| it.lists.iter().map(|aid| (aid.clone(), it.name)));
+    let given = wanted.aids.iter().map(|aid| (aid.clone(), "given"));
+    let tried = CANDIDATES.iter().filter(|_| wanted.candidates).map(|aid| (aid.to_vec(), "candidate"));
+    let mut out: Vec<(Vec<u8>, &'static str)> = Vec::new();
+    for (aid, found) in listed.chain(given).chain(tried) {
+        if !out.iter().any(|(known, _)| *known == aid) {
+            out.push((aid, found));
+        }
+    }
+    out
+}
+
+fn directory(card: &mut Card, name: &'static str, aid: &'static [u8]) -> Result<DirectoryContents, CardError> {
+    let fci = selected(select(card, aid))?;
+    let mut out = DirectoryContents { name, aid, fci, records: Vec::new(), lists: Vec::new() };
+    let Some(data) = fci_data(&out.fci) else { return Ok(out) };
+    // PPSE: the entries stand in the FCI. // EMV contactless B §3.3.1
+    out.lists = aids(&data.discretionary);
+    // PSE: they stand in the records of its directory file. // EMV B1 §12.2.3
+    if let Some(sfi @ 1..=10) = data.directory {
+        for record in 1..=MOST_ENTRIES {
+            let read = seen(read_record(card, sfi, record))?;
+            let Some(objects) = read.data().map(tlv::parse) else { break };
+            out.lists.extend(aids(&objects.unwrap_or_default()));
+            out.records.push(RecordContents { sfi, record, authenticated: false, data: read });
+        }
+    }
+    Ok(out)
+}
+
+/// The AIDs (4F) of the application templates (61) at any depth.
+fn aids(objects: &[Tlv]) -> Vec<Vec<u8>> {
+    let own = |object: &Tlv| {
+        let entry = object.tag == Tag::of(0x61);
+        let aid = object.children().iter().find(|child| entry && child.tag == Tag::of(0x4F)).map(Tlv::value_bytes);
+        let mut all: Vec<Vec<u8>> = aid.into_iter().filter(|aid| (5..=16).contains(&aid.len())).collect();
+        all.extend(aids(object.children()));
+        all
+    };
+    objects.iter().flat_map(own).collect()
+}
+
+/// Every application whose AID begins so, each once on the card.
+fn applications(
+    card: &mut Card,
+    terminal: &Terminal,
+    aid: &[u8],
+    found: &'static str,
+    contents: &mut CardContents,
+) -> Result<(), CardError> {
+    let mut fci = selected(select(card, aid))?;
+    if let Seen::Refused(_) = fci {
+        contents.absent.push(aid.to_vec());
+        return Ok(());
+    }
+    let mut names: Vec<Vec<u8>> = Vec::new();
+    while names.len() < MOST_APPLICATIONS {
+        let name = fci_data(&fci).map_or_else(|| aid.to_vec(), |data| data.df_name);
+        // A card that does not know "next" selects the same application for ever.
+        if names.contains(&name) {
+            break;
+        }
+        let is_directory = DIRECTORIES.iter().any(|(_, directory)| *directory == name);
+        let is_known = contents.applications.iter().any(|known| known.aid == name);
+        if !is_directory && !is_known && contents.applications.len() < MOST_APPLICATIONS {
+            contents.applications.push(application(card, terminal, name.clone(), found, fci)?);
+        }
+        names.push(name);
+        fci = selected(select_next(card, aid))?;
+        if fci.data().is_none() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn fci_data(fci: &Seen) -> Option<FciData> {
+    Fci::of(fci.data()?).parse().ok()
+}
+
+/// Reads the application that has just been selected.
+fn application(
+    card: &mut Card,
+    terminal: &Terminal,
+    aid: Vec<u8>,
+    found: &'static str,
+    fci: Seen,
+) -> Result<ApplicationContents, CardError> {
+    let options = match pdol_data(&fci, terminal) {
+        Ok(data) => seen(initiate(card, &data))?,
+        Err(misbehaviour) => Seen::Misbehaved(misbehaviour),
+    };
+    let afl = options.data().and_then(processing_options).and_then(|options| Afl::parse(options.afl()).ok());
+    let mut records = Vec::new();
+    let named: Vec<(u8, u8)> = afl.iter().flat_map(Afl::records).collect();
+    let authenticated: Vec<(u8, u8)> = afl.iter().flat_map(Afl::oda_records).collect();
+    for &(sfi, record) in named.iter().take(MOST_RECORDS) {
+        let data = seen(read_record(card, sfi, record))?;
+        records.push(RecordContents { sfi, record, authenticated: authenticated.contains(&(sfi, record)), data });
+    }
+    let mut objects = Vec::new();
+    for &tag in OBJECTS {
+        let answer = seen(get_data(card, tag).map(Option::unwrap_or_default))?;
+        let absent = answer.data().is_some_and(<[u8]>::is_empty);
+        objects.push((Tag::of(u32::from(tag)), if absent { Seen::Refused(StatusWord(0x6A88)) } else { answer }));
+    }
+    let unread = named.len().saturating_sub(MOST_RECORDS);
+    Ok(ApplicationContents { aid, found, fci, options, records, unread, objects })
+}
+
+/// What the PDOL asks for. A list that asks for more than a command can carry is the card's fault. // EMV B3 §6.5.8
+fn pdol_data(fci: &Seen, terminal: &Terminal) -> Result<Vec<u8>, Misbehaviour> {
+    let Some(pdol) = fci_data(fci).and_then(|data| data.pdol) else { return Ok(Vec::new()) };
+    match Dol::parse(&pdol) {
+        Ok(dol) if dol.total() <= 252 => Ok(dol.build(|tag| terminal.value(tag))),
+        _ => Err(Misbehaviour::Malformed("SELECT")),
+    }
+}
