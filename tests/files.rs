@@ -49,6 +49,12 @@ fn schemas_are_in_step() {
     schema::<perso::card::channel::AuthReport>("explain-auth");
     schema::<perso::card::script::ScriptReport>("card-apdu");
     schema::<perso::card::trace::TraceView>("trace-view");
+    schema::<perso::card::gp::view::CardInfoView>("card-info");
+    schema::<perso::issuance::registry_view::CardAppsView>("card-apps");
+    schema::<perso::card::emv::view::CardDataView>("card-data");
+    schema::<Vec<perso::cli::ReaderView>>("readers");
+    schema::<perso::cli::ReadersEvent>("readers-watch");
+    schema::<perso::cli::DoctorReport>("doctor");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod ca;
 mod card;
 mod check;
 mod common;
+mod doctor;
 mod explain;
 mod explain_auth;
 mod keys;
@@ -18,6 +19,9 @@ mod run;
 mod serve;
 mod sim;
 mod trace;
+
+pub use doctor::{CheckView, DoctorReport};
+pub use readers::{ReaderView, ReadersEvent};
 
 use std::process::ExitCode;
 
@@ -51,7 +55,8 @@ fn dispatch(command: Command, out: &mut Out) -> Result<u8, CliError> {
         Command::Trace(command) => trace::run(&command, out),
         Command::Card(command) => card::run(&command, out),
         Command::ExplainAuth(args) => explain_auth::run(&args, out),
-        Command::Readers => readers::run(out),
+        Command::Readers(args) => readers::run(&args, out),
+        Command::Doctor(args) => doctor::run(&args, out),
         Command::Explain { code } => explain::run(code.as_deref(), out),
     }
 }

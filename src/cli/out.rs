@@ -34,6 +34,23 @@ impl Out {
         false
     }
 
+    /// As [`Out::json`], in one line: for streams of values.
+    pub fn json_line<T: Serialize + ?Sized>(&mut self, value: &T) -> bool {
+        if self.format == Format::Json {
+            match serde_json::to_string(value) {
+                Ok(text) => self.write(&text),
+                Err(error) => warn(&format!("the result cannot be written as JSON: {error}")),
+            }
+            return true;
+        }
+        false
+    }
+
+    /// Whether whoever read this has gone away.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     /// Prints a line for people; nothing where JSON is asked for.
     pub fn line(&mut self, text: impl AsRef<str>) {
         if self.format == Format::Text {

@@ -106,6 +106,7 @@ const HARMLESS: &[(&str, &str)] = &[
     ("OdaError", "which record is wrong"),
     ("OfflineError", "tags, a CA key's name, fixed reasons"),
     ("Outcome", "fixed words, or a reason"),
+    ("Offer", "what a card says of itself: a protocol, its key diversification data"),
     ("Problem", "a path and a sentence that quotes no value"),
     ("ProcessingOptions", "AIP and AFL"),
     ("Protocol", "a protocol and its options"),

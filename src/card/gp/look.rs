@@ -73,7 +73,7 @@ pub struct CardLook {
     pub keys: Told<KeyInformation>,
     /// Sequence counter of the default key set.
     pub sequence: Told<Vec<u8>>,
-    /// Key diversification data.
+    /// Key diversification data as the card gives it, with its tag or without: so it stands in journals.
     pub kdd: Told<Vec<u8>>,
     /// Free memory.
     pub resources: Told<CardResources>,

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::look::{CardLook, Told};
 use super::words;
-use super::{CardCapability, CardData, CardResources, Cplc, CplcDate, KeyEntry, KeyInformation};
+use super::{CardCapability, CardData, CardResources, Cplc, CplcDate, KeyEntry, KeyInformation, object_value};
 use crate::card::apdu::{StatusWord, meaning};
 use crate::card::atr_view::AtrView;
 
@@ -41,7 +41,7 @@ pub struct CardInfoView {
     pub keys: Vec<KeyView>,
     /// Sequence counter of the default key set, hexadecimal.
     pub sequence: Option<String>,
-    /// Key diversification data as the card gives it, hexadecimal.
+    /// Key diversification data, hexadecimal.
     pub kdd: Option<String>,
     /// Free memory.
     pub memory: Option<MemoryView>,
@@ -181,7 +181,7 @@ pub fn card_info(look: &CardLook, today: (u16, u16), simulated: bool) -> CardInf
         capability: look.capability.told().map(capability),
         keys: look.keys.told().map(keys).unwrap_or_default(),
         sequence: text(&look.sequence),
-        kdd: text(&look.kdd),
+        kdd: look.kdd.told().map(|data| hex::encode_upper(object_value(0x00CF, data))),
         memory: look.resources.told().map(memory),
         not_told,
     }

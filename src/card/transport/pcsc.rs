@@ -6,6 +6,9 @@ use serde::Serialize;
 
 use super::{LinkError, Transport};
 
+/// Whether this program was built with PC/SC.
+pub const BUILT: bool = cfg!(feature = "pcsc");
+
 /// A reader.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reader {

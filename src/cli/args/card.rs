@@ -9,6 +9,14 @@ use super::{PassphraseArgs, ProfileArgs, ReaderArgs};
 /// `perso card …`
 #[derive(Debug, Subcommand)]
 pub enum CardCommand {
+    /// What card is this: ATR, CPLC, card data, keys, capability, free memory. Opens no channel, changes nothing.
+    Info(InfoArgs),
+    /// What is on the card: its registry, with life cycles and privileges. Opens a secure channel for reading, which
+    /// moves the key set's sequence counter and nothing else.
+    Apps(AppsArgs),
+    /// What a terminal can read: directories, applications, records, as a tree; PAN, tracks and name masked. Changes
+    /// nothing but the transaction counter (ATC) of each application, which GET PROCESSING OPTIONS moves by one.
+    Data(DataArgs),
     /// Send APDUs: from a script file with expected answers, or as hexadecimal; through a secure channel with test keys.
     Apdu(ApduArgs),
 }
@@ -76,4 +84,47 @@ pub struct ChannelArgs {
     /// else none.
     #[arg(long, value_name = "METHOD", requires = "secure")]
     pub diversification: Option<String>,
+}
+
+/// `perso card info`
+#[derive(Debug, Args)]
+pub struct InfoArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub reader: ReaderArgs,
+}
+
+/// `perso card apps`
+#[derive(Debug, Args)]
+pub struct AppsArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub reader: ReaderArgs,
+    /// The key file with the card's master key: sealed, or an unsealed file of test keys.
+    #[arg(long, value_name = "FILE")]
+    pub keys: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub passphrase: PassphraseArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub profiles: ProfileArgs,
+    /// The card's profile, by name or file: it says protocol, level, key version, master key and diversification.
+    /// Without it the card says the protocol, and the master key is the one that gives the card's own cryptogram.
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+}
+
+/// `perso card data`
+#[derive(Debug, Args)]
+pub struct DataArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub reader: ReaderArgs,
+    /// Look for this AID, or for all that begin so, beside those that PSE and PPSE list; may be given several times.
+    #[arg(long, value_name = "AID")]
+    pub aid: Vec<String>,
+    /// Do not look for the payment systems' well-known AIDs; only for those that are listed or given.
+    #[arg(long)]
+    pub no_candidates: bool,
 }

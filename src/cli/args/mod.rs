@@ -3,14 +3,18 @@
 mod auth;
 mod ca;
 mod card;
-
-pub use auth::AuthArgs;
-pub use ca::CaCommand;
-pub use card::{ApduArgs, CardCommand, ChannelArgs};
+mod doctor;
+mod readers;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use self::auth::AuthArgs;
+pub use self::ca::CaCommand;
+pub use self::card::{ApduArgs, AppsArgs, CardCommand, ChannelArgs, DataArgs, InfoArgs};
+pub use self::doctor::DoctorArgs;
+pub use self::readers::ReadersArgs;
 
 /// Personalizes payment smart cards: one prepared record, one card, one verdict.
 #[derive(Debug, Parser)]
@@ -85,13 +89,15 @@ pub enum Command {
     /// Traces of APDUs.
     #[command(subcommand)]
     Trace(TraceCommand),
+    /// List the PC/SC readers, and what card is in each.
+    Readers(ReadersArgs),
     /// Look into a card, and talk to it.
     #[command(subcommand)]
     Card(CardCommand),
     /// Tell which keys fit a card: one INITIALIZE UPDATE, then everything is compared offline. Never authenticates.
     ExplainAuth(AuthArgs),
-    /// List the PC/SC readers.
-    Readers,
+    /// Tell whether this machine is ready: PC/SC, readers, keys, profiles, clock, journal. Changes nothing.
+    Doctor(DoctorArgs),
     /// Tell what an error code or a status word means, and what to do.
     Explain {
         /// A code such as CARD-CRYPTOGRAM, or a status word such as 6A88; all codes where none is given.

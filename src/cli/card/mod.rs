@@ -1,16 +1,42 @@
 //! `perso card`: looking into a card, and talking to it.
 
 mod apdu;
+mod apps;
+mod data;
+mod info;
 
-use super::args::CardCommand;
-use super::common::{CliError, Out};
+use super::args::{CardCommand, ReaderArgs};
+use super::common::{self, CliError, Out};
+use super::reader;
+use crate::base::chance::Instant;
+use crate::card::Card;
 
-/// Looks or talks.
+/// One of the commands.
 ///
 /// # Errors
-/// The arguments, the keys, the link or the card.
+/// There is no card, the link broke, or what is needed for a channel is wrong.
 pub fn run(command: &CardCommand, out: &mut Out) -> Result<u8, CliError> {
     match command {
+        CardCommand::Info(args) => info::run(args, out),
+        CardCommand::Apps(args) => apps::run(args, out),
+        CardCommand::Data(args) => data::run(args, out),
         CardCommand::Apdu(args) => apdu::run(args, out),
     }
+}
+
+/// The card that is to be looked into.
+fn open(args: &ReaderArgs) -> Result<Card, CliError> {
+    Ok(Card::new(reader::open(args, "the card")?, common::clock()))
+}
+
+/// What a text says of a simulated card.
+fn marked(simulated: bool) -> &'static str {
+    if simulated { " (simulated card)" } else { "" }
+}
+
+/// The date of an instant, UTC.
+fn date(now: Instant) -> jiff::civil::Date {
+    let micros = i64::try_from(now.0).unwrap_or_default();
+    let now = jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    jiff::tz::TimeZone::UTC.to_datetime(now).date()
 }
