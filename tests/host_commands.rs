@@ -172,6 +172,62 @@ fn the_life_cycle_is_set_and_read_and_a_broken_registry_is_told() {
     assert_eq!(sent[1], "80F28002024F0000");
 }
 
+/// The older form: length and AID, life cycle, privileges, and a load file's modules.
+#[test]
+fn the_registry_of_an_older_card_is_read_in_its_own_form() {
+    let answers = [
+        // The issuer domain: no TLV form here.
+        "6A86",
+        "08A0000001510000000F9E9000",
+        // Applications, in two rounds.
+        "6A86",
+        "07A000000003101007006310",
+        "07A000000004101087009000",
+        // Load files with modules.
+        "6A86",
+        "06A0000000031001000207A00000000310A107A00000000310A29000",
+    ];
+    let sent = session(&answers, |session| {
+        let registry = gp::registry(session).unwrap();
+        let card = registry.card.told().unwrap();
+        assert_eq!((card[0].life_cycle, card[0].privileges.as_slice()), (0x0F, [0x9E].as_slice()));
+        let states: Vec<u8> = registry.applications.told().unwrap().iter().map(|entry| entry.life_cycle).collect();
+        assert_eq!(states, [0x07, 0x87]);
+        let files = registry.load_files.told().unwrap();
+        assert_eq!((files.len(), files[0].modules.len()), (1, 2));
+        assert_eq!(files[0].modules[1], hex::decode("A00000000310A2").unwrap());
+    });
+    let parameters: Vec<&str> = sent.iter().map(|command| &command[..8]).collect();
+    let expected = ["80F28002", "80F28000", "80F24002", "80F24000", "80F24001", "80F21002", "80F21000"];
+    assert_eq!(parameters, expected);
+}
+
+#[test]
+fn lists_that_a_card_does_not_tell_are_part_of_the_registry() {
+    // Modules are refused, load files told; applications are refused in either form.
+    let file = "E30F4F06A000000003109F700101CE01029000";
+    let answers = ["6985", "6A88", "6A86", "6A86", file];
+    session(&answers, |session| {
+        let registry = gp::registry(session).unwrap();
+        assert_eq!(registry.card, gp::Told::Refused(perso::card::apdu::StatusWord(0x6985)));
+        assert_eq!(registry.applications, gp::Told::Told(Vec::new()));
+        let files = registry.load_files.told().unwrap();
+        assert_eq!((files[0].life_cycle, files[0].version.as_deref()), (0x01, Some([0x02].as_slice())));
+    });
+}
+
+#[test]
+fn an_older_registry_that_is_cut_short_is_malformed() {
+    for broken in ["08A000000151", "02A000", "02A0000F", "05A0"] {
+        let answer: &'static str = format!("{broken}9000").leak();
+        session(&["6A80", answer], |session| {
+            let error = gp::get_status(session, StatusScope::Applications).unwrap_err();
+            let malformed = matches!(error, ChannelError::Card(CardError::Misbehaved(Misbehaviour::Malformed(_))));
+            assert!(malformed, "{broken}: {error}");
+        });
+    }
+}
+
 #[test]
 fn a_registry_without_end_is_cut_off() {
     let answers = vec!["6310"; 100];

@@ -270,3 +270,41 @@ fn the_search_finds_canaries() {
     }
     canary.search("it", b"541333******0434", false);
 }
+
+/// Looking into a personalized card: all of it is read, and none of the canaries shown. The card's own file and the wire
+/// hold them.
+#[test]
+fn looking_into_a_card_shows_no_canary() {
+    let canary = Canary::new();
+    let keys = "tests/samples/keys.test.json";
+    let (clear, record, card) = (canary.path("clear.json"), canary.path("record.json"), canary.path("card.json"));
+    canary.run(&["record", "seal", &clear, "--keys", keys, "-o", &record]);
+    canary.run(&["sim", "new", "debit-contact-scp02", "--keys", keys, "--record", &record, "-o", &card]);
+    let reader = format!("sim:{card}");
+    let made = canary.run(&["run", &record, "--keys", keys, "--reader", &reader]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    for log in ["off", "debug", "trace"] {
+        for format in ["text", "json"] {
+            let common = ["--reader", &reader, "--format", format, "--log", log];
+            let data = canary.run(&[&["card", "data", "--aid", "A000000999"][..], &common].concat());
+            assert!(data.status.success());
+            // The masked PAN is there, so the record was read.
+            assert!(String::from_utf8_lossy(&data.stdout).contains("541333******0434"));
+            canary.run(&[&["card", "info"][..], &common].concat());
+            canary.run(&[&["card", "apps", "--keys", keys][..], &common].concat());
+        }
+    }
+    // An object of its own with the PAN, and the name where no dictionary knows it: the card's file is changed.
+    let text = std::fs::read_to_string(&card).unwrap();
+    let mut file: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let groupings = &mut file["state"]["applications"][0]["groupings"];
+    let old = groupings["0101"].as_str().unwrap().to_owned();
+    let inside = format!("DF0109A{PAN}BDF020F{}", hex::encode_upper(format!("{NAME:<15}")));
+    let length = usize::from_str_radix(&old[2..4], 16).unwrap() + inside.len() / 2;
+    groupings["0101"] = format!("70{length:02X}{}{inside}", &old[4..]).into();
+    std::fs::write(&card, file.to_string()).unwrap();
+    for format in ["text", "json"] {
+        let data = canary.run(&["card", "data", "--aid", "A000000999", "--reader", &reader, "--format", format]);
+        assert!(String::from_utf8_lossy(&data.stdout).contains("DF02"), "the record was not read");
+    }
+}

@@ -279,6 +279,11 @@ fn every_command_and_option_is_explained() {
         "trace show",
         "trace replay",
         "readers",
+        "card",
+        "card info",
+        "card apps",
+        "card data",
+        "doctor",
         "explain",
     ] {
         commands.push(command.split(' ').collect());

@@ -53,9 +53,12 @@ fn dispatch(command: Command, out: &mut Out) -> Result<u8, CliError> {
         Command::Ca(command) => ca::run(&command, out),
         Command::Sim(command) => sim::run(&command, out),
         Command::Trace(command) => trace::run(&command, out),
-        Command::Card(command) => card::run(&command, out),
         Command::ExplainAuth(args) => explain_auth::run(&args, out),
         Command::Readers(args) => readers::run(&args, out),
+        Command::Card(command) => card::run(&command, out).or_else(|error| {
+            report(&error, out);
+            Ok(card::exit(&error))
+        }),
         Command::Doctor(args) => doctor::run(&args, out),
         Command::Explain { code } => explain::run(code.as_deref(), out),
     }

@@ -8,8 +8,15 @@ mod info;
 use super::args::{CardCommand, ReaderArgs};
 use super::common::{self, CliError, Out};
 use super::reader;
+use crate::base::Fault;
 use crate::base::chance::Instant;
+use crate::base::fault::Family;
 use crate::card::Card;
+
+const SET_UP: u8 = 4;
+const UNTOUCHED: u8 = 6;
+const SPOILED: u8 = 7;
+const IN_DOUBT: u8 = 8;
 
 /// One of the commands.
 ///
@@ -21,6 +28,16 @@ pub fn run(command: &CardCommand, out: &mut Out) -> Result<u8, CliError> {
         CardCommand::Apps(args) => apps::run(args, out),
         CardCommand::Data(args) => data::run(args, out),
         CardCommand::Apdu(args) => apdu::run(args, out),
+    }
+}
+
+/// The exit code of an error: a card that was only looked into is neither spoiled nor in doubt.
+pub fn exit(error: &CliError) -> u8 {
+    let entry = error.code().entry();
+    match (entry.exit, entry.family) {
+        (SPOILED | IN_DOUBT, Family::Reader) => SET_UP,
+        (SPOILED | IN_DOUBT, _) => UNTOUCHED,
+        (exit, _) => exit,
     }
 }
 
