@@ -122,7 +122,6 @@ fn what_cannot_be_is_refused_with_its_code() {
         (vec!["card", "info", "--reader", &reader, "--interface", "contactless"], 4, "READER-SIM"),
         (vec!["card", "info", "--reader", "0"], 4, "READER-SERVICE"),
         (vec!["card", "apps", "--keys", KEYS, "--reader", &reader, "--profile", "debit-aes-scp03"], 6, "CARD-REFUSED"),
-        (vec!["card", "apps", "--keys", KEYS, "--reader", &reader, "--profile", "debit-long-packed"], 6, "CARD-"),
         (vec!["card", "apps", "--keys", KEYS, "--reader", &reader, "--profile", "none"], 3, "RECORD-PROFILE"),
     ] {
         let (seen, _, error) = done(&arguments);

@@ -39,8 +39,11 @@ fn main() {
         ("the program waits for a card", the_program_waits_for_a_card),
         ("the program serves cards until a signal", the_program_serves_cards_until_a_signal),
         ("readers are watched", readers_are_watched),
+        ("the program looks into cards", the_program_looks_into_cards),
+        ("the doctor finds this machine ready", the_doctor_finds_this_machine_ready),
         // Last: it takes every other connection down.
         ("the service dies and comes back", the_service_dies_and_comes_back),
+        ("the program watches readers through a restart", the_program_watches_readers_through_a_restart),
     ];
     let trial = |(title, test): &(&str, fn())| {
         let test = *test;
@@ -312,6 +315,101 @@ fn readers_are_watched() {
     drop(link);
     drop(card);
     while watcher.next(wait).unwrap().unwrap().iter().any(|it| it.card_present) {}
+}
+
+/// What is told over a reader is what the same card tells without one.
+fn the_program_looks_into_cards() {
+    let each = PROFILES.into_iter().flat_map(|name| Bench::each_way(name).into_iter().map(move |bench| (name, bench)));
+    let ways: Vec<_> = each.flat_map(|(name, bench)| [false, true].map(|t0| (name, bench.contactless, t0))).collect();
+    let folder = tempfile::tempdir().unwrap();
+    on_all_readers(ways, |reader, (name, contactless, t0)| {
+        let bench = Bench { contactless, ..Bench::new(name) };
+        let mut blank = bench.blank();
+        blank.file_mut().blank.t0 = t0;
+        let made = bench.run_on(blank, &[], &mut Journal::in_memory()).card;
+        let path = folder.path().join(format!("{name}-{contactless}-{t0}.json"));
+        made.save(&path).unwrap();
+        let mut card = SimCard::of(made);
+        card.approach(contactless).unwrap();
+        let _card = insert(reader, card, How::default());
+        let in_file = format!("sim:{}", path.display());
+        let interface = if contactless { "contactless" } else { "contact" };
+        let tell = |command: &[&str], reader: &str| -> serde_json::Value {
+            let common = ["--interface", interface, "--format", "json", "--reader", reader];
+            let (code, text) = perso(&[&["card"], command, &common].concat());
+            assert_eq!(code, 0, "{name} {command:?}: {text}");
+            serde_json::from_str(&text).unwrap()
+        };
+        for (command, members) in [
+            (&["info"][..], &["atr", "chip", "domain", "keys", "memory", "protocols", "cplc"][..]),
+            (&["data", "--aid", "A000000999"], &["directories", "applications", "interface"]),
+            (&["apps", "--keys", KEYS], &["card", "applications", "login"]),
+        ] {
+            let (there, here) = (tell(command, &readers::name(reader)), tell(command, &in_file));
+            for member in members {
+                // The virtual reader hands out the card's own ATR.
+                assert_eq!(there[member], here[member], "{name} {command:?} {member}");
+            }
+            assert_eq!((&there["simulated"], &here["simulated"]), (&false.into(), &true.into()));
+        }
+    });
+}
+
+fn the_doctor_finds_this_machine_ready() {
+    let journal = tempfile::tempdir().unwrap();
+    let journal = journal.path().join("journal").display().to_string();
+    let arguments = ["doctor", "--keys", KEYS, "--journal", &journal, "--format", "json"];
+    let (code, text) = perso(&arguments);
+    assert_eq!(code, 0, "{text}");
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let checks = report["checks"].as_array().unwrap();
+    assert!(checks.iter().all(|check| check["state"] == "ok"), "{text}");
+    assert_eq!(checks.iter().filter(|check| check["name"] == "reader").count(), READERS);
+}
+
+fn the_program_watches_readers_through_a_restart() {
+    use std::io::BufRead;
+
+    let mut watch = std::process::Command::new(assert_cmd::cargo::cargo_bin!("perso"))
+        .args(["readers", "--watch", "--format", "json"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = std::io::BufReader::new(watch.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let (tell, heard) = std::sync::mpsc::channel::<serde_json::Value>();
+    let reading = std::thread::spawn(move || {
+        lines.for_each(|line| drop(tell.send(serde_json::from_str(&line).expect("one JSON value a line"))));
+    });
+    // Waits for a line that is so.
+    let until = |what: &str, wanted: &dyn Fn(&serde_json::Value) -> bool| {
+        let end = Instant::now() + Duration::from_secs(15);
+        while let Ok(event) = heard.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            if wanted(&event) {
+                return;
+            }
+        }
+        panic!("not told: {what}");
+    };
+    let present = |event: &serde_json::Value| -> Option<Vec<usize>> {
+        let readers = event["readers"].as_array()?;
+        let there = readers.iter().enumerate().filter(|(_, reader)| reader["card_present"] == true);
+        Some(there.map(|(number, _)| number).collect())
+    };
+    until("all readers empty", &|event| present(event) == Some(Vec::new()));
+    let card = insert(2, Bench::new(PROFILES[0]).blank(), How::default());
+    until("a card", &|event| {
+        present(event).is_some_and(|there| there.len() == 1) && event["readers"].to_string().contains("T=1")
+    });
+    drop(card);
+    until("the card has gone", &|event| present(event) == Some(Vec::new()));
+    kill_service();
+    until("the service has gone", &|event| event["fault"]["code"] == "READER-SERVICE");
+    start_service();
+    until("the service is back", &|event| present(event) == Some(Vec::new()));
+    let end = std::process::Command::new("kill").args(["-INT", &watch.id().to_string()]).status().unwrap();
+    assert!(end.success());
+    assert_eq!(watch.wait().unwrap().code(), Some(0));
+    reading.join().unwrap();
 }
 
 fn the_service_dies_and_comes_back() {
