@@ -238,7 +238,7 @@ fn apps(
         let (mut session, view) = if with_profile {
             login::with_profile(&mut card, &bench.profile, store, &mut chance)?
         } else {
-            login::with_any_key(&mut card, told.recognition(), store, &mut chance)?
+            login::with_any_key(&mut card, 0x00, told.recognition(), store, &mut chance)?
         };
         Ok((gp::registry(&mut session)?, view))
     };
@@ -269,6 +269,27 @@ fn the_registry_is_read_with_a_profile_and_without_one() {
                 assert_eq!(after.blank.key_sets[0].failed, 0);
                 assert!(state(&after)["state"] == state(&before)["state"], "{name}: something was changed");
             }
+        }
+    }
+}
+
+/// Without a profile the card says which channel it opens: every option of either protocol, both modes of SCP03.
+#[test]
+fn every_channel_is_found_out_without_a_profile() {
+    let change = |name: &str, i: u8, s16: bool| {
+        let bench = Bench::new(name);
+        let mut file = bench.blank().file().clone();
+        (file.blank.key_sets[0].i, file.blank.key_sets[0].s16) = (i, s16);
+        let (read, _) = apps(&bench, file, false, &keys());
+        read.unwrap_or_else(|error| panic!("i={i:02X} S16: {s16}: {error}")).1.protocol
+    };
+    for i in [0x04, 0x05, 0x14, 0x15, 0x24, 0x25, 0x34, 0x35, 0x44, 0x45, 0x54, 0x55, 0x64, 0x65, 0x74, 0x75] {
+        assert_eq!(change("debit-contact-scp02", i, false), format!("SCP02 i={i:02X}"));
+    }
+    for i in [0x00, 0x10, 0x20, 0x30, 0x60, 0x70] {
+        assert_eq!(change("debit-aes-scp03", i, false), format!("SCP03 i={i:02X} S8"));
+        for i in [i, i | 0x01, i | 0x08] {
+            assert_eq!(change("debit-aes-scp03", i, true), format!("SCP03 i={i:02X} S16"));
         }
     }
 }

@@ -117,6 +117,8 @@ fn what_cannot_be_is_refused_with_its_code() {
     let reader = card(PROFILES[0], &folder);
     for (arguments, code, word) in [
         (vec!["card", "data", "--aid", "A0", "--reader", &reader], 2, "OPERATOR-INPUT"),
+        (vec!["card", "apps", "--keys", KEYS, "--reader", &reader, "--key-version", "80"], 2, "00 to 7F"),
+        (vec!["card", "apps", "--keys", KEYS, "--reader", &reader, "--key-version", "42"], 6, "6A88"),
         (vec!["card", "data", "--reader", "sim"], 2, "OPERATOR-INPUT"),
         (vec!["card", "info", "--reader", "sim:/nowhere"], 4, "READER-SIM"),
         (vec!["card", "info", "--reader", &reader, "--interface", "contactless"], 4, "READER-SIM"),

@@ -10,7 +10,8 @@ use serde::Serialize;
 use super::args::ReadersArgs;
 use super::common::{self, CliError, Out};
 use crate::card::atr_view::AtrView;
-use crate::card::transport::pcsc::{self, Reader, Watcher};
+use crate::card::transport::pcsc;
+use crate::card::transport::pcsc::{Reader, Watcher};
 use crate::issuance::report::timestamp;
 use crate::issuance::result::FaultRef;
 

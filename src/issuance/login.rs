@@ -124,18 +124,20 @@ pub fn with_profile<'c>(
     log_in(greeting, &spec, store, master.name(), profile.diversification())
 }
 
-/// Logs in as the card says, with the master key and the diversification that fit.
+/// Logs in as the card says, with the master key and the diversification that fit. `key_version` 00 asks for the card's
+/// first key set.
 ///
 /// # Errors
 /// There is no issuer security domain, the card refuses, speaks nothing that this program speaks, or no key fits.
 pub fn with_any_key<'c>(
     card: &'c mut Card,
+    key_version: u8,
     card_data: Option<&CardData>,
     store: &dyn KeyStore,
     chance: &mut Chance,
 ) -> Result<(Session<'c>, LoginView), LoginError> {
     let domain: Domain = gp::select_domain(card)?.ok_or(LoginError::NoDomain)?;
-    let offer = channel::offer(card, 0x00, card_data.or(domain.recognition.as_ref()), chance)?;
+    let offer = channel::offer(card, key_version, card_data.or(domain.recognition.as_ref()), chance)?;
     let candidates = candidates(store, offer.protocol, &offer.kdd, offer.key_version);
     if candidates.is_empty() {
         let cipher = if cipher(offer.protocol) == Cipher::Tdes { "triple DES" } else { "AES" };
@@ -144,7 +146,7 @@ pub fn with_any_key<'c>(
     let spec = ChannelSpec {
         protocol: offer.protocol,
         level: SecurityLevel::new(LEVEL, offer.protocol)?,
-        key_version: 0x00,
+        key_version,
         check_challenge: ChallengeCheck::Warn,
         aid: domain.aid,
         counter_without_data: true,

@@ -113,6 +113,9 @@ pub struct AppsArgs {
     /// Without it the card says the protocol, and the master key is the one that gives the card's own cryptogram.
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
+    /// Without a profile: the key version to ask for, two hexadecimal digits; 00 asks for the card's first key set.
+    #[arg(long, value_name = "HEX", default_value = "00", conflicts_with = "profile", value_parser = key_version)]
+    pub key_version: u8,
 }
 
 /// `perso card data`
@@ -127,4 +130,9 @@ pub struct DataArgs {
     /// Do not look for the payment systems' well-known AIDs; only for those that are listed or given.
     #[arg(long)]
     pub no_candidates: bool,
+}
+
+fn key_version(text: &str) -> Result<u8, String> {
+    let number = u8::from_str_radix(text, 16).ok().filter(|number| text.len() == 2 && *number <= 0x7F);
+    number.ok_or_else(|| "a key version is 00 to 7F".to_owned())
 }

@@ -31,7 +31,7 @@ pub fn run(args: &AppsArgs, out: &mut Out) -> Result<u8, CliError> {
         }
         None => {
             let told = gp::look(&mut card)?;
-            login::with_any_key(&mut card, told.recognition(), &store, &mut chance)?
+            login::with_any_key(&mut card, args.key_version, told.recognition(), &store, &mut chance)?
         }
     };
     let registry = gp::registry(&mut session).map_err(LoginError::from)?;
