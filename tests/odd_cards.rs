@@ -293,6 +293,29 @@ fn a_pan_is_shown_nowhere() {
     assert!(children.iter().all(|node| node.masked));
 }
 
+#[test]
+fn a_pan_as_a_cards_name_or_number_is_not_shown_either() {
+    let pan = "5413330089010434";
+    let record = tlv("70", &tlv("5A", pan));
+    let (view, _) = read(
+        move |command| match command {
+            select if select.starts_with("00A40400") && select.contains(AID) => fci(pan, "") + "9000",
+            options if options.starts_with("80A8") => "770A82023900940408010100 9000".into(),
+            read if read.starts_with("00B2") => record.clone() + "9000",
+            _ => "6A82".into(),
+        },
+        &[AID],
+    );
+    assert_eq!(view.applications.len(), 1);
+    assert!(!serde_json::to_string(&view).unwrap().contains(pan));
+    let (mut numbered, _) = card(move |command| match command {
+        "80CA004500" => format!("4508{pan}9000"),
+        _ => "6A88".into(),
+    });
+    let view = card_info(&gp::look(&mut numbered).unwrap(), (2026, 1), false);
+    assert!(view.cin.unwrap().starts_with("not shown"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -131,7 +131,7 @@ pub fn card_data(contents: &CardContents, simulated: bool) -> CardDataView {
         interface: if contents.contactless { "contactless" } else { "contact" },
         directories: contents.directories.iter().map(|it| viewer.directory(it)).collect(),
         applications: contents.applications.iter().map(|it| viewer.application(it)).collect(),
-        absent: contents.absent.iter().map(hex::encode_upper).collect(),
+        absent: contents.absent.iter().map(|aid| viewer.aid(aid)).collect(),
     }
 }
 
@@ -162,13 +162,19 @@ impl Viewer {
             name: directory.name,
             fci: self.answer(0xA4, &directory.fci),
             records: directory.records.iter().map(|record| self.record(record)).collect(),
-            lists: directory.lists.iter().map(hex::encode_upper).collect(),
+            lists: directory.lists.iter().map(|aid| self.aid(aid)).collect(),
         }
+    }
+
+    /// A card may give itself any name, even its PAN.
+    fn aid(&self, aid: &[u8]) -> String {
+        let shown = self.taboo.show(Tag::of(0x84), aid);
+        shown.hex.or(shown.text).unwrap_or_default()
     }
 
     fn application(&self, app: &ApplicationContents) -> ApplicationView {
         ApplicationView {
-            aid: hex::encode_upper(&app.aid),
+            aid: self.aid(&app.aid),
             found: app.found,
             fci: self.answer(0xA4, &app.fci),
             options: self.answer(0xA8, &app.options),

@@ -119,16 +119,15 @@ mod tests {
     }
 
     #[test]
-    fn the_capability_of_a_public_card() {
+    fn protocols_privileges_and_hashes_are_read() {
         // Laid out as globalplatform section 3.5 has it: SCP02 i=55 75, SCP03 with two key lengths, SHA-1 and SHA-256.
         let data =
             "67 23 A007 800102 81025575 A00B 800103 8103007010 820103 8103FFFE80 82031E0600 83020102".replace(' ', "");
         let length = bytes(&data).len() - 2;
         let data = format!("67{length:02X}{}", data.get(4..).unwrap());
         let read = CardCapability::parse(&bytes(&data)).unwrap();
-        let [old, new] = read.protocols.as_slice() else { panic!("two protocols") };
-        assert_eq!((old.scp, old.options.as_slice(), old.key_sizes), (2, [0x55, 0x75].as_slice(), None));
-        assert_eq!((new.scp, new.options.as_slice(), new.key_sizes), (3, [0x00, 0x70, 0x10].as_slice(), Some(3)));
+        let told = |scp, options: &[u8], key_sizes| ProtocolCapability { scp, options: options.to_vec(), key_sizes };
+        assert_eq!(read.protocols, [told(2, &[0x55, 0x75], None), told(3, &[0x00, 0x70, 0x10], Some(3))]);
         assert_eq!(read.domain_privileges, [0xFF, 0xFE, 0x80]);
         assert_eq!(read.hashes, [1, 2]);
         assert_eq!(CardCapability::parse(&bytes("6600")), Err(DiscoverError::Template(Tag::of(0x67))));

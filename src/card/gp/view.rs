@@ -6,6 +6,8 @@ use serde::Serialize;
 use super::look::{CardLook, Told};
 use super::words;
 use super::{CardCapability, CardData, CardResources, Cplc, CplcDate, KeyEntry, KeyInformation, object_value};
+use crate::base::codec::tlv::Tag;
+use crate::base::emv::Taboo;
 use crate::card::apdu::{StatusWord, meaning};
 use crate::card::atr_view::AtrView;
 
@@ -29,7 +31,7 @@ pub struct CardInfoView {
     pub cplc: Vec<CplcFieldView>,
     /// Issuer identification number, hexadecimal.
     pub iin: Option<String>,
-    /// Card image number, hexadecimal.
+    /// Card image number, hexadecimal; not shown where it could be a PAN.
     pub cin: Option<String>,
     /// Version of the GlobalPlatform specification that the card says it follows.
     pub version: Option<String>,
@@ -175,7 +177,7 @@ pub fn card_info(look: &CardLook, today: (u16, u16), simulated: bool) -> CardInf
         chip: look.chip_id(),
         cplc: look.cplc.told().map(|cplc| fields(cplc, today)).unwrap_or_default(),
         iin: text(&look.iin),
-        cin: text(&look.cin),
+        cin: look.cin.told().map(|value| image_number(value)),
         version: look.recognition().and_then(CardData::version).map(str::to_owned),
         protocols: look.recognition().map(protocols).unwrap_or_default(),
         capability: look.capability.told().map(capability),
@@ -185,6 +187,12 @@ pub fn card_info(look: &CardLook, today: (u16, u16), simulated: bool) -> CardInf
         memory: look.resources.told().map(memory),
         not_told,
     }
+}
+
+/// Issuers choose it, and nothing keeps them from the PAN.
+fn image_number(value: &[u8]) -> String {
+    let shown = Taboo::default().show(Tag::of(0x45), value);
+    shown.hex.or(shown.text).unwrap_or_default()
 }
 
 fn why<T>(told: &Told<T>) -> Option<String> {
