@@ -132,7 +132,7 @@ impl CardData {
         &self.protocols
     }
 
-    /// Version of the specification that the card follows, e.g. `2.2.1`.
+    /// Version of the specification that the card follows, e.g. `2.2` or `2.2.1`.
     pub fn version(&self) -> Option<&str> {
         self.version.as_deref()
     }
@@ -267,7 +267,7 @@ mod tests {
                       640B06092A864886FC6B048000";
         assert_eq!(protocols(&bytes(traced)), [(2, 0x55), (0x80, 0)]);
         assert_eq!(CardData::parse(&bytes(traced)).unwrap().to_string(), "SCP02 i=55, SCP80 i=00");
-        assert_eq!(CardData::parse(&bytes(traced)).unwrap().version(), Some("2.2.2"));
+        assert_eq!(CardData::parse(&bytes(traced)).unwrap().version(), Some("2.2"));
         assert_eq!(CardData::parse(&data(&["0370"])).unwrap().version(), None);
         assert_eq!(protocols(&data(&["0370", "7F01"])), [(3, 0x70), (0x7F, 1)]);
         // i = F0, as a base-128 number and as a plain byte
