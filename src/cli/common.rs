@@ -115,12 +115,6 @@ pub enum CliError {
     /// A simulated blank.
     #[error(transparent)]
     Blank(#[from] BlankError),
-    /// Randomness.
-    #[error(transparent)]
-    Chance(#[from] ChanceError),
-    /// A card that was looked into.
-    #[error(transparent)]
-    Card(#[from] crate::card::CardError),
     /// Logging in to a card.
     #[error(transparent)]
     Login(#[from] crate::issuance::login::LoginError),
@@ -178,8 +172,6 @@ impl Fault for CliError {
             CliError::Channel(error) => error.code(),
             CliError::Chance(_) => Code::ProgramFault,
             CliError::Blank(error) => error.code(),
-            CliError::Chance(_) => Code::ProgramFault,
-            CliError::Card(error) => error.code(),
             CliError::Login(error) => error.code(),
             CliError::Trace { source, .. } => source.code(),
         }

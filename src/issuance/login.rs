@@ -202,6 +202,7 @@ fn words(diversification: &Diversification) -> &'static str {
     match diversification {
         Diversification::None => "not diversified",
         Diversification::EmvCps { .. } => "EMV CPS",
+        Diversification::Visa1 => "VISA, first form",
         Diversification::Visa2 => "VISA2",
         Diversification::Kdf3 => "KDF3",
     }
