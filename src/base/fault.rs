@@ -162,6 +162,9 @@ catalogue! {
     KeyLive = "KEY-LIVE", Key, No, false, 5,
         "Live keys are refused: this work is for test keys only.",
         "Use a key file that is marked as test, or wait for the ledger that live work needs.";
+    KeyWrapped = "KEY-WRAPPED", Key, No, false, 5,
+        "What came under one of our keys does not open with it: it was made with another key, was changed, or is not what it says.",
+        "Compare the check values of the wrapping key with the sender's, then have it sent again.";
     KeyNoMatch = "KEY-NO-MATCH", Key, No, false, 6,
         "None of the profile's master keys is for the card's KMCID and key version, or more than one is.",
         "Compare the card's key data with the profile's master keys; the wrong stock may be loaded.";

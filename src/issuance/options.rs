@@ -71,8 +71,8 @@ pub fn padding_of(profile: &Profile, aid: &[u8], dgi: u16) -> CardPadding {
 /// The check value method that GlobalPlatform uses for a card's keys.
 pub fn card_kcv_method(algorithm: Algorithm) -> KcvMethod {
     match algorithm.cipher() {
-        Cipher::Tdes => KcvMethod::DesZero,
-        Cipher::Aes => KcvMethod::AesOnes,
+        Some(Cipher::Tdes) => KcvMethod::DesZero,
+        _ => KcvMethod::AesOnes,
     }
 }
 

@@ -5,7 +5,7 @@ use zeroize::Zeroize;
 
 use super::{Algorithm, Kcv, KeyInfo, KeyStore, Purpose, SoftwareStore};
 use crate::base::chance::ChanceError;
-use crate::base::crypto::{self, Cipher, CryptoError, KcvMethod, NONCE, TAG};
+use crate::base::crypto::{self, CryptoError, KcvMethod, NONCE, TAG};
 use crate::base::fault::{Code, Fault};
 use crate::base::{Chance, Secret};
 use crate::keys::KeyError;
@@ -264,28 +264,23 @@ fn read_keys(shapes: Vec<KeyShape>) -> Result<Unsealed, KeyFileError> {
             return Err(wrong("name", "it stands twice"));
         }
         let algorithm = Algorithm::ALL.into_iter().find(|it| it.name() == shape.algorithm);
-        let algorithm = algorithm.ok_or_else(|| wrong("algorithm", "tdes2, tdes3, aes128, aes192 or aes256"))?;
+        let algorithm =
+            algorithm.ok_or_else(|| wrong("algorithm", "tdes2, tdes3, aes128, aes192, aes256, rsa or p256"))?;
         let purpose = Purpose::ALL.into_iter().find(|it| it.name() == shape.purpose);
-        let purpose = purpose.ok_or_else(|| wrong("purpose", "kmc, record or transport"))?;
+        let purpose = purpose.ok_or_else(|| wrong("purpose", "no such purpose; docs/keys.md lists them"))?;
         let method = KcvMethod::ALL.into_iter().find(|it| it.name() == shape.kcv_method);
-        let method = method.ok_or_else(|| wrong("kcv_method", "des-zero, aes-zero, aes-ones or cmac"))?;
+        let method = method.ok_or_else(|| wrong("kcv_method", "des-zero, aes-zero, aes-ones, cmac or spki-sha256"))?;
         let kcv = hex::decode(&shape.kcv).ok().filter(|kcv| (3..=8).contains(&kcv.len()));
         let kcv = kcv.ok_or_else(|| wrong("kcv", "3 to 8 bytes in hexadecimal"))?;
         let value = hex::decode(&shape.value).map(Secret::new).map_err(|_| wrong("value", "it is not hexadecimal"))?;
-        if value.len() != algorithm.key_length() {
+        if algorithm.cipher().is_some() && value.len() != algorithm.key_length() {
             return Err(wrong("value", "it has not the length of the algorithm"));
         }
-        let is_tdes = algorithm.cipher() == Cipher::Tdes;
-        let suits = match method {
-            KcvMethod::DesZero => is_tdes,
-            KcvMethod::AesZero | KcvMethod::AesOnes => !is_tdes,
-            KcvMethod::Cmac => true,
-        };
-        if !suits {
+        if !algorithm.has_check_value(method) {
             return Err(wrong("kcv_method", "the algorithm has no such check value"));
         }
-        if purpose == Purpose::Record && algorithm != Algorithm::Aes256 {
-            return Err(wrong("algorithm", "a record key is aes256"));
+        if !purpose.takes(algorithm) {
+            return Err(wrong("algorithm", "no key of this purpose is of this algorithm (docs/keys.md)"));
         }
         let kmcid = match (&shape.kmcid, purpose) {
             (None, _) => None,

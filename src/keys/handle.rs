@@ -2,26 +2,50 @@
 
 use std::fmt;
 
-use super::Algorithm;
+use super::private::PrivateKey;
+use super::{Algorithm, KeyInfo, Purpose};
 use crate::base::Secret;
 
-/// A key in custody. Other rooms see its name, algorithm and whether it is a test key; only its store can use it.
+/// A key in custody. Other rooms see its name, kind, purpose and whether it is a test key; only its store can use it.
 pub struct KeyHandle {
-    name: String,
-    algorithm: Algorithm,
-    test: bool,
+    label: Label,
     repr: Repr,
+}
+
+/// What may be told of a key in use.
+#[derive(Clone)]
+pub struct Label {
+    pub name: String,
+    pub purpose: Purpose,
+    /// It comes from the key of that name.
+    pub derived: bool,
+    pub algorithm: Algorithm,
+    pub test: bool,
+}
+
+impl Label {
+    /// Of a key in custody.
+    pub(super) fn of(info: &KeyInfo) -> Self {
+        let KeyInfo { name, purpose, algorithm, test, .. } = info;
+        Self { name: name.clone(), purpose: *purpose, derived: false, algorithm: *algorithm, test: *test }
+    }
 }
 
 /// Where the value is.
 pub(super) enum Repr {
     /// In this process, wiped on drop.
     Held(Secret<Vec<u8>>),
+    /// A private key in this process.
+    Private(PrivateKey),
 }
 
 impl KeyHandle {
-    pub(super) fn held(name: String, algorithm: Algorithm, test: bool, value: Secret<Vec<u8>>) -> Self {
-        Self { name, algorithm, test, repr: Repr::Held(value) }
+    pub(super) fn new(label: Label, repr: Repr) -> Self {
+        Self { label, repr }
+    }
+
+    pub(super) fn label(&self) -> &Label {
+        &self.label
     }
 
     pub(super) fn repr(&self) -> &Repr {
@@ -30,22 +54,32 @@ impl KeyHandle {
 
     /// The key's name; of a derived key, the name of the key it comes from.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.label.name
     }
 
-    /// Cipher and key length.
+    /// What it is for; of a derived key, what the key it comes from is for.
+    pub fn purpose(&self) -> Purpose {
+        self.label.purpose
+    }
+
+    /// Whether it comes from the key whose name it has.
+    pub fn is_derived(&self) -> bool {
+        self.label.derived
+    }
+
+    /// What kind of key it is.
     pub fn algorithm(&self) -> Algorithm {
-        self.algorithm
+        self.label.algorithm
     }
 
     /// Whether it is a test key, or comes from one.
     pub fn is_test(&self) -> bool {
-        self.test
+        self.label.test
     }
 }
 
 impl fmt::Debug for KeyHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[key {} {}]", self.name, self.algorithm)
+        write!(f, "[key {} {}]", self.label.name, self.label.algorithm)
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::base::crypto::{Cipher, KcvMethod};
 
-/// Cipher and key length.
+/// What kind of key it is: cipher and key length, or one of the two kinds of key pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// Two-key triple DES, 16 bytes.
@@ -17,12 +17,23 @@ pub enum Algorithm {
     Aes192,
     /// AES with 32 bytes.
     Aes256,
+    /// An RSA key pair.
+    Rsa,
+    /// A key pair on the curve P-256.
+    P256,
 }
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Algorithm; 5] =
-        [Algorithm::Tdes2, Algorithm::Tdes3, Algorithm::Aes128, Algorithm::Aes192, Algorithm::Aes256];
+    pub const ALL: [Algorithm; 7] = [
+        Algorithm::Tdes2,
+        Algorithm::Tdes3,
+        Algorithm::Aes128,
+        Algorithm::Aes192,
+        Algorithm::Aes256,
+        Algorithm::Rsa,
+        Algorithm::P256,
+    ];
 
     /// As it is written in key files.
     pub fn name(self) -> &'static str {
@@ -32,29 +43,43 @@ impl Algorithm {
             Algorithm::Aes128 => "aes128",
             Algorithm::Aes192 => "aes192",
             Algorithm::Aes256 => "aes256",
+            Algorithm::Rsa => "rsa",
+            Algorithm::P256 => "p256",
         }
     }
 
-    /// Key length in bytes.
+    /// Key length of a cipher in bytes; 0 for key pairs.
     pub fn key_length(self) -> usize {
         match self {
             Algorithm::Tdes2 | Algorithm::Aes128 => 16,
             Algorithm::Tdes3 | Algorithm::Aes192 => 24,
             Algorithm::Aes256 => 32,
+            Algorithm::Rsa | Algorithm::P256 => 0,
         }
     }
 
-    /// The cipher family.
-    pub fn cipher(self) -> Cipher {
+    /// The cipher family; `None` for key pairs.
+    pub fn cipher(self) -> Option<Cipher> {
         match self {
-            Algorithm::Tdes2 | Algorithm::Tdes3 => Cipher::Tdes,
-            Algorithm::Aes128 | Algorithm::Aes192 | Algorithm::Aes256 => Cipher::Aes,
+            Algorithm::Tdes2 | Algorithm::Tdes3 => Some(Cipher::Tdes),
+            Algorithm::Aes128 | Algorithm::Aes192 | Algorithm::Aes256 => Some(Cipher::Aes),
+            Algorithm::Rsa | Algorithm::P256 => None,
+        }
+    }
+
+    /// Whether keys of this kind have check values by this method.
+    pub fn has_check_value(self, method: KcvMethod) -> bool {
+        match method {
+            KcvMethod::DesZero => self.cipher() == Some(Cipher::Tdes),
+            KcvMethod::AesZero | KcvMethod::AesOnes => self.cipher() == Some(Cipher::Aes),
+            KcvMethod::Cmac => self.cipher().is_some(),
+            KcvMethod::SpkiSha256 => self.cipher().is_none(),
         }
     }
 
     /// The member of a family with this key length.
     pub fn of(cipher: Cipher, key_length: usize) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.cipher() == cipher && it.key_length() == key_length)
+        Self::ALL.into_iter().find(|it| it.cipher() == Some(cipher) && it.key_length() == key_length)
     }
 }
 
@@ -130,6 +155,32 @@ impl Purpose {
         Purpose::IssuerRsa,
         Purpose::Jwe,
     ];
+
+    /// Whether a key of this kind can serve it.
+    pub fn takes(self, algorithm: Algorithm) -> bool {
+        match self {
+            Purpose::Record => algorithm == Algorithm::Aes256,
+            Purpose::IssuerRsa => algorithm == Algorithm::Rsa,
+            Purpose::Jwe => algorithm.cipher().is_none(),
+            // Their formulas are two-key triple DES. // EMV B2 A1.4, ISO 9797-1 algorithm 3
+            Purpose::ImkAc
+            | Purpose::ImkSmc
+            | Purpose::ImkSmi
+            | Purpose::ImkDac
+            | Purpose::ImkIdn
+            | Purpose::ImkCvc
+            | Purpose::Cvk
+            | Purpose::Pvk
+            | Purpose::Pvk3624 => algorithm == Algorithm::Tdes2,
+            Purpose::Kmc
+            | Purpose::Transport
+            | Purpose::Kek
+            | Purpose::Kbpk
+            | Purpose::Zpk
+            | Purpose::Mac
+            | Purpose::Data => algorithm.cipher().is_some(),
+        }
+    }
 
     /// As it is written in key files.
     pub fn name(self) -> &'static str {

@@ -7,7 +7,7 @@ use super::open::{associated_data, parse};
 use super::{MAX_RECORD, Problem, Record, RecordProblems, problem};
 use crate::base::Chance;
 use crate::base::Secret;
-use crate::base::crypto::{KcvMethod, NONCE};
+use crate::base::crypto::{Cipher, KcvMethod, NONCE};
 use crate::base::fault::{Code, Fault};
 use crate::keys::{KeyHandle, KeyInfo, KeyStore, Purpose};
 
@@ -83,7 +83,7 @@ impl Sealing<'_> {
             self.problems.push(problem(format!("{path}.secret.value"), Code::RecordDgi, "it is not hexadecimal"));
             return;
         };
-        let mut iv = vec![0; key.algorithm().cipher().block()];
+        let mut iv = vec![0; key.algorithm().cipher().map_or(0, Cipher::block)];
         let sealed = match self.chance.fill(&mut iv) {
             Ok(()) => self.store.seal(&key, &iv, &value).map_err(|error| (error.code(), error.to_string())),
             Err(error) => Err((Code::ProgramFault, error.to_string())),

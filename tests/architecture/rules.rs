@@ -94,6 +94,7 @@ const HARMLESS: &[(&str, &str)] = &[
     ("Header", "a record's clear part: names and hashes"),
     ("IssueError", "an error; what it carries is the signing key's own"),
     ("IssuerCertificate", "public: whose key it is and until when"),
+    ("JweAlgorithm", "what stands in the clear beside an encrypted text"),
     ("Kcv", "a check value is made to be shown"),
     ("KcvMethod", "a word"),
     ("KeyHandle", "writes its own, a name"),

@@ -13,11 +13,14 @@ pub enum KcvMethod {
     AesOnes,
     /// CMAC over one block of 00 (ANSI X9.24-1:2017 A.3): AES for 16-byte blocks, see [`kcv`] for triple DES.
     Cmac,
+    /// Of key pairs: SHA-256 over the public key as X.509 writes it (SubjectPublicKeyInfo).
+    SpkiSha256,
 }
 
 impl KcvMethod {
     /// All of them.
-    pub const ALL: [KcvMethod; 4] = [KcvMethod::DesZero, KcvMethod::AesZero, KcvMethod::AesOnes, KcvMethod::Cmac];
+    pub const ALL: [KcvMethod; 5] =
+        [KcvMethod::DesZero, KcvMethod::AesZero, KcvMethod::AesOnes, KcvMethod::Cmac, KcvMethod::SpkiSha256];
 
     /// As it is written in key files and records.
     pub fn name(self) -> &'static str {
@@ -26,6 +29,7 @@ impl KcvMethod {
             KcvMethod::AesZero => "aes-zero",
             KcvMethod::AesOnes => "aes-ones",
             KcvMethod::Cmac => "cmac",
+            KcvMethod::SpkiSha256 => "spki-sha256",
         }
     }
 }
@@ -43,6 +47,8 @@ pub fn kcv(key: &[u8], method: KcvMethod, tdes: bool, length: usize) -> Result<V
         (KcvMethod::AesOnes, _) => aes_ecb_encrypt(key, &[1; 16])?,
         (KcvMethod::Cmac, true) => tdes_cmac(key, &[0; 8])?.to_vec(),
         (KcvMethod::Cmac, false) => aes_cmac(key, &[0; 16])?.to_vec(),
+        // It is made of a public key, not with a cipher.
+        (KcvMethod::SpkiSha256, _) => return Err(CryptoError::KeyLength(key.len())),
     };
     block.truncate(length);
     Ok(block)

@@ -200,8 +200,8 @@ impl<'c> Greeting<'c> {
         }
         let kcv = |key: &KeyHandle| {
             let method = match key.algorithm().cipher() {
-                Cipher::Tdes => KcvMethod::DesZero,
-                Cipher::Aes => KcvMethod::AesOnes,
+                Some(Cipher::Tdes) => KcvMethod::DesZero,
+                _ => KcvMethod::AesOnes,
             };
             store.kcv(key, method, 3).map(hex::encode_upper).unwrap_or_default()
         };

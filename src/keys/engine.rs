@@ -1,0 +1,76 @@
+//! What a key store is made of: the few operations in which a software file and a token differ. Everything else is
+//! written once, in `custody.rs`.
+
+use super::{Derivation, JweAlgorithm, KeyError, KeyHandle, KeyInfo};
+use crate::base::Secret;
+use crate::base::crypto::{CryptoError, NONCE, TAG};
+use crate::keys::handle::Label;
+
+/// The operations. None of them looks at purposes.
+pub trait Engine: Send + Sync {
+    /// What is in custody.
+    fn infos(&self) -> &[KeyInfo];
+
+    /// A handle to a key in custody.
+    fn load(&self, info: &KeyInfo) -> Result<KeyHandle, KeyError>;
+
+    /// Another handle to the same key.
+    fn copy(&self, key: &KeyHandle) -> Result<KeyHandle, KeyError>;
+
+    /// Takes a value into custody for as long as its handle lives.
+    fn take_in(&self, label: Label, value: Secret<Vec<u8>>) -> Result<KeyHandle, KeyError>;
+
+    /// The value of a key. A token gives it for derived keys only.
+    fn value(&self, key: &KeyHandle) -> Result<Secret<Vec<u8>>, KeyError>;
+
+    /// Derives a key without its value being seen. The label is the new key's.
+    fn derive(&self, from: &KeyHandle, how: &Derivation<'_>, label: Label) -> Result<KeyHandle, KeyError>;
+
+    /// Enciphers whole blocks: CBC with an IV, ECB without.
+    fn encrypt(&self, key: &KeyHandle, iv: Option<&[u8]>, data: &[u8]) -> Result<Vec<u8>, KeyError>;
+
+    /// Deciphers whole blocks: CBC with an IV, ECB without.
+    fn decrypt(&self, key: &KeyHandle, iv: Option<&[u8]>, data: &[u8]) -> Result<Secret<Vec<u8>>, KeyError>;
+
+    /// CMAC of the key's cipher: 8 or 16 bytes.
+    fn cmac(&self, key: &KeyHandle, data: &[u8]) -> Result<Vec<u8>, KeyError>;
+
+    /// ISO 9797-1 algorithm 3 over whole blocks.
+    fn retail_mac(&self, key: &KeyHandle, data: &[u8]) -> Result<[u8; 8], KeyError>;
+
+    /// AES-256-GCM.
+    fn gcm_seal(
+        &self,
+        key: &KeyHandle,
+        nonce: &[u8; NONCE],
+        header: &[u8],
+        body: &Secret<Vec<u8>>,
+    ) -> Result<(Vec<u8>, [u8; TAG]), KeyError>;
+
+    /// AES-256-GCM.
+    fn gcm_open(
+        &self,
+        key: &KeyHandle,
+        nonce: &[u8; NONCE],
+        header: &[u8],
+        body: &[u8],
+        tag: &[u8; TAG],
+    ) -> Result<Secret<Vec<u8>>, KeyError>;
+
+    /// SHA-256 over the public half of a key pair.
+    fn fingerprint(&self, key: &KeyHandle) -> Result<[u8; 32], KeyError>;
+
+    /// The content key of an encrypted text.
+    fn content_key(&self, key: &KeyHandle, how: &JweAlgorithm<'_>) -> Result<Secret<Vec<u8>>, KeyError>;
+}
+
+/// A cipher's error with the name of the key.
+pub(super) fn crypto_error(key: &KeyHandle) -> impl Fn(CryptoError) -> KeyError {
+    let name = key.name().to_owned();
+    move |source| KeyError::Crypto { name: name.clone(), source }
+}
+
+/// A key of another kind than the operation takes.
+pub(super) fn wrong_kind(key: &KeyHandle) -> KeyError {
+    KeyError::Kind { name: key.name().to_owned(), is: key.algorithm() }
+}

@@ -1,0 +1,102 @@
+//! What can go wrong with keys.
+
+use super::{Algorithm, Kcv, Purpose};
+use crate::base::crypto::CryptoError;
+use crate::base::fault::{Code, Fault};
+
+/// What went wrong with a key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// No key of this name.
+    #[error("there is no key named {0:?}")]
+    Unknown(String),
+    /// The key is for something else.
+    #[error("key {name:?} is a {is} key, not a {wanted} key")]
+    Purpose {
+        /// Name of the key.
+        name: String,
+        /// What it is for.
+        is: Purpose,
+        /// What it was asked for.
+        wanted: Purpose,
+    },
+    /// The value does not give the check value.
+    #[error("key {name:?} has check value {seen}, not {stated}")]
+    Kcv {
+        /// Name of the key.
+        name: String,
+        /// As stated beside the key.
+        stated: Kcv,
+        /// As computed.
+        seen: Kcv,
+    },
+    /// A sealed value is broken.
+    #[error("a value sealed under key {name:?} does not open: {why}")]
+    Seal {
+        /// Name of the transport key.
+        name: String,
+        /// In words.
+        why: &'static str,
+    },
+    /// A live key where only test keys are allowed.
+    #[error("key {0:?} is not a test key")]
+    Live(String),
+    /// None, or more than one, of the named master keys fits the card.
+    #[error("{how_many} of the profile's master keys ({names}) is for KMCID {kmcid} with key version {kvn:02X}")]
+    NoMatch {
+        /// `none` or `more than one`.
+        how_many: &'static str,
+        /// The card's KMCID, hexadecimal.
+        kmcid: String,
+        /// The card's key version.
+        kvn: u8,
+        /// The names that were looked at.
+        names: String,
+    },
+    /// A handle that another store gave out.
+    #[error("key {0:?} is in the custody of another store")]
+    Foreign(String),
+    /// A value that is no key of its kind.
+    #[error("the value of key {name:?} is no key of the algorithm that is stated for it")]
+    Value {
+        /// Name of the key.
+        name: String,
+    },
+    /// A key of another kind than the operation takes.
+    #[error("key {name:?} is a key of {is}, which this cannot be done with")]
+    Kind {
+        /// Name of the key.
+        name: String,
+        /// What it is.
+        is: Algorithm,
+    },
+    /// What came was not made for this key, or was changed on its way.
+    #[error("what came is not for key {0:?}, or was changed")]
+    NotForIt(String),
+    /// The cipher did not take what it was given.
+    #[error("key {name:?}: {source}")]
+    Crypto {
+        /// Name of the key.
+        name: String,
+        /// What the cipher said.
+        source: CryptoError,
+    },
+}
+
+impl Fault for KeyError {
+    fn code(&self) -> Code {
+        match self {
+            KeyError::Unknown(_) => Code::KeyUnknown,
+            KeyError::Purpose { .. } | KeyError::Kind { .. } => Code::KeyPurpose,
+            KeyError::Value { .. } => Code::KeyFile,
+            KeyError::NotForIt(_) => Code::KeyWrapped,
+            KeyError::Kcv { .. } => Code::KeyKcv,
+            KeyError::Seal { .. } | KeyError::Crypto { source: CryptoError::Tag | CryptoError::Padding, .. } => {
+                Code::RecordTag
+            }
+            KeyError::Live(_) => Code::KeyLive,
+            KeyError::NoMatch { .. } => Code::KeyNoMatch,
+            KeyError::Foreign(_) | KeyError::Crypto { .. } => Code::ProgramFault,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What can be asked of a key store.
+
+use super::{CardForm, Derivation, JweAlgorithm, KeyError, KeyHandle, KeyInfo, Purpose, Sealed};
+use crate::base::Secret;
+use crate::base::crypto::{KcvMethod, NONCE, TAG};
+
+/// Custody of keys: a software key file, or a token behind PKCS#11.
+pub trait KeyStore: Send + Sync {
+    /// What is in custody, without any value.
+    fn keys(&self) -> &[KeyInfo];
+
+    /// A handle to the key of this name, for this purpose only.
+    ///
+    /// # Errors
+    /// [`KeyError::Unknown`], [`KeyError::Purpose`], or [`KeyError::Kcv`] where the value does not give the stated
+    /// check value.
+    fn open(&self, name: &str, purpose: Purpose) -> Result<KeyHandle, KeyError>;
+
+    /// Derives a key that stays in custody. It is for the same cipher family as `from`.
+    ///
+    /// # Errors
+    /// [`KeyError::Crypto`] on data that the derivation does not take.
+    fn derive(&self, from: &KeyHandle, how: &Derivation<'_>) -> Result<KeyHandle, KeyError>;
+
+    /// Derives a key that comes out, for one session: S-ENC, S-MAC, S-RMAC, and cryptograms made under a static key.
+    ///
+    /// # Errors
+    /// As [`KeyStore::derive`].
+    fn session_key(&self, from: &KeyHandle, how: &Derivation<'_>) -> Result<Secret<Vec<u8>>, KeyError>;
+
+    /// ISO 9797-1 algorithm 3 ("retail MAC") under a two-key triple DES key, with a zero IV: whole blocks, at least
+    /// one; the caller pads. Cryptograms, script MACs, card verification values (their formula is this MAC over two
+    /// blocks) and MACs of data that came from elsewhere.
+    ///
+    /// # Errors
+    /// [`KeyError::Crypto`] on another kind of key, or data that is not whole blocks.
+    fn retail_mac(&self, key: &KeyHandle, data: &[u8]) -> Result<[u8; 8], KeyError>;
+
+    /// The content key of an encrypted text (A256GCM), under a recipient's private key. // RFC 7518 §4.3, §4.6
+    ///
+    /// # Errors
+    /// [`KeyError::Purpose`], [`KeyError::Kind`] where the key is none for this way, [`KeyError::NotForIt`] where the
+    /// text is not for it.
+    fn jwe_content_key(&self, key: &KeyHandle, how: JweAlgorithm<'_>) -> Result<Secret<Vec<u8>>, KeyError>;
+
+    /// Another handle to the same key.
+    ///
+    /// # Errors
+    /// [`KeyError::Foreign`] where the handle is not of this store.
+    fn duplicate(&self, key: &KeyHandle) -> Result<KeyHandle, KeyError>;
+
+    /// The first `length` bytes of the key's check value.
+    ///
+    /// # Errors
+    /// [`KeyError::Crypto`] where the method is not for the key's cipher.
+    fn kcv(&self, key: &KeyHandle, method: KcvMethod, length: usize) -> Result<Vec<u8>, KeyError>;
+
+    /// Takes a value out of its seal under `from` and enciphers it for the card under `to` (a card's DEK), without
+    /// the clear value leaving the store. A `from` key must be a transport key.
+    ///
+    /// # Errors
+    /// [`KeyError::Seal`] where the seal is broken or its length differs, [`KeyError::Crypto`] where the value is not
+    /// whole blocks and no padding is asked for.
+    fn reseal(
+        &self,
+        from: &KeyHandle,
+        sealed: &Sealed<'_>,
+        to: &KeyHandle,
+        form: CardForm,
+    ) -> Result<Vec<u8>, KeyError>;
+
+    /// Seals a value under a transport key: ISO 9797-1 method 2, then CBC with this IV (one block).
+    ///
+    /// # Errors
+    /// [`KeyError::Crypto`] on an IV of the wrong length.
+    fn seal(&self, key: &KeyHandle, iv: &[u8], value: &Secret<Vec<u8>>) -> Result<Vec<u8>, KeyError>;
+
+    /// Opens a body sealed with AES-256-GCM under a record key.
+    ///
+    /// # Errors
+    /// [`KeyError::Crypto`] with [`CryptoError::Tag`] where header, body or key differ.
+    fn open_body(
+        &self,
+        key: &KeyHandle,
+        nonce: &[u8; NONCE],
+        header: &[u8],
+        body: &[u8],
+        tag: &[u8; TAG],
+    ) -> Result<Secret<Vec<u8>>, KeyError>;
+
+    /// Seals a body with AES-256-GCM under a record key; returns ciphertext and tag.
+    ///
+    /// # Errors
+    /// [`KeyError::Crypto`] where the key is not AES-256.
+    fn seal_body(
+        &self,
+        key: &KeyHandle,
+        nonce: &[u8; NONCE],
+        header: &[u8],
+        body: &Secret<Vec<u8>>,
+    ) -> Result<(Vec<u8>, [u8; TAG]), KeyError>;
+
+    /// The value of a key that is marked test, or was derived from one: for simulated blanks, vectors and the
+    /// calculator. The one place where a static key leaves custody.
+    ///
+    /// # Errors
+    /// [`KeyError::Live`] for every other key.
+    fn expose_test_key(&self, key: &KeyHandle) -> Result<Secret<Vec<u8>>, KeyError>;
+}
