@@ -111,6 +111,9 @@ macro_rules! catalogue {
 
 catalogue! {
     // name = code, family, spoils, retry helps, exit code, what, next
+    PinBlock = "PIN-BLOCK", Order, No, false, 3,
+        "The PIN cannot be read: its block was made for another PAN, under another key or in another format.",
+        "Compare the check value of the PIN key with the sender's; then have the PIN sent again for this card.";
     RecordSyntax = "RECORD-SYNTAX", Record, No, false, 3,
         "The record is not a prepared record of a version that this program knows.",
         "Have the record made again by data preparation; `perso check` lists every problem by path.";

@@ -1,13 +1,22 @@
 //! The verbs of a key store, written once over the engine of each.
 
+use zeroize::Zeroizing;
+
 use super::engine::{Engine, crypto_error, wrong_kind};
 use super::handle::Label;
+use super::pin::{self, ArrivedPin, CardPin, Pin};
+use super::private::{from_pkcs8, to_pkcs8};
+use super::tr31::{self, ArrivedKey, Header, KeyBlock, Version};
 use super::{
     Algorithm, CardForm, CardPadding, Derivation, JweAlgorithm, Kcv, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose,
-    Sealed,
+    Sealed, WrappedKey,
 };
-use crate::base::Secret;
 use crate::base::crypto::{self, Cipher, CryptoError, KcvMethod, NONCE, TAG};
+use crate::base::emv::Pan;
+use crate::base::{Chance, Secret};
+
+/// Shortest check value that says anything, in bytes.
+const SHORTEST_KCV: usize = 3;
 
 impl<E: Engine> KeyStore for E {
     fn keys(&self) -> &[KeyInfo] {
@@ -95,8 +104,81 @@ impl<E: Engine> KeyStore for E {
     }
 
     fn seal(&self, key: &KeyHandle, iv: &[u8], clear: &Secret<Vec<u8>>) -> Result<Vec<u8>, KeyError> {
+        for_purpose(key, Purpose::Transport)?;
         let padded = Secret::new(crypto::pad_80(clear.expose(), cipher(key)?.block()));
         self.encrypt(key, Some(iv), padded.expose())
+    }
+
+    fn seal_keys(&self, keys: &[&KeyHandle], under: &KeyHandle, iv: &[u8]) -> Result<(Vec<u8>, usize), KeyError> {
+        let mut all = Zeroizing::new(Vec::with_capacity(keys.len() * 32));
+        for key in keys {
+            if !key.is_derived() {
+                return Err(KeyError::Static(key.name().to_owned()));
+            }
+            let parity = cipher(key)? == Cipher::Tdes;
+            all.extend(self.value(key)?.expose().iter().map(|byte| if parity { odd(*byte) } else { *byte }));
+        }
+        let clear = Secret::new(std::mem::take(&mut *all));
+        Ok((KeyStore::seal(self, under, iv, &clear)?, clear.len()))
+    }
+
+    fn unwrap(&self, kek: &KeyHandle, wrapped: &WrappedKey<'_>, purpose: Purpose) -> Result<KeyHandle, KeyError> {
+        unwrap_key(self, kek, wrapped, purpose)
+    }
+
+    fn open_pin(&self, arrived: &ArrivedPin<'_>, pan: &Pan) -> Result<Pin, KeyError> {
+        pin::open(self, arrived, pan)
+    }
+
+    fn seal_pin(
+        &self,
+        pin: &Pin,
+        form: CardPin,
+        under: &KeyHandle,
+        iv: &[u8],
+        chance: &mut Chance,
+    ) -> Result<(Vec<u8>, usize), KeyError> {
+        let clear = pin::sealed_value(pin, form, chance)?;
+        Ok((KeyStore::seal(self, under, iv, &clear)?, clear.len()))
+    }
+
+    fn tr31_keys(&self, kbpk: &KeyHandle, version: Version) -> Result<(KeyHandle, KeyHandle), KeyError> {
+        tr31::block_keys(self, kbpk, version)
+    }
+
+    fn tr31_unwrap(&self, kbpk: &KeyHandle, block: &KeyBlock) -> Result<ArrivedKey, KeyError> {
+        tr31::unwrap(self, kbpk, block)
+    }
+
+    fn tr31_take(&self, arrived: ArrivedKey, name: &str, purpose: Purpose) -> Result<KeyHandle, KeyError> {
+        let (algorithm, test) = (arrived.algorithm()?, arrived.is_test());
+        let purpose = arrived.purpose(Some(purpose))?;
+        if !purpose.takes(algorithm) {
+            return Err(KeyError::Kind { name: name.to_owned(), is: algorithm });
+        }
+        let label = Label { name: name.to_owned(), purpose, derived: false, algorithm, test };
+        let value = arrived.into_value();
+        let value = match algorithm.cipher() {
+            Some(_) => value,
+            None => to_pkcs8(&value, algorithm).ok_or_else(|| KeyError::Value { name: name.to_owned() })?,
+        };
+        self.take_in(label, value)
+    }
+
+    fn tr31_wrap(
+        &self,
+        kbpk: &KeyHandle,
+        header: &Header,
+        key: &KeyHandle,
+        hide: bool,
+        chance: &mut Chance,
+    ) -> Result<String, KeyError> {
+        let value = self.value(key)?;
+        let value = match key.algorithm().cipher() {
+            Some(_) => value,
+            None => from_pkcs8(&value, key.algorithm()).ok_or_else(|| wrong_kind(key))?,
+        };
+        tr31::wrap(self, kbpk, header, &value, hide, chance)
     }
 
     fn open_body(
@@ -169,6 +251,43 @@ fn concatenated_cmac(
     }
     out.truncate(length);
     Ok(out)
+}
+
+/// Takes in a key that arrives under a KEK, if it has the check value that came with it.
+pub(super) fn unwrap_key(
+    engine: &impl Engine,
+    kek: &KeyHandle,
+    wrapped: &WrappedKey<'_>,
+    purpose: Purpose,
+) -> Result<KeyHandle, KeyError> {
+    for_purpose(kek, Purpose::Kek)?;
+    let WrappedKey { name, value, cbc, algorithm, kcv, odd_parity } = *wrapped;
+    if !purpose.takes(algorithm) || algorithm.cipher().is_none() {
+        return Err(KeyError::Kind { name: name.to_owned(), is: algorithm });
+    }
+    if !(SHORTEST_KCV..=16).contains(&kcv.value.len()) || !algorithm.has_check_value(kcv.method) {
+        return Err(KeyError::NoKcv(name.to_owned()));
+    }
+    if value.len() != algorithm.key_length() || !value.len().is_multiple_of(cipher(kek)?.block()) {
+        return Err(KeyError::NotForIt(kek.name().to_owned()));
+    }
+    let clear = engine.decrypt(kek, cbc.then_some(zero_iv(cipher(kek)?)), value)?;
+    if odd_parity && algorithm.cipher() == Some(Cipher::Tdes) && clear.expose().iter().any(|byte| odd(*byte) != *byte) {
+        return Err(KeyError::Parity(name.to_owned()));
+    }
+    let label = Label { name: name.to_owned(), purpose, derived: false, algorithm, test: kek.is_test() };
+    let key = engine.take_in(label, clear)?;
+    let seen = Kcv { method: kcv.method, value: engine.kcv(&key, kcv.method, kcv.value.len())? };
+    if seen != *kcv {
+        return Err(KeyError::Kcv { name: name.to_owned(), stated: kcv.clone(), seen });
+    }
+    Ok(key)
+}
+
+/// A byte of a DES key with odd parity.
+fn odd(byte: u8) -> u8 {
+    let high = byte & 0xFE;
+    high | u8::from(high.count_ones().is_multiple_of(2))
 }
 
 /// Takes a value out of its seal under a transport key.

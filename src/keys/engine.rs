@@ -26,6 +26,9 @@ pub trait Engine: Send + Sync {
     /// Derives a key without its value being seen. The label is the new key's.
     fn derive(&self, from: &KeyHandle, how: &Derivation<'_>, label: Label) -> Result<KeyHandle, KeyError>;
 
+    /// A variant of a triple DES key: each byte with this mask. Tokens may not be able to.
+    fn variant(&self, from: &KeyHandle, mask: u8, label: Label) -> Result<KeyHandle, KeyError>;
+
     /// Enciphers whole blocks: CBC with an IV, ECB without.
     fn encrypt(&self, key: &KeyHandle, iv: Option<&[u8]>, data: &[u8]) -> Result<Vec<u8>, KeyError>;
 

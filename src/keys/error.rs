@@ -1,6 +1,9 @@
 //! What can go wrong with keys.
 
+use super::pin::PinError;
+use super::tr31::Tr31Error;
 use super::{Algorithm, Kcv, Purpose};
+use crate::base::chance::ChanceError;
 use crate::base::crypto::CryptoError;
 use crate::base::fault::{Code, Fault};
 
@@ -73,6 +76,32 @@ pub enum KeyError {
     /// What came was not made for this key, or was changed on its way.
     #[error("what came is not for key {0:?}, or was changed")]
     NotForIt(String),
+    /// A check value that is too short to be one, or of a method that the key's kind has not.
+    #[error("key {0:?} comes with no check value of three bytes or more by a method that its kind has")]
+    NoKcv(String),
+    /// A key whose bytes have not odd parity, where that is asked for.
+    #[error("key {0:?} has not odd parity")]
+    Parity(String),
+    /// A master key where only a derived one is given out.
+    #[error("key {0:?} is no derived key; its value is not given out, not even under another key")]
+    Static(String),
+    /// What this kind of store cannot do.
+    #[error("the key store of key {name:?} cannot {what}")]
+    Unable {
+        /// Name of the key.
+        name: String,
+        /// What was asked of it.
+        what: &'static str,
+    },
+    /// A PIN or its block.
+    #[error(transparent)]
+    Pin(#[from] PinError),
+    /// A key block.
+    #[error(transparent)]
+    Tr31(#[from] Tr31Error),
+    /// No randomness.
+    #[error(transparent)]
+    Chance(#[from] ChanceError),
     /// The cipher did not take what it was given.
     #[error("key {name:?}: {source}")]
     Crypto {
@@ -89,14 +118,18 @@ impl Fault for KeyError {
             KeyError::Unknown(_) => Code::KeyUnknown,
             KeyError::Purpose { .. } | KeyError::Kind { .. } => Code::KeyPurpose,
             KeyError::Value { .. } => Code::KeyFile,
-            KeyError::NotForIt(_) => Code::KeyWrapped,
+            KeyError::NotForIt(_) | KeyError::Parity(_) => Code::KeyWrapped,
+            KeyError::NoKcv(_) => Code::KeyKcv,
+            KeyError::Static(_) | KeyError::Unable { .. } => Code::KeyPurpose,
+            KeyError::Pin(error) => error.code(),
+            KeyError::Tr31(error) => error.code(),
             KeyError::Kcv { .. } => Code::KeyKcv,
             KeyError::Seal { .. } | KeyError::Crypto { source: CryptoError::Tag | CryptoError::Padding, .. } => {
                 Code::RecordTag
             }
             KeyError::Live(_) => Code::KeyLive,
             KeyError::NoMatch { .. } => Code::KeyNoMatch,
-            KeyError::Foreign(_) | KeyError::Crypto { .. } => Code::ProgramFault,
+            KeyError::Foreign(_) | KeyError::Crypto { .. } | KeyError::Chance(_) => Code::ProgramFault,
         }
     }
 }

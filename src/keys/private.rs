@@ -10,7 +10,7 @@ use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Private};
-use openssl::rsa::Padding;
+use openssl::rsa::{Padding, Rsa};
 use zeroize::Zeroize;
 
 use super::{Algorithm, JweAlgorithm};
@@ -120,6 +120,27 @@ impl PrivateKey {
     }
 }
 
+/// A private key as TR-31 carries it (PKCS#1, or SEC 1 with the curve's name) in PKCS#8.
+pub(super) fn to_pkcs8(value: &Secret<Vec<u8>>, algorithm: Algorithm) -> Option<Secret<Vec<u8>>> {
+    let key = match algorithm {
+        Algorithm::Rsa => PKey::from_rsa(Rsa::private_key_from_der(value.expose()).ok()?),
+        Algorithm::P256 => PKey::from_ec_key(EcKey::private_key_from_der(value.expose()).ok()?),
+        _ => return None,
+    };
+    key.ok()?.private_key_to_pkcs8().ok().map(Secret::new)
+}
+
+/// The inverse of [`to_pkcs8`].
+pub(super) fn from_pkcs8(value: &Secret<Vec<u8>>, algorithm: Algorithm) -> Option<Secret<Vec<u8>>> {
+    let key = PKey::private_key_from_pkcs8(value.expose()).ok()?;
+    let der = match algorithm {
+        Algorithm::Rsa => key.rsa().ok()?.private_key_to_der(),
+        Algorithm::P256 => key.ec_key().ok()?.private_key_to_der(),
+        _ => return None,
+    };
+    der.ok().map(Secret::new)
+}
+
 /// A content key of up to 32 bytes from a shared secret, in one round of SHA-256. // RFC 7518 §4.6.2
 fn concat_kdf(shared: &Secret<Vec<u8>>, enc: &[u8], length: usize, apu: &[u8], apv: &[u8]) -> Secret<Vec<u8>> {
     let counted = |data: &[u8]| [&(data.len() as u32).to_be_bytes(), data].concat();
@@ -134,7 +155,6 @@ fn concat_kdf(shared: &Secret<Vec<u8>>, enc: &[u8], length: usize, apu: &[u8], a
 mod tests {
     use openssl::bn::BigNum;
     use openssl::encrypt::Encrypter;
-    use openssl::rsa::Rsa;
 
     use super::*;
 

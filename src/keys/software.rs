@@ -67,6 +67,10 @@ impl Engine for SoftwareStore {
         Self::of(label, super::KeyStore::session_key(self, from, how)?)
     }
 
+    fn variant(&self, from: &KeyHandle, mask: u8, label: Label) -> Result<KeyHandle, KeyError> {
+        Self::of(label, Secret::new(held(from)?.iter().map(|byte| byte ^ mask).collect()))
+    }
+
     fn encrypt(&self, key: &KeyHandle, iv: Option<&[u8]>, data: &[u8]) -> Result<Vec<u8>, KeyError> {
         let cipher = cipher(key)?;
         match iv {

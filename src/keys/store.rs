@@ -1,8 +1,11 @@
 //! What can be asked of a key store.
 
-use super::{CardForm, Derivation, JweAlgorithm, KeyError, KeyHandle, KeyInfo, Purpose, Sealed};
-use crate::base::Secret;
+use super::pin::{ArrivedPin, CardPin, Pin};
+use super::tr31::{ArrivedKey, Header, KeyBlock, Version};
+use super::{CardForm, Derivation, JweAlgorithm, KeyError, KeyHandle, KeyInfo, Purpose, Sealed, WrappedKey};
 use crate::base::crypto::{KcvMethod, NONCE, TAG};
+use crate::base::emv::Pan;
+use crate::base::{Chance, Secret};
 
 /// Custody of keys: a software key file, or a token behind PKCS#11.
 pub trait KeyStore: Send + Sync {
@@ -74,6 +77,72 @@ pub trait KeyStore: Send + Sync {
     /// # Errors
     /// [`KeyError::Crypto`] on an IV of the wrong length.
     fn seal(&self, key: &KeyHandle, iv: &[u8], value: &Secret<Vec<u8>>) -> Result<Vec<u8>, KeyError>;
+
+    /// Seals derived keys under a transport key, one behind the other, as a grouping carries them (DGI 8000): without
+    /// their values being seen. Triple DES keys get odd parity. The sealed value, and its clear length.
+    ///
+    /// # Errors
+    /// [`KeyError::Static`] for a key that is not derived, [`KeyError::Purpose`], [`KeyError::Crypto`] on an IV of the
+    /// wrong length.
+    fn seal_keys(&self, keys: &[&KeyHandle], under: &KeyHandle, iv: &[u8]) -> Result<(Vec<u8>, usize), KeyError>;
+
+    /// Takes in a key that arrives under a key encryption key. It is for this purpose from then on.
+    ///
+    /// # Errors
+    /// [`KeyError::Kcv`] where the check value is another: then nothing goes on with it. [`KeyError::Purpose`],
+    /// [`KeyError::NoKcv`], [`KeyError::Parity`], [`KeyError::NotForIt`] where it has another length.
+    fn unwrap(&self, kek: &KeyHandle, wrapped: &WrappedKey<'_>, purpose: Purpose) -> Result<KeyHandle, KeyError>;
+
+    /// Reads the PIN in a block that has arrived for this PAN. It stays in the key room.
+    ///
+    /// # Errors
+    /// [`KeyError::Pin`] with [`PinError::Block`](super::pin::PinError::Block) where key, PAN or format is another, and
+    /// as [`KeyStore::unwrap`].
+    fn open_pin(&self, arrived: &ArrivedPin<'_>, pan: &Pan) -> Result<Pin, KeyError>;
+
+    /// Seals a PIN for the card's grouping (DGI 8010) under a transport key. The sealed value, and its clear length.
+    ///
+    /// # Errors
+    /// [`KeyError::Purpose`], [`KeyError::Crypto`] on an IV of the wrong length, [`KeyError::Chance`].
+    fn seal_pin(
+        &self,
+        pin: &Pin,
+        form: CardPin,
+        under: &KeyHandle,
+        iv: &[u8],
+        chance: &mut Chance,
+    ) -> Result<(Vec<u8>, usize), KeyError>;
+
+    /// KBEK and KBAK of a key block protection key for a version of key block. // X9.143 §7.3
+    ///
+    /// # Errors
+    /// [`KeyError::Purpose`], [`KeyError::Tr31`] where the version is for another cipher.
+    fn tr31_keys(&self, kbpk: &KeyHandle, version: Version) -> Result<(KeyHandle, KeyHandle), KeyError>;
+
+    /// Opens a key block.
+    ///
+    /// # Errors
+    /// [`KeyError::Tr31`], [`KeyError::Purpose`].
+    fn tr31_unwrap(&self, kbpk: &KeyHandle, block: &KeyBlock) -> Result<ArrivedKey, KeyError>;
+
+    /// Takes in a key that has come in a key block, for this purpose.
+    ///
+    /// # Errors
+    /// [`KeyError::Tr31`] where its usage does not allow it, [`KeyError::Value`].
+    fn tr31_take(&self, arrived: ArrivedKey, name: &str, purpose: Purpose) -> Result<KeyHandle, KeyError>;
+
+    /// Makes a key block of a key in custody, its length hidden where `hide` is set.
+    ///
+    /// # Errors
+    /// [`KeyError::Tr31`], [`KeyError::Purpose`]; [`KeyError::Unable`] where the key cannot leave its store.
+    fn tr31_wrap(
+        &self,
+        kbpk: &KeyHandle,
+        header: &Header,
+        key: &KeyHandle,
+        hide: bool,
+        chance: &mut Chance,
+    ) -> Result<String, KeyError>;
 
     /// Opens a body sealed with AES-256-GCM under a record key.
     ///

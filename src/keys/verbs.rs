@@ -1,5 +1,7 @@
 //! What the verbs of a key store take.
 
+use super::{Algorithm, Kcv};
+
 /// How a key comes from another.
 #[derive(Debug, Clone, Copy)]
 pub enum Derivation<'a> {
@@ -33,6 +35,23 @@ pub enum JweAlgorithm<'a> {
         /// The content key under the recipient's public key.
         encrypted_key: &'a [u8],
     },
+}
+
+/// A key that arrives under a key encryption key.
+#[derive(Debug, Clone, Copy)]
+pub struct WrappedKey<'a> {
+    /// What it is called from now on: in errors, where its origin helps.
+    pub name: &'a str,
+    /// The key, enciphered.
+    pub value: &'a [u8],
+    /// CBC with a zero IV; ECB otherwise.
+    pub cbc: bool,
+    /// What kind of key it is.
+    pub algorithm: Algorithm,
+    /// Its check value: three bytes at least.
+    pub kcv: &'a Kcv,
+    /// Refuse a triple DES key whose bytes have not odd parity.
+    pub odd_parity: bool,
 }
 
 /// A value under a transport key, as it stands in a record.

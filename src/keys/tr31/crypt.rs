@@ -1,0 +1,273 @@
+//! Opening and making key blocks.
+
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::usage::allowed;
+use super::{Header, KeyBlock, Tr31Error, Version, Warning};
+use crate::base::crypto::Cipher;
+use crate::base::{Chance, Secret};
+use crate::keys::custody::{cipher, for_purpose, zero_iv};
+use crate::keys::engine::Engine;
+use crate::keys::handle::Label;
+use crate::keys::{Algorithm, Derivation, KeyError, KeyHandle, Purpose};
+
+/// What the KBPK's variants are made with: E and M. // X9.143 §7.2
+const VARIANTS: [u8; 2] = [0x45, 0x4D];
+/// Longest triple DES and AES keys: what a key's length is hidden behind.
+const LONGEST_TDES: usize = 24;
+const LONGEST_AES: usize = 32;
+
+/// A key that has come in a key block, not in custody yet. It cannot be read.
+pub struct ArrivedKey {
+    header: Header,
+    value: Secret<Vec<u8>>,
+    warnings: Vec<Warning>,
+    test: bool,
+}
+
+impl ArrivedKey {
+    /// What its block says of it; the MAC was right.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// What should be known of its block.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// Whether it came under a test key.
+    pub fn is_test(&self) -> bool {
+        self.test
+    }
+
+    /// The purpose that it serves: the one that is asked for, or the first of its usage.
+    ///
+    /// # Errors
+    /// [`Tr31Error::Usage`], [`Tr31Error::Mode`].
+    pub fn purpose(&self, wanted: Option<Purpose>) -> Result<Purpose, Tr31Error> {
+        allowed(&self.header, wanted)
+    }
+
+    /// What kind of key it is.
+    ///
+    /// # Errors
+    /// [`Tr31Error::Kind`] where none such is kept here.
+    pub fn algorithm(&self) -> Result<Algorithm, Tr31Error> {
+        let found = match self.header.algorithm {
+            'T' | 'D' => Algorithm::of(Cipher::Tdes, self.value.len()),
+            'A' => Algorithm::of(Cipher::Aes, self.value.len()),
+            'R' => Some(Algorithm::Rsa),
+            'E' => Some(Algorithm::P256),
+            _ => None,
+        };
+        found.ok_or(Tr31Error::Kind { algorithm: self.header.algorithm, bits: self.value.len() * 8 })
+    }
+
+    /// The value of a key that came under a test key: for vectors and the calculator.
+    ///
+    /// # Errors
+    /// [`KeyError::Live`] for every other key.
+    pub fn expose_test_key(&self) -> Result<Secret<Vec<u8>>, KeyError> {
+        if !self.test {
+            return Err(KeyError::Live(format!("in a key block of usage {}", self.header.usage)));
+        }
+        Ok(Secret::new(self.value.expose().clone()))
+    }
+
+    pub(in crate::keys) fn into_value(self) -> Secret<Vec<u8>> {
+        self.value
+    }
+}
+
+/// Opens a key block: first its MAC, then what is inside.
+pub(in crate::keys) fn unwrap(
+    engine: &impl Engine,
+    kbpk: &KeyHandle,
+    block: &KeyBlock,
+) -> Result<ArrivedKey, KeyError> {
+    let version = block.header.version;
+    let (kbek, kbak) = block_keys(engine, kbpk, version)?;
+    let opened = if version.is_variant() {
+        compare(&mac(engine, &kbak, version, &block.header_text, &block.ciphertext)?, &block.mac)?;
+        let iv = block.header_text.as_bytes().get(..8).unwrap_or_default();
+        engine.decrypt(&kbek, Some(iv), &block.ciphertext)?
+    } else {
+        let opened = match version {
+            Version::E => counter_mode(engine, &kbek, &block.mac, &block.ciphertext)?,
+            _ => engine.decrypt(&kbek, Some(&block.mac), &block.ciphertext)?,
+        };
+        compare(&mac(engine, &kbak, version, &block.header_text, opened.expose())?, &block.mac)?;
+        opened
+    };
+    let value = key_within(&opened, block.header.algorithm)?;
+    let mut warnings = Vec::new();
+    if version.is_variant() {
+        warnings.push(Warning::Deprecated(version));
+    }
+    if strength(kbpk.algorithm()) < strength_of(block.header.algorithm, value.len()) {
+        warnings.push(Warning::WeakKbpk);
+    }
+    Ok(ArrivedKey { header: block.header.clone(), value, warnings, test: kbpk.is_test() })
+}
+
+/// Makes a key block. Its length tells nothing of the key's where `hide` is set.
+pub(in crate::keys) fn wrap(
+    engine: &impl Engine,
+    kbpk: &KeyHandle,
+    header: &Header,
+    value: &Secret<Vec<u8>>,
+    hide: bool,
+    chance: &mut Chance,
+) -> Result<String, KeyError> {
+    let version = header.version;
+    let (kbek, kbak) = block_keys(engine, kbpk, version)?;
+    let clear = filled(value, header, hide, chance)?;
+    let header_text = header.written(clear.len() * 2 + version.mac() * 2)?;
+    let (ciphertext, mac) = if version.is_variant() {
+        let iv = header_text.as_bytes().get(..8).unwrap_or_default();
+        let ciphertext = engine.encrypt(&kbek, Some(iv), clear.expose())?;
+        let mac = mac(engine, &kbak, version, &header_text, &ciphertext)?;
+        (ciphertext, mac)
+    } else {
+        let mac = mac(engine, &kbak, version, &header_text, clear.expose())?;
+        let ciphertext = match version {
+            Version::E => counter_mode(engine, &kbek, &mac, clear.expose())?.expose().clone(),
+            _ => engine.encrypt(&kbek, Some(&mac), clear.expose())?,
+        };
+        (ciphertext, mac)
+    };
+    Ok(header_text + &hex::encode_upper(ciphertext) + &hex::encode_upper(mac))
+}
+
+/// KBEK and KBAK, derived inside the store.
+pub(in crate::keys) fn block_keys(
+    engine: &impl Engine,
+    kbpk: &KeyHandle,
+    version: Version,
+) -> Result<(KeyHandle, KeyHandle), KeyError> {
+    for_purpose(kbpk, Purpose::Kbpk)?;
+    if cipher(kbpk)? != version.cipher() {
+        return Err(Tr31Error::Kbpk { version, kbpk: kbpk.algorithm() }.into());
+    }
+    let label = || Label { derived: true, ..kbpk.label().clone() };
+    if version.is_variant() {
+        let [encryption, authentication] = VARIANTS;
+        return Ok((engine.variant(kbpk, encryption, label())?, engine.variant(kbpk, authentication, label())?));
+    }
+    let length = kbpk.algorithm().key_length();
+    // X9.143 §7.3, table 8
+    let algorithm = match kbpk.algorithm() {
+        Algorithm::Tdes2 => 0,
+        Algorithm::Tdes3 => 1,
+        Algorithm::Aes128 => 2,
+        Algorithm::Aes192 => 3,
+        _ => 4,
+    };
+    let [high, low] = ((length * 8) as u16).to_be_bytes();
+    let derived = |usage: u8| {
+        let message = |n: usize| vec![n as u8, 0, usage, 0, 0, algorithm, high, low];
+        let messages: Vec<Vec<u8>> = (1..=length.div_ceil(version.cipher().block())).map(message).collect();
+        engine.derive(kbpk, &Derivation::Cmac { messages: &messages, length }, label())
+    };
+    let encryption = if version == Version::E { 2 } else { 0 };
+    Ok((derived(encryption)?, derived(1)?))
+}
+
+fn mac(
+    engine: &impl Engine,
+    kbak: &KeyHandle,
+    version: Version,
+    header: &str,
+    data: &[u8],
+) -> Result<Vec<u8>, KeyError> {
+    let message = Zeroizing::new([header.as_bytes(), data].concat());
+    let whole = if version.is_variant() {
+        let chained = engine.encrypt(kbak, Some(zero_iv(Cipher::Tdes)), &message)?;
+        chained.last_chunk::<8>().map(|last| last.to_vec()).unwrap_or_default()
+    } else {
+        engine.cmac(kbak, &message)?
+    };
+    Ok(whole.into_iter().take(version.mac()).collect())
+}
+
+fn compare(computed: &[u8], stated: &[u8]) -> Result<(), Tr31Error> {
+    if bool::from(computed.ct_eq(stated)) { Ok(()) } else { Err(Tr31Error::Mac) }
+}
+
+/// AES in counter mode from this counter on; its own inverse.
+fn counter_mode(
+    engine: &impl Engine,
+    key: &KeyHandle,
+    counter: &[u8],
+    data: &[u8],
+) -> Result<Secret<Vec<u8>>, KeyError> {
+    let first: [u8; 16] = counter.try_into().map_err(|_| Tr31Error::Body("MAC"))?;
+    let first = u128::from_be_bytes(first);
+    let blocks = data.len().div_ceil(16) as u128;
+    let counters: Vec<u8> = (0..blocks).flat_map(|n| first.wrapping_add(n).to_be_bytes()).collect();
+    let stream = Zeroizing::new(engine.encrypt(key, None, &counters)?);
+    Ok(Secret::new(data.iter().zip(stream.iter()).map(|(byte, mask)| byte ^ mask).collect()))
+}
+
+/// Length in bits, key, padding.
+fn key_within(opened: &Secret<Vec<u8>>, algorithm: char) -> Result<Secret<Vec<u8>>, Tr31Error> {
+    let [high, low, rest @ ..] = opened.expose().as_slice() else { return Err(Tr31Error::Key) };
+    let bits = usize::from(u16::from_be_bytes([*high, *low]));
+    let key = rest.get(..bits / 8).filter(|_| bits > 0 && bits.is_multiple_of(8)).ok_or(Tr31Error::Key)?;
+    let fits = match algorithm {
+        'A' => matches!(key.len(), 16 | 24 | 32),
+        'D' => key.len() == 8,
+        'T' => matches!(key.len(), 8 | 16 | 24),
+        _ => true,
+    };
+    if fits { Ok(Secret::new(key.to_vec())) } else { Err(Tr31Error::Key) }
+}
+
+fn filled(
+    value: &Secret<Vec<u8>>,
+    header: &Header,
+    hide: bool,
+    chance: &mut Chance,
+) -> Result<Secret<Vec<u8>>, KeyError> {
+    let bits = u16::try_from(value.len() * 8).map_err(|_| Tr31Error::Key)?;
+    let longest = match header.algorithm {
+        'T' | 'D' if hide => LONGEST_TDES,
+        'A' if hide => LONGEST_AES,
+        _ => 0,
+    };
+    let length = (2 + value.len().max(longest)).next_multiple_of(header.version.filled_to());
+    let mut padding = Zeroizing::new(vec![0; length - 2 - value.len()]);
+    chance.fill(&mut padding)?;
+    Ok(Secret::new([bits.to_be_bytes().as_slice(), value.expose(), &padding].concat()))
+}
+
+/// Bits of security, as SP 800-57 part 1 table 2 counts them.
+fn strength(algorithm: Algorithm) -> usize {
+    match algorithm {
+        Algorithm::Tdes2 => 80,
+        Algorithm::Tdes3 => 112,
+        Algorithm::Aes128 | Algorithm::P256 => 128,
+        Algorithm::Aes192 => 192,
+        Algorithm::Aes256 => 256,
+        Algorithm::Rsa => 112,
+    }
+}
+
+fn strength_of(algorithm: char, length: usize) -> usize {
+    match algorithm {
+        'T' | 'D' => Algorithm::of(Cipher::Tdes, length).map_or(56, strength),
+        'A' => Algorithm::of(Cipher::Aes, length).map_or(0, strength),
+        // By the length of the encoded key: the modulus is a little more than a quarter of it.
+        'R' => {
+            if length < 1100 {
+                80
+            } else {
+                112
+            }
+        }
+        'E' => 128,
+        _ => 0,
+    }
+}

@@ -1,0 +1,116 @@
+//! TR-31 key blocks (ANSI X9.143): keys that travel under a key block protection key, with what they are for.
+//!
+//! A block is opened in this order: its form, its MAC (compared in constant time), then what is inside. The KBPK stays
+//! in its store, as do the two keys that are derived from it.
+
+mod crypt;
+mod header;
+mod usage;
+
+pub use crypt::ArrivedKey;
+pub use header::{Header, KeyBlock, OptionalBlock, Version};
+pub use usage::{mode_of, purposes, usage_of};
+
+pub(super) use crypt::{block_keys, unwrap, wrap};
+
+use std::fmt;
+
+use crate::base::fault::{Code, Fault};
+use crate::keys::Purpose;
+
+/// What is wrong with a key block, or with using it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Tr31Error {
+    /// Too short or too long to be a key block, or something else than printable ASCII.
+    #[error("it is no key block of 16 to 9999 printable characters")]
+    Form,
+    /// The stated length is another than the block has.
+    #[error("the key block says that it has {stated:?} characters, and has {seen}")]
+    Length {
+        /// As stated in the header.
+        stated: String,
+        /// As counted.
+        seen: usize,
+    },
+    /// A version that is not known.
+    #[error("key blocks of version {0:?} are not known; A to E are")]
+    Version(char),
+    /// A field of the header that is not as it must be.
+    #[error("the key block's header: {0}")]
+    Header(&'static str),
+    /// An optional block that does not fit.
+    #[error("optional block {0} of the key block overruns it, or is malformed")]
+    OptionalBlock(usize),
+    /// Ciphertext or MAC of a length that there is not, or not hexadecimal in capital letters.
+    #[error("the key block's {0} is not hexadecimal in capital letters of a length that its version has")]
+    Body(&'static str),
+    /// The MAC is another: another KBPK, or the block was changed.
+    #[error("the key block's MAC does not fit: it was made under another key, or was changed")]
+    Mac,
+    /// What is inside is no key of the stated algorithm.
+    #[error("the key in the key block has not a length that its algorithm has")]
+    Key,
+    /// The KBPK cannot protect blocks of this version.
+    #[error("key blocks of version {version} are not protected by a {kbpk} key")]
+    Kbpk {
+        /// The block's.
+        version: Version,
+        /// The key's algorithm.
+        kbpk: crate::keys::Algorithm,
+    },
+    /// The usage is not the one that is asked for.
+    #[error("a key of usage {usage} is no {wanted} key")]
+    Usage {
+        /// As stated in the header.
+        usage: String,
+        /// What it was asked for.
+        wanted: Purpose,
+    },
+    /// The mode of use does not allow what the purpose needs.
+    #[error("a key with mode of use {mode:?} does not serve as {wanted} key")]
+    Mode {
+        /// As stated in the header.
+        mode: char,
+        /// What it was asked for.
+        wanted: Purpose,
+    },
+    /// A key of a kind that this program keeps none of, such as single DES or HMAC.
+    #[error("keys of algorithm {algorithm:?} with {bits} bits are not kept here")]
+    Kind {
+        /// As stated in the header.
+        algorithm: char,
+        /// Length of the key.
+        bits: usize,
+    },
+}
+
+impl Fault for Tr31Error {
+    fn code(&self) -> Code {
+        match self {
+            Tr31Error::Usage { .. } | Tr31Error::Mode { .. } | Tr31Error::Kbpk { .. } | Tr31Error::Kind { .. } => {
+                Code::KeyPurpose
+            }
+            _ => Code::KeyWrapped,
+        }
+    }
+}
+
+/// What should be known of a block that was opened or made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Warning {
+    /// Versions A and C are deprecated: their MAC has four bytes and their keys are variants.
+    Deprecated(Version),
+    /// The KBPK is weaker than the key that it protects.
+    WeakKbpk,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warning::Deprecated(version) => {
+                write!(f, "key blocks of version {version} are deprecated; ask for version B or D")
+            }
+            Warning::WeakKbpk => f.write_str("the key block protection key is weaker than the key that it protects"),
+        }
+    }
+}
