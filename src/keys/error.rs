@@ -93,6 +93,9 @@ pub enum KeyError {
         /// What was asked of it.
         what: &'static str,
     },
+    /// Something that a computation does not take.
+    #[error("{0}")]
+    Input(&'static str),
     /// A PIN or its block.
     #[error(transparent)]
     Pin(#[from] PinError),
@@ -121,6 +124,7 @@ impl Fault for KeyError {
             KeyError::NotForIt(_) | KeyError::Parity(_) => Code::KeyWrapped,
             KeyError::NoKcv(_) => Code::KeyKcv,
             KeyError::Static(_) | KeyError::Unable { .. } => Code::KeyPurpose,
+            KeyError::Input(_) => Code::OperatorInput,
             KeyError::Pin(error) => error.code(),
             KeyError::Tr31(error) => error.code(),
             KeyError::Kcv { .. } => Code::KeyKcv,

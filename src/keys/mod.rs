@@ -5,6 +5,7 @@
 //! session.
 
 pub mod ca_keys;
+pub mod card_values;
 mod custody;
 pub mod diversify;
 mod engine;

@@ -43,7 +43,7 @@ pub fn kcv_method(cipher: Cipher) -> KcvMethod {
     }
 }
 
-/// A key store with these test keys, all of them as master keys.
+/// A key store with these test keys, all of them as master keys, but for the one named `transport`.
 pub fn test_store(cipher: Cipher, keys: &[(&str, Vec<u8>)]) -> Result<SoftwareStore, String> {
     let key = |(name, value): &(&str, Vec<u8>)| {
         let algorithm = Algorithm::of(cipher, value.len()).ok_or_else(|| format!("{name}: {} bytes", value.len()))?;
@@ -52,7 +52,7 @@ pub fn test_store(cipher: Cipher, keys: &[(&str, Vec<u8>)]) -> Result<SoftwareSt
         let info = KeyInfo {
             name: (*name).to_owned(),
             zone: String::new(),
-            purpose: Purpose::Kmc,
+            purpose: if *name == "transport" { Purpose::Transport } else { Purpose::Kmc },
             version: 1,
             algorithm,
             kcv: Kcv { method, value: kcv },

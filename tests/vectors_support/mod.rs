@@ -1,10 +1,14 @@
 //! The computations of the known answers. Each takes the inputs alone and gives every output that it has.
 
 mod card_data;
+mod card_values;
+mod custody;
 mod diversification;
 mod inputs;
 mod issuer;
+mod key_blocks;
 mod oda;
+mod pin_blocks;
 mod primitives;
 mod scp;
 mod scp02;
@@ -24,9 +28,12 @@ type Kind = (&'static str, fn(&Inputs<'_>) -> Outputs);
 /// Every computation there is. A new one goes into the table of its file, a new file into this list.
 const KINDS: &[&[Kind]] = &[
     card_data::KINDS,
+    card_values::KINDS,
     diversification::KINDS,
     issuer::KINDS,
     oda::KINDS,
+    key_blocks::KINDS,
+    pin_blocks::KINDS,
     primitives::KINDS,
     scp::KINDS,
     scp02::KINDS,

@@ -104,7 +104,7 @@ pub fn steps<S>(
 /// transport key to the DEK.
 pub fn under_dek(store: &dyn KeyStore, dek: &KeyHandle, key: &[u8], form: CardForm) -> Result<Vec<u8>, String> {
     let transport = test_store(Cipher::Aes, &[("transport", vec![0x5A; 16])])?;
-    let from = transport.open("transport", Purpose::Kmc).map_err(text)?;
+    let from = transport.open("transport", Purpose::Transport).map_err(text)?;
     let iv = [0xC3; 16];
     let ciphertext = store.seal(&from, &iv, &Secret::new(key.to_vec())).map_err(text)?;
     let sealed = Sealed { iv: Some(&iv), ciphertext: &ciphertext, length: key.len() };

@@ -11,6 +11,7 @@ pub use format::{Shape, decode, encode, pan_field};
 pub use verify::{Ibm3624, pin_from_offset, pin_offset, pvv};
 
 pub(super) use arrive::{open, sealed_value};
+pub(super) use verify::decimal_digits;
 
 use zeroize::Zeroizing;
 
