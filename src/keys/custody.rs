@@ -11,7 +11,7 @@ use super::{
     Algorithm, CardForm, CardPadding, Derivation, JweAlgorithm, Kcv, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose,
     Sealed, WrappedKey,
 };
-use crate::base::crypto::{self, Cipher, CryptoError, KcvMethod, NONCE, TAG};
+use crate::base::crypto::{self, Cipher, CryptoError, KcvMethod, NONCE, RsaPublic, TAG};
 use crate::base::emv::Pan;
 use crate::base::{Chance, Secret};
 
@@ -207,6 +207,16 @@ impl<E: Engine> KeyStore for E {
     fn jwe_content_key(&self, key: &KeyHandle, how: JweAlgorithm<'_>) -> Result<Secret<Vec<u8>>, KeyError> {
         for_purpose(key, Purpose::Jwe)?;
         self.content_key(key, &how)
+    }
+
+    fn rsa_sign(&self, key: &KeyHandle, block: &[u8]) -> Result<Vec<u8>, KeyError> {
+        for_purpose(key, Purpose::IssuerRsa)?;
+        self.rsa_raw(key, block)
+    }
+
+    fn rsa_public(&self, key: &KeyHandle) -> Result<RsaPublic, KeyError> {
+        for_purpose(key, Purpose::IssuerRsa)?;
+        Engine::rsa_public(self, key)
     }
 
     fn expose_test_key(&self, key: &KeyHandle) -> Result<Secret<Vec<u8>>, KeyError> {

@@ -3,7 +3,7 @@
 
 use super::{Derivation, JweAlgorithm, KeyError, KeyHandle, KeyInfo};
 use crate::base::Secret;
-use crate::base::crypto::{CryptoError, NONCE, TAG};
+use crate::base::crypto::{CryptoError, NONCE, RsaPublic, TAG};
 use crate::keys::handle::Label;
 
 /// The operations. None of them looks at purposes.
@@ -62,6 +62,12 @@ pub trait Engine: Send + Sync {
 
     /// SHA-256 over the public half of a key pair.
     fn fingerprint(&self, key: &KeyHandle) -> Result<[u8; 32], KeyError>;
+
+    /// The raw private operation of an RSA key.
+    fn rsa_raw(&self, key: &KeyHandle, block: &[u8]) -> Result<Vec<u8>, KeyError>;
+
+    /// The public half of an RSA key.
+    fn rsa_public(&self, key: &KeyHandle) -> Result<RsaPublic, KeyError>;
 
     /// The content key of an encrypted text.
     fn content_key(&self, key: &KeyHandle, how: &JweAlgorithm<'_>) -> Result<Secret<Vec<u8>>, KeyError>;

@@ -15,7 +15,7 @@ use zeroize::Zeroize;
 
 use super::{Algorithm, JweAlgorithm};
 use crate::base::Secret;
-use crate::base::crypto::sha256;
+use crate::base::crypto::{RsaPublic, sha256};
 
 /// Moduli that are taken, in bits. EMV goes up to 1984, JWE asks for 2048 at least.
 const MODULUS_BITS: std::ops::RangeInclusive<u32> = 512..=4096;
@@ -71,6 +71,27 @@ impl PrivateKey {
     /// PKCS#8, DER.
     pub(super) fn to_pkcs8(&self) -> Result<Secret<Vec<u8>>, PrivateKeyError> {
         Ok(Secret::new(self.key.private_key_to_pkcs8()?))
+    }
+
+    /// The block, raised to the private exponent. It must be as long as the modulus, and below it.
+    pub(super) fn rsa_raw(&self, block: &[u8]) -> Result<Vec<u8>, PrivateKeyError> {
+        let rsa = self.rsa()?;
+        let mut out = vec![0; rsa.size() as usize];
+        if block.len() != out.len() {
+            return Err(PrivateKeyError::NotForIt);
+        }
+        rsa.private_encrypt(block, &mut out, Padding::NONE)?;
+        Ok(out)
+    }
+
+    /// The public half of an RSA key.
+    pub(super) fn rsa_public(&self) -> Result<RsaPublic, PrivateKeyError> {
+        let rsa = self.rsa()?;
+        RsaPublic::new(&rsa.n().to_vec(), &rsa.e().to_vec()).map_err(|_| PrivateKeyError::Kind)
+    }
+
+    fn rsa(&self) -> Result<Rsa<Private>, PrivateKeyError> {
+        self.key.rsa().map_err(|_| PrivateKeyError::Kind)
     }
 
     /// The content key of an encrypted text.

@@ -6,7 +6,7 @@ use super::handle::{Label, Repr};
 use super::private::{PrivateKey, PrivateKeyError};
 use super::{Derivation, JweAlgorithm, KeyError, KeyHandle, KeyInfo};
 use crate::base::Secret;
-use crate::base::crypto::{self, Cipher, NONCE, TAG};
+use crate::base::crypto::{self, Cipher, NONCE, RsaPublic, TAG};
 
 /// A key store in this process's memory. The values are wiped when it goes.
 pub struct SoftwareStore {
@@ -125,6 +125,14 @@ impl Engine for SoftwareStore {
 
     fn fingerprint(&self, key: &KeyHandle) -> Result<[u8; 32], KeyError> {
         private(key)?.fingerprint().map_err(private_error(key))
+    }
+
+    fn rsa_raw(&self, key: &KeyHandle, block: &[u8]) -> Result<Vec<u8>, KeyError> {
+        private(key)?.rsa_raw(block).map_err(private_error(key))
+    }
+
+    fn rsa_public(&self, key: &KeyHandle) -> Result<RsaPublic, KeyError> {
+        private(key)?.rsa_public().map_err(private_error(key))
     }
 
     fn content_key(&self, key: &KeyHandle, how: &JweAlgorithm<'_>) -> Result<Secret<Vec<u8>>, KeyError> {

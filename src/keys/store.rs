@@ -3,7 +3,7 @@
 use super::pin::{ArrivedPin, CardPin, Pin};
 use super::tr31::{ArrivedKey, Header, KeyBlock, Version};
 use super::{CardForm, Derivation, JweAlgorithm, KeyError, KeyHandle, KeyInfo, Purpose, Sealed, WrappedKey};
-use crate::base::crypto::{KcvMethod, NONCE, TAG};
+use crate::base::crypto::{KcvMethod, NONCE, RsaPublic, TAG};
 use crate::base::emv::Pan;
 use crate::base::{Chance, Secret};
 
@@ -45,6 +45,19 @@ pub trait KeyStore: Send + Sync {
     /// [`KeyError::Purpose`], [`KeyError::Kind`] where the key is none for this way, [`KeyError::NotForIt`] where the
     /// text is not for it.
     fn jwe_content_key(&self, key: &KeyHandle, how: JweAlgorithm<'_>) -> Result<Secret<Vec<u8>>, KeyError>;
+
+    /// The raw private operation of an issuer's RSA key: a certificate or a signature, where the caller has built the
+    /// block, as long as the modulus. // EMV B2 §A2.1
+    ///
+    /// # Errors
+    /// [`KeyError::Purpose`], [`KeyError::NotForIt`] where the block is none for this modulus.
+    fn rsa_sign(&self, key: &KeyHandle, block: &[u8]) -> Result<Vec<u8>, KeyError>;
+
+    /// The public half of an issuer's RSA key.
+    ///
+    /// # Errors
+    /// [`KeyError::Purpose`], [`KeyError::Kind`].
+    fn rsa_public(&self, key: &KeyHandle) -> Result<RsaPublic, KeyError>;
 
     /// Another handle to the same key.
     ///
