@@ -64,7 +64,8 @@ impl<'a> KeySet<'a> {
     pub fn methods(&self) -> Vec<Diversification> {
         let cipher = self.parts.map(|part| part.algorithm.cipher());
         let suits = |method: &Diversification| {
-            (!self.is_three() || *method == Diversification::None) && cipher.iter().all(|it| method.suits(*it))
+            (!self.is_three() || *method == Diversification::None)
+                && cipher.iter().flatten().all(|it| method.suits(*it))
         };
         Diversification::ALL.into_iter().filter(suits).collect()
     }

@@ -149,7 +149,7 @@ impl Handshake {
     pub fn compare<'a>(&self, store: &'a dyn KeyStore, aid: Option<&[u8]>) -> Result<Comparison<'a>, KeyError> {
         let mut out = Comparison { compared: 0, fits: Vec::new(), other_cipher: Vec::new() };
         for set in KeySet::all(store) {
-            if !set.parts().iter().all(|part| part.algorithm.cipher() == self.protocol.cipher()) {
+            if !set.parts().iter().all(|part| part.algorithm.cipher() == Some(self.protocol.cipher())) {
                 out.other_cipher.push(set.name().to_owned());
                 continue;
             }
@@ -230,8 +230,8 @@ impl std::fmt::Display for Answered {
 /// A card key's check value, as GlobalPlatform makes it; nothing where it cannot be made.
 fn kcv(store: &dyn KeyStore, key: &KeyHandle) -> Vec<u8> {
     let method = match key.algorithm().cipher() {
-        Cipher::Tdes => KcvMethod::DesZero,
-        Cipher::Aes => KcvMethod::AesOnes,
+        Some(Cipher::Tdes) => KcvMethod::DesZero,
+        _ => KcvMethod::AesOnes,
     };
     store.kcv(key, method, 3).unwrap_or_default()
 }
