@@ -7,7 +7,7 @@
 //!
 //! - [`base`]: codecs, ciphers, secrets, the EMV dictionary. No I/O, no clock, no randomness.
 //! - [`keys`]: who holds the secrets.
-//! - [`profile`] (a card product), [`record`] (one prepared card) and [`card`] (everything between us and the chip),
+//! - [`order`] (what has been asked for), [`profile`] (a card product), [`record`] (one prepared card) and [`card`] (everything between us and the chip),
 //!   which do not know one another.
 //! - [`issuance`]: doing it once, and being able to prove it.
 //! - [`cli`]: what the user types and reads.
@@ -17,5 +17,6 @@ pub mod card;
 pub mod cli;
 pub mod issuance;
 pub mod keys;
+pub mod order;
 pub mod profile;
 pub mod record;

@@ -114,6 +114,24 @@ catalogue! {
     PinBlock = "PIN-BLOCK", Order, No, false, 3,
         "The PIN cannot be read: its block was made for another PAN, under another key or in another format.",
         "Compare the check value of the PIN key with the sender's; then have the PIN sent again for this card.";
+    OrderSyntax = "ORDER-SYNTAX", Order, No, false, 3,
+        "The order, or what is encrypted in it, is no JSON text of an order that this program knows.",
+        "Have the sender correct it; docs/orders.md describes the orders, `perso check` lists every problem by path.";
+    OrderFormat = "ORDER-FORMAT", Order, No, false, 3,
+        "A field of the order does not have its documented form, or a required one is absent.",
+        "Have the sender correct the field that is named.";
+    OrderValue = "ORDER-VALUE", Order, No, false, 3,
+        "A field of the order has a value that is not permitted, is unknown to this site, or contradicts another.",
+        "Have the sender correct the field that is named, or have the site's configuration name what it lacks.";
+    OrderCrypto = "ORDER-CRYPTO", Order, No, false, 3,
+        "The order's encrypted data does not open: its kid, alg and enc are not listed together, or it was changed.",
+        "Compare kid, alg and enc with the site's list, then have the sender encrypt the card data again.";
+    OrderNotAllowed = "ORDER-NOT-ALLOWED", Order, No, false, 3,
+        "The order asks for something that this site does not do, or names a field of another kind of order.",
+        "Send the order to a site that does it; the field that is named says what it is.";
+    OrderPin = "ORDER-PIN", Order, No, false, 3,
+        "The card needs a PIN, and the order has none.",
+        "Have the issuer set the PIN first, then order the card again.";
     RecordSyntax = "RECORD-SYNTAX", Record, No, false, 3,
         "The record is not a prepared record of a version that this program knows.",
         "Have the record made again by data preparation; `perso check` lists every problem by path.";

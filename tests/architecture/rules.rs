@@ -61,6 +61,7 @@ const MOST_LINES: usize = 450;
 const SECRET_PLACES: &[&str] = &[
     "keys/",
     "record/",
+    "order/",
     "card/channel/",
     "card/cps/",
     "card/sim/",

@@ -1,0 +1,184 @@
+//! From a file to an order: which format it is, what is encrypted in it, and everything that is wrong.
+
+use super::file::{CardFile, OrderFile};
+use super::json::{Node, NotJson};
+use super::jwe::{Jwe, JweError};
+use super::problem::Findings;
+use super::sense::{self, Context, Paths};
+use super::site::Site;
+use super::{Order, Problems, Source, d1, mastercard, pismo};
+use crate::base::{Code, Fault, Secret};
+use crate::keys::KeyStore;
+
+/// Largest order that is read, in bytes.
+pub const MAX_ORDER: usize = 1024 * 1024;
+
+/// What was found out about an order.
+pub struct Checked {
+    /// The format; `None` where it is none of the known ones.
+    pub source: Option<Source>,
+    /// The order, where nothing is wrong with it and all of it could be read.
+    pub order: Option<Order>,
+    /// Everything that is wrong.
+    pub problems: Problems,
+    /// What could not be checked, and why. It does not count as passed.
+    pub skipped: Vec<String>,
+}
+
+impl Order {
+    /// Reads an order for this site, and opens what is encrypted in it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it; a required PIN that is absent first.
+    pub fn read(bytes: &[u8], site: &Site, store: &dyn KeyStore) -> Result<Self, Problems> {
+        let checked = check(bytes, Some(site), Some(store));
+        checked.order.ok_or(checked.problems)
+    }
+}
+
+/// Checks an order as far as it can be: without a site, or without a key store, some of it cannot.
+pub fn check(bytes: &[u8], site: Option<&Site>, store: Option<&dyn KeyStore>) -> Checked {
+    let context = Context { site, store };
+    let mut found = Findings::default();
+    let (source, order) = match parse(bytes, &mut found) {
+        None => (None, None),
+        Some(node) => match format(&node) {
+            None => {
+                found.add("(file)", Code::OrderSyntax, "it is none of the orders that docs/orders.md describes");
+                (None, None)
+            }
+            Some(source) => (Some(source), order(bytes, &node, source, &context, &mut found)),
+        },
+    };
+    found.sort();
+    let order = order.filter(|_| found.problems.is_empty() && found.skipped.is_empty());
+    Checked { source, order, problems: found.problems, skipped: found.skipped }
+}
+
+/// The format that a file has by its first members; `None` where it is no order.
+pub fn source_of(bytes: &[u8]) -> Option<Source> {
+    if bytes.len() > MAX_ORDER {
+        return None;
+    }
+    Node::parse(bytes).ok().as_ref().and_then(format)
+}
+
+fn parse(bytes: &[u8], found: &mut Findings) -> Option<Node> {
+    if bytes.len() > MAX_ORDER {
+        let message = format!("{} bytes are more than an order has ({MAX_ORDER})", bytes.len());
+        found.add("(file)", Code::OrderSyntax, message);
+        return None;
+    }
+    Node::parse(bytes).map_err(|error| found.add("(file)", Code::OrderSyntax, no_json(error))).ok()
+}
+
+fn no_json(error: NotJson) -> String {
+    let what = if error.twice { "a member stands twice" } else { "it is not JSON" };
+    format!("{what}, at line {} column {}", error.line, error.column)
+}
+
+fn format(node: &Node) -> Option<Source> {
+    let has = |name| node.get(name).is_some();
+    match () {
+        () if has("perso_order") => Some(Source::Own),
+        () if has("perso_pismo") => Some(Source::Pismo),
+        () if has("perso_mastercard") => Some(Source::Mastercard),
+        () if has("body") && (has("issuerId") || has("cardId") || has("operationId")) => Some(Source::D1),
+        () => None,
+    }
+}
+
+fn order(bytes: &[u8], node: &Node, source: Source, context: &Context, found: &mut Findings) -> Option<Order> {
+    let (file, paths): (OrderFile, Paths) = match source {
+        Source::D1 => (d1::read(node, context, found), d1::PATHS),
+        Source::Pismo => (pismo::read(node, context, found), pismo::PATHS),
+        Source::Mastercard => (mastercard::read(node, context, found), mastercard::PATHS),
+        Source::Own => (own(bytes, context, found)?, &[]),
+    };
+    sense::assemble(&file, source, paths, context, found)
+}
+
+/// Our own file.
+fn own(bytes: &[u8], context: &Context, found: &mut Findings) -> Option<OrderFile> {
+    let mut file: OrderFile = typed(bytes, "(file)", found)?;
+    if file.perso_order != 1 {
+        let message = format!("version {} is not known; this program reads version 1", file.perso_order);
+        found.add("perso_order", Code::OrderSyntax, message);
+        return None;
+    }
+    take_card(&mut file, "card", "encrypted_data", context, found);
+    Some(file)
+}
+
+/// Card data in the clear, which is for test data only, or encrypted; never both.
+pub(super) fn take_card(file: &mut OrderFile, clear: &str, path: &str, context: &Context, found: &mut Findings) {
+    match (&file.card, file.encrypted_data.clone()) {
+        (Some(_), Some(_)) => found.format(clear, "the card data stands there twice, clear and encrypted"),
+        (None, None) => found.format(path, "it is required: the card data, encrypted"),
+        (Some(_), None) if !file.test => {
+            found.refuse(clear, "card data in the clear is for orders that are marked as test");
+        }
+        (Some(_), None) => {}
+        (None, Some(text)) => {
+            let Some(opened) = open_card(&text, path, context, found) else { return };
+            if opened.test != file.test {
+                found.refuse("test", "the order's mark is not that of the key that its card data is encrypted for");
+            }
+            file.card = typed::<CardFile>(opened.clear.expose(), path, found);
+        }
+    }
+}
+
+/// Encrypted card data that was opened.
+pub(super) struct Opened {
+    pub(super) node: Node,
+    pub(super) test: bool,
+    clear: Secret<Vec<u8>>,
+}
+
+/// Opens encrypted card data, where a site and a key store were given.
+pub(super) fn open_card(text: &str, path: &str, context: &Context, found: &mut Findings) -> Option<Opened> {
+    let jwe = match Jwe::parse(text) {
+        Ok(jwe) => jwe,
+        Err(error) => {
+            found.add(path, error.code(), error.to_string());
+            return None;
+        }
+    };
+    let (Some(site), Some(store)) = (context.site, context.store) else {
+        found.skip("the encrypted card data: it takes a site and its keys to open it");
+        return None;
+    };
+    let (clear, test) = match jwe.open(site, store) {
+        Ok(opened) => opened,
+        Err(error) => {
+            found.add(path, error.code(), JweError::to_string(&error));
+            return None;
+        }
+    };
+    match Node::parse(clear.expose()) {
+        Ok(node) => Some(Opened { node, test, clear }),
+        Err(error) => {
+            found.add(path, Code::OrderSyntax, no_json(error));
+            None
+        }
+    }
+}
+
+/// The parser's words are passed on only where they cannot quote a value.
+pub(super) fn typed<T: serde::de::DeserializeOwned>(bytes: &[u8], path: &str, found: &mut Findings) -> Option<T> {
+    let error = match serde_json::from_slice(bytes) {
+        Ok(value) => return Some(value),
+        Err(error) => error,
+    };
+    let words = error.to_string();
+    let message = if words.starts_with("missing field") || words.starts_with("duplicate field") {
+        words
+    } else if words.starts_with("unknown field") {
+        format!("a member is not known, at line {} column {}", error.line(), error.column())
+    } else {
+        format!("it is not of the shape that it must have, at line {} column {}", error.line(), error.column())
+    };
+    found.add(path, Code::OrderFormat, message);
+    None
+}

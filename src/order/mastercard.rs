@@ -1,0 +1,164 @@
+//! Mastercard-shaped orders: what the API's reissue and the personalization file have in common. The file's own schema
+//! is agreed at onboarding and not public.
+
+use super::d1::{leaves, option, text};
+use super::file::{IdentityFile, OrderFile, ProductFile};
+use super::intake::{take_card, typed};
+use super::json::Node;
+use super::pismo::month;
+use super::problem::Findings;
+use super::rules as r;
+use super::sense::{Context, Paths};
+use super::shape::{self, Field, Kind, may, must};
+use super::{Issuance, Source};
+
+/// What the envelope calls our paths.
+pub(super) const PATHS: Paths = &[
+    ("identity.issuer", "issuerId"),
+    ("identity.card", "cardContractId"),
+    ("identity.operation", "operationId"),
+    ("identity.received_at", "receivedAt"),
+    ("issuance", "request.reissueType"),
+    ("station", "productCode"),
+    ("channel", "productCode"),
+    ("product.profile", "productCode"),
+    ("card.name", "client.lastName"),
+    ("card.second_name", "client.companyName"),
+];
+
+/// Most characters of a printed line. // Mastercard Processing: embossing lines
+const LINE: usize = 26;
+
+static ENVELOPE: &[Field] = &[
+    must("perso_mastercard", Kind::Whole(1, 1)),
+    may("test", Kind::Flag),
+    must("issuerId", Kind::Text(&r::NAME_64)),
+    must("cardContractId", Kind::Text(&r::NAME_64)),
+    must("operationId", Kind::Text(&r::NAME_64)),
+    must("receivedAt", Kind::Text(&r::MOMENT)),
+    may("productCode", Kind::Text(&r::NAME_64)),
+    must("productionStatus", Kind::Text(&r::NAME_64)),
+    must("request", Kind::Object(&[must("reissueType", Kind::Text(&r::NAME_64))])),
+    must("response", Kind::Object(RESPONSE)),
+    must("client", Kind::Object(CLIENT)),
+    may("card", Kind::Anything(usize::MAX)),
+    may("encryptedData", Kind::Text(&r::JWE)),
+];
+
+static RESPONSE: &[Field] = &[
+    must("newCardExpiryDate", Kind::Text(&r::ANY_TEXT)),
+    must("plasticId", Kind::Text(&r::NAME_64)),
+    must("newSequenceNumber", Kind::Whole(1, 999)),
+];
+
+static CLIENT: &[Field] = &[
+    may("title", Kind::Text(&r::MASTERCARD_NAME)),
+    must("firstName", Kind::Text(&r::MASTERCARD_NAME)),
+    must("lastName", Kind::Text(&r::MASTERCARD_NAME)),
+    may("companyName", Kind::Text(&r::MASTERCARD_NAME)),
+    must("addressLine1", Kind::Text(&r::ADDRESS)),
+    may("addressLine2", Kind::Text(&r::ADDRESS)),
+    may("addressLine3", Kind::Text(&r::ADDRESS)),
+    must("postalCode", Kind::Text(&r::ZIP)),
+    must("city", Kind::Text(&r::CITY)),
+    must("country", Kind::Text(&r::ANY_TEXT)),
+];
+
+/// Reads an envelope into our own shape.
+pub(super) fn read(node: &Node, context: &Context, found: &mut Findings) -> OrderFile {
+    shape::object(node, ENVELOPE, "", found);
+    let nothing = Node::Null;
+    let member = |name| node.get(name).unwrap_or(&nothing);
+    let (request, response, client) = (member("request"), member("response"), member("client"));
+    let mut file = OrderFile {
+        perso_order: 1,
+        test: node.flag("test").unwrap_or(false),
+        identity: IdentityFile {
+            issuer: text(node, "issuerId"),
+            card: text(node, "cardContractId"),
+            operation: text(node, "operationId"),
+            received_at: text(node, "receivedAt"),
+        },
+        issuance: issuance(request, found).map_or_else(String::new, |it| it.name().into()),
+        channel: "instant".into(),
+        // The PIN must be set before a card is ordered. // Order a physical card, note
+        product: ProductFile { brand: Some("MASTERCARD".into()), pin_required: true, ..ProductFile::default() },
+        fulfilment: leaves(node, &["client"], &["title", "firstName", "lastName", "companyName"]),
+        report: leaves(response, &["plasticId"], &[]),
+        encrypted_data: option(node, "encryptedData"),
+        ..OrderFile::default()
+    };
+    marked(node, found);
+    select(node, &mut file, context, found);
+    if let Some(card) = node.get("card") {
+        file.card = card.to_json().and_then(|text| typed(text.expose(), "card", found));
+        if file.card.is_none() {
+            return file;
+        }
+    }
+    take_card(&mut file, "card", "encryptedData", context, found);
+    merge(&mut file, response, client, found);
+    file
+}
+
+fn issuance(request: &Node, found: &mut Findings) -> Option<Issuance> {
+    let path = "request.reissueType";
+    match request.text("reissueType") {
+        Some("REISSUE" | "REPLACE") => Some(Issuance::Replacement),
+        Some("RENEW") => Some(Issuance::Renewal),
+        Some("REPRINT") => {
+            found.refuse(path, "it asks for a PIN mailer only, no card");
+            None
+        }
+        Some(word) if word.ends_with("_D") => {
+            found.refuse(path, "it asks for a digital card, which has no plastic");
+            None
+        }
+        Some(_) => {
+            found.value(path, "it is none of REISSUE, RENEW, REPLACE");
+            None
+        }
+        None => None,
+    }
+}
+
+fn marked(node: &Node, found: &mut Findings) {
+    if node.text("productionStatus").is_some_and(|status| status != "Marked") {
+        found.refuse("productionStatus", "only a card contract that is Marked is to be produced");
+    }
+}
+
+fn select(node: &Node, file: &mut OrderFile, context: &Context, found: &mut Findings) {
+    let Some(site) = context.site else {
+        found.skip("which product and station it is for: no site was given");
+        return;
+    };
+    match site.select(Source::Mastercard, Some("MASTERCARD"), node.text("productCode"), None) {
+        Some(rule) => {
+            file.product.profile.clone_from(&rule.profile);
+            file.station = Some(rule.station.clone());
+            file.product.pv_key.clone_from(&rule.pv_key);
+        }
+        None => found.value("productCode", "this site has no product for it"),
+    }
+}
+
+/// Names, expiry and plastic sequence belong to the card.
+fn merge(file: &mut OrderFile, response: &Node, client: &Node, found: &mut Findings) {
+    let Some(card) = &mut file.card else { return };
+    let parts = [client.text("title"), client.text("firstName"), client.text("lastName")];
+    let name = parts.into_iter().flatten().collect::<Vec<_>>().join(" ").to_ascii_uppercase();
+    if name.len() > LINE {
+        found.format("client.lastName", format!("title, first and last name have more than {LINE} characters together"));
+    }
+    card.name = name;
+    card.second_name = client.text("companyName").map(str::to_ascii_uppercase);
+    card.plastic_sequence = response.whole("newSequenceNumber").and_then(|number| u32::try_from(number).ok());
+    match response.text("newCardExpiryDate").map(month) {
+        Some(None) => found.format("response.newCardExpiryDate", "it is neither YYMM nor a date"),
+        Some(Some(month)) if month != card.expiry => {
+            found.value("response.newCardExpiryDate", "it is not the expiry of the card's data");
+        }
+        _ => {}
+    }
+}

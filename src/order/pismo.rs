@@ -1,0 +1,207 @@
+//! Pismo reissues: request and answer of the API, with the card's data.
+
+use super::d1::{leaves, option, text};
+use super::file::{IdentityFile, OrderFile, ProductFile, Values};
+use super::intake::{take_card, typed};
+use super::json::Node;
+use super::pismo_shape::ENVELOPE;
+use super::problem::Findings;
+use super::sense::{Context, Paths};
+use super::site::Site;
+use super::{Issuance, Source, shape};
+
+/// What the envelope calls our paths.
+pub(super) const PATHS: Paths = &[
+    ("identity.issuer", "orgId"),
+    ("identity.card", "cardId"),
+    ("identity.operation", "operationId"),
+    ("identity.received_at", "receivedAt"),
+    ("station", "request.embossing_group"),
+    ("channel", "request.embossing_group"),
+    ("product.profile", "request.template_id"),
+    ("product.contactless", "request.contactless_enabled"),
+    ("product.applications", "request.mode_type"),
+    ("product.pin_length", "request.pin_length"),
+    ("product.generate_pvv", "request.generate_pvv"),
+    ("card.name", "request.printed_name"),
+];
+
+/// Reads an envelope into our own shape.
+pub(super) fn read(node: &Node, context: &Context, found: &mut Findings) -> OrderFile {
+    shape::object(node, ENVELOPE, "", found);
+    let nothing = Node::Null;
+    let (request, response) =
+        (node.get("request").unwrap_or(&nothing), node.get("response").unwrap_or(&nothing));
+    can_be_made(request, response, found);
+    let reason = request.whole("reason_id");
+    let issuance = reason.and_then(|id| context.site.map(|site| site.reason(id))).unwrap_or(Issuance::Replacement);
+    let mut file = OrderFile {
+        perso_order: 1,
+        test: node.flag("test").unwrap_or(false),
+        identity: IdentityFile {
+            issuer: text(node, "orgId"),
+            card: text(node, "cardId"),
+            operation: text(node, "operationId"),
+            received_at: text(node, "receivedAt"),
+        },
+        issuance: issuance.name().into(),
+        channel: "instant".into(),
+        product: product(request, response, found),
+        report: report(node, request, response),
+        fulfilment: leaves(request, &["embossing_group"], &[]),
+        print: leaves(request, &["embossing_custom_field"], &[]),
+        encrypted_data: option(node, "encryptedData"),
+        ..OrderFile::default()
+    };
+    if file.print.is_empty() {
+        file.print.extend(leaves(response, &["embossing_custom_field"], &[]));
+    }
+    if let Some(site) = context.site {
+        select(&mut file, request, site, found);
+    } else {
+        found.skip("which product and station it is for: no site was given");
+    }
+    card(node, &mut file, context, found);
+    merge(&mut file, request, response, found);
+    file
+}
+
+/// What no card can be made of, with the reason.
+fn can_be_made(request: &Node, response: &Node, found: &mut Findings) {
+    for name in ["type", "card_type"] {
+        if response.text(name).is_some_and(|kind| kind != "PLASTIC") {
+            found.refuse(format!("response.{name}"), "only a PLASTIC card is a card that can be personalized");
+        }
+    }
+    if response.get("type").is_none() && response.get("card_type").is_none() {
+        found.format("response.type", "it is required: only a PLASTIC card can be personalized");
+    }
+    for (node, path) in [(request, "request.status"), (response, "response.status")] {
+        if node.text("status") == Some("UNNUMBERED") {
+            let why = "an UNNUMBERED card has neither PAN nor PIN yet; order it when the issuer has given them";
+            found.refuse(path, why);
+        }
+    }
+    // The published list of lengths is 4 and 6.
+    if request.whole("pin_length") == Some(5) {
+        found.value("request.pin_length", "it is neither 4 nor 6");
+    }
+}
+
+fn product(request: &Node, response: &Node, found: &mut Findings) -> ProductFile {
+    let combo = request.text("mode_type") == Some("COMBO") || response.text("mode") == Some("COMBO");
+    let single = request.text("mode_type") == Some("SINGLE");
+    if single && response.text("mode") == Some("COMBO") {
+        found.value("response.mode", "the request asks for a single card, the answer tells of a COMBO card");
+    }
+    let contactless = [request.flag("contactless_enabled"), response.flag("contactless_enabled")];
+    if let [Some(asked), Some(told)] = contactless
+        && asked != told
+    {
+        found.value("response.contactless_enabled", "it is not what the request asks for");
+    }
+    ProductFile {
+        brand: option(request, "brand"),
+        contactless: Some(contactless.into_iter().flatten().next().unwrap_or(true)),
+        applications: combo.then_some(2),
+        // The documented default.
+        pin_length: Some(request.whole("pin_length").and_then(|it| u32::try_from(it).ok()).unwrap_or(4)),
+        generate_pvv: request.flag("generate_pvv").unwrap_or(false),
+        ..ProductFile::default()
+    }
+}
+
+/// Brand, template and embossing group select product and station, as the site is configured.
+fn select(file: &mut OrderFile, request: &Node, site: &Site, found: &mut Findings) {
+    let (brand, template, group) =
+        (request.text("brand"), request.text("template_id"), request.text("embossing_group"));
+    let Some(rule) = site.select(Source::Pismo, brand, template, group) else {
+        let path = if template.is_some() { "request.template_id" } else { "request.embossing_group" };
+        return found.value(path, "this site has no product for this brand, template and embossing group");
+    };
+    let combo = file.product.applications == Some(2);
+    let contactless = file.product.contactless == Some(true);
+    let profile = match (combo, contactless) {
+        (true, _) => rule.combo.as_ref(),
+        (false, true) => Some(&rule.profile),
+        (false, false) => rule.contact_only.as_ref(),
+    };
+    match profile {
+        Some(profile) => file.product.profile.clone_from(profile),
+        None if combo => found.value("request.mode_type", "no product with two applications is made here for it"),
+        None => found.value("request.contactless_enabled", "no product without contactless is made here for it"),
+    }
+    file.station = Some(rule.station.clone());
+    // The key is the site's: a reissue names none. Without the wish for a PVV none is computed.
+    if file.product.generate_pvv {
+        file.product.pv_key.clone_from(&rule.pv_key);
+    }
+}
+
+fn report(node: &Node, request: &Node, response: &Node) -> Values {
+    let mut report = leaves(node, &["customerId", "accountId", "x-idempotency-key"], &[]);
+    report.extend(leaves(request, &["reason_id"], &[]));
+    let answer = leaves(response, &["id", "program", "account", "customer", "org", "status", "stage"], &[]);
+    report.0.extend(answer.0.iter().map(|(name, value)| (format!("response.{name}"), value.clone())));
+    report
+}
+
+/// The card's data, clear or encrypted, in our own shape.
+fn card(node: &Node, file: &mut OrderFile, context: &Context, found: &mut Findings) {
+    if let Some(card) = node.get("card") {
+        file.card = card.to_json().and_then(|text| typed(text.expose(), "card", found));
+        if file.card.is_none() {
+            return;
+        }
+    }
+    take_card(file, "card", "encryptedData", context, found);
+}
+
+/// Name, expiry, first day and reissue counter of the answer belong to the card; where both state them they agree.
+fn merge(file: &mut OrderFile, request: &Node, response: &Node, found: &mut Findings) {
+    let asked = request.text("expiration_date");
+    let told = response.text("expiration_date");
+    let track_number = response.whole("track_number").and_then(|number| u32::try_from(number).ok());
+    let Some(card) = &mut file.card else { return };
+    for (path, text) in [("request.expiration_date", asked), ("response.expiration_date", told)] {
+        let Some(text) = text else { continue };
+        match month(text) {
+            None => found.format(path, "it is neither YYMM nor a date of RFC 3339"),
+            Some(month) if card.expiry != month => found.value(path, "it is not the expiry of the card's data"),
+            Some(_) => {}
+        }
+    }
+    let names = [request.text("printed_name"), response.text("printed_name")];
+    if let [Some(asked), Some(told)] = names
+        && asked != told
+    {
+        found.value("response.printed_name", "it is not the name that the request has");
+    }
+    if let Some(name) = names.into_iter().flatten().next() {
+        card.name = name.to_owned();
+    }
+    if track_number.is_some() {
+        card.track_number = track_number;
+    }
+    if card.effective.is_none() {
+        card.effective = response.text("issuing_date").and_then(|text| text.get(..10)).map(str::to_owned);
+    }
+}
+
+/// A month YYMM, as itself or out of a date: 2031-05, 2031-05-31, 2031-05-31T00:00:00Z.
+pub(super) fn month(text: &str) -> Option<String> {
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if text.len() == 4 && digits(text) {
+        return matches!(text.get(2..)?.parse(), Ok(1..=12)).then(|| text.to_owned());
+    }
+    let day = match text.len() {
+        7 => format!("{text}-01"),
+        10 => text.to_owned(),
+        _ => {
+            text.parse::<jiff::Timestamp>().ok()?;
+            text.get(..10)?.to_owned()
+        }
+    };
+    let day: jiff::civil::Date = day.parse().ok()?;
+    (day.year() >= 2000 && day.year() < 2100).then(|| format!("{:02}{:02}", day.year() % 100, day.month()))
+}
