@@ -86,7 +86,9 @@ pub(super) fn read(node: &Node, context: &Context, found: &mut Findings) -> Orde
         report: leaves(body, &["consumerId", "cardProductId", "issuerRequestId"], &[]),
         ..OrderFile::default()
     };
-    if let Some(opened) = body.text("encryptedData").and_then(|text| open_card(text, "body.encryptedData", context, found)) {
+    if let Some(opened) =
+        body.text("encryptedData").and_then(|text| open_card(text, "body.encryptedData", context, found))
+    {
         shape::object(&opened.node, CARD, "cardData", found);
         file.test = opened.test;
         file.card = Some(card(&opened.node));

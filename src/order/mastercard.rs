@@ -149,7 +149,8 @@ fn merge(file: &mut OrderFile, response: &Node, client: &Node, found: &mut Findi
     let parts = [client.text("title"), client.text("firstName"), client.text("lastName")];
     let name = parts.into_iter().flatten().collect::<Vec<_>>().join(" ").to_ascii_uppercase();
     if name.len() > LINE {
-        found.format("client.lastName", format!("title, first and last name have more than {LINE} characters together"));
+        found
+            .format("client.lastName", format!("title, first and last name have more than {LINE} characters together"));
     }
     card.name = name;
     card.second_name = client.text("companyName").map(str::to_ascii_uppercase);

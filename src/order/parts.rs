@@ -1,6 +1,6 @@
 //! An order by its parts: each value stands in one of them.
 
-use super::{Line, Order, Pvv};
+use super::{IndexUse, Line, Order, Pvv};
 
 /// Where a value goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,7 +74,7 @@ impl Order {
         product.contactless.iter().for_each(|it| say("contactless", &it.to_string()));
         product.applications.iter().for_each(|it| say("applications", &it.to_string()));
         product.pin_length.iter().for_each(|it| say("pin length", &it.to_string()));
-        for key in &product.keys {
+        for key in product.keys.iter().filter(|key| key.r#use != IndexUse::Pv) {
             say(&format!("{} key", key.r#use.name()), &key.index);
         }
         say("5A", chip.pan.digits());
@@ -99,6 +99,9 @@ impl Order {
             Pvv::Given(pvv) => see(Part::Stripe, "pvv", pvv.expose()),
             Pvv::Computed => see(Part::Stripe, "pvv", "computed"),
             Pvv::Zero => see(Part::Stripe, "pvv", "0000"),
+        }
+        if let Some(key) = self.product.keys(IndexUse::Pv) {
+            see(Part::Stripe, "pv key", &key.index);
         }
         if self.product.generate_pvv {
             see(Part::Stripe, "generate pvv", "true");

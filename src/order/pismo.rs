@@ -30,8 +30,7 @@ pub(super) const PATHS: Paths = &[
 pub(super) fn read(node: &Node, context: &Context, found: &mut Findings) -> OrderFile {
     shape::object(node, ENVELOPE, "", found);
     let nothing = Node::Null;
-    let (request, response) =
-        (node.get("request").unwrap_or(&nothing), node.get("response").unwrap_or(&nothing));
+    let (request, response) = (node.get("request").unwrap_or(&nothing), node.get("response").unwrap_or(&nothing));
     can_be_made(request, response, found);
     let reason = request.whole("reason_id");
     let issuance = reason.and_then(|id| context.site.map(|site| site.reason(id))).unwrap_or(Issuance::Replacement);

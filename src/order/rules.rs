@@ -15,7 +15,13 @@ pub struct Rule {
     pub used: &'static str,
     /// What the text must be, for the one who has to correct it.
     pub words: &'static str,
-    compiled: OnceLock<Option<Regex>>,
+    compiled: OnceLock<Option<Compiled>>,
+}
+
+/// A pattern that is one class of characters is counted by hand: repeated 256 times, a class of Unicode takes megabytes.
+struct Compiled {
+    regex: Regex,
+    bounds: Option<(usize, usize)>,
 }
 
 impl Rule {
@@ -25,14 +31,33 @@ impl Rule {
 
     /// Whether the text fits. A pattern that does not compile accepts nothing.
     pub fn accepts(&self, text: &str) -> bool {
-        let compiled = self.compiled.get_or_init(|| Regex::new(self.used).ok());
-        compiled.as_ref().is_some_and(|regex| regex.is_match(text))
+        let Some(Compiled { regex, bounds }) = self.compiled() else { return false };
+        let length = text.chars().count();
+        bounds.is_none_or(|(least, most)| (least..=most).contains(&length)) && regex.is_match(text)
     }
 
     /// Whether the used pattern compiles.
     pub fn compiles(&self) -> bool {
-        Regex::new(self.used).is_ok()
+        self.compiled().is_some()
     }
+
+    fn compiled(&self) -> Option<&Compiled> {
+        let compile = || match one_class(self.used) {
+            None => Some(Compiled { regex: Regex::new(self.used).ok()?, bounds: None }),
+            Some((class, bounds)) => {
+                Some(Compiled { regex: Regex::new(&format!("^[{class}]*$")).ok()?, bounds: Some(bounds) })
+            }
+        };
+        self.compiled.get_or_init(compile).as_ref()
+    }
+}
+
+/// Class and bounds of a pattern `^[class]{least,most}$`.
+fn one_class(pattern: &str) -> Option<(&str, (usize, usize))> {
+    let (class, count) =
+        pattern.strip_prefix("^[")?.strip_suffix("}$")?.split_once("]{").filter(|(class, _)| !class.contains(']'))?;
+    let (least, most) = count.split_once(',').unwrap_or((count, count));
+    Some((class, (least.parse().ok()?, most.parse().ok()?)))
 }
 
 macro_rules! rules {
@@ -103,7 +128,7 @@ rules! {
     START_CODE: r"^[A-F0-9]{4,64}$", r"^[A-F0-9]{4,64}$", "4 to 64 digits 0-9 A-F";
     MAC_KEY: r"^[A-F0-9]{16,32}$", r"^[A-F0-9]{16,32}$", "16 or 32 digits 0-9 A-F";
     DIGITS_4: r"^[0-9]{1,4}$", r"^[0-9]{1,4}$", "1 to 4 digits";
-    TLV_DATA: r"^[A-F0-9]{6,20000}$", r"^[A-F0-9]{6,}$", "6 to 20000 digits 0-9 A-F";
+    TLV_DATA: r"^[A-F0-9]{6,20000}$", r"^[A-F0-9]{6,20000}$", "6 to 20000 digits 0-9 A-F";
     MAC_4: r"^[A-F0-9]{8,8}$", r"^[A-F0-9]{8}$", "8 digits 0-9 A-F";
     // Pismo.
     LETTERS: "", r"^[A-Za-z ]{2,26}$", "2 to 26 letters and blanks";

@@ -69,7 +69,7 @@ pub(super) fn assemble(
     let keys = rule(file, source, context, &own_path, found);
     let expiry = expiry(card, received, &own_path, found);
     let effective = effective(card, received, expiry, &own_path, found);
-    let given = tracks::read(card, pan.as_ref(), &|own| own_path.card(own), found);
+    let given = tracks::read(card, pan.as_ref(), expiry.is_some(), &|own| own_path.card(own), found);
     codes(card, scheme, &own_path, found);
     names(card, &own_path, found);
     let wanted = stripe_wanted(card, &given, pan.as_ref(), context, &own_path, found);
@@ -120,7 +120,12 @@ pub(super) fn assemble(
         },
         stripe: Stripe { wanted, cvv: secret(&card.cvv), pvv, tracks: given.tracks },
         print: Print {
-            names: [Some(&card.name), card.second_name.as_ref()].into_iter().flatten().cloned().map(Secret::new).collect(),
+            names: [Some(&card.name), card.second_name.as_ref()]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .map(Secret::new)
+                .collect(),
             cvv2: secret(&card.cvv2),
             lines: lines(&file.print),
         },
@@ -151,9 +156,9 @@ fn lines(values: &Values) -> Vec<Line> {
 /// The issuer's counters and what else is told back. The counters are kept apart from one another and from the PSN.
 fn report(file: &OrderFile, card: &CardFile) -> Vec<Line> {
     let counters = [(PLASTIC_SEQUENCE, card.plastic_sequence), (TRACK_NUMBER, card.track_number)];
-    let counters = counters.into_iter().filter_map(|(name, number)| {
-        Some(Line { counter: true, ..Line::new(name, number?.to_string()) })
-    });
+    let counters = counters
+        .into_iter()
+        .filter_map(|(name, number)| Some(Line { counter: true, ..Line::new(name, number?.to_string()) }));
     lines(&file.report).into_iter().chain(counters).collect()
 }
 
@@ -216,20 +221,15 @@ fn names_its_product(source: Source) -> bool {
 
 /// A required PIN that is absent is found before anything else of the card.
 fn pin_is_there(file: &OrderFile, card: &CardFile, context: &Context, path: &Naming, found: &mut Findings) {
-    let by_product = context.site.and_then(|site| site.product(&file.product.profile)).is_some_and(|it| it.pin_required);
+    let by_product =
+        context.site.and_then(|site| site.product(&file.product.profile)).is_some_and(|it| it.pin_required);
     if card.pin.is_none() && (file.product.pin_required || by_product) {
         found.add(path.card("pin"), Code::OrderPin, "a card of this product must have its PIN set, and none is there");
     }
 }
 
 /// The product must be made here, and be what the order says of it; the keys it names must be here.
-fn rule(
-    file: &OrderFile,
-    source: Source,
-    context: &Context,
-    path: &Naming,
-    found: &mut Findings,
-) -> Vec<KeyIndex> {
+fn rule(file: &OrderFile, source: Source, context: &Context, path: &Naming, found: &mut Findings) -> Vec<KeyIndex> {
     let product = &file.product;
     if let Some(site) = context.site {
         match site.product(&product.profile) {
@@ -270,14 +270,8 @@ fn rule(
     keys
 }
 
-const MASTERS: &[Purpose] = &[
-    Purpose::ImkAc,
-    Purpose::ImkSmc,
-    Purpose::ImkSmi,
-    Purpose::ImkDac,
-    Purpose::ImkIdn,
-    Purpose::ImkCvc,
-];
+const MASTERS: &[Purpose] =
+    &[Purpose::ImkAc, Purpose::ImkSmc, Purpose::ImkSmi, Purpose::ImkDac, Purpose::ImkIdn, Purpose::ImkCvc];
 
 fn pan(card: &CardFile, path: &Naming, found: &mut Findings) -> Option<Pan> {
     match Pan::parse(&card.pan) {

@@ -71,8 +71,7 @@ pub(super) fn branch(node: &Node, branch: &Branch, path: &str, found: &mut Findi
             None => found.format(by, "it is not text"),
         };
     };
-    let others: Vec<&str> =
-        branch.arms.iter().flat_map(|(_, fields)| fields.iter().map(|field| field.name)).collect();
+    let others: Vec<&str> = branch.arms.iter().flat_map(|(_, fields)| fields.iter().map(|field| field.name)).collect();
     members(node, fields, &others, path, found);
 }
 
