@@ -42,6 +42,8 @@ fn schemas_are_in_step() {
     schema::<record::RecordFile>("record");
     schema::<record::BodyFile>("record-body");
     schema::<record::ClearFile>("record-clear");
+    schema::<perso::order::OrderFile>("order");
+    schema::<perso::order::SiteFile>("site");
     schema::<perso::issuance::result::RunResult>("result");
     schema::<perso::keys::ca_keys::CaKeysFile>("ca-keys");
     schema::<perso::keys::test_ca::TestCaFile>("test-ca");
@@ -55,6 +57,21 @@ fn schemas_are_in_step() {
     schema::<Vec<perso::cli::ReaderView>>("readers");
     schema::<perso::cli::ReadersEvent>("readers-watch");
     schema::<perso::cli::DoctorReport>("doctor");
+}
+
+#[test]
+fn the_sample_order_and_site_fit_their_schemas() {
+    let read = |path: &str| std::fs::read_to_string(file_of(path)).unwrap();
+    let fits = |schema: &str, value: &serde_json::Value| {
+        let schema = serde_json::from_str(&read(&format!("docs/schemas/{schema}.schema.json"))).unwrap();
+        jsonschema::validator_for(&schema).unwrap().is_valid(value)
+    };
+    let mut order: serde_json::Value = serde_json::from_str(&read("tests/samples/orders/own.json")).unwrap();
+    assert!(fits("order", &order));
+    order["card"]["colour"] = "red".into();
+    assert!(!fits("order", &order));
+    let site: toml::Table = toml::from_str(&read("tests/samples/orders/site.toml")).unwrap();
+    assert!(fits("site", &serde_json::to_value(site).unwrap()));
 }
 
 #[test]

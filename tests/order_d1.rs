@@ -607,7 +607,7 @@ fn text_that_is_no_json_is_a_parsing_error() {
     let (mut body, card) = plain();
     let header = order_support::header("ECDH-ES", "A256GCM", "order-ec-1");
     for text in [&b"{"[..], b"\xFF", br#"{"pan":"1","pan":"2"}"#] {
-        let jwe = order_support::encrypt_with(text, &header, &order_support::EC.to_jwk_public_key());
+        let jwe = order_support::encrypt_with(text, &header);
         body["encryptedData"] = jwe.into();
         refused(&body, &card, "body.encryptedData", "PARSING_ERROR");
     }

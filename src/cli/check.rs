@@ -14,6 +14,7 @@ use crate::issuance::check;
 use crate::issuance::report;
 use crate::issuance::result::RuleRef;
 use crate::keys::{KeyStore, SoftwareStore, file};
+use crate::order::{self, D1Answer, D1Code, OrderView, Site, Source};
 use crate::profile::Profile;
 use crate::record::{self, Record};
 
@@ -21,11 +22,17 @@ use crate::record::{self, Record};
 #[derive(Serialize)]
 struct Checked {
     file: String,
-    /// `record`, `profile`, `keys` or `unknown`.
+    /// `order`, `record`, `profile`, `keys` or `unknown`.
     kind: &'static str,
     problems: Vec<Problem>,
     /// What the consistency rules say; records only.
     rules: Vec<RuleRef>,
+    /// The order, masked, where it is right and all of it could be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order: Option<OrderView>,
+    /// What the one who sent a faulty D1 order is answered: its first fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<D1Answer>,
     /// What could not be checked, and why. It does not count as passed.
     skipped: Vec<String>,
 }
@@ -36,9 +43,10 @@ struct Checked {
 /// A file, or the key file, cannot be read at all.
 pub fn run(args: &CheckArgs, out: &mut Out) -> Result<u8, CliError> {
     let store = args.keys.as_ref().map(|path| common::keys(path, &args.passphrase)).transpose()?;
+    let site = args.site.as_deref().map(common::site).transpose()?;
     let mut all = Vec::new();
     for path in &args.files {
-        all.push(one(path, args, store.as_ref())?);
+        all.push(one(path, args, store.as_ref(), site.as_ref())?);
     }
     let found = all.iter().any(|checked| !checked.problems.is_empty());
     if !out.json(&all) {
@@ -60,6 +68,13 @@ fn print(checked: &Checked, out: &mut Out) {
     out.line(format!("{} ({}): {verdict}", checked.file, checked.kind));
     for problem in &checked.problems {
         out.line(format!("  {}: {} [{}]", problem.path, problem.message, problem.code));
+    }
+    if let Some(order) = &checked.order {
+        let sample = if order.sample { ", a SAMPLE" } else { "" };
+        out.line(format!(
+            "  {} of {} by {} for {}: PAN {}, PSN {}{sample}",
+            order.issuance, order.card, order.issuer, order.profile, order.pan, order.psn
+        ));
     }
     let broken = |rule: &&RuleRef| rule.severity.as_deref() == Some("warning");
     for rule in checked.rules.iter().filter(broken) {
@@ -85,10 +100,14 @@ fn skipped_rules(rules: &[RuleRef]) -> BTreeMap<&str, String> {
     together.into_iter().map(|(why, named)| (why, named.join(", "))).collect()
 }
 
-fn one(path: &Path, args: &CheckArgs, store: Option<&SoftwareStore>) -> Result<Checked, CliError> {
+fn one(path: &Path, args: &CheckArgs, store: Option<&SoftwareStore>, site: Option<&Site>) -> Result<Checked, CliError> {
     let bytes = common::read(path)?;
     let (mut skipped, mut rules) = (Vec::new(), Vec::new());
-    let (kind, problems) = if path.extension().is_some_and(|extension| extension == "toml") {
+    let toml = path.extension().is_some_and(|extension| extension == "toml");
+    if !toml && is_order(&bytes) {
+        return Ok(order(path, &bytes, store, site));
+    }
+    let (kind, problems) = if toml {
         ("profile", profile(&bytes))
     } else {
         match member(&bytes) {
@@ -96,12 +115,41 @@ fn one(path: &Path, args: &CheckArgs, store: Option<&SoftwareStore>) -> Result<C
             Member::Record => ("record", record(&bytes, args, store, &mut skipped, &mut rules)),
             Member::Clear => ("clear record", clear(&bytes)),
             Member::None => {
-                let message = "it is neither a record, a key file nor a profile (*.toml)";
+                let message = "it is neither an order, a record, a key file nor a profile (*.toml)";
                 ("unknown", vec![Problem::new("(file)", Code::RecordSyntax, message)])
             }
         }
     };
-    Ok(Checked { file: path.display().to_string(), kind, problems, rules, skipped })
+    Ok(Checked { file: path.display().to_string(), kind, problems, rules, order: None, answer: None, skipped })
+}
+
+/// Orders have the member that their format begins with; D1's envelope has its own.
+fn is_order(bytes: &[u8]) -> bool {
+    let start = String::from_utf8_lossy(bytes.get(..4096).unwrap_or(bytes)).into_owned();
+    let words = ["\"perso_order\"", "\"perso_pismo\"", "\"perso_mastercard\"", "\"distributionChannel\""];
+    words.iter().any(|word| start.contains(word)) || order::source_of(bytes).is_some()
+}
+
+fn order(path: &Path, bytes: &[u8], store: Option<&SoftwareStore>, site: Option<&Site>) -> Checked {
+    let checked = order::check(bytes, site, store.map(|store| store as &dyn KeyStore));
+    let d1 = checked.source == Some(Source::D1);
+    Checked {
+        file: path.display().to_string(),
+        kind: "order",
+        rules: Vec::new(),
+        order: checked.order.as_ref().map(order::view),
+        answer: order::d1_answer(&checked.problems).filter(|_| d1),
+        problems: checked
+            .problems
+            .into_iter()
+            .map(|problem| {
+                let d1 = D1Code::of(problem.code).filter(|_| d1);
+                let message = d1.map_or(problem.message.clone(), |d1| format!("{} ({})", problem.message, d1.name()));
+                Problem::new(problem.path, problem.code, message)
+            })
+            .collect(),
+        skipped: checked.skipped,
+    }
 }
 
 enum Member {

@@ -17,6 +17,7 @@ use crate::issuance::journal::JournalError;
 use crate::issuance::result::ProgramRef;
 use crate::keys::SoftwareStore;
 use crate::keys::file::{self, KeyFileError};
+use crate::order::{Site, SiteError};
 use crate::profile::Profile;
 
 /// Largest file that is read. Records are a few kilobytes.
@@ -56,6 +57,14 @@ pub enum CliError {
         path: PathBuf,
         /// What is wrong with it.
         source: KeyFileError,
+    },
+    /// The site's configuration.
+    #[error("site {path}: {source}")]
+    Site {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: SiteError,
     },
     /// The passphrase could not be had.
     #[error("the passphrase cannot be read: {0}")]
@@ -157,6 +166,7 @@ impl Fault for CliError {
             | CliError::NotText(_)
             | CliError::Write { .. }
             | CliError::Passphrase(_)
+            | CliError::Site { .. }
             | CliError::Option { .. }
             | CliError::Unexplained(_) => Code::OperatorInput,
             CliError::Keys { source, .. } => source.code(),
@@ -252,6 +262,14 @@ pub fn read(path: &Path) -> Result<Vec<u8>, CliError> {
 /// As [`read`], or it is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String, CliError> {
     String::from_utf8(read(path)?).map_err(|_| CliError::NotText(path.to_owned()))
+}
+
+/// A site from its file.
+///
+/// # Errors
+/// It cannot be read, or does not make sense.
+pub fn site(path: &Path) -> Result<Site, CliError> {
+    Site::parse(&read_text(path)?).map_err(|source| CliError::Site { path: path.to_owned(), source })
 }
 
 /// Writes a file.

@@ -109,6 +109,11 @@ impl<'a> Jwe<'a> {
         })
     }
 
+    /// How the content key is agreed on.
+    pub fn management(&self) -> &Management {
+        &self.management
+    }
+
     /// Opens it with the one key that the site's list has for its header. Returns the text, and whether the key is a
     /// test key.
     ///

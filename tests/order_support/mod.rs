@@ -1,4 +1,5 @@
-//! A site, its keys, and orders made for it: encrypted by a foreign JOSE library.
+//! A site, its keys, and orders made for it, encrypted with OpenSSL. What a JOSE library encrypts is in
+//! `tests/vectors/jwe.json`.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod generate;
@@ -6,17 +7,22 @@ pub mod store;
 
 use std::sync::LazyLock;
 
-use josekit::jwe::{ECDH_ES, JweHeader, RSA_OAEP_256};
-use josekit::jwk::Jwk;
-use josekit::jwk::alg::ec::{EcCurve, EcKeyPair};
-use josekit::jwk::alg::rsa::RsaKeyPair;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use openssl::pkey::{PKey, Private};
 use perso::order::{Checked, Site, check};
 use serde_json::{Value, json};
 
 pub use store::OrderStore;
 
-pub static EC: LazyLock<EcKeyPair> = LazyLock::new(|| EcKeyPair::generate(EcCurve::P256).unwrap());
-pub static RSA: LazyLock<RsaKeyPair> = LazyLock::new(|| RsaKeyPair::generate(2048).unwrap());
+/// Recipients' keys of the sample orders: test keys, made for them.
+pub static EC: LazyLock<PKey<Private>> = LazyLock::new(|| pem("ec.test.pem"));
+pub static RSA: LazyLock<PKey<Private>> = LazyLock::new(|| pem("rsa.test.pem"));
+
+fn pem(name: &str) -> PKey<Private> {
+    PKey::private_key_from_pem(sample(name).as_bytes()).unwrap()
+}
+
 pub static STORE: LazyLock<OrderStore> = LazyLock::new(OrderStore::new);
 pub static SITE: LazyLock<Site> = LazyLock::new(|| Site::parse(&sample("site.toml")).unwrap());
 
@@ -25,33 +31,40 @@ pub fn sample(name: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Encrypts as a bank's system would: the header, and with which key.
-pub fn encrypt_with(text: &[u8], header: &JweHeader, jwk: &Jwk) -> String {
-    match header.algorithm().unwrap() {
-        "ECDH-ES" => josekit::jwe::serialize_compact(text, header, &ECDH_ES.encrypter_from_jwk(jwk).unwrap()).unwrap(),
-        "RSA-OAEP-256" => {
-            josekit::jwe::serialize_compact(text, header, &RSA_OAEP_256.encrypter_from_jwk(jwk).unwrap()).unwrap()
-        }
-        other => panic!("{other}"),
-    }
+pub fn header(alg: &str, enc: &str, kid: &str) -> Value {
+    json!({"alg": alg, "enc": enc, "kid": kid})
 }
 
-pub fn header(alg: &str, enc: &str, kid: &str) -> JweHeader {
-    let mut header = JweHeader::new();
-    header.set_algorithm(alg);
-    header.set_content_encryption(enc);
-    header.set_key_id(kid);
-    header
+/// Encrypts as a bank's system would, with A256GCM whatever the header says.
+pub fn encrypt_with(text: &[u8], header: &Value) -> String {
+    let mut header = header.clone();
+    let (content_key, encrypted_key) = if header["alg"].as_str().unwrap().starts_with("RSA") {
+        let content_key: Vec<u8> = (7..39).collect();
+        let encrypted_key = store::wrap(&content_key);
+        (content_key, encrypted_key)
+    } else {
+        let part = |name: &str| URL_SAFE_NO_PAD.decode(header[name].as_str().unwrap_or_default()).unwrap();
+        let (epk, content_key) = store::agree_anew(&part("apu"), &part("apv"));
+        let coordinate = |from: usize| URL_SAFE_NO_PAD.encode(&epk[from..from + 32]);
+        header["epk"] = json!({"kty": "EC", "crv": "P-256", "x": coordinate(1), "y": coordinate(33)});
+        (content_key, Vec::new())
+    };
+    let protected = URL_SAFE_NO_PAD.encode(header.to_string());
+    let (iv, mut tag) = ([9u8; 12], [0u8; 16]);
+    let cipher = openssl::symm::Cipher::aes_256_gcm();
+    let ciphertext =
+        openssl::symm::encrypt_aead(cipher, &content_key, Some(&iv), protected.as_bytes(), text, &mut tag).unwrap();
+    let parts = [encrypted_key, iv.to_vec(), ciphertext, tag.to_vec()];
+    let parts: Vec<String> = parts.iter().map(|part| URL_SAFE_NO_PAD.encode(part)).collect();
+    format!("{protected}.{}", parts.join("."))
 }
 
 pub fn encrypt(card: &Value) -> String {
-    let text = serde_json::to_vec(card).unwrap();
-    encrypt_with(&text, &header("ECDH-ES", "A256GCM", "order-ec-1"), &EC.to_jwk_public_key())
+    encrypt_with(&serde_json::to_vec(card).unwrap(), &header("ECDH-ES", "A256GCM", "order-ec-1"))
 }
 
 pub fn encrypt_rsa(card: &Value) -> String {
-    let text = serde_json::to_vec(card).unwrap();
-    encrypt_with(&text, &header("RSA-OAEP-256", "A256GCM", "order-rsa-1"), &RSA.to_jwk_public_key())
+    encrypt_with(&serde_json::to_vec(card).unwrap(), &header("RSA-OAEP-256", "A256GCM", "order-rsa-1"))
 }
 
 /// A D1 envelope around a body, with the card data encrypted.

@@ -2,10 +2,10 @@
 
 use openssl::bn::BigNumContext;
 use openssl::ec::{EcGroup, EcKey, EcPoint};
-use openssl::encrypt::Decrypter;
+use openssl::encrypt::{Decrypter, Encrypter};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
-use openssl::pkey::{PKey, Private};
+use openssl::pkey::{PKey, Private, Public};
 use openssl::rsa::Padding;
 use perso::base::Secret;
 use perso::base::crypto::{self, CryptoError, KcvMethod, NONCE, TAG};
@@ -139,22 +139,20 @@ impl KeyStore for OrderStore {
     }
 }
 
-fn private(der: &[u8]) -> PKey<Private> {
-    PKey::private_key_from_der(der).unwrap()
-}
-
 /// ECDH, then Concat KDF for A256GCM. // RFC 7518 §4.6.2
 fn agree(epk: &[u8], apu: &[u8], apv: &[u8]) -> Option<Vec<u8>> {
     let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).ok()?;
     let mut context = BigNumContext::new().ok()?;
     let point = EcPoint::from_bytes(&group, epk, &mut context).ok()?;
     let public = PKey::from_ec_key(EcKey::from_public_key(&group, &point).ok()?).ok()?;
-    let own = private(&EC.to_der_private_key());
-    let mut deriver = openssl::derive::Deriver::new(&own).ok()?;
-    deriver.set_peer(&public).ok()?;
-    let z = deriver.derive_to_vec().ok()?;
+    shared(&EC, &public, apu, apv)
+}
+
+fn shared(own: &PKey<Private>, peer: &PKey<Public>, apu: &[u8], apv: &[u8]) -> Option<Vec<u8>> {
+    let mut deriver = openssl::derive::Deriver::new(own).ok()?;
+    deriver.set_peer(peer).ok()?;
     let mut info = 1u32.to_be_bytes().to_vec();
-    info.extend(z);
+    info.extend(deriver.derive_to_vec().ok()?);
     for part in [b"A256GCM".as_slice(), apu, apv] {
         info.extend((part.len() as u32).to_be_bytes());
         info.extend(part);
@@ -163,9 +161,19 @@ fn agree(epk: &[u8], apu: &[u8], apv: &[u8]) -> Option<Vec<u8>> {
     Some(crypto::sha256(&info).to_vec())
 }
 
+/// The sender's side: an ephemeral point, and the key that comes of it.
+pub fn agree_anew(apu: &[u8], apv: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+    let ephemeral = EcKey::generate(&group).unwrap();
+    let mut context = BigNumContext::new().unwrap();
+    let form = openssl::ec::PointConversionForm::UNCOMPRESSED;
+    let point = ephemeral.public_key().to_bytes(&group, form, &mut context).unwrap();
+    let peer = PKey::public_key_from_der(&EC.public_key_to_der().unwrap()).unwrap();
+    (point, shared(&PKey::from_ec_key(ephemeral).unwrap(), &peer, apu, apv).unwrap())
+}
+
 fn unwrap(encrypted_key: &[u8]) -> Option<Vec<u8>> {
-    let own = private(&RSA.to_der_private_key());
-    let mut decrypter = Decrypter::new(&own).ok()?;
+    let mut decrypter = Decrypter::new(&RSA).ok()?;
     decrypter.set_rsa_padding(Padding::PKCS1_OAEP).ok()?;
     decrypter.set_rsa_oaep_md(MessageDigest::sha256()).ok()?;
     decrypter.set_rsa_mgf1_md(MessageDigest::sha256()).ok()?;
@@ -173,4 +181,16 @@ fn unwrap(encrypted_key: &[u8]) -> Option<Vec<u8>> {
     let length = decrypter.decrypt(encrypted_key, &mut out).ok()?;
     out.truncate(length);
     Some(out)
+}
+
+/// The sender's side of RSA-OAEP-256.
+pub fn wrap(content_key: &[u8]) -> Vec<u8> {
+    let mut encrypter = Encrypter::new(&RSA).unwrap();
+    encrypter.set_rsa_padding(Padding::PKCS1_OAEP).unwrap();
+    encrypter.set_rsa_oaep_md(MessageDigest::sha256()).unwrap();
+    encrypter.set_rsa_mgf1_md(MessageDigest::sha256()).unwrap();
+    let mut out = vec![0; encrypter.encrypt_len(content_key).unwrap()];
+    let length = encrypter.encrypt(content_key, &mut out).unwrap();
+    out.truncate(length);
+    out
 }

@@ -195,12 +195,16 @@ pub struct RunArgs {
 /// `perso check`
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Records, profiles (*.toml) and key files, told apart by what they hold.
+    /// Orders, records, profiles (*.toml) and key files, told apart by what they hold.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
-    /// The key file that records are opened with. Without it the body of a record cannot be checked, and that is said.
+    /// The key file that orders and records are opened with. Without it what is encrypted cannot be checked, and that is
+    /// said.
     #[arg(long, value_name = "FILE")]
     pub keys: Option<PathBuf>,
+    /// The site (TOML) that orders are held against. Without it only their form is checked, and that is said.
+    #[arg(long, value_name = "FILE")]
+    pub site: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub passphrase: PassphraseArgs,
