@@ -49,15 +49,14 @@ pub struct OrderView {
     pub tracks: Vec<u8>,
     /// How many prepared TLV blocks there are.
     pub blocks: usize,
-    /// Names of what else is printed.
-    pub print: Vec<String>,
-    /// Names of what is known of its way.
-    pub fulfilment: Vec<String>,
+    /// How many things are printed beside names and PAN. Their names are the sender's, and not shown.
+    pub print: usize,
+    /// How many things are known of its way.
+    pub fulfilment: usize,
 }
 
 /// An order as it may be shown: no secret, no name, no address.
 pub fn view(order: &Order) -> OrderView {
-    let names = |lines: &[super::Line]| lines.iter().map(|line| line.name.clone()).collect();
     OrderView {
         source: order.source.name().into(),
         test: order.test,
@@ -82,7 +81,7 @@ pub fn view(order: &Order) -> OrderView {
         stripe: order.stripe.wanted,
         tracks: order.stripe.tracks.iter().map(|(number, _)| *number).collect(),
         blocks: order.chip.blocks.len(),
-        print: names(&order.print.lines),
-        fulfilment: names(&order.fulfilment),
+        print: order.print.lines.len(),
+        fulfilment: order.fulfilment.len(),
     }
 }
