@@ -71,9 +71,7 @@ impl Fault for JweError {
     fn code(&self) -> Code {
         match self {
             // What the key store lacks is no fault of the one who sent the order.
-            JweError::Key(error @ (KeyError::Unknown(_) | KeyError::Purpose { .. } | KeyError::Kcv { .. })) => {
-                error.code()
-            }
+            JweError::Key(error) => error.code(),
             _ => Code::OrderCrypto,
         }
     }
@@ -128,9 +126,9 @@ impl<'a> Jwe<'a> {
         };
         let content_key = match store.jwe_content_key(&key, how) {
             Ok(content_key) => content_key,
-            Err(error @ (KeyError::Unknown(_) | KeyError::Purpose { .. })) => return Err(error.into()),
             // One answer for a key that does not unwrap and a text that does not open: an oracle helps attackers only.
-            Err(_) => return Err(JweError::Tag),
+            Err(KeyError::Crypto { .. } | KeyError::Seal { .. }) => return Err(JweError::Tag),
+            Err(error) => return Err(error.into()),
         };
         let aad = self.protected.as_bytes();
         let clear = gcm_open(content_key.expose(), &self.iv, aad, &self.ciphertext, &self.tag);
