@@ -22,7 +22,8 @@ const NAMES: [&str; 8] = ["kek", "mac_key", "data", "mac", "length", "aid", "siz
 
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let block: Value = NAMES.into_iter().zip(text.lines()).map(|(name, line)| (name.to_owned(), line.into())).collect();
+    let block: Value =
+        NAMES.into_iter().zip(text.lines()).map(|(name, line)| (name.to_owned(), Value::from(line))).collect();
     let order = json!({
         "perso_order": 1, "test": true, "issuance": "creation", "channel": "instant", "station": "station-1",
         "identity": {"issuer": "i", "card": "c", "operation": "o", "received_at": "2026-11-24T08:30:00Z"},
