@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes tests/vectors/jwe.json: encrypted texts made by jwcrypto, a JOSE library that shares nothing with this program.
+"""Writes tests/order_support/jwe.json: encrypted texts made by jwcrypto, a JOSE library that shares nothing with this program.
 
     python3 -m venv V && V/bin/pip install jwcrypto && V/bin/python scripts/make-jwe-vectors.py
 """
@@ -51,7 +51,7 @@ out = {
     "source": f"jwcrypto {version('jwcrypto')}, scripts/make-jwe-vectors.py; recipients are the test keys in tests/samples/orders",
     "cases": [{"name": name, "opens": opens, "jwe": text} for name, opens, text in cases],
 }
-(root / "tests/vectors/jwe.json").write_text(json.dumps(out, indent=1) + "\n")
+(root / "tests/order_support/jwe.json").write_text(json.dumps(out, indent=1) + "\n")
 for name, key, header in [("instant", ec, good), ("central", rsa, oaep), ("thales", ec, good)]:
     path = orders / f"d1-{name}.json"
     order = json.loads(path.read_text())

@@ -299,8 +299,8 @@ fn store(algorithm: Algorithm, value: &str, test: bool) -> SoftwareStore {
     use perso::base::crypto::{Cipher, KcvMethod, kcv};
     let value = hex::decode(value).unwrap();
     let (method, des) = match algorithm.cipher() {
-        Cipher::Tdes => (KcvMethod::DesZero, true),
-        Cipher::Aes => (KcvMethod::AesOnes, false),
+        Some(Cipher::Tdes) => (KcvMethod::DesZero, true),
+        _ => (KcvMethod::AesOnes, false),
     };
     let kcv = Kcv { method, value: kcv(&value, method, des, 3).unwrap() };
     let (name, zone) = ("master".to_owned(), "here".to_owned());

@@ -49,7 +49,7 @@ fn with_header(text: &str, change: impl FnOnce(&mut serde_json::Value)) -> Strin
 /// Made by jwcrypto: see the file's `source`.
 #[test]
 fn what_a_foreign_library_encrypts_opens_where_it_is_listed() {
-    let vectors: Value = serde_json::from_str(include_str!("vectors/jwe.json")).unwrap();
+    let vectors: Value = serde_json::from_str(include_str!("order_support/jwe.json")).unwrap();
     let card = sample("d1-everything.card.json");
     let (mut opened, mut refused) = (0, 0);
     for case in vectors["cases"].as_array().unwrap() {

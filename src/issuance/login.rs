@@ -179,7 +179,7 @@ pub fn candidates(
     let wanted = cipher(protocol);
     let fits = |info: &&KeyInfo| {
         info.purpose == Purpose::Kmc
-            && info.algorithm.cipher() == wanted
+            && info.algorithm.cipher() == Some(wanted)
             && info.kmcid.is_none_or(|kmcid| kdd.starts_with(&kmcid))
     };
     let mut masters: Vec<&KeyInfo> = store.keys().iter().filter(fits).collect();

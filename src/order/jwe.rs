@@ -127,7 +127,7 @@ impl<'a> Jwe<'a> {
         let content_key = match store.jwe_content_key(&key, how) {
             Ok(content_key) => content_key,
             // One answer for a key that does not unwrap and a text that does not open: an oracle helps attackers only.
-            Err(KeyError::Crypto { .. } | KeyError::Seal { .. }) => return Err(JweError::Tag),
+            Err(KeyError::NotForIt(_)) => return Err(JweError::Tag),
             Err(error) => return Err(error.into()),
         };
         let aad = self.protected.as_bytes();

@@ -1,5 +1,5 @@
 //! A site, its keys, and orders made for it, encrypted with OpenSSL. What a JOSE library encrypts is in
-//! `tests/vectors/jwe.json`.
+//! `jwe.json` beside this file.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod generate;
@@ -10,10 +10,9 @@ use std::sync::LazyLock;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openssl::pkey::{PKey, Private};
+use perso::keys::SoftwareStore;
 use perso::order::{Checked, Site, check};
 use serde_json::{Value, json};
-
-pub use store::OrderStore;
 
 /// Recipients' keys of the sample orders: test keys, made for them.
 pub static EC: LazyLock<PKey<Private>> = LazyLock::new(|| pem("ec.test.pem"));
@@ -23,7 +22,11 @@ fn pem(name: &str) -> PKey<Private> {
     PKey::private_key_from_pem(sample(name).as_bytes()).unwrap()
 }
 
-pub static STORE: LazyLock<OrderStore> = LazyLock::new(OrderStore::new);
+/// The sample keys, which hold the recipients' keys too.
+pub static STORE: LazyLock<SoftwareStore> = LazyLock::new(|| {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/keys.test.json");
+    perso::keys::file::load(&std::fs::read(path).unwrap(), None).unwrap()
+});
 pub static SITE: LazyLock<Site> = LazyLock::new(|| Site::parse(&sample("site.toml")).unwrap());
 
 pub fn sample(name: &str) -> String {
