@@ -101,6 +101,7 @@ impl Case {
             seed: 1,
             ignores_challenge_option: false,
             fixed_challenge: None,
+        emv: EmvOptions::default(),
         };
         let mut host_key = master;
         if !right {

@@ -127,6 +127,7 @@ impl Case {
             seed: 1,
             ignores_challenge_option: false,
             fixed_challenge: None,
+        emv: EmvOptions::default(),
         }
     }
 

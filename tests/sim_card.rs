@@ -8,7 +8,7 @@ use perso::base::chance::Instant;
 use perso::base::{Chance, Clock};
 use perso::card::apdu::Command;
 use perso::card::channel::{ChallengeCheck, ChannelSpec, Protocol, SecurityLevel, Session};
-use perso::card::sim::{Blank, Hex, KeySet, SimCard, SimTransport};
+use perso::card::sim::{Blank, EmvOptions, Hex, KeySet, SimCard, SimTransport};
 use perso::card::{Card, channel, gp};
 use perso::keys::{self, KeyStore, Purpose};
 use serde_json::Value;
@@ -85,6 +85,7 @@ fn card_of(vector: &Value) -> Option<(SimCard, Vec<u8>)> {
         seed: 0,
         ignores_challenge_option: false,
         fixed_challenge: Some(Hex(challenge)),
+        emv: EmvOptions::default(),
     });
     Some((card, answer))
 }

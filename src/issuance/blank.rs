@@ -4,7 +4,7 @@ use crate::base::Chance;
 use crate::base::chance::ChanceError;
 use crate::base::fault::{Code, Fault};
 use crate::card::gp::Cplc;
-use crate::card::sim::{Blank, Hex, KeySet, SimCard};
+use crate::card::sim::{Blank, EmvOptions, Hex, KeySet, SimCard};
 use crate::keys::{self, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose};
 use crate::profile::{self, Profile};
 use crate::record::Record;
@@ -115,6 +115,7 @@ pub fn make(wanted: &Wanted<'_>, store: &dyn KeyStore, chance: &mut Chance) -> R
         seed: u64::from(u32::from_be_bytes(serial)),
         ignores_challenge_option: false,
         fixed_challenge: None,
+        emv: EmvOptions::default(),
     });
     if let Some(life_cycle) = wanted.profile.blank_life_cycle() {
         card.file_mut().state.life_cycle = life_cycle;

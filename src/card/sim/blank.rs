@@ -10,6 +10,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::Applet;
 use crate::card::transport::LinkError;
 
 /// What stands at the top of every simulated card's file.
@@ -96,6 +97,30 @@ pub struct Blank {
     /// Every card challenge is this where it is not computed: for published sessions.
     #[serde(default)]
     pub fixed_challenge: Option<Hex>,
+    /// How its EMV applications differ from others.
+    #[serde(default)]
+    pub emv: EmvOptions,
+}
+
+/// How EMV applications differ.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EmvOptions {
+    /// What application is of which kind, by AID in capital hexadecimal digits; without it the cryptogram version
+    /// number tells.
+    pub applets: BTreeMap<String, Applet>,
+    /// READ RECORD needs GET PROCESSING OPTIONS first, except in the directory.
+    pub options_first: bool,
+    /// PIN blocks come in ISO 9564 format 1 when it is personalized; else in format 2.
+    pub pin_format_1: bool,
+    /// Bytes of the MAC of PUT DATA and UPDATE RECORD, 4 to 8; with the other scripts the length tells itself.
+    pub script_mac: u8,
+}
+
+impl Default for EmvOptions {
+    fn default() -> Self {
+        Self { applets: BTreeMap::new(), options_first: false, pin_format_1: false, script_mac: 8 }
+    }
 }
 
 fn yes() -> bool {
@@ -139,6 +164,9 @@ pub struct KeySet {
 pub struct State {
     /// Life cycle of the card. // GPC 2.3.1 §5.1.1
     pub life_cycle: u8,
+    /// CARD BLOCK: no application can be selected any more.
+    #[serde(default)]
+    pub blocked: bool,
     /// The applications, in the blank's order.
     pub applications: Vec<Application>,
     /// Every command that was handed to the card.
@@ -157,6 +185,21 @@ pub struct Application {
     pub atc: u16,
     /// PIN tries left.
     pub tries: u8,
+    /// APPLICATION BLOCK, or its counter has come to its end.
+    #[serde(default)]
+    pub blocked: bool,
+    /// Its counter when the issuer was last authenticated; none: as it was personalized.
+    #[serde(default)]
+    pub last_online: Option<u16>,
+    /// Script commands since then.
+    #[serde(default)]
+    pub scripts: u8,
+    /// One of them failed.
+    #[serde(default)]
+    pub script_failed: bool,
+    /// The log, the latest first.
+    #[serde(default)]
+    pub log: Vec<Hex>,
 }
 
 /// One command handed to the card.
@@ -191,7 +234,7 @@ impl CardFile {
     /// A fresh card.
     pub fn fresh(blank: Blank) -> Self {
         let applications = blank.applications.iter().map(|_| Application::default()).collect();
-        let state = State { life_cycle: 0x01, applications, diary: Vec::new() };
+        let state = State { life_cycle: 0x01, blocked: false, applications, diary: Vec::new() };
         Self { simulated_card: MARK.to_owned(), blank, state }
     }
 
@@ -225,6 +268,7 @@ impl CardFile {
             () if applications.len() != self.state.applications.len() => {
                 Err("blank.applications and state.applications differ")
             }
+            () if !(4..=8).contains(&self.blank.emv.script_mac) => Err("blank.emv.script_mac is not 4 to 8"),
             () if applications.iter().any(|aid| !(5..=16).contains(&aid.0.len())) => {
                 Err("an AID has not 5 to 16 bytes")
             }

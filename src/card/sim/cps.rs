@@ -2,7 +2,8 @@
 
 use super::channel::Channel;
 use super::fault::{Corruption, When};
-use super::{Application, Hex, Selected, SimCard};
+use super::{Application, Hex, Selected, SimCard, signature};
+use crate::base::Secret;
 use crate::base::codec::tlv::{self, Tag};
 use crate::base::crypto as cipher;
 use crate::card::apdu::Response;
@@ -108,22 +109,23 @@ impl SimCard {
         let [high, _] = dgi.to_be_bytes();
         let aes = self.session.channel.as_ref().is_some_and(|channel| channel.dek().1);
         let fits = match dgi {
-            _ if high == 0x80 || matches!(high, 0x81..=0x83) => sealed,
+            // The key of the checksums of a contactless stripe likeness.
+            0xA002 if value.len() == 16 => sealed,
+            _ if matches!(high, 0x80..=0x84) => sealed,
             _ if matches!(high, 0x01..=0x1E | 0x30 | 0x90..=0x92) => !sealed,
             _ => true,
         } && match dgi {
             0x8000 | 0x8001 => matches!(value.len(), 48 | 72 | 96),
             0x9000 | 0x9001 => value.len() == 9,
-            0x8010 => pin_block(&value, aes).is_some(),
-            0x9010 => matches!(value.len(), 1 | 2),
+            0x8010 => self.takes_pin_block(&value, aes),
+            0x9010 => takes_tries(&value),
             0x9102 | 0x9103 => tlv::parse_one(&value).is_ok_and(|fci| fci.tag == Tag::of(0xA5)),
-            0x9104 | 0x9105 | 0x9207 | 0xB104 => options(&value).is_some(),
+            0x9104 => options(&value).is_some(),
+            0x9105 | 0x9207 | 0xB104 => antenna_options(&value).is_some(),
+            0x9200 | 0x9201 => value.len() <= 35 && object(&value, 0x9F10).is_none_or(|data| data.len() <= 32),
             0x3000 => tlv::parse(&value).is_ok() && object(&value, 0x9F36).is_none_or(|counter| counter.len() == 2),
             0x3001 => tlv::parse(&value).is_ok(),
-            _ if (0x01..=0x0A).contains(&high) => {
-                value.len() <= 254 && tlv::parse_one(&value).is_ok_and(|record| record.tag == Tag::of(0x70))
-            }
-            _ if (0x0B..=0x1E).contains(&high) => value.len() <= 254,
+            _ if (0x01..=0x1E).contains(&high) => is_record(high, &value),
             _ => true,
         };
         if !fits {
@@ -131,13 +133,23 @@ impl SimCard {
         }
         // Components of RSA keys come padded; the card keeps them bare.
         let value = match high {
-            0x81..=0x83 => cipher::unpad_80(&value).map_err(|_| 0x6A80u16)?.to_vec(),
+            0x81..=0x84 => cipher::unpad_80(&value).map_err(|_| 0x6A80u16)?.to_vec(),
             _ => value,
         };
         Ok(Taken { dgi, value })
     }
 
-    fn corrupted(&self, at: usize, dgi: u16, mut value: Vec<u8>, when: When) -> Vec<u8> {
+    fn takes_pin_block(&self, value: &[u8], aes: bool) -> bool {
+        let block = match (value.len(), aes) {
+            (8, false) => value,
+            // CPS 2.0 §3.4.4: the block, then eight random bytes
+            (16, true) => value.get(..8).unwrap_or_default(),
+            _ => return false,
+        };
+        pin_digits(block).is_some() && is_iso_2(block) != self.file.blank.emv.pin_format_1
+    }
+
+    pub(super) fn corrupted(&self, at: usize, dgi: u16, mut value: Vec<u8>, when: When) -> Vec<u8> {
         let aid = self.file.blank.applications.get(at).map(|aid| aid.0.as_slice()).unwrap_or_default();
         let meant = |it: &&Corruption| it.dgi == dgi && it.when == when && aid.starts_with(&it.aid);
         for corruption in self.corruptions.iter().filter(meant) {
@@ -174,7 +186,7 @@ impl SimCard {
             app.groupings = after.into_iter().collect();
             app.personalized = true;
             app.tries = grouping(app, 0x9010).and_then(|value| value.first().copied()).unwrap_or_default();
-            let counter = grouping(app, 0x3000).and_then(|value| object(value, 0x9F36));
+            let counter = super::emv::internal(app, 0x9F36);
             app.atc = counter.and_then(|value| value.try_into().ok()).map(u16::from_be_bytes).unwrap_or_default();
         }
         self.session.intake = Intake { ended: true, ..Intake::default() };
@@ -208,7 +220,7 @@ fn knows(dgi: u16) -> bool {
         0x30 => low <= 1,
         0x80 => matches!(low, 0x00 | 0x01 | 0x10),
         0x81 => (1..=6).contains(&low),
-        0x82 | 0x83 => (1..=5).contains(&low),
+        0x82..=0x84 => (1..=5).contains(&low),
         0x90 => matches!(low, 0x00 | 0x01 | 0x10),
         0x91 => (2..=5).contains(&low),
         0x92 => low <= 1 || low == 7,
@@ -227,36 +239,76 @@ fn store(app: &mut Application, taken: Taken) -> Result<(), u16> {
             return Err(0x6A80);
         }
     }
-    Ok(())
+    if signature::fits(app, taken.dgi) { Ok(()) } else { Err(0x6A80) }
 }
 
 /// Two-key triple DES over zeros, or AES over ones: one of the two fits all three keys, or the values are wrong.
 fn check_values_match(keys: &[u8], values: &[u8]) -> bool {
-    let length = keys.len() / 3;
-    let all = |one: &dyn Fn(&[u8]) -> Option<Vec<u8>>| {
-        keys.chunks(length.max(1))
-            .zip(values.chunks(3))
-            .all(|(key, value)| one(key).is_some_and(|block| block.get(..3) == Some(value)))
-    };
-    all(&|key| cipher::tdes_ecb_encrypt(key, &[0; 8]).ok()) || all(&|key| cipher::aes_ecb_encrypt(key, &[1; 16]).ok())
+    check_values_are_tdes(keys, values)
+        || check_values_are(keys, values, |key| cipher::aes_ecb_encrypt(key, &[1; 16]).ok())
 }
 
-/// The PIN's digits out of an ISO 9564 format 2 block: 2, length, digits, F.
-pub(super) fn pin_block(value: &[u8], aes: bool) -> Option<String> {
-    let block = match (value.len(), aes) {
-        (8, false) => value,
-        // CPS 2.0 §3.4.4: the block, then eight random bytes
-        (16, true) => value.get(..8)?,
-        _ => return None,
-    };
-    let text = hex::encode_upper(block);
-    let length = text.get(1..2).and_then(|digit| usize::from_str_radix(digit, 16).ok())?;
-    let (pin, fill) = text.get(2..)?.split_at_checked(length)?;
-    let good = text.starts_with('2')
-        && (4..=12).contains(&length)
-        && pin.bytes().all(|digit| digit.is_ascii_digit())
-        && fill.bytes().all(|digit| digit == b'F');
-    good.then(|| pin.to_owned())
+pub(super) fn check_values_are_tdes(keys: &[u8], values: &[u8]) -> bool {
+    check_values_are(keys, values, |key| cipher::tdes_ecb_encrypt(key, &[0; 8]).ok())
+}
+
+fn check_values_are(keys: &[u8], values: &[u8], one: impl Fn(&[u8]) -> Option<Vec<u8>>) -> bool {
+    let length = keys.len() / 3;
+    let mut pairs = keys.chunks(length.max(1)).zip(values.chunks(3));
+    pairs.all(|(key, value)| one(key).is_some_and(|block| block.get(..3) == Some(value)))
+}
+
+/// The PIN's digits, one to a byte, out of an ISO 9564 block of format 2 (digits, then F) or format 1 (digits, then
+/// anything), which may stand before random bytes.
+pub(super) fn pin_digits(value: &[u8]) -> Option<Secret<Vec<u8>>> {
+    let block = value.get(..8)?;
+    let nibbles = Secret::new(block.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]).collect::<Vec<u8>>());
+    let [format, length, rest @ ..] = nibbles.expose().as_slice() else { return None };
+    let (pin, fill) = rest.split_at_checked(usize::from(*length))?;
+    let filled = *format == 1 || (*format == 2 && fill.iter().all(|nibble| *nibble == 0x0F));
+    let good = filled && (4..=12).contains(length) && pin.iter().all(|digit| *digit <= 9);
+    good.then(|| Secret::new(pin.to_vec()))
+}
+
+pub(super) fn is_iso_2(block: &[u8]) -> bool {
+    block.first().is_some_and(|byte| byte >> 4 == 2)
+}
+
+/// Tries left and their limit, four bits each; one byte where both are the same.
+fn takes_tries(value: &[u8]) -> bool {
+    match value {
+        [both] => *both <= 0x0F,
+        [left, limit] => left <= limit && *limit <= 0x0F,
+        _ => false,
+    }
+}
+
+/// The limit of PIN tries.
+pub(super) fn try_limit(app: &Application) -> Option<u8> {
+    grouping(app, 0x9010).and_then(|value| value.last().copied())
+}
+
+/// Whether bytes can be a record of a file: a template 70 in files 1 to 10, anything in the others.
+pub(super) fn is_record(file: u8, value: &[u8]) -> bool {
+    let is_template = || tlv::parse_one(value).is_ok_and(|record| record.tag == Tag::of(0x70));
+    value.len() <= 254 && (file > 0x0A || is_template())
+}
+
+/// Whether a grouping's number is that of a record in files 1 to 10.
+pub(super) fn is_record_name(name: &str) -> bool {
+    u8::from_str_radix(name.get(..2).unwrap_or_default(), 16).is_ok_and(|file| (1..=0x0A).contains(&file))
+}
+
+/// Where the answer to GET PROCESSING OPTIONS stands: products differ for the antenna.
+pub(super) fn options_grouping(app: &Application, contactless: bool) -> Option<&[u8]> {
+    let over_antenna = || [0x9105, 0x9207, 0xB104].into_iter().find_map(|dgi| grouping(app, dgi));
+    contactless.then(over_antenna).flatten().or_else(|| grouping(app, 0x9104))
+}
+
+/// As [`options`], but the fast path needs no file locator.
+pub(super) fn antenna_options(value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let alone = || object(value, 0x82).filter(|profile| profile.len() == 2 && object(value, 0x94).is_none());
+    alone().map(|profile| (profile, Vec::new())).or_else(|| options(value))
 }
 
 /// Application interchange profile and file locator out of grouping 9104, written either way.
@@ -269,7 +321,7 @@ pub(super) fn options(value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 }
 
 /// The records that a file locator names, as grouping numbers.
-fn located(locator: &[u8]) -> Vec<String> {
+pub(super) fn located(locator: &[u8]) -> Vec<String> {
     let mut out = Vec::new();
     for entry in locator.chunks_exact(4) {
         if let [file, first, last, _] = entry {
@@ -285,12 +337,24 @@ fn is_complete(app: &Application, kind: Kind) -> bool {
         Kind::Ppse => has("9102"),
         Kind::Pse => has("9102") && app.groupings.keys().any(|name| name.starts_with("01")),
         Kind::Payment => {
+            let contact = grouping(app, 0x9104).and_then(options);
+            let antenna = options_grouping(app, true).and_then(antenna_options);
             has("9102")
-                && grouping(app, 0x9104)
-                    .and_then(options)
-                    .is_some_and(|(_, locator)| located(&locator).iter().all(|name| has(name)))
+                && contact.is_some_and(|(profile, locator)| {
+                    located(&locator).iter().all(|name| has(name)) && has_what_it_promises(app, &profile, false)
+                })
+                && antenna.is_none_or(|(profile, _)| has_what_it_promises(app, &profile, true))
+                && signature::all_whole(app)
         }
     }
+}
+
+/// Whether the keys are there that an application interchange profile promises: to sign (dynamic and combined data
+/// authentication), and to know the issuer by. // emv-data.md §2
+fn has_what_it_promises(app: &Application, profile: &[u8], contactless: bool) -> bool {
+    let bits = profile.first().copied().unwrap_or_default();
+    (bits & 0x21 == 0 || signature::signing_key(app, contactless).is_some())
+        && (bits & 0x04 == 0 || grouping(app, 0x8000).is_some())
 }
 
 /// A grouping as it is stored.

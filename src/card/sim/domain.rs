@@ -33,6 +33,10 @@ impl SimCard {
                 reached.filter(|at| self.file.blank.applications.get(*at).is_some_and(|app| app.0.starts_with(aid)));
             named.next().map(Selected::Application)
         };
+        // EMV B3 §6.5.3: a card that its issuer has blocked
+        if self.file.state.blocked && selected != Some(Selected::Domain) {
+            return Response::status(0x6A81);
+        }
         let Some(selected) = selected else { return Response::status(0x6A82) };
         if self.file.state.life_cycle == 0x7F && selected != Selected::Domain {
             return Response::status(0x6A82);
@@ -47,6 +51,9 @@ impl SimCard {
         };
         match (self.file.state.life_cycle, selected) {
             (0x7F, Selected::Domain) => Response { data: fci, ..Response::status(0x6283) },
+            (_, Selected::Application(at)) if self.file.state.applications.get(at).is_some_and(|app| app.blocked) => {
+                Response { data: fci, ..Response::status(0x6283) }
+            }
             _ => ok(fci),
         }
     }

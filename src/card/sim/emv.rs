@@ -1,12 +1,41 @@
-//! The personalized application. // EMV B1 §11, B3 §6.5
+//! The personalized application: selection, options, records, objects. // EMV B1 §11, B3 §6.5
 
-use super::cps::{grouping, object, options, pin_block};
-use super::{Application, Selected, SimCard};
+use super::applet::Scheme;
+use super::cps::{antenna_options, grouping, object, options, options_grouping};
+use super::generate::Transaction;
+use super::{Application, Selected, SimCard, dol};
 use crate::base::codec::tlv::{self, Tag};
 use crate::card::apdu::Response;
 
-fn ok(data: Vec<u8>) -> Response {
+/// Groupings of internal objects, which GET DATA reads and PUT DATA changes.
+pub(super) const INTERNAL: [u16; 4] = [0x3000, 0x3001, 0x0D01, 0x0E01];
+
+pub(super) fn ok(data: Vec<u8>) -> Response {
     Response { data, ..Response::status(0x9000) }
+}
+
+pub(super) fn tlv(tag: u32, value: &[u8]) -> Vec<u8> {
+    tlv::encode(Tag::of(tag), value)
+}
+
+/// An internal object.
+pub(super) fn internal(app: &Application, tag: u32) -> Option<Vec<u8>> {
+    INTERNAL.iter().filter_map(|dgi| grouping(app, *dgi)).find_map(|value| object(value, tag))
+}
+
+/// The counter at the last online transaction.
+pub(super) fn last_online(app: &Application) -> u16 {
+    let loaded = || internal(app, 0x9F13).and_then(|value| value.try_into().ok()).map(u16::from_be_bytes);
+    app.last_online.or_else(loaded).unwrap_or_default()
+}
+
+/// Where the log is, and how many entries it keeps: 9F4D in the file control information.
+fn log_place(app: &Application) -> Option<(u8, usize)> {
+    let place = grouping(app, 0x9102).and_then(|fci| object(fci, 0x9F4D))?;
+    match place.as_slice() {
+        [file, most] if (0x0B..=0x1E).contains(file) && *most > 0 => Some((*file, usize::from(*most))),
+        _ => None,
+    }
 }
 
 impl SimCard {
@@ -14,58 +43,97 @@ impl SimCard {
     pub(super) fn application_fci(&self, at: usize) -> Vec<u8> {
         let aid = self.file.blank.applications.get(at).map(|aid| aid.0.clone()).unwrap_or_default();
         let proprietary = match self.file.state.applications.get(at) {
-            Some(app) if app.personalized => {
-                let over_antenna = grouping(app, 0x9103).filter(|_| self.contactless);
-                over_antenna.or_else(|| grouping(app, 0x9102)).unwrap_or_default().to_vec()
-            }
+            Some(app) if app.personalized => self.proprietary(app).unwrap_or_default().to_vec(),
             _ => Vec::new(),
         };
-        tlv::encode(Tag::of(0x6F), &[tlv::encode(Tag::of(0x84), &aid), proprietary].concat())
+        tlv(0x6F, &[tlv(0x84, &aid), proprietary].concat())
     }
 
-    fn personalized(&mut self) -> Option<&mut Application> {
+    fn proprietary<'a>(&self, app: &'a Application) -> Option<&'a [u8]> {
+        let over_antenna = grouping(app, 0x9103).filter(|_| self.contactless);
+        over_antenna.or_else(|| grouping(app, 0x9102))
+    }
+
+    /// The selected application, where it is personalized and the card is not blocked.
+    pub(super) fn application(&self) -> Option<(usize, &Application)> {
         let Selected::Application(at) = self.session.selected else { return None };
-        self.file.state.applications.get_mut(at).filter(|app| app.personalized)
+        let app = self.file.state.applications.get(at).filter(|app| app.personalized)?;
+        (!self.file.state.blocked).then_some((at, app))
+    }
+
+    /// What an application does, by its data and by what the card's file states.
+    pub(super) fn scheme(&self, at: usize, template: &[u8]) -> Option<Scheme> {
+        let aid = self.file.blank.applications.get(at)?;
+        Scheme::of(template, self.file.blank.emv.applets.get(&hex::encode_upper(&aid.0)).copied())
+    }
+
+    /// Not random at all, but another for every card, purpose and command, and the same in every run.
+    pub(super) fn chance<const N: usize>(&self, purpose: &[u8]) -> [u8; N] {
+        let mut input = purpose.to_vec();
+        input.extend(self.file.blank.seed.to_be_bytes());
+        input.extend_from_slice(&self.file.blank.kdd.0);
+        input.extend((self.file.state.diary.len() as u64).to_be_bytes());
+        let drawn = crate::base::crypto::sha256(&input);
+        std::array::from_fn(|at| drawn.get(at).copied().unwrap_or_default())
     }
 
     /// GET PROCESSING OPTIONS; counts transactions. // EMV B3 §6.5.8
     pub(super) fn processing_options(&mut self, data: &[u8]) -> Response {
-        let (format_1, contactless) = (self.file.blank.gpo_format_1, self.contactless);
-        let Some(app) = self.personalized() else { return Response::status(0x6985) };
-        let fci = grouping(app, 0x9103).filter(|_| contactless).or_else(|| grouping(app, 0x9102));
-        let wanted = fci.and_then(|fci| object(fci, 0x9F38)).map_or(0, |list| asked_for(&list));
-        let given = match tlv::parse_one(data) {
-            Ok(template) if template.tag == Tag::of(0x83) => template.value_bytes().len(),
-            _ => return Response::status(0x6A80),
-        };
-        if given != wanted {
-            return Response::status(0x6700);
-        }
-        // Products differ in where they keep what they answer over the antenna.
-        let over_antenna = [0x9105, 0x9207, 0xB104].into_iter().find_map(|dgi| grouping(app, dgi));
-        let answered = over_antenna.filter(|_| contactless).or_else(|| grouping(app, 0x9104));
-        let Some((profile, locator)) = answered.and_then(options) else {
-            return Response::status(0x6985);
-        };
-        let Some(count) = app.atc.checked_add(1) else { return Response::status(0x6985) };
-        app.atc = count;
-        self.session.initiated = true;
-        ok(if format_1 {
-            tlv::encode(Tag::of(0x80), &[profile, locator].concat())
-        } else {
-            let inside = [tlv::encode(Tag::of(0x82), &profile), tlv::encode(Tag::of(0x94), &locator)];
-            tlv::encode(Tag::of(0x77), &inside.concat())
-        })
+        self.options_answered(data).map_or_else(Response::status, ok)
     }
 
-    /// READ RECORD; allowed before GET PROCESSING OPTIONS too. // EMV B3 §6.5.11
+    fn options_answered(&mut self, data: &[u8]) -> Result<Vec<u8>, u16> {
+        let contactless = self.contactless;
+        let (at, app) = self.application().ok_or(0x6985u16)?;
+        let list = self.proprietary(app).and_then(|fci| object(fci, 0x9F38)).unwrap_or_default();
+        let entries = dol::entries(&list).ok_or(0x6985u16)?;
+        let data = match tlv::parse_one(data) {
+            Ok(template) if template.tag == Tag::of(0x83) => template.value_bytes(),
+            _ => return Err(0x6A80),
+        };
+        let given = dol::given(&entries, &data).ok_or(0x6700u16)?;
+        let read = if contactless { antenna_options } else { options };
+        let (profile, locator) = options_grouping(app, contactless).and_then(read).ok_or(0x6985u16)?;
+        let fast = self.is_fast(at, app, &given);
+        if locator.is_empty() && !fast {
+            return Err(0x6985);
+        }
+        let Some(app) = self.file.state.applications.get_mut(at) else { return Err(0x6F00) };
+        // Past its last transaction an application is of no more use. // EMV B2 §8.1.2
+        let Some(count) = app.atc.checked_add(1) else {
+            app.blocked = true;
+            return Err(0x6985);
+        };
+        app.atc = count;
+        let mut transaction = Transaction { profile, locator, given, covered: data, ..Transaction::default() };
+        let answer = if fast {
+            self.fast(at, &mut transaction).ok_or(0x6985u16)?
+        } else if self.file.blank.gpo_format_1 {
+            tlv(0x80, &[transaction.profile.as_slice(), &transaction.locator].concat())
+        } else {
+            tlv(0x77, &[tlv(0x82, &transaction.profile), tlv(0x94, &transaction.locator)].concat())
+        };
+        self.session.transaction = Some(transaction);
+        Ok(answer)
+    }
+
+    /// READ RECORD; before GET PROCESSING OPTIONS too, unless the card is one of those that refuse. // EMV B3 §6.5.11
     pub(super) fn read_record(&mut self, sfi: u8, record: u8) -> Response {
-        let Some(app) = self.personalized() else { return Response::status(0x6985) };
+        let Some((at, app)) = self.application() else { return Response::status(0x6985) };
         if !(1..=30).contains(&sfi) || record == 0 {
             return Response::status(0x6A86);
         }
+        if self.file.blank.emv.options_first && self.session.transaction.is_none() && !self.is_directory(at) {
+            return Response::status(0x6985);
+        }
+        if log_place(app).is_some_and(|(file, _)| file == sfi) && !app.log.is_empty() {
+            return match app.log.get(usize::from(record) - 1) {
+                Some(entry) => ok(entry.0.clone()),
+                None => Response::status(0x6A83),
+            };
+        }
         match grouping(app, u16::from_be_bytes([sfi, record])) {
-            Some(value) => ok(value.to_vec()),
+            Some(value) => ok(self.with_card_number(value)),
             None if app.groupings.keys().any(|name| name.starts_with(&format!("{sfi:02X}"))) => {
                 Response::status(0x6A83)
             }
@@ -73,67 +141,78 @@ impl SimCard {
         }
     }
 
+    fn is_directory(&self, at: usize) -> bool {
+        self.file.blank.applications.get(at).is_some_and(|aid| aid.0 == b"1PAY.SYS.DDF01")
+    }
+
+    /// A record, with the card's own number of a fast signature where it belongs.
+    fn with_card_number(&self, record: &[u8]) -> Vec<u8> {
+        let fast = self.session.transaction.as_ref().and_then(|transaction| transaction.fast.as_ref());
+        let (Some(fast), Ok(template)) = (fast, tlv::parse_one(record)) else { return record.to_vec() };
+        let put = |one: &tlv::Tlv| if one.tag == Tag::of(0x9F69) { tlv(0x9F69, fast) } else { one.encode() };
+        tlv::encode(template.tag, &template.children().iter().flat_map(put).collect::<Vec<_>>())
+    }
+
+    /// What the log keeps of a transaction by its format, and of how many. // EMV B3 annex D
+    pub(super) fn log_entry(&self, at: usize, transaction: &Transaction) -> Option<(Vec<u8>, usize)> {
+        let app = self.file.state.applications.get(at)?;
+        let (_, most) = log_place(app)?;
+        let format = dol::entries(&internal(app, 0x9F4F)?)?;
+        let one = |(tag, length): &(u32, usize)| {
+            let mut value = match tag {
+                0x9F36 => app.atc.to_be_bytes().to_vec(),
+                0x82 => transaction.profile.clone(),
+                tag => transaction.value(*tag, *length),
+            };
+            value.resize(*length, 0);
+            value
+        };
+        Some((format.iter().flat_map(one).collect(), most))
+    }
+
     /// GET DATA of the application: counters, and the internal objects. // EMV B3 §6.5.7
     pub(super) fn application_data(&mut self, at: usize, tag: u16) -> Response {
         let Some(app) = self.file.state.applications.get(at) else { return Response::status(0x6A88) };
-        if !app.personalized {
+        if !app.personalized || self.file.state.blocked {
             return Response::status(0x6A88);
         }
+        let loaded = internal(app, u32::from(tag));
         let value = match tag {
-            0x9F36 => {
-                grouping(app, 0x3000).and_then(|value| object(value, 0x9F36)).map(|_| app.atc.to_be_bytes().to_vec())
-            }
+            0x9F36 => loaded.map(|_| app.atc.to_be_bytes().to_vec()),
+            0x9F13 => loaded.map(|_| last_online(app).to_be_bytes().to_vec()),
             0x9F17 => grouping(app, 0x9010).map(|_| vec![app.tries]),
-            _ => [0x3000, 0x3001]
-                .iter()
-                .filter_map(|dgi| grouping(app, *dgi))
-                .find_map(|value| object(value, u32::from(tag))),
+            _ => loaded,
         };
         match value {
-            Some(value) => ok(tlv::encode(Tag::of(u32::from(tag)), &value)),
+            Some(value) => ok(tlv(u32::from(tag), &value)),
             None => Response::status(0x6A88),
         }
     }
 
-    /// VERIFY with a plaintext PIN. // EMV B3 §6.5.12
-    pub(super) fn verify(&mut self, block: &[u8]) -> Response {
-        let Some(app) = self.personalized() else { return Response::status(0x6985) };
-        let stored = grouping(app, 0x8010).and_then(|value| pin_block(value, value.len() == 16));
-        let Some(stored) = stored else { return Response::status(0x6984) };
-        if app.tries == 0 {
-            return Response::status(0x6983);
-        }
-        if block.len() != 8 {
-            return Response::status(0x6700);
-        }
-        // The tries are counted down before the comparison, so that tearing the card gains nothing.
-        app.tries -= 1;
-        if pin_block(block, false).as_ref() == Some(&stored) {
-            let limit = grouping(app, 0x9010).and_then(|value| value.last().copied());
-            app.tries = limit.unwrap_or(app.tries + 1);
-            return Response::status(0x9000);
-        }
-        Response::status(0x63C0 | u16::from(app.tries & 0x0F))
+    /// INTERNAL AUTHENTICATE: signs what the terminal gives. // EMV B2 §6.5.1, B3 §6.5.9
+    pub(super) fn internal_authenticate(&mut self, data: &[u8]) -> Response {
+        self.authenticated_data(data).map_or_else(Response::status, ok)
     }
-}
 
-/// How many bytes a list of tags and lengths asks for.
-fn asked_for(list: &[u8]) -> usize {
-    let mut rest = list;
-    let mut total = 0;
-    while let [first, tail @ ..] = rest {
-        let mut after = tail;
-        if first & 0x1F == 0x1F {
-            while let [next, more @ ..] = after {
-                after = more;
-                if next & 0x80 == 0 {
-                    break;
-                }
-            }
+    fn authenticated_data(&mut self, data: &[u8]) -> Result<Vec<u8>, u16> {
+        let (at, app) = self.application().ok_or(0x6985u16)?;
+        let transaction = self.session.transaction.as_ref().ok_or(0x6985u16)?;
+        let key = super::signature::signing_key(app, self.contactless).ok_or(0x6985u16)?;
+        let list = super::generate::located(app, &transaction.locator, 0x9F49);
+        // A terminal that finds no list uses its own; it has the unpredictable number at least.
+        match list.as_deref().map(|list| dol::entries(list).map(|entries| dol::asked_for(&entries))) {
+            Some(asked) if asked != Some(data.len()) => return Err(0x6700),
+            None if data.len() < 4 => return Err(0x6700),
+            _ => {}
         }
-        let [length, next @ ..] = after else { return total };
-        total += usize::from(*length);
-        rest = next;
+        let number = self.chance::<8>(b"dynamic number");
+        let dynamic = [[8].as_slice(), &number].concat();
+        let signed = super::signature::sign(&key, &dynamic, data).ok_or(0x6985u16)?;
+        let signed = self.spoiled(at, 0x9F4B, signed);
+        if let Some(transaction) = self.session.transaction.as_mut() {
+            transaction.signed = true;
+        }
+        let format_1 = self.file.blank.gpo_format_1;
+        Ok(if format_1 { tlv(0x80, &signed) } else { tlv(0x77, &tlv(0x9F4B, &signed)) })
     }
-    total
 }

@@ -12,6 +12,7 @@
 //! corrupt DGI 0201 byte 5 mask 01 on storing         a stored byte is changed before the card checks it
 //! corrupt DGI 0201 byte 5 mask 01 after loading      a stored byte is changed once the application is personalized
 //! corrupt DGI 0201 in A000000999 byte 5 mask 01 …    the same, in applications whose AID begins so
+//! corrupt TAG 9F26 byte 0 mask 80 on answering       a cryptogram, signature or checksum that the card makes is wrong
 //! ```
 //!
 //! Exchanges count from 1, from the moment the card was put into the reader; resets do not count.
@@ -35,7 +36,7 @@ pub(super) enum Rule {
 /// A byte that the card stores wrongly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Corruption {
-    /// The grouping.
+    /// The grouping; or the tag of what is answered.
     pub dgi: u16,
     /// How the application's AID begins.
     pub aid: Vec<u8>,
@@ -54,6 +55,8 @@ pub enum When {
     Storing,
     /// Once the application is personalized.
     Loaded,
+    /// When it is answered: 9F26, 9F4B, 9F10, 9F60, 9F61.
+    Answering,
 }
 
 /// A rule that is none.
@@ -95,22 +98,27 @@ fn rule(words: &[&str]) -> Option<Rule> {
             Some(Rule::Delay { at: exchange(at)?, millis })
         }
         ["swap", card, "at", at] => Some(Rule::Swap { at: exchange(at)?, card: PathBuf::from(card) }),
-        ["corrupt", "DGI", dgi, "in", aid, rest @ ..] => corruption(dgi, aid, rest),
-        ["corrupt", "DGI", dgi, rest @ ..] => corruption(dgi, "", rest),
+        ["corrupt", what @ ("DGI" | "TAG"), dgi, "in", aid, rest @ ..] => corruption(what, dgi, aid, rest),
+        ["corrupt", what @ ("DGI" | "TAG"), dgi, rest @ ..] => corruption(what, dgi, "", rest),
         _ => None,
     }
 }
 
-fn corruption(dgi: &str, aid: &str, words: &[&str]) -> Option<Rule> {
+/// Tags that can be answered wrongly.
+const ANSWERED: [u16; 5] = [0x9F26, 0x9F4B, 0x9F10, 0x9F60, 0x9F61];
+
+fn corruption(what: &str, dgi: &str, aid: &str, words: &[&str]) -> Option<Rule> {
     let ["byte", byte, "mask", mask, when @ ..] = words else { return None };
+    let dgi = u16::from_str_radix(dgi, 16).ok()?;
     Some(Rule::Corrupt(Corruption {
-        dgi: u16::from_str_radix(dgi, 16).ok()?,
+        dgi,
         aid: hex::decode(aid).ok()?,
         byte: byte.parse().ok()?,
         mask: u8::from_str_radix(mask, 16).ok()?,
-        when: match when {
-            ["on", "storing"] => When::Storing,
-            ["after", "loading"] => When::Loaded,
+        when: match (what, when) {
+            ("DGI", ["on", "storing"]) => When::Storing,
+            ("DGI", ["after", "loading"]) => When::Loaded,
+            ("TAG", ["on", "answering"]) if ANSWERED.contains(&dgi) => When::Answering,
             _ => return None,
         },
     }))
@@ -135,12 +143,12 @@ mod tests {
             assert!(FaultRule::parse(rule).is_ok(), "{rule}");
             seen += 1;
         }
-        assert_eq!(seen, 11);
+        assert_eq!(seen, 12);
     }
 
     #[test]
     fn nothing_else_is() {
-        for text in ["", "cut", "cut before 0", "cut before x", "sw 9 at 1", "flip 1.8 of answer 1", "swap at 3"] {
+        for text in ["", "cut", "cut before 0", "cut before x", "sw 9 at 1", "flip 1.8 of answer 1", "swap at 3", "corrupt TAG 9F36 byte 0 mask 01 on answering", "corrupt DGI 9F26 byte 0 mask 01 on answering"] {
             assert!(FaultRule::parse(text).is_err(), "{text}");
         }
     }

@@ -3,23 +3,34 @@
 //! Written from the specifications' facts a second time. It uses ciphers, BER-TLV and the APDU types of this program
 //! and nothing else of it: a simulator that shared the host's protocol code would prove nothing.
 
+mod applet;
 mod blank;
 mod channel;
+mod contactless;
 mod cps;
+mod cryptogram;
+mod dol;
 mod domain;
 mod emv;
 mod fault;
+mod generate;
+mod issuer;
+mod pin;
+mod script;
+mod signature;
 mod transport;
 
 use std::path::Path;
 
-pub use blank::{Application, Blank, CardFile, Entry, Hex, KeySet, State};
+pub use applet::Applet;
+pub use blank::{Application, Blank, CardFile, EmvOptions, Entry, Hex, KeySet, State};
 pub use fault::{FaultRule, FaultRuleError};
 pub use transport::SimTransport;
 
 use self::channel::{Channel, Pending};
 use self::cps::Intake;
 use self::fault::Corruption;
+use self::generate::Transaction;
 use crate::card::apdu::{Command, Response};
 use crate::card::transport::LinkError;
 
@@ -42,7 +53,13 @@ struct Session {
     forward: Option<usize>,
     intake: Intake,
     /// GET PROCESSING OPTIONS was accepted since SELECT.
-    initiated: bool,
+    transaction: Option<Transaction>,
+    /// Drawn by the command before.
+    challenge: Option<[u8; 8]>,
+    /// A PIN was verified since SELECT.
+    pin_tried: bool,
+    /// The last one was wrong.
+    pin_failed: bool,
     /// T=0: what GET RESPONSE fetches.
     waiting: Vec<u8>,
     /// T=0: the status word that ends it.
@@ -68,7 +85,12 @@ enum Request<'a> {
     StoreData { p1: u8, p2: u8, data: &'a [u8] },
     ProcessingOptions(&'a [u8]),
     ReadRecord { sfi: u8, record: u8 },
-    Verify(&'a [u8]),
+    Verify { enciphered: bool, data: &'a [u8] },
+    GetChallenge,
+    InternalAuthenticate(&'a [u8]),
+    IssuerAuthenticate(&'a [u8]),
+    GenerateAc { p1: u8, data: &'a [u8] },
+    ComputeChecksum(&'a [u8]),
 }
 
 impl SimCard {
@@ -204,12 +226,16 @@ impl SimCard {
     /// Whether the command is one whose answer has data.
     fn has_answer(&self, command: &Command) -> bool {
         let protected = command.cla & 0x04 != 0 && command.ins != 0x82;
-        matches!(command.ins, 0xA4 | 0x50 | 0xCA | 0xF2 | 0xA8 | 0xB2)
+        matches!(command.ins, 0xA4 | 0x50 | 0xCA | 0xF2 | 0xA8 | 0xB2 | 0x84 | 0x88 | 0xAE | 0x2A)
             || protected && self.session.channel.as_ref().is_some_and(Channel::answers_with_mac)
     }
 
     fn clear(&mut self, command: &Command) -> Response {
         let pending = self.session.pending.take();
+        if script::is_script(command.ins) && self.application().is_some() {
+            // A script without its protection.
+            return Response::status(0x6987);
+        }
         let request = match understand(command) {
             Ok(request) => request,
             Err(sw) => return Response::status(sw),
@@ -234,6 +260,10 @@ impl SimCard {
             return self.external_authenticate(command, pending);
         }
         self.session.pending = None;
+        if self.session.channel.is_none() && script::is_script(command.ins) && self.application().is_some() {
+            self.session.challenge = None;
+            return self.script(command);
+        }
         let Some(mut channel) = self.session.channel.take() else { return Response::status(0x6982) };
         // Any fault in the protection ends the channel: it was taken out and is not put back.
         let Ok(plain) = channel.unwrap(command) else { return Response::status(0x6982) };
@@ -258,6 +288,7 @@ impl SimCard {
     }
 
     fn execute(&mut self, request: Request<'_>) -> Response {
+        let challenge = self.session.challenge.take();
         match request {
             Request::GetData(tag) => self.get_data(tag),
             Request::GetStatus { scope, search } => self.get_status(scope, search),
@@ -266,7 +297,12 @@ impl SimCard {
             Request::StoreData { p1, p2, data } => self.store_data(p1, p2, data),
             Request::ProcessingOptions(data) => self.processing_options(data),
             Request::ReadRecord { sfi, record } => self.read_record(sfi, record),
-            Request::Verify(block) => self.verify(block),
+            Request::Verify { enciphered, data } => self.verify(enciphered, data, challenge),
+            Request::GetChallenge => self.get_challenge(),
+            Request::InternalAuthenticate(data) => self.internal_authenticate(data),
+            Request::IssuerAuthenticate(data) => self.issuer_authenticate(data),
+            Request::GenerateAc { p1, data } => self.generate_ac(p1, data),
+            Request::ComputeChecksum(data) => self.compute_checksum(data),
             Request::Select { .. } | Request::InitializeUpdate { .. } | Request::ExternalAuthenticate => {
                 Response::status(0x6D00)
             }
@@ -283,8 +319,13 @@ fn understand(command: &Command) -> Result<Request<'_>, u16> {
         (false, 0xA4) => Err(0x6A86),
         (false, 0xB2) if p2 & 7 == 4 => Ok(Request::ReadRecord { sfi: p2 >> 3, record: p1 }),
         (false, 0xB2) => Err(0x6A86),
-        (false, 0x20) if p1 == 0x00 && p2 == 0x80 => Ok(Request::Verify(data)),
-        (false, 0x20) => Err(0x6A86),
+        (false, 0x20) if p1 == 0x00 && matches!(p2, 0x80 | 0x88) => Ok(Request::Verify { enciphered: p2 == 0x88, data }),
+        (false, 0x84) if p1 == 0 && p2 == 0 => Ok(Request::GetChallenge),
+        (false, 0x88) if p1 == 0 && p2 == 0 => Ok(Request::InternalAuthenticate(data)),
+        (false, 0x82) if p1 == 0 && p2 == 0 => Ok(Request::IssuerAuthenticate(data)),
+        (true, 0xAE) if p2 == 0 => Ok(Request::GenerateAc { p1, data }),
+        (true, 0x2A) if p1 == 0x8E && p2 == 0x80 => Ok(Request::ComputeChecksum(data)),
+        (false, 0x20 | 0x84 | 0x88 | 0x82) | (true, 0xAE | 0x2A) => Err(0x6A86),
         (_, 0xCA) => Ok(Request::GetData(u16::from_be_bytes([p1, p2]))),
         (true, 0x50) if p2 == 0x00 => Ok(Request::InitializeUpdate { version: p1, challenge: data }),
         (true, 0x50) => Err(0x6A86),

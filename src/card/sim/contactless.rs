@@ -1,0 +1,149 @@
+//! Contactless: the fast path of a Visa-like application, the checksum of a Mastercard-like one.
+//! // emv-data.md §8, §10; EMV contactless C-3 annex C.1
+
+use super::applet::{self, Applet};
+use super::emv::{ok, tlv};
+use super::generate::{Inputs, Outcome, Transaction, cryptogram, located, tlv_if_any};
+use super::{Application, SimCard, cps, signature};
+use crate::base::Secret;
+use crate::card::apdu::Response;
+
+/// First byte of the terminal transaction qualifiers: the fast path, offline only, authentication of online ones.
+const FAST: u8 = 0x20;
+const OFFLINE_ONLY: u8 = 0x08;
+const SIGNED_ONLINE: u8 = 0x01;
+/// Second byte: an online cryptogram is required.
+const ONLINE: u8 = 0x80;
+
+impl SimCard {
+    /// Whether GET PROCESSING OPTIONS makes the cryptogram itself: a Visa-like application over the antenna, to a
+    /// terminal that says so.
+    pub(super) fn is_fast(&self, at: usize, app: &Application, given: &[(u32, Vec<u8>)]) -> bool {
+        let says = given.iter().any(|(tag, value)| *tag == 0x9F66 && value.first().is_some_and(|byte| byte & FAST != 0));
+        let scheme = self.scheme(at, &applet::template(app, true));
+        self.contactless && says && scheme.is_some_and(|scheme| scheme.applet == Applet::Vsdc)
+    }
+
+    /// The one answer of the fast path; the counter has moved already.
+    pub(super) fn fast(&mut self, at: usize, transaction: &mut Transaction) -> Option<Vec<u8>> {
+        let app = self.file.state.applications.get(at)?;
+        let (template, keys, counter) = (applet::template(app, true), applet::keys(app, true)?, app.atc);
+        let scheme = self.scheme(at, &template)?;
+        let qualifiers = transaction.value(0x9F66, 4);
+        let has = |at: usize, bit: u8| qualifiers.get(at).is_some_and(|byte| byte & bit != 0);
+        let key = signature::signing_key(app, true).filter(|_| !transaction.locator.is_empty());
+        // What is approved offline is signed; who takes nothing else does not hear of going online.
+        let outcome = match (has(0, OFFLINE_ONLY), key.is_some() && !has(1, ONLINE)) {
+            _ if app.blocked => Outcome::Declined,
+            (_, true) => Outcome::Approved,
+            (true, false) => Outcome::Declined,
+            (false, false) => Outcome::Online,
+        };
+        let results = self.results(at, transaction, outcome, false);
+        let issuer_data = scheme.data(&template, results);
+        let inputs = Inputs { scheme, keys: &keys, data: &[], counter, issuer_data: &issuer_data };
+        let (made, _) = cryptogram(transaction, &inputs)?;
+        let made = self.spoiled_block(at, 0x9F26, made);
+        let object = |tag| self.over_antenna(at, &transaction.locator, tag);
+        let options = object(0x9F6C).unwrap_or_else(|| vec![0, 0]);
+        let is_signed = outcome == Outcome::Approved || (outcome == Outcome::Online && has(0, SIGNED_ONLINE));
+        let signed = match key.filter(|_| is_signed) {
+            Some(key) => {
+                let (covered, fast) = self.covered(at, transaction, &options);
+                let dynamic = [[2].as_slice(), &counter.to_be_bytes()].concat();
+                transaction.fast = fast;
+                Some(self.spoiled(at, 0x9F4B, signature::sign(&key, &dynamic, &covered)?))
+            }
+            None => None,
+        };
+        // Records are read only for the certificates that go with a signature.
+        let locator = signed.as_ref().map(|_| transaction.locator.clone()).unwrap_or_default();
+        let answer = [
+            tlv(0x82, &transaction.profile),
+            tlv_if_any(0x94, &locator),
+            tlv_if_any(0x57, &object(0x57).unwrap_or_default()),
+            tlv_if_any(0x5F20, &object(0x5F20).unwrap_or_default()),
+            tlv_if_any(0x5F34, &object(0x5F34).unwrap_or_default()),
+            tlv_if_any(0x9F10, &self.spoiled(at, 0x9F10, issuer_data)),
+            tlv(0x9F26, &made),
+            tlv(0x9F27, &[outcome.information()]),
+            tlv(0x9F36, &counter.to_be_bytes()),
+            tlv(0x9F6C, &options),
+            tlv_if_any(0x9F4B, &signed.unwrap_or_default()),
+        ];
+        transaction.ended = true;
+        self.concluded(at, transaction, outcome);
+        Some(tlv(0x77, &answer.concat()))
+    }
+
+    /// What a fast signature covers of the terminal, and the card authentication related data where a record has room
+    /// for them: version 01, the card's own number, the options.
+    fn covered(&self, at: usize, transaction: &Transaction, options: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
+        let number = transaction.value(0x9F37, 4);
+        let room = self
+            .file
+            .state
+            .applications
+            .get(at)
+            .and_then(|app| located(app, &transaction.locator, 0x9F69))
+            .is_some_and(|value| value.len() == 7);
+        if !room {
+            return (number, None);
+        }
+        let own = self.chance::<4>(b"card number");
+        let related = [&[1], own.as_slice(), options.get(..2).unwrap_or(&[0, 0])].concat();
+        let covered = [number, transaction.value(0x9F02, 6), transaction.value(0x5F2A, 2), related.clone()].concat();
+        (covered, Some(related))
+    }
+
+    /// An object that the fast answer carries: out of what is answered over the antenna, of the records that go with
+    /// it, of the internal objects, or of any record.
+    fn over_antenna(&self, at: usize, locator: &[u8], tag: u32) -> Option<Vec<u8>> {
+        let app = self.file.state.applications.get(at)?;
+        let options = cps::options_grouping(app, true).and_then(|value| cps::object(value, tag));
+        let any = || app.groupings.iter().filter(|(name, _)| cps::is_record_name(name));
+        options
+            .or_else(|| located(app, locator, tag))
+            .or_else(|| super::emv::internal(app, tag))
+            .or_else(|| any().find_map(|(_, record)| cps::object(&record.0, tag)))
+    }
+
+    /// COMPUTE CRYPTOGRAPHIC CHECKSUM: once after GET PROCESSING OPTIONS. // emv-data.md §10
+    pub(super) fn compute_checksum(&mut self, data: &[u8]) -> Response {
+        let Some(mut transaction) = self.session.transaction.take() else { return Response::status(0x6985) };
+        let answer = self.checksum(&mut transaction, data);
+        self.session.transaction = Some(transaction);
+        answer.map_or_else(Response::status, ok)
+    }
+
+    fn checksum(&mut self, transaction: &mut Transaction, data: &[u8]) -> Result<Vec<u8>, u16> {
+        let (at, app) = self.application().ok_or(0x6985u16)?;
+        let (initial, key) = checksum_key(app).ok_or(0x6985u16)?;
+        if transaction.ended || transaction.first.is_some() || app.blocked {
+            return Err(0x6985);
+        }
+        let list = located(app, &transaction.locator, 0x9F69).unwrap_or_else(|| vec![0x9F, 0x6A, 0x04]);
+        let entries = super::dol::entries(&list).ok_or(0x6985u16)?;
+        let given = super::dol::given(&entries, data).ok_or(0x6700u16)?;
+        transaction.given.extend(given);
+        let number = transaction.value(0x9F6A, 4);
+        let [track_1, track_2] = initial;
+        let one = |initial: [u8; 2]| super::cryptogram::checksum(key.expose(), &initial, &number, app.atc);
+        let (first, second) = (one(track_1).ok_or(0x6985u16)?, one(track_2).ok_or(0x6985u16)?);
+        transaction.ended = true;
+        let inside = [
+            tlv(0x9F61, &self.spoiled(at, 0x9F61, second)),
+            tlv(0x9F60, &self.spoiled(at, 0x9F60, first)),
+            tlv(0x9F36, &app.atc.to_be_bytes()),
+        ];
+        Ok(tlv(0x77, &inside.concat()))
+    }
+}
+
+/// Initial values for tracks 1 and 2 out of A001, and the key, A002. // dgi.md §6
+fn checksum_key(app: &Application) -> Option<([[u8; 2]; 2], Secret<Vec<u8>>)> {
+    let control = cps::grouping(app, 0xA001).filter(|value| value.len() == 11)?;
+    let key = cps::grouping(app, 0xA002).filter(|value| value.len() == 16)?;
+    let [a, b, c, d]: [u8; 4] = control.get(7..11)?.try_into().ok()?;
+    Some(([[a, b], [c, d]], Secret::new(key.to_vec())))
+}
