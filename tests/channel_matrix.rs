@@ -10,7 +10,7 @@ use perso::card::Card;
 use perso::card::channel::{self, ChallengeCheck, ChannelError, ChannelSpec, Mode, Protocol, SecurityLevel, Session};
 use perso::card::cps::{self, Packing, Personalization, Piece};
 use perso::card::gp;
-use perso::card::sim::{Blank, FaultRule, Hex, KeySet, SimCard, SimTransport};
+use perso::card::sim::{Blank, EmvOptions, FaultRule, Hex, KeySet, SimCard, SimTransport};
 use perso::keys::{self, Algorithm, CardPadding, Kcv, KeyInfo, KeyStore, Purpose, Sealed, SoftwareStore};
 
 const AID: [u8; 7] = [0xA0, 0x00, 0x00, 0x09, 0x99, 0x01, 0x01];
@@ -101,7 +101,7 @@ impl Case {
             seed: 1,
             ignores_challenge_option: false,
             fixed_challenge: None,
-        emv: EmvOptions::default(),
+            emv: EmvOptions::default(),
         };
         let mut host_key = master;
         if !right {

@@ -8,7 +8,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use perso::card::sim::{Blank, FaultRule, Hex, KeySet, SimCard, SimTransport};
+use perso::card::sim::{Blank, EmvOptions, FaultRule, Hex, KeySet, SimCard, SimTransport};
 use perso::card::transport::Transport as _;
 use scll::CardManager;
 use scll::backend::{KeyBackend, KeyKind};
@@ -127,7 +127,7 @@ impl Case {
             seed: 1,
             ignores_challenge_option: false,
             fixed_challenge: None,
-        emv: EmvOptions::default(),
+            emv: EmvOptions::default(),
         }
     }
 

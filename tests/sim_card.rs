@@ -276,6 +276,9 @@ fn store(name: &str, blocks: &[Sent<'_>]) -> u16 {
     last
 }
 
+/// 9F10 has 32 bytes at most. // EMV B3 annex A
+const LONG_ISSUER_DATA: &str = "9200249F1021000000000000000000000000000000000000000000000000000000000000000000";
+
 /// CPS 1.1 §5.4.2: each refusal has its own status word.
 #[test]
 fn the_applet_is_strict() {
@@ -295,6 +298,11 @@ fn the_applet_is_strict() {
         ("encryption bits that are reserved", &[(0x20, 0x00, "9010020303")], 0x6A86),
         ("a record that is no template 70", &[(0x00, 0x00, "01010371015A")], 0x6A80),
         ("an FCI that is no A5", &[(0x00, 0x00, "910203700150")], 0x6A80),
+        ("more PIN tries than four bits hold", &[(0x00, 0x00, "9010021303")], 0x6A80),
+        ("a component of a key in the clear", &[(0x00, 0x00, "8401080102030405060780")], 0x6A80),
+        ("a sixth component", &[(0x60, 0x00, "8406080102030405060780")], 0x6A88),
+        ("a checksum key in the clear", &[(0x00, 0x00, "A0021000112233445566778899AABBCCDDEEFF")], 0x6A80),
+        ("issuer application data of 33 bytes", &[(0x00, 0x00, LONG_ISSUER_DATA)], 0x6A80),
         ("check values of eight bytes", &[(0x00, 0x00, "9000081122334455667788")], 0x6A80),
     ];
     for (what, blocks, expected) in cases {
@@ -395,6 +403,71 @@ fn a_tolerated_refusal_is_told_and_the_card_is_good() {
         assert_eq!(ran.result.state, "spoiled", "{name}");
         assert_eq!(ran.result.fault.unwrap().code, "CARD-REFUSED", "{name}");
     }
+}
+
+/// What the card does not take of an RSA key, and what it misses at the end. // CPS 1.1 §5.4.2, EMV B3 annex C1
+#[test]
+fn rsa_keys_are_checked_when_they_are_stored_and_missed_when_they_are_promised() {
+    let name = "debit-long-packed";
+    let groupings = |record: &mut Value, change: &dyn Fn(&mut Vec<Value>)| {
+        change(record["body"]["applications"][0]["groupings"].as_array_mut().unwrap());
+    };
+    let change = |dgi: &'static str, from: &'static str, to: &'static str| {
+        move |all: &mut Vec<Value>| {
+            let one = all.iter_mut().find(|one| one["dgi"] == dgi).unwrap();
+            let value = if one["secret"].is_null() { &mut one["value"] } else { &mut one["secret"]["value"] };
+            let text = value.as_str().unwrap();
+            assert!(text.contains(from), "{dgi}");
+            *value = Value::String(text.replacen(from, to, 1));
+        }
+    };
+    let without = |dgis: &'static str| {
+        move |all: &mut Vec<Value>| all.retain(|one| !one["dgi"].as_str().unwrap().starts_with(dgis))
+    };
+    type Change<'a> = Box<dyn Fn(&mut Vec<Value>) + 'a>;
+    let cases: [(&str, Vec<Change<'_>>, Option<&str>); 8] = [
+        ("as it is", vec![], None),
+        ("dynamic authentication promised, key there", vec![Box::new(change("9104", "82021800", "82022000"))], None),
+        ("another q", vec![Box::new(change("8204", "E2EC0D", "E2EC0F"))], Some("6A80")),
+        ("another inverse", vec![Box::new(change("8201", "629CAF", "629CAE"))], Some("6A80")),
+        ("q missing", vec![Box::new(without("8204"))], Some("6A86")),
+        ("no key, none promised", vec![Box::new(without("82"))], None),
+        (
+            "no key, dynamic authentication promised",
+            vec![Box::new(without("82")), Box::new(change("9104", "82021800", "82022000"))],
+            Some("6A86"),
+        ),
+        (
+            "no key, combined signatures promised",
+            vec![Box::new(without("82")), Box::new(change("9104", "82021800", "82021900"))],
+            Some("6A86"),
+        ),
+    ];
+    for (what, changes, refused) in cases {
+        let profile = |text: String| text.replace("mandatory = true", "mandatory = false");
+        let ran =
+            Bench::changed(name, profile, |record| changes.iter().for_each(|one| groupings(record, one))).run(&[]);
+        let told = ran.result.fault.as_ref().map(|fault| fault.message.clone()).unwrap_or_default();
+        match refused {
+            None => assert_eq!(ran.result.state, "good", "{what}: {told} {:?}", ran.result.findings),
+            Some(sw) => {
+                assert_eq!(ran.result.state, "spoiled", "{what}");
+                assert!(told.contains(sw), "{what}: {told}");
+                assert!(!ran.card.state.applications[0].personalized, "{what}");
+            }
+        }
+    }
+}
+
+/// A card whose file says that PIN blocks come in format 1 takes no format 2.
+#[test]
+fn the_format_of_the_pin_block_is_the_cards() {
+    let bench = Bench::new("debit-contact-scp02");
+    let mut card = bench.blank();
+    card.file_mut().blank.emv.pin_format_1 = true;
+    let ran = bench.run_on(card, &[], &mut perso::issuance::journal::Journal::in_memory());
+    assert_eq!(ran.result.state, "spoiled");
+    assert!(ran.result.fault.unwrap().message.contains("6A80"));
 }
 
 /// The same job over extended APDUs takes fewer commands and stores the same.

@@ -1,5 +1,5 @@
 //! Which product an application is a likeness of, and what follows from it: session keys, input of the cryptogram,
-//! the issuer's answer, script keys, the issuer application data. // emv-data.md §8, §9
+//! the issuer's answer, script keys, the issuer application data. // EMV B2 §8, §9, annex A1; PYEMV
 
 use serde::{Deserialize, Serialize};
 
@@ -113,7 +113,8 @@ impl Scheme {
     /// By what the issuer application data say, or by the kind that the card's file states. None where a stated kind
     /// does not know the version number.
     pub(super) fn of(data: &[u8], stated: Option<Applet>) -> Option<Self> {
-        let visa = || data.get(2).filter(|_| data.first() == Some(&6) && data.len() >= 7).and_then(|cvn| Self::vsdc(*cvn));
+        let visa =
+            || data.get(2).filter(|_| data.first() == Some(&6) && data.len() >= 7).and_then(|cvn| Self::vsdc(*cvn));
         let mastercard = || data.get(1).filter(|_| data.len() >= 8).and_then(|cvn| Self::mchip(*cvn, data.len()));
         match stated {
             Some(Applet::Vsdc) => visa(),
@@ -134,12 +135,8 @@ impl Scheme {
 
     /// Versions 10, 18 and 22.
     fn vsdc(version: u8) -> Option<Self> {
-        let counted = Self {
-            applet: Applet::Vsdc,
-            issuer: IssuerAnswer::Status,
-            scripts_by_counter: true,
-            ..Self::PLAIN
-        };
+        let counted =
+            Self { applet: Applet::Vsdc, issuer: IssuerAnswer::Status, scripts_by_counter: true, ..Self::PLAIN };
         match version {
             0x0A => Some(Self {
                 session: SessionKey::Master,

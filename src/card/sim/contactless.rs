@@ -1,5 +1,5 @@
 //! Contactless: the fast path of a Visa-like application, the checksum of a Mastercard-like one.
-//! // emv-data.md §8, §10; EMV contactless C-3 annex C.1
+//! // EMV C-3 annex C.1; PAYPASS
 
 use super::applet::{self, Applet};
 use super::emv::{ok, tlv};
@@ -19,7 +19,8 @@ impl SimCard {
     /// Whether GET PROCESSING OPTIONS makes the cryptogram itself: a Visa-like application over the antenna, to a
     /// terminal that says so.
     pub(super) fn is_fast(&self, at: usize, app: &Application, given: &[(u32, Vec<u8>)]) -> bool {
-        let says = given.iter().any(|(tag, value)| *tag == 0x9F66 && value.first().is_some_and(|byte| byte & FAST != 0));
+        let says =
+            given.iter().any(|(tag, value)| *tag == 0x9F66 && value.first().is_some_and(|byte| byte & FAST != 0));
         let scheme = self.scheme(at, &applet::template(app, true));
         self.contactless && says && scheme.is_some_and(|scheme| scheme.applet == Applet::Vsdc)
     }
@@ -108,7 +109,7 @@ impl SimCard {
             .or_else(|| any().find_map(|(_, record)| cps::object(&record.0, tag)))
     }
 
-    /// COMPUTE CRYPTOGRAPHIC CHECKSUM: once after GET PROCESSING OPTIONS. // emv-data.md §10
+    /// COMPUTE CRYPTOGRAPHIC CHECKSUM: once after GET PROCESSING OPTIONS. // PAYPASS
     pub(super) fn compute_checksum(&mut self, data: &[u8]) -> Response {
         let Some(mut transaction) = self.session.transaction.take() else { return Response::status(0x6985) };
         let answer = self.checksum(&mut transaction, data);
@@ -140,7 +141,7 @@ impl SimCard {
     }
 }
 
-/// Initial values for tracks 1 and 2 out of A001, and the key, A002. // dgi.md §6
+/// Initial values for tracks 1 and 2 out of A001, and the key, A002. // PAYPASS
 fn checksum_key(app: &Application) -> Option<([[u8; 2]; 2], Secret<Vec<u8>>)> {
     let control = cps::grouping(app, 0xA001).filter(|value| value.len() == 11)?;
     let key = cps::grouping(app, 0xA002).filter(|value| value.len() == 16)?;

@@ -278,7 +278,7 @@ pub(super) fn is_iso_2(block: &[u8]) -> bool {
 fn takes_tries(value: &[u8]) -> bool {
     match value {
         [both] => *both <= 0x0F,
-        [left, limit] => left <= limit && *limit <= 0x0F,
+        [left, limit] => *left <= 0x0F && *limit <= 0x0F,
         _ => false,
     }
 }
@@ -350,10 +350,10 @@ fn is_complete(app: &Application, kind: Kind) -> bool {
 }
 
 /// Whether the keys are there that an application interchange profile promises: to sign (dynamic and combined data
-/// authentication), and to know the issuer by. // emv-data.md §2
+/// authentication), and to know the issuer by. // EMV B3 annex C1
 fn has_what_it_promises(app: &Application, profile: &[u8], contactless: bool) -> bool {
     let bits = profile.first().copied().unwrap_or_default();
-    (bits & 0x21 == 0 || signature::signing_key(app, contactless).is_some())
+    (bits & 0x21 == 0 || signature::has_signing_key(app, contactless))
         && (bits & 0x04 == 0 || grouping(app, 0x8000).is_some())
 }
 
@@ -366,4 +366,31 @@ pub(super) fn grouping(app: &Application, dgi: u16) -> Option<&[u8]> {
 pub(super) fn object(data: &[u8], tag: u32) -> Option<Vec<u8>> {
     let objects = tlv::parse(data).ok()?;
     tlv::find(&objects, Tag::of(tag)).map(|found| found.value_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// ISO 9564-1: examples of psec and openemv/pinblock, and what is none.
+    #[test]
+    fn pin_blocks_of_two_formats_are_read_and_no_others() {
+        for (block, digits) in [
+            ("241234FFFFFFFFFF", "1234"),
+            ("2C123456789012FF", "123456789012"),
+            ("2534567FFFFFFFFF", "34567"),
+            ("1512345EDCBA9876", "12345"),
+            ("241234FFFFFFFFFFA1B2C3D4E5F60718", "1234"),
+            ("241234FFFFFFFFFE", ""),
+            ("24123AFFFFFFFFFF", ""),
+            ("23123FFFFFFFFFFF", ""),
+            ("2D1234567890123F", ""),
+            ("041234FFFFFFFFFF", ""),
+            ("241234", ""),
+        ] {
+            let found = pin_digits(&hex::decode(block).unwrap_or_default());
+            let text = found.map(|pin| pin.expose().iter().map(|digit| char::from(b'0' + digit)).collect::<String>());
+            assert_eq!(text.unwrap_or_default(), digits, "{block}");
+        }
+    }
 }

@@ -16,7 +16,7 @@ pub(super) fn session_key(master: &[u8], value: [u8; 8]) -> Option<Key> {
     Some(Secret::new([half(0xF0)?, half(0x0F)?].concat()))
 }
 
-/// A Visa script key: the counter in the left half, its complement in the right. // emv-data.md §8
+/// A Visa script key: the counter in the left half, its complement in the right. // PYEMV
 pub(super) fn counted_key(master: &[u8], counter: u16) -> Option<Key> {
     let mask = [[0; 6].as_slice(), &counter.to_be_bytes(), &[0; 6], &(!counter).to_be_bytes()].concat();
     (master.len() == mask.len()).then(|| Secret::new(xor(master, &mask)))

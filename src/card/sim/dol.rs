@@ -51,7 +51,7 @@ pub(super) fn given(entries: &[Wanted], data: &[u8]) -> Option<Vec<(u32, Vec<u8>
 mod tests {
     use super::*;
 
-    /// The CDOL1 that emv-data.md calls typical: 29 bytes.
+    /// A usual CDOL1: 29 bytes.
     #[test]
     fn a_list_is_read_and_what_is_given_is_split() {
         let list = hex::decode("9F02069F03069F1A0295055F2A029A039C019F3704").unwrap_or_default();

@@ -179,7 +179,7 @@ impl SimCard {
         let loaded = internal(app, u32::from(tag));
         let value = match tag {
             0x9F36 => loaded.map(|_| app.atc.to_be_bytes().to_vec()),
-            0x9F13 => loaded.map(|_| last_online(app).to_be_bytes().to_vec()),
+            0x9F13 => loaded.map(|loaded| app.last_online.map_or(loaded, |counter| counter.to_be_bytes().to_vec())),
             0x9F17 => grouping(app, 0x9010).map(|_| vec![app.tries]),
             _ => loaded,
         };

@@ -148,7 +148,17 @@ mod tests {
 
     #[test]
     fn nothing_else_is() {
-        for text in ["", "cut", "cut before 0", "cut before x", "sw 9 at 1", "flip 1.8 of answer 1", "swap at 3", "corrupt TAG 9F36 byte 0 mask 01 on answering", "corrupt DGI 9F26 byte 0 mask 01 on answering"] {
+        for text in [
+            "",
+            "cut",
+            "cut before 0",
+            "cut before x",
+            "sw 9 at 1",
+            "flip 1.8 of answer 1",
+            "swap at 3",
+            "corrupt TAG 9F36 byte 0 mask 01 on answering",
+            "corrupt DGI 9F26 byte 0 mask 01 on answering",
+        ] {
             assert!(FaultRule::parse(text).is_err(), "{text}");
         }
     }

@@ -88,18 +88,9 @@ impl Transaction {
         self.given.iter().rev().find(|(known, _)| *known == tag).map(|(_, value)| value.as_slice())
     }
 
-    /// The data elements of the schemes' cryptograms, in their order. // emv-data.md §8
+    /// The data elements of the schemes' cryptograms, in their order. // PYEMV
     fn amounts_to_number(&self) -> Vec<u8> {
-        let asked = [
-            (0x9F02, 6),
-            (0x9F03, 6),
-            (0x9F1A, 2),
-            (0x95, 5),
-            (0x5F2A, 2),
-            (0x9A, 3),
-            (0x9C, 1),
-            (0x9F37, 4),
-        ];
+        let asked = [(0x9F02, 6), (0x9F03, 6), (0x9F1A, 2), (0x95, 5), (0x5F2A, 2), (0x9A, 3), (0x9C, 1), (0x9F37, 4)];
         asked.iter().flat_map(|(tag, length)| self.value(*tag, *length)).collect()
     }
 }
@@ -122,8 +113,7 @@ pub(super) fn cryptogram(transaction: &Transaction, inputs: &Inputs<'_>) -> Opti
         None => scheme.key(&keys.ac, counter, &transaction.value(0x9F37, 4))?,
     };
     let asked = if scheme.applet == applet::Applet::Plain { data.to_vec() } else { transaction.amounts_to_number() };
-    let input =
-        [asked.as_slice(), &transaction.profile, &counter.to_be_bytes(), &scheme.tail(issuer_data)].concat();
+    let input = [asked.as_slice(), &transaction.profile, &counter.to_be_bytes(), &scheme.tail(issuer_data)].concat();
     Some((cryptogram::mac(key.expose(), &input, scheme.pads_80)?, key))
 }
 

@@ -319,7 +319,9 @@ fn understand(command: &Command) -> Result<Request<'_>, u16> {
         (false, 0xA4) => Err(0x6A86),
         (false, 0xB2) if p2 & 7 == 4 => Ok(Request::ReadRecord { sfi: p2 >> 3, record: p1 }),
         (false, 0xB2) => Err(0x6A86),
-        (false, 0x20) if p1 == 0x00 && matches!(p2, 0x80 | 0x88) => Ok(Request::Verify { enciphered: p2 == 0x88, data }),
+        (false, 0x20) if p1 == 0x00 && matches!(p2, 0x80 | 0x88) => {
+            Ok(Request::Verify { enciphered: p2 == 0x88, data })
+        }
         (false, 0x84) if p1 == 0 && p2 == 0 => Ok(Request::GetChallenge),
         (false, 0x88) if p1 == 0 && p2 == 0 => Ok(Request::InternalAuthenticate(data)),
         (false, 0x82) if p1 == 0 && p2 == 0 => Ok(Request::IssuerAuthenticate(data)),

@@ -1,4 +1,4 @@
-//! Issuer scripts: commands with a MAC of the issuer's, some of them enciphered. // EMV B2 §9, B3 §6.5, emv-data.md §9
+//! Issuer scripts: commands with a MAC of the issuer's, some of them enciphered. // EMV B2 §9, B3 §6.5, PYEMV
 
 use super::applet::{self, Applet, Keys, Scheme};
 use super::cps::{self, grouping, is_iso_2, object, pin_digits, try_limit};
@@ -129,7 +129,7 @@ fn script_key(scheme: Scheme, master: &Key, counter: u16, first: &First, before:
     cryptogram::session_key(master.expose(), value.to_be_bytes())
 }
 
-/// The new PIN as a format 2 block, out of enciphered data. // emv-data.md §9
+/// The new PIN as a format 2 block, out of enciphered data. // PYEMV
 fn new_pin(
     scheme: Scheme,
     keys: &Keys,
@@ -144,7 +144,7 @@ fn new_pin(
             let (length, rest) = cipher::unpad_80(clear.expose()).ok()?.split_first()?;
             let block = rest.get(..8).filter(|_| *length == 8 && rest.len() == 8)?;
             let mask = [&[0; 4], keys.ac.expose().get(4..8)?].concat();
-            let digits = current.map(|digits| nibbles(digits.expose())).unwrap_or_default();
+            let digits = current.map_or(vec![0; 8], |digits| nibbles(digits.expose()));
             let block = xor(&xor(block, &mask), &digits);
             // As format 2 but for its first digit, which is 0.
             let (first, rest) = block.split_first()?;
