@@ -2,10 +2,10 @@
 //! // EMV C-3 annex C.1; PAYPASS
 
 use super::applet::{self, Applet};
+use super::cryptogram::Key;
 use super::emv::{ok, tlv};
 use super::generate::{Inputs, Outcome, Transaction, cryptogram, located, tlv_if_any};
 use super::{Application, SimCard, cps, signature};
-use crate::base::Secret;
 use crate::card::apdu::Response;
 
 /// First byte of the terminal transaction qualifiers: the fast path, offline only, authentication of online ones.
@@ -141,10 +141,13 @@ impl SimCard {
     }
 }
 
+/// Of tracks 1 and 2.
+type Initial = [[u8; 2]; 2];
+
 /// Initial values for tracks 1 and 2 out of A001, and the key, A002. // PAYPASS
-fn checksum_key(app: &Application) -> Option<([[u8; 2]; 2], Secret<Vec<u8>>)> {
+fn checksum_key(app: &Application) -> Option<(Initial, Key)> {
     let control = cps::grouping(app, 0xA001).filter(|value| value.len() == 11)?;
     let key = cps::grouping(app, 0xA002).filter(|value| value.len() == 16)?;
     let [a, b, c, d]: [u8; 4] = control.get(7..11)?.try_into().ok()?;
-    Some(([[a, b], [c, d]], Secret::new(key.to_vec())))
+    Some(([[a, b], [c, d]], Key::new(key.to_vec())))
 }
