@@ -7,7 +7,7 @@ mod emv_card;
 
 use emv_card::{AID, CDOL1, Loaded, MODULUS};
 use perso::base::codec::tlv::{self, Tag};
-use perso::base::crypto::{RsaPublic, sha1, tdes_ecb_encrypt};
+use perso::base::crypto::{RsaPublic, retail_mac, sha1, tdes_ecb_encrypt};
 use perso::base::emv::certificate::{Combined, open_cda, open_dda};
 use perso::card::sim::{CardFile, FaultRule, Hex, SimCard, SimTransport};
 use perso::card::transport::Transport;
@@ -230,6 +230,73 @@ fn arpc_1(key: &str, cryptogram: &str, code: &str) -> String {
     block[0] ^= code[0];
     block[1] ^= code[1];
     hex::encode_upper(tdes_ecb_encrypt(&hex::decode(key).unwrap(), &block).unwrap())
+}
+
+/// Method 2 by hand, under the common session key. // EMV B2 §8.2.2, §A1.3.1
+fn arpc_2(key: &str, atc: u16, cryptogram: &str, update: &str) -> String {
+    let half = |mark: u8| {
+        let [high, low] = atc.to_be_bytes();
+        tdes_ecb_encrypt(&hex::decode(key).unwrap(), &[high, low, mark, 0, 0, 0, 0, 0]).unwrap()
+    };
+    let input = hex::decode(format!("{cryptogram}{update}8000000000000000")).unwrap();
+    let mac = retail_mac(&[half(0xF0), half(0x0F)].concat(), &[0; 8], &input[..16]).unwrap();
+    hex::encode_upper(&mac[..4])
+}
+
+/// The status update of method 2: what the issuer tells the card to do. // EMV B3 annex C10
+#[test]
+fn the_issuers_status_update_is_followed() {
+    // Update; the second cryptogram's information; PIN tries; application and card blocked.
+    for (update, information, tries, blocked) in [
+        ("00800000", TC, 1, (false, false)),
+        ("00000000", AAC, 1, (false, false)),
+        ("02900000", TC, 2, (false, false)),
+        ("0F900000", TC, 3, (false, false)),
+        ("00A00000", AAC | 1, 1, (true, false)),
+    ] {
+        let mut card = Loaded::new(KEYS, VSDC_18, "3C00").card();
+        card.file_mut().state.applications[0].tries = 1;
+        let (_, made) = cryptogram(generate_again(&mut card, DATA_29));
+        let answer = arpc_2(KEYS[0], 1, &made, update);
+        assert_eq!(sw(&mut card, &format!("0082000008{answer}{update}")), "9000", "{update}");
+        assert_eq!(cryptogram(generate(&mut card, TC, &second("3030"))).0, information, "{update}");
+        let state = &card.file().state;
+        assert_eq!((state.applications[0].tries, (state.applications[0].blocked, state.blocked)), (tries, blocked));
+        assert_eq!(hex::encode_upper(send(&mut card, "80CA9F1300").0), "9F13020001");
+    }
+    let mut card = Loaded::new(KEYS, VSDC_18, "3C00").card();
+    let (_, made) = cryptogram(generate_again(&mut card, DATA_29));
+    let answer = arpc_2(KEYS[0], 1, &made, "00C00000");
+    assert_eq!(sw(&mut card, &format!("0082000008{answer}00C00000")), "9000");
+    assert_eq!(select(&mut card), 0x6A81, "the card is blocked");
+}
+
+/// The power goes after a command was executed: what it has counted stays counted, what it has begun does not.
+#[test]
+fn what_is_counted_survives_the_power() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("card.json");
+    Loaded::new(KEYS, VSDC_18, "3C00").card().file().save(&path).unwrap();
+    let torn = |at: u32, last: &str| {
+        let rule = FaultRule::parse(&format!("cut after {at}")).unwrap();
+        let mut link = SimTransport::file(&path).unwrap().with_faults(vec![rule]);
+        link.reset().unwrap();
+        let before = [command("00A40400", AID), "80A8000002830000".into()];
+        for sent in before.iter().map(String::as_str).chain([last]).take(at as usize) {
+            let _ = link.transmit(&hex::decode(sent).unwrap());
+        }
+        SimCard::load(&path).unwrap()
+    };
+    assert_eq!(torn(2, "").file().state.applications[0].atc, 1);
+    for tries in [2, 1, 0] {
+        let card = torn(3, "0020008008249999FFFFFFFFFF");
+        assert_eq!(card.file().state.applications[0].tries, tries);
+    }
+    let mut card = torn(3, &command("80AE8000", DATA_29));
+    card.reset();
+    assert_eq!(card.file().state.applications[0].atc, 5);
+    assert_eq!(select(&mut card), 0x9000);
+    assert_eq!(format!("{:04X}", generate(&mut card, TC, &second("3030")).1), "6985", "its transaction is gone");
 }
 
 /// A card in the transaction of a vector with this cryptogram, with script keys of another vector.
