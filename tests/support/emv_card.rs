@@ -1,6 +1,9 @@
 //! A personalized application in a simulated card, made of a few values: for what it does afterwards.
 //! (How it comes to be personalized is shown by whole jobs.)
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+use perso::base::codec::tlv::{self, Tag};
+use perso::base::crypto::{RsaPublic, tdes_ecb_encrypt};
 use perso::card::sim::{Application, Blank, CardFile, EmvOptions, Hex, KeySet, SimCard};
 
 pub const AID: &str = "A0000009990101";
@@ -126,4 +129,87 @@ impl Loaded {
         card.reset();
         card
     }
+}
+
+pub const AAC: u8 = 0x00;
+pub const TC: u8 = 0x40;
+pub const ARQC: u8 = 0x80;
+
+/// Any keys: for what does not look at their values.
+pub const KEYS: [&str; 3] =
+    ["0275CDC8570E3BDFF231619285D3649D", "5EF7D30DFBDF40C8B55DC44391E943F4", "AD406D7F6D7570916D75E5DCAB8CF737"];
+/// Version 18, with which the issuer answers by method 2.
+pub const VSDC_18: &str = "06011203A00000";
+/// Version 10, method 1.
+pub const VSDC_10: &str = "06010A03A00000";
+/// A transaction as CDOL1 asks for it; its unpredictable number.
+pub const DATA: &str = "000000001000000000000000025080000080000978261124001122334455";
+pub const NUMBER: [u8; 4] = [0x22, 0x33, 0x44, 0x55];
+
+/// An answer's data and status word.
+pub fn send(card: &mut SimCard, command: &str) -> (Vec<u8>, u16) {
+    let mut data = card.process(&hex::decode(command).unwrap());
+    let sw = data.split_off(data.len() - 2);
+    (data, u16::from_be_bytes([sw[0], sw[1]]))
+}
+
+pub fn sw(card: &mut SimCard, command: &str) -> String {
+    format!("{:04X}", send(card, command).1)
+}
+
+/// Header, data and Le.
+pub fn command(header: &str, data: &str) -> String {
+    format!("{header}{:02X}{data}00", data.len() / 2)
+}
+
+pub fn select(card: &mut SimCard) -> u16 {
+    send(card, &command("00A40400", AID)).1
+}
+
+/// SELECT and GET PROCESSING OPTIONS.
+pub fn start(card: &mut SimCard) {
+    assert!(matches!(select(card), 0x9000 | 0x6283));
+    assert_eq!(sw(card, "80A8000002830000"), "9000");
+}
+
+pub fn generate(card: &mut SimCard, p1: u8, data: &str) -> (Vec<u8>, u16) {
+    send(card, &command(&format!("80AE{p1:02X}00"), data))
+}
+
+/// An object of an answer.
+pub fn object(answer: &[u8], tag: u32) -> Option<Vec<u8>> {
+    tlv::find(&tlv::parse(answer).unwrap(), Tag::of(tag)).map(|one| one.value_bytes())
+}
+
+/// Cryptogram information data and cryptogram.
+pub fn cryptogram(answer: (Vec<u8>, u16)) -> (u8, String) {
+    assert_eq!(format!("{:04X}", answer.1), "9000");
+    (object(&answer.0, 0x9F27).unwrap()[0], hex::encode_upper(object(&answer.0, 0x9F26).unwrap()))
+}
+
+/// Derivation by option A. // EMV B2 §A1.4.1; the vectors give master keys of the issuer for scripts.
+pub fn option_a(issuer: &str, pan: &str, psn: &str) -> String {
+    let digits = format!("{pan}{psn}");
+    let block = hex::decode(&digits[digits.len() - 16..]).unwrap();
+    let other: Vec<u8> = block.iter().map(|byte| !byte).collect();
+    let key = hex::decode(issuer).unwrap();
+    hex::encode_upper([tdes_ecb_encrypt(&key, &block).unwrap(), tdes_ecb_encrypt(&key, &other).unwrap()].concat())
+}
+
+/// Ends what was begun and asks for an online cryptogram once more.
+pub fn generate_again(card: &mut SimCard, data: &str) -> (Vec<u8>, u16) {
+    start(card);
+    generate(card, ARQC, data)
+}
+
+/// Data that CDOL2 of [`Loaded`] asks for, without an issuer's answer.
+pub fn second(code: &str) -> String {
+    format!("{code}{}000000000022334455", "00".repeat(10))
+}
+
+/// As CDOL1 asks for it.
+pub const DATA_29: &str = "0000000010000000000000000250800000800009782611240022334455";
+
+pub fn chip_key() -> RsaPublic {
+    RsaPublic::new(&hex::decode(MODULUS).unwrap(), &[3]).unwrap()
 }

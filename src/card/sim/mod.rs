@@ -260,7 +260,8 @@ impl SimCard {
             return self.external_authenticate(command, pending);
         }
         self.session.pending = None;
-        if self.session.channel.is_none() && script::is_script(command.ins) && self.application().is_some() {
+        let is_script = command.cla & 0x80 != 0 && script::is_script(command.ins);
+        if self.session.channel.is_none() && is_script && self.application().is_some() {
             self.session.challenge = None;
             return self.script(command);
         }
