@@ -428,7 +428,9 @@ fn rsa_keys_are_checked_when_they_are_stored_and_missed_when_they_are_promised()
     const DYNAMIC: &str = "corrupt DGI 9104 byte 2 mask 38 on storing";
     const COMBINED: &str = "corrupt DGI 9104 byte 2 mask 01 on storing";
     type Change<'a> = Box<dyn Fn(&mut Vec<Value>) + 'a>;
-    let cases: [(&str, Option<Change<'_>>, Option<&str>, Option<&str>); 9] = [
+    // What is done to the record, the fault of the card, and how it refuses.
+    type Case<'a> = (&'a str, Option<Change<'a>>, Option<&'a str>, Option<&'a str>);
+    let cases: [Case<'_>; 9] = [
         ("as it is", None, None, None),
         ("dynamic authentication promised, key there", None, Some(DYNAMIC), None),
         ("combined signatures promised, key there", None, Some(COMBINED), None),
