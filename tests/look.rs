@@ -314,7 +314,44 @@ fn live_keys_of_another_version_may_be_used_for_reading() {
     let live = store(Algorithm::Tdes2, "404142434445464748494A4B4C4D4E4F", false);
     let (read, _) = apps(&bench, personalized(&bench, false), false, &live);
     let (_, login) = read.unwrap();
-    assert_eq!((login.master.as_str(), login.diversification, login.level.as_str()), ("master", "EMV CPS", "01"));
+    assert_eq!(
+        (login.master.as_str(), login.diversification.as_str(), login.level.as_str()),
+        ("master", "emv-cps:4", "01")
+    );
+}
+
+/// A card's cryptogram proves one of its three keys only: what is one of three is not taken for all of them, and where keys
+/// that fit differ, none is taken.
+#[test]
+fn keys_that_fit_by_one_of_three_are_not_guessed() {
+    let bench = Bench::new(PROFILES[0]);
+    let file = bench.blank().file().clone();
+    let set = &file.blank.key_sets[0];
+    let own = [&set.enc, &set.mac, &set.dek].map(|key| hex::encode(&key.0));
+    let stored = |keys: &[(&str, &str)]| {
+        let each = keys.iter().map(|(name, value)| {
+            let info = KeyInfo { name: (*name).into(), ..store(Algorithm::Tdes2, value, true).keys()[0].clone() };
+            (info, Secret::new(hex::decode(value).unwrap()))
+        });
+        SoftwareStore::new(each.collect())
+    };
+    let three = [("card-enc", own[0].as_str()), ("card-mac", &own[1]), ("card-dek", &own[2])];
+    let (read, after) = apps(&bench, file.clone(), false, &stored(&three));
+    assert_eq!(read.unwrap().1.master, "card");
+    assert_eq!(after.blank.key_sets[0].failed, 0);
+    for (keys, code) in [
+        // One of three, alone.
+        (&three[..1], Code::KeyNoMatch),
+        // Two that fit alike by their ENC, as sets of three: which MAC is the card's, nobody knows.
+        (
+            &[three[0], three[1], three[2], ("other-enc", &own[0]), ("other-mac", &own[2]), ("other-dek", &own[2])],
+            Code::KeyNoMatch,
+        ),
+    ] {
+        let (read, after) = apps(&bench, file.clone(), false, &stored(keys));
+        assert_eq!(read.err().unwrap().code(), code);
+        assert!(after.state.diary.iter().all(|entry| entry.ins != 0x82), "EXTERNAL AUTHENTICATE was sent");
+    }
 }
 
 /// Rule: never EXTERNAL AUTHENTICATE after a card cryptogram that does not fit.

@@ -3,8 +3,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use perso::base::Clock;
 use perso::base::chance::Instant;
+use perso::base::{Chance, Clock, Code, Fault};
 use perso::card::Card;
 use perso::card::emv::view::{CardDataView, card_data};
 use perso::card::emv::{Terminal, Wanted, read_contents};
@@ -12,6 +12,8 @@ use perso::card::gp;
 use perso::card::gp::Told;
 use perso::card::gp::view::card_info;
 use perso::card::transport::{LinkError, Transport};
+use perso::issuance::login;
+use perso::keys::SoftwareStore;
 use proptest::prelude::*;
 
 type Sent = Arc<Mutex<Vec<String>>>;
@@ -265,6 +267,37 @@ fn get_data_comes_with_and_without_its_tag() {
     assert_eq!(objects[0].answer.objects[0].words, ["10 transactions"]);
     assert_eq!(objects[1].answer.objects[0].words, ["last online at transaction 3"]);
     assert_eq!(objects[2].answer.sw.as_deref(), Some("6A88"));
+}
+
+/// A login stops where the card speaks something else, refuses or garbles; EXTERNAL AUTHENTICATE is never sent.
+#[test]
+fn no_login_to_a_card_that_speaks_something_else() {
+    let store = SoftwareStore::new(Vec::new());
+    let head = "476173FFFFFF0000002A";
+    let cases = [
+        (format!("{head}0101{}9000", "A5".repeat(16)), Code::CardProtocol),
+        (format!("{head}2002{}9000", "A5".repeat(16)), Code::KeyNoMatch),
+        (format!("{head}2002{}9000", "A5".repeat(15)), Code::CardAnswer),
+        (format!("{head}2003709000"), Code::CardAnswer),
+        ("9000".into(), Code::CardAnswer),
+        ("6A88".into(), Code::CardRefused),
+        ("6700".into(), Code::CardRefused),
+    ];
+    for (greeting, code) in cases {
+        let answer = greeting.clone();
+        let (mut card, sent) = card(move |command| match command {
+            select if select.starts_with("00A4") => fci("A000000151000000", "") + "9000",
+            greet if greet.starts_with("8050") => answer.clone(),
+            _ => "6A88".into(),
+        });
+        let mut chance = Chance::fixed(vec![7; 64]);
+        let error = login::with_any_key(&mut card, 0x00, None, &store, &mut chance).err().unwrap();
+        assert_eq!(error.code(), code, "{greeting}: {error}");
+        assert!(sent.lock().unwrap().iter().all(|command| !command.starts_with("8482")));
+    }
+    let (mut card, _) = card(|_| "6A82".into());
+    let error = login::with_any_key(&mut card, 0x00, None, &store, &mut Chance::fixed(Vec::new())).err().unwrap();
+    assert_eq!(error.code(), Code::CardBlank);
 }
 
 /// A card that repeats its PAN and name in objects of its own.

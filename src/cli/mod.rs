@@ -57,7 +57,7 @@ fn dispatch(command: Command, out: &mut Out) -> Result<u8, CliError> {
         Command::Readers(args) => readers::run(&args, out),
         Command::Card(command) => card::run(&command, out).or_else(|error| {
             report(&error, out);
-            Ok(card::exit(&error))
+            Ok(card::exit(&command, &error))
         }),
         Command::Doctor(args) => doctor::run(&args, out),
         Command::Explain { code } => explain::run(code.as_deref(), out),

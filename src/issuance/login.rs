@@ -9,18 +9,22 @@ use serde::Serialize;
 
 use super::options;
 use crate::base::Chance;
-use crate::base::crypto::Cipher;
+use crate::base::chance::ChanceError;
 use crate::base::fault::{Code, Fault};
+use crate::card::apdu::Command;
 use crate::card::channel::{
-    self, ChallengeCheck, ChannelError, ChannelSpec, Greeting, Protocol, SecurityLevel, Session, SpecError,
+    self, Answered, ChallengeCheck, ChannelError, ChannelSpec, Comparison, Fit, Greeting, Handshake, HandshakeError,
+    Protocol, SecurityLevel, Session, SpecError,
 };
-use crate::card::gp::{self, CardData, Domain};
+use crate::card::gp::{self, CardData};
 use crate::card::{Card, CardError};
-use crate::keys::{self, Diversification, KeyError, KeyInfo, KeyStore, Purpose};
+use crate::keys::{self, Diversification, KeyError, KeySet, KeyStore};
 use crate::profile::Profile;
 
 /// The level without a profile: commands carry a MAC, which a secured card demands.
 const LEVEL: u8 = 0x01;
+/// SCP02's `i` where the card data does not tell it: the one that most cards have.
+const USUAL_SCP02: u8 = 0x15;
 
 /// How the login was made, to be looked at.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -35,10 +39,10 @@ pub struct LoginView {
     pub key_version: String,
     /// Key diversification data, hexadecimal.
     pub kdd: String,
-    /// Name of the master key.
+    /// Name of the master key, or of the set of three keys.
     pub master: String,
     /// How the card's keys come from it.
-    pub diversification: &'static str,
+    pub diversification: String,
     /// What the check of the card's challenge had to say.
     pub challenge: Option<String>,
 }
@@ -58,25 +62,26 @@ pub enum LoginError {
     /// Keys.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// Randomness.
+    #[error(transparent)]
+    Chance(#[from] ChanceError),
+    /// The answer to INITIALIZE UPDATE.
+    #[error(transparent)]
+    Handshake(#[from] HandshakeError),
     /// No issuer security domain.
     #[error("no issuer security domain can be selected on the card: neither by default nor by any known AID")]
     NoDomain,
-    /// No master key of the right kind.
+    /// Keys give the card's cryptogram, and which are the card's three is not clear.
     #[error(
-        "the key file holds no master key (purpose kmc, {cipher}) for {protocol} cards with key diversification data {kdd}"
+        "the card's cryptogram is given by {0}; it proves one of the card's three keys only, so that this is not enough to \
+         log in. Nothing was sent that uses up an attempt. Name a profile, or leave only the card's own set in the key file"
     )]
-    NoMaster {
-        /// The cipher that the protocol needs.
-        cipher: &'static str,
-        /// The card's protocol.
-        protocol: Protocol,
-        /// The card's key diversification data, hexadecimal.
-        kdd: String,
-    },
-    /// None of the master keys gives the card's cryptogram.
+    Unclear(String),
+    /// None of the keys gives the card's cryptogram.
     #[error(
-        "none of the master keys gives the card's cryptogram ({protocol}, key version {key_version:02X}, key \
-         diversification data {kdd}); compared were {compared}. Nothing was sent that uses up an attempt"
+        "none of the keys gives the card's cryptogram ({protocol}, key version {key_version:02X}, key diversification data \
+         {kdd}; {compared} combinations of keys and diversifications were compared, see `perso explain-auth`). Nothing was \
+         sent that uses up an attempt"
     )]
     NoFit {
         /// The card's protocol.
@@ -85,8 +90,8 @@ pub enum LoginError {
         key_version: u8,
         /// The card's key diversification data, hexadecimal.
         kdd: String,
-        /// Names and diversifications.
-        compared: String,
+        /// How many combinations were compared; none where no key is for the protocol's cipher.
+        compared: usize,
     },
 }
 
@@ -95,10 +100,13 @@ impl Fault for LoginError {
         match self {
             LoginError::Card(error) => error.code(),
             LoginError::Channel(error) => error.code(),
-            LoginError::Spec(_) => Code::CardProtocol,
+            LoginError::Spec(_) | LoginError::Handshake(HandshakeError::Protocol(_)) => Code::CardProtocol,
             LoginError::Key(error) => error.code(),
+            LoginError::Chance(_) | LoginError::Handshake(HandshakeError::Command) => Code::ProgramFault,
+            LoginError::Handshake(HandshakeError::Refused(_)) => Code::CardRefused,
+            LoginError::Handshake(HandshakeError::Length(_) | HandshakeError::Answer) => Code::CardAnswer,
             LoginError::NoDomain => Code::CardBlank,
-            LoginError::NoMaster { .. } => Code::KeyNoMatch,
+            LoginError::NoFit { compared: 0, .. } | LoginError::Unclear(_) => Code::KeyNoMatch,
             LoginError::NoFit { .. } => Code::CardCryptogram,
         }
     }
@@ -121,11 +129,12 @@ pub fn with_profile<'c>(
     }
     let greeting = channel::begin(card, &spec, chance)?;
     let master = keys::select_kmc(store, profile.masters(), greeting.kdd(), greeting.key_version())?;
-    log_in(greeting, &spec, store, master.name(), profile.diversification())
+    let set = KeySet::find(store, master.name())?;
+    log_in(greeting, &spec, store, &set, profile.diversification())
 }
 
-/// Logs in as the card says, with the master key and the diversification that fit. `key_version` 00 asks for the card's
-/// first key set.
+/// Logs in as the card says, with the keys and the diversification that fit. `key_version` 00 asks for the card's first key
+/// set.
 ///
 /// # Errors
 /// There is no issuer security domain, the card refuses, speaks nothing that this program speaks, or no key fits.
@@ -136,98 +145,113 @@ pub fn with_any_key<'c>(
     store: &dyn KeyStore,
     chance: &mut Chance,
 ) -> Result<(Session<'c>, LoginView), LoginError> {
-    let domain: Domain = gp::select_domain(card)?.ok_or(LoginError::NoDomain)?;
-    let offer = channel::offer(card, key_version, card_data.or(domain.recognition.as_ref()), chance)?;
-    let candidates = candidates(store, offer.protocol, &offer.kdd, offer.key_version);
-    if candidates.is_empty() {
-        let cipher = if cipher(offer.protocol) == Cipher::Tdes { "triple DES" } else { "AES" };
-        return Err(LoginError::NoMaster { cipher, protocol: offer.protocol, kdd: hex::encode_upper(offer.kdd) });
-    }
+    let domain = gp::select_domain(card)?.ok_or(LoginError::NoDomain)?;
+    let handshake = ask(card, key_version, chance)?;
+    let protocol = protocol(handshake.protocol, card_data.or(domain.recognition.as_ref()))?;
+    let comparison = handshake.compare(store, None)?;
+    let fit = the_one(&comparison)?.ok_or_else(|| LoginError::NoFit {
+        protocol,
+        key_version: handshake.key_version,
+        kdd: hex::encode_upper(handshake.kdd),
+        compared: comparison.compared,
+    })?;
     let spec = ChannelSpec {
-        protocol: offer.protocol,
-        level: SecurityLevel::new(LEVEL, offer.protocol)?,
+        protocol,
+        level: SecurityLevel::new(LEVEL, protocol)?,
         key_version,
         check_challenge: ChallengeCheck::Warn,
         aid: domain.aid,
         counter_without_data: true,
     };
-    let greeting = channel::begin(card, &spec, chance)?;
-    for (name, diversification) in &candidates {
-        let master = store.open(name, Purpose::Kmc)?;
-        let set = keys::card_keys(store, &master, diversification, greeting.kdd())?;
-        if greeting.fits(store, set)? {
-            return log_in(greeting, &spec, store, name, *diversification);
+    log_in(channel::begin(card, &spec, chance)?, &spec, store, &fit.set, fit.method)
+}
+
+/// The keys that fit. The cryptogram proves one of the three only, and a wrong one of the others would cost the card an
+/// attempt: keys that differ are not guessed among.
+fn the_one<'a, 's>(comparison: &'a Comparison<'s>) -> Result<Option<&'a Fit<'s>>, LoginError> {
+    let fits: Vec<&Fit<'s>> = comparison.fits.iter().collect();
+    let named = || fits.iter().map(|fit| format!("{} ({})", fit.set.name(), fit.method.name()));
+    let whole: Vec<&Fit<'s>> = fits.iter().copied().filter(|fit| !fit.set.is_one_of_three()).collect();
+    match whole.as_slice() {
+        [] if fits.is_empty() => Ok(None),
+        [first, others @ ..] if others.iter().all(|other| other.kcvs == first.kcvs) => Ok(Some(first)),
+        _ => Err(LoginError::Unclear(named().collect::<Vec<_>>().join(", "))),
+    }
+}
+
+/// INITIALIZE UPDATE to what is selected: which channel does the card open, and with which keys? The card is as it was
+/// before. // GPC 2.3.1 §E.5.1, GPC-D §7.1.1
+fn ask(card: &mut Card, key_version: u8, chance: &mut Chance) -> Result<Handshake, LoginError> {
+    // A card that has S16 only takes no challenge of eight bytes.
+    for length in [8, 16] {
+        let mut host = vec![0; length];
+        chance.fill(&mut host)?;
+        let command = Command::new(0x80, 0x50, key_version, 0).with_data(host.clone()).with_le(256);
+        let answer = card.transmit(&command)?;
+        if answer.sw.is_ok() {
+            return Ok(Handshake::of(key_version, host, &answer.data)?);
+        }
+        if answer.sw.0 != 0x6700 || length == 16 {
+            return Err(HandshakeError::Refused(answer.sw).into());
         }
     }
-    let named = candidates.iter().map(|(name, how)| format!("{name} ({})", words(how)));
-    Err(LoginError::NoFit {
-        protocol: offer.protocol,
-        key_version: greeting.key_version(),
-        kdd: hex::encode_upper(greeting.kdd()),
-        compared: named.collect::<Vec<_>>().join(", "),
-    })
+    Err(HandshakeError::Command.into())
 }
 
-/// Every master key that could be the card's, with every diversification of its cipher; those of the card's key version
-/// first. Whether one fits, the card's cryptogram tells.
-pub fn candidates(
-    store: &dyn KeyStore,
-    protocol: Protocol,
-    kdd: &[u8; 10],
-    key_version: u8,
-) -> Vec<(String, Diversification)> {
-    let wanted = cipher(protocol);
-    let fits = |info: &&KeyInfo| {
-        info.purpose == Purpose::Kmc
-            && info.algorithm.cipher() == Some(wanted)
-            && info.kmcid.is_none_or(|kmcid| kdd.starts_with(&kmcid))
-    };
-    let mut masters: Vec<&KeyInfo> = store.keys().iter().filter(fits).collect();
-    masters.sort_by_key(|info| info.version != key_version);
-    let ways: &[Diversification] = match wanted {
-        Cipher::Tdes => &[Diversification::EmvCps { offset: 4 }, Diversification::Visa2, Diversification::None],
-        Cipher::Aes => &[Diversification::Kdf3, Diversification::None],
-    };
-    masters.iter().flat_map(|info| ways.iter().map(|way| (info.name.clone(), *way))).collect()
-}
-
-fn cipher(protocol: Protocol) -> Cipher {
-    match protocol {
-        Protocol::Scp02 { .. } => Cipher::Tdes,
-        Protocol::Scp03 { .. } => Cipher::Aes,
+/// SCP02 does not tell its `i` here: the first in the card data that this program speaks. In SCP03 cards disagree which bit
+/// stands for S16; the mode shows in the length.
+fn protocol(answered: Answered, card_data: Option<&CardData>) -> Result<Protocol, SpecError> {
+    match answered {
+        Answered::Scp03 { i, mode: mode @ channel::Mode::S8 } => Protocol::scp03(i & !0x09, mode),
+        Answered::Scp03 { i, mode } => Protocol::scp03(i, mode),
+        Answered::Scp02 => {
+            let protocols = card_data.map(CardData::protocols).unwrap_or_default();
+            let options = protocols.iter().filter(|(scp, _)| *scp == 2).filter_map(|(_, i)| u8::try_from(*i).ok());
+            let spoken = options.into_iter().find(|i| Protocol::scp02(*i).is_ok());
+            Protocol::scp02(spoken.unwrap_or(USUAL_SCP02))
+        }
     }
 }
 
-fn words(diversification: &Diversification) -> &'static str {
-    match diversification {
-        Diversification::None => "not diversified",
-        Diversification::EmvCps { .. } => "EMV CPS",
-        Diversification::Visa1 => "VISA, first form",
-        Diversification::Visa2 => "VISA2",
-        Diversification::Kdf3 => "KDF3",
-    }
-}
-
+/// Compares the card's cryptogram once more, and sends EXTERNAL AUTHENTICATE.
 fn log_in<'c>(
     greeting: Greeting<'c>,
     spec: &ChannelSpec,
     store: &dyn KeyStore,
-    master: &str,
-    diversification: Diversification,
+    set: &KeySet<'_>,
+    method: Diversification,
 ) -> Result<(Session<'c>, LoginView), LoginError> {
     let (kdd, key_version) = (*greeting.kdd(), greeting.key_version());
-    let opened = store.open(master, Purpose::Kmc)?;
-    let set = keys::card_keys(store, &opened, &diversification, &kdd)?;
-    let session = greeting.login(store, set)?;
+    let session = greeting.login(store, set.card_keys(store, method, &kdd)?)?;
     let view = LoginView {
         aid: hex::encode_upper(&spec.aid),
         protocol: spec.protocol.to_string(),
         level: format!("{:02X}", spec.level.byte()),
         key_version: format!("{key_version:02X}"),
         kdd: hex::encode_upper(kdd),
-        master: master.to_owned(),
-        diversification: words(&diversification),
+        master: set.name().to_owned(),
+        diversification: method.name(),
         challenge: session.challenge_note().map(str::to_owned),
     };
     Ok((session, view))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_card_data_tells_the_option_of_scp02() {
+        let data = |oids: &[&str]| {
+            let each: String = oids.iter().map(|oid| format!("640B06092A864886FC6B04{oid}")).collect();
+            CardData::parse(&hex::decode(format!("73{:02X}{each}", each.len() / 2)).unwrap()).unwrap()
+        };
+        let option = |oids: &[&str]| protocol(Answered::Scp02, Some(&data(oids))).unwrap();
+        assert_eq!(option(&["0370", "0255"]), Protocol::Scp02 { i: 0x55 });
+        // Implicit initiation is not spoken.
+        assert_eq!(option(&["021A", "0235"]), Protocol::Scp02 { i: 0x35 });
+        assert_eq!(option(&["0370"]), Protocol::Scp02 { i: USUAL_SCP02 });
+        assert_eq!(protocol(Answered::Scp02, None), Protocol::scp02(USUAL_SCP02));
+    }
 }

@@ -50,6 +50,11 @@ impl<'a> KeySet<'a> {
         self.parts.iter().any(|part| part.name != self.name)
     }
 
+    /// Whether it is one key whose name says that it is one of three, which are not all the same then.
+    pub fn is_one_of_three(&self) -> bool {
+        !self.is_three() && ENDS.iter().any(|end| self.name.ends_with(end))
+    }
+
     /// What may be told of the keys that ENC, MAC and DEK come from.
     pub fn parts(&self) -> [&'a KeyInfo; 3] {
         self.parts

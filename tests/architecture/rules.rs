@@ -110,7 +110,6 @@ const HARMLESS: &[(&str, &str)] = &[
     ("Mode", "a word"),
     ("MonthYear", "a month"),
     ("OdaError", "which record is wrong"),
-    ("Offer", "what a card says of itself: a protocol, its key diversification data"),
     ("OfflineError", "tags, a CA key's name, fixed reasons"),
     ("OptionalBlock", "the clear header of a key block"),
     ("OrderView", "made to be shown: masked"),

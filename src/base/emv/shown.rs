@@ -73,6 +73,10 @@ impl Taboo {
         if is_sensitive(tag) {
             return masked(sensitive(tag, value));
         }
+        // ICC and PIN encipherment certificates: everybody who has the CA's public key can recover the PAN.
+        if matches!(tag.number(), 0x9F46 | 0x9F2D) {
+            return masked("not shown: the PAN can be recovered from it".to_owned());
+        }
         if self.holds(value) {
             return masked("not shown: holds what must not be shown".to_owned());
         }
@@ -178,6 +182,10 @@ mod tests {
         assert_eq!(show(&none, 0x5F20, "43414E415259"), (None, Some("not shown".into())));
         assert_eq!(show(&none, 0x50, "56495341"), (Some("56495341".into()), Some("VISA".into())));
         assert_eq!(show(&none, 0x82, "3900"), (Some("3900".into()), None));
+        // What a certificate of the card says can be recovered by everybody.
+        for tag in [0x9F46, 0x9F2D] {
+            assert_eq!(show(&none, tag, "0102").0, None);
+        }
     }
 
     #[test]

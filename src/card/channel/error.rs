@@ -1,6 +1,6 @@
 //! What can go wrong on the way into a secure channel.
 
-use super::{Protocol, SpecError};
+use super::Protocol;
 use crate::base::chance::ChanceError;
 use crate::base::crypto::CryptoError;
 use crate::base::fault::{Code, Fault};
@@ -23,12 +23,6 @@ pub enum ChannelError {
         /// As the profile states.
         wanted: Protocol,
     },
-    /// The card opens a channel that this program does not speak.
-    #[error("the card opens SCP{0:02X}, which this program does not speak")]
-    Unspoken(u8),
-    /// An option or a level that this program does not speak.
-    #[error(transparent)]
-    Spec(#[from] SpecError),
     /// The card answers with another key version than it was asked for.
     #[error("the card answers with key version {seen:02X}, asked for was {wanted:02X}")]
     KeyVersion {
@@ -114,10 +108,7 @@ impl Fault for ChannelError {
     fn code(&self) -> Code {
         match self {
             ChannelError::Card(error) => error.code(),
-            ChannelError::Protocol { .. }
-            | ChannelError::Unspoken(_)
-            | ChannelError::Spec(_)
-            | ChannelError::KeyVersion { .. } => Code::CardProtocol,
+            ChannelError::Protocol { .. } | ChannelError::KeyVersion { .. } => Code::CardProtocol,
             ChannelError::Cryptogram(_) => Code::CardCryptogram,
             ChannelError::Challenge { .. } => Code::CardChallenge,
             ChannelError::Login { .. } => Code::CardLogin,

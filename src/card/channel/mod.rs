@@ -5,7 +5,6 @@
 
 mod error;
 mod explain;
-mod offer;
 mod scp02;
 mod scp03;
 mod session;
@@ -14,7 +13,6 @@ mod verdict;
 
 pub use error::{ChannelError, Mismatch};
 pub use explain::{Answered, Comparison, Fit, Handshake, HandshakeError};
-pub use offer::{Offer, offer};
 pub use scp02::{Scp02, Scp02Keys};
 pub use scp03::{Scp03, Scp03Keys, expected_challenge, kdf};
 pub use session::{Greeting, Session, begin};

@@ -130,18 +130,6 @@ impl<'c> Greeting<'c> {
         &self.answered.sequence
     }
 
-    /// Whether these are the card's keys: its cryptogram is compared, and nothing is sent.
-    ///
-    /// # Errors
-    /// Keys that the protocol does not take; a challenge that the options refuse.
-    pub fn fits(&self, store: &dyn KeyStore, keys: CardKeys) -> Result<bool, ChannelError> {
-        match self.verify(store, keys) {
-            Ok(_) => Ok(true),
-            Err(ChannelError::Cryptogram(_)) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Compares the card's cryptogram, and only if it is right sends EXTERNAL AUTHENTICATE.
     ///
     /// # Errors

@@ -110,7 +110,7 @@ pub struct AppsArgs {
     #[allow(missing_docs)]
     pub profiles: ProfileArgs,
     /// The card's profile, by name or file: it says protocol, level, key version, master key and diversification.
-    /// Without it the card says the protocol, and the master key is the one that gives the card's own cryptogram.
+    /// Without it the card says the protocol, and the keys are those that give the card's own cryptogram.
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
     /// Without a profile: the key version to ask for, two hexadecimal digits; 00 asks for the card's first key set.

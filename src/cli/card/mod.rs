@@ -18,10 +18,10 @@ const UNTOUCHED: u8 = 6;
 const SPOILED: u8 = 7;
 const IN_DOUBT: u8 = 8;
 
-/// One of the commands.
+/// Looks or talks.
 ///
 /// # Errors
-/// There is no card, the link broke, or what is needed for a channel is wrong.
+/// The arguments, the keys, the link or the card.
 pub fn run(command: &CardCommand, out: &mut Out) -> Result<u8, CliError> {
     match command {
         CardCommand::Info(args) => info::run(args, out),
@@ -31,10 +31,12 @@ pub fn run(command: &CardCommand, out: &mut Out) -> Result<u8, CliError> {
     }
 }
 
-/// The exit code of an error: a card that was only looked into is neither spoiled nor in doubt.
-pub fn exit(error: &CliError) -> u8 {
+/// The exit code of an error: a card that was only looked into is neither spoiled nor in doubt. What was sent to it
+/// otherwise may have done anything.
+pub fn exit(command: &CardCommand, error: &CliError) -> u8 {
     let entry = error.code().entry();
     match (entry.exit, entry.family) {
+        (exit, _) if matches!(command, CardCommand::Apdu(_)) => exit,
         (SPOILED | IN_DOUBT, Family::Reader) => SET_UP,
         (SPOILED | IN_DOUBT, _) => UNTOUCHED,
         (exit, _) => exit,
