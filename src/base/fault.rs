@@ -258,6 +258,9 @@ catalogue! {
     LedgerWrite = "LEDGER-WRITE", Ledger, ByState, true, 9,
         "The journal cannot be written or read.",
         "Look at the disk and the rights of the journal file; nothing goes on without it.";
+    LedgerBusy = "LEDGER-BUSY", Ledger, No, true, 9,
+        "Another run has the journal open.",
+        "Wait until that run has ended, then start again; two runs at once need a reader, a card and a journal each.";
     LedgerSyntax = "LEDGER-SYNTAX", Ledger, No, false, 9,
         "The journal holds a line that this program does not understand.",
         "Keep the file, do not edit it, and have it looked at.";

@@ -149,7 +149,8 @@ pub enum JournalError {
 impl Fault for JournalError {
     fn code(&self) -> Code {
         match self {
-            JournalError::File { .. } | JournalError::InUse(_) => Code::LedgerWrite,
+            JournalError::File { .. } => Code::LedgerWrite,
+            JournalError::InUse(_) => Code::LedgerBusy,
             JournalError::Line { .. } | JournalError::Order { .. } => Code::LedgerSyntax,
             JournalError::RecordDone { .. } => Code::LedgerRecord,
             JournalError::Doubt { .. } => Code::LedgerDoubt,
@@ -206,7 +207,6 @@ impl Journal {
     /// The file cannot be used, is in use, or is damaged.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let failed = |what| move |source| JournalError::File { path: path.to_owned(), what, source };
-        let existed = path.exists();
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -219,11 +219,16 @@ impl Journal {
             Err(TryLockError::WouldBlock) => return Err(JournalError::InUse(path.to_owned())),
             Err(TryLockError::Error(source)) => return Err(failed("locked")(source)),
         }
-        if !existed {
-            sync_folder(path).map_err(failed("made durable"))?;
+        // A device or a pipe keeps nothing, and may never come to its end.
+        if !file.metadata().map_err(failed("read"))?.is_file() {
+            return Err(failed("used")(std::io::Error::other("it is not a regular file")));
         }
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(failed("read"))?;
+        // Its name is durable before its first event, also where the run that made the file died in between.
+        if text.is_empty() {
+            sync_folder(path).map_err(failed("made durable"))?;
+        }
         let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
         let half = text.get(whole..).unwrap_or_default();
         if !half.is_empty() {

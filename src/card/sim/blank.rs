@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -15,6 +15,9 @@ use crate::card::transport::LinkError;
 
 /// What stands at the top of every simulated card's file.
 pub const MARK: &str = "test card: holds clear test keys, never a real card's";
+
+/// Largest file that is read.
+const MAX_FILE: u64 = 64 * 1024 * 1024;
 
 /// Bytes, written as hexadecimal digits. Prints its length only.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -244,7 +247,16 @@ impl CardFile {
     /// What is wrong with it.
     pub fn load(path: &Path) -> Result<Self, LinkError> {
         let wrong = |why: String| LinkError::Simulator(format!("{}: {why}", path.display()));
-        let text = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+        let failed = |error: std::io::Error| wrong(error.to_string());
+        let opened = std::fs::File::open(path).map_err(failed)?;
+        if !opened.metadata().map_err(failed)?.is_file() {
+            return Err(wrong("it is not a regular file".into()));
+        }
+        let mut text = Vec::new();
+        opened.take(MAX_FILE + 1).read_to_end(&mut text).map_err(failed)?;
+        if text.len() as u64 > MAX_FILE {
+            return Err(wrong(format!("it is larger than {MAX_FILE} bytes, which no simulated card is")));
+        }
         let file: Self = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
         file.check().map_err(|why| wrong(why.to_owned()))?;
         Ok(file)
@@ -283,7 +295,8 @@ impl CardFile {
     pub fn save(&self, path: &Path) -> Result<(), LinkError> {
         let wrong = |error: std::io::Error| LinkError::Simulator(format!("{}: {error}", path.display()));
         let text = serde_json::to_vec_pretty(self).map_err(|error| wrong(error.into()))?;
-        let beside = path.with_extension("new");
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".new");
         let mut file = std::fs::File::create(&beside).map_err(wrong)?;
         file.write_all(&text).and_then(|()| file.sync_data()).map_err(wrong)?;
         std::fs::rename(&beside, path).map_err(wrong)
