@@ -488,6 +488,44 @@ fn extended_commands_store_the_same() {
     assert!(long.card.state.applications[0].groupings == short.card.state.applications[0].groupings);
 }
 
+/// A card that says that it takes short lengths only, or talks T=0 alone, is refused before anything is sent to it.
+#[test]
+fn extended_commands_are_not_sent_to_a_card_that_cannot_take_them() {
+    for (atr, state) in [
+        ("3BE000FF8131FE4514", "good"),
+        // Compact-TLV 7, card capabilities: the third byte has 40 for extended lengths, or has it not.
+        ("3B85018073800140B6", "good"),
+        ("3B85018073800100F6", "untouched"),
+        // T=0 alone.
+        ("3B00", "untouched"),
+    ] {
+        let run = |most: &str| {
+            let words = format!("spanning = true\n{most}");
+            let blank = |profile: String| profile.replace("3BE000FF8131FE4514", atr).replace("spanning = true", &words);
+            Bench::changed("debit-long-packed", blank, |_| ()).run(&[])
+        };
+        let ran = run("max_command = 2000");
+        assert_eq!(ran.result.state, state, "{atr}: {:?}", ran.result.fault);
+        if let Some(fault) = ran.result.fault {
+            assert!(fault.code == "CARD-BLANK" && fault.message.contains("longest command"), "{}", fault.message);
+            assert!(ran.card.state.diary.iter().all(|entry| !matches!(entry.ins, 0x50 | 0xE2)), "{atr}");
+        }
+        // Short commands suit all of them.
+        assert_eq!(run("").result.state, "good", "{atr}");
+    }
+}
+
+/// Two cards whose maker left the serial number empty are two cards.
+#[test]
+fn a_card_without_a_serial_number_is_known_by_its_key_diversification_data() {
+    let bench = Bench::new("debit-aes-scp03");
+    let mut card = bench.blank();
+    card.file_mut().blank.cplc.0[12..18].fill(0);
+    let ran = bench.run_on(card, &[], &mut perso::issuance::journal::Journal::in_memory());
+    assert_eq!(ran.result.state, "good", "{:?}", ran.result.fault);
+    assert!(ran.result.chip.unwrap().id.starts_with("kdd-"));
+}
+
 /// `check_challenge`: a card with option 40 (SCP02) or 10 (SCP03) whose challenge is not the computed one.
 #[test]
 fn an_unexpected_card_challenge_is_off_warned_of_or_refused() {

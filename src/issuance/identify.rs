@@ -2,6 +2,7 @@
 
 use super::error::JobError;
 use super::options;
+use super::plan::Plan;
 use crate::card::gp::{self, CardData, Cplc};
 use crate::card::{Atr, Card, CardError};
 use crate::profile::Profile;
@@ -42,13 +43,13 @@ pub fn chip(card: &mut Card, profile: &Profile) -> Result<Chip, JobError> {
     gp::select(card, profile.domain())?;
     let cplc = optional(gp::get_data(card, 0x9F7F))?.and_then(|data| Cplc::parse(&data).ok());
     let card_data = optional(gp::get_data(card, 0x0066))?.and_then(|data| CardData::parse(&data).ok());
-    let kdd = match cplc {
-        Some(_) => None,
-        None => optional(gp::get_data(card, 0x00CF))?,
+    let kdd = match cplc.as_ref().is_some_and(Cplc::identifies) {
+        true => None,
+        false => optional(gp::get_data(card, 0x00CF))?,
     };
     let id = gp::chip_id(cplc.as_ref(), kdd.as_deref()).ok_or_else(|| JobError::Blank {
         what: "its identity",
-        seen: "not to be had (neither CPLC nor key diversification data)".into(),
+        seen: "not to be had (neither a serial number in its CPLC nor key diversification data)".into(),
         wanted: "one of the two".into(),
     })?;
     Ok(Chip { id, atr, cplc, card_data })
@@ -80,6 +81,23 @@ pub fn blank(chip: &Chip, profile: &Profile) -> Result<(), JobError> {
         return Err(JobError::CardData { offered: data.to_string(), wanted: options::protocol_text(profile) });
     }
     Ok(())
+}
+
+/// The card takes the longest command of the plan, as far as it says.
+///
+/// # Errors
+/// Its ATR says that it takes no extended lengths, or offers T=0 alone, which cannot carry them.
+pub fn lengths(chip: &Chip, plan: &Plan) -> Result<(), JobError> {
+    let longest = plan.longest_command();
+    let Some(atr) = Atr::parse(&chip.atr).ok().filter(|_| longest > 255) else { return Ok(()) };
+    let why = match (atr.takes_extended(), atr.is_contactless(), atr.protocols().as_slice()) {
+        (Some(false), ..) => "255 bytes: its ATR says that it takes no extended lengths",
+        // ISO/IEC 7816-3 §12.2: short lengths only; ENVELOPE is not spoken here
+        (_, false, [0]) => "255 bytes: it talks T=0, which has no extended lengths",
+        _ => return Ok(()),
+    };
+    let wanted = format!("{longest} bytes (the profile's store_data.max_command)");
+    Err(JobError::Blank { what: "the longest command that it takes", seen: why.into(), wanted })
 }
 
 /// Every application of the record is on the card: that one is missing must show before the first is begun.

@@ -113,6 +113,7 @@ impl Job<'_> {
         self.journal.admit_chip(chip.id())?;
         self.journal.append(&Event::Chip { job: job.to_owned(), chip: chip.id().to_owned() })?;
         identify::blank(&chip, self.profile)?;
+        identify::lengths(&chip, self.plan)?;
         if self.profile.blank_has_applets() {
             identify::applets(card, self.record)?;
         }

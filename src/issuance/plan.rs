@@ -121,6 +121,12 @@ impl Plan {
         blocks as u32 + u32::from(self.final_state.is_some())
     }
 
+    /// Bytes of data in the longest STORE DATA command, with its protection.
+    pub fn longest_command(&self) -> usize {
+        let lengths = |app: &AppPlan| app.blocks.iter().map(|block| app.channel.protected_length(block.len)).max();
+        self.applications.iter().filter_map(lengths).max().unwrap_or_default()
+    }
+
     /// Microseconds on the wire for the STORE DATA commands of the plan.
     pub fn store_micros(&self, link: &Link) -> u64 {
         self.applications.iter().flat_map(|app| app.blocks.iter().map(|block| app.block_micros(block, link))).sum()

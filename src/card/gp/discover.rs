@@ -90,6 +90,11 @@ impl Cplc {
         CPLC_FIELDS.iter().map(|(name, ..)| *name)
     }
 
+    /// Whether it tells one chip from another: some makers leave the serial number empty.
+    pub fn identifies(&self) -> bool {
+        self.field("ic_serial").is_some_and(|serial| serial.iter().any(|&byte| byte != 0x00 && byte != 0xFF))
+    }
+
     /// The chip's identity.
     pub fn chip_id(&self) -> ChipId {
         let field = |name| hex::encode_upper(self.field(name).unwrap_or_default());

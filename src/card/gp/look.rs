@@ -91,11 +91,11 @@ impl CardLook {
     }
 }
 
-/// Identity of a chip: CPLC fabricator, type, fabrication date, serial number and batch; else the key diversification
-/// data as the card gives it.
+/// Identity of a chip: CPLC fabricator, type, fabrication date, serial number and batch; where its maker left the serial
+/// number empty, or there is no CPLC, the key diversification data as the card gives it.
 pub fn chip_id(cplc: Option<&Cplc>, kdd: Option<&[u8]>) -> Option<String> {
     let from_kdd = || kdd.map(|data| format!("kdd-{}", hex::encode_upper(data)));
-    cplc.map(|cplc| format!("cplc-{}", cplc.chip_id())).or_else(from_kdd)
+    cplc.filter(|cplc| cplc.identifies()).map(|cplc| format!("cplc-{}", cplc.chip_id())).or_else(from_kdd)
 }
 
 /// Resets the card, selects its issuer security domain and asks for everything that needs no channel.
