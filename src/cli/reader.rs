@@ -31,8 +31,11 @@ impl ReaderArgs {
         }
         match self.reader.strip_prefix("sim") {
             Some("") => Place::FreshBlank,
-            Some(rest) if rest.starts_with(':') => Place::CardFile(Path::new(rest.trim_start_matches(':'))),
-            _ => Place::Reader(&self.reader),
+            Some(rest) => match rest.strip_prefix(':') {
+                Some(file) => Place::CardFile(Path::new(file)),
+                None => Place::Reader(&self.reader),
+            },
+            None => Place::Reader(&self.reader),
         }
     }
 

@@ -37,8 +37,8 @@ impl Problems {
     }
 
     fn byte(&mut self, path: &str, text: &str) -> u8 {
-        match (text.len(), u8::from_str_radix(text, 16)) {
-            (2, Ok(byte)) => byte,
+        match hex::decode(text).as_deref() {
+            Ok([byte]) => *byte,
             _ => {
                 self.add(path, format!("{text:?} is not two hexadecimal digits"));
                 0
@@ -207,7 +207,8 @@ fn masters(file: &ProfileFile, problems: &mut Problems) -> Masters {
 
 fn rule(at: usize, dgi: &DgiFile, problems: &mut Problems) -> Option<DgiRule> {
     let path = format!("dgi[{at}]");
-    let number = |text: &str| (text.len() == 4).then(|| u16::from_str_radix(text, 16).ok()).flatten();
+    let digits = |text: &str| text.len() == 4 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let number = |text: &str| digits(text).then(|| u16::from_str_radix(text, 16).ok()).flatten();
     let dgis = match dgi.id.split_once('-') {
         None => number(&dgi.id).map(|id| (id, id)),
         Some((first, last)) => number(first).zip(number(last)).filter(|(first, last)| first <= last),

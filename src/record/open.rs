@@ -267,7 +267,8 @@ fn grouping(path: &str, file: &GroupingFile, header: &Header, problems: &mut Vec
 }
 
 fn number(text: &str, path: &str, problems: &mut Vec<Problem>) -> Option<u16> {
-    let number = (text.len() == 4).then(|| u16::from_str_radix(text, 16).ok()).flatten();
+    let digits = text.len() == 4 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let number = digits.then(|| u16::from_str_radix(text, 16).ok()).flatten();
     if number.is_none() {
         problems.push(problem(path, Code::RecordDgi, "a grouping's number is four hexadecimal digits"));
     }

@@ -79,7 +79,9 @@ fn choose<'a>(readers: &'a [Reader], wanted: &str) -> Result<&'a Reader, LinkErr
         return Ok(numbered);
     }
     let named = |readers: &[&Reader]| readers.iter().map(|it| format!("{:?}", it.name)).collect::<Vec<_>>().join(", ");
-    let matching: Vec<&Reader> = readers.iter().filter(|reader| reader.name.contains(wanted)).collect();
+    // Nothing is a part of every name: an empty variable in a script must not choose a reader.
+    let part = |reader: &&Reader| !wanted.is_empty() && reader.name.contains(wanted);
+    let matching: Vec<&Reader> = readers.iter().filter(part).collect();
     match matching.as_slice() {
         [only] => Ok(only),
         [] if readers.is_empty() => Err(LinkError::NoCard("there is no reader".into())),
@@ -378,6 +380,7 @@ mod tests {
         assert_eq!(chosen("1"), Some("Acme 01 00"));
         assert_eq!(chosen("Acme"), None);
         assert_eq!(chosen("7"), None);
+        assert!(choose(&readers[2..], "").is_err(), "an empty name chose the only reader");
     }
 
     #[test]

@@ -143,7 +143,7 @@ pub struct ProfileArgs {
 pub struct ReaderArgs {
     /// `sim` for a fresh simulated blank, `sim:FILE` for a simulated card kept in a file, `replay:FILE` for a trace in
     /// the place of a card, else a PC/SC reader: its name, a unique part of it, or its number.
-    #[arg(long, value_name = "READER")]
+    #[arg(long, value_name = "READER", value_parser = reader)]
     pub reader: String,
     /// Simulated cards only: the interface that the card is reached over. A real reader says it itself.
     #[arg(long, value_enum, default_value_t = Interface::Contact)]
@@ -154,6 +154,15 @@ pub struct ReaderArgs {
     /// Give up a card that has not answered a command for so long: nobody can know then what has become of it.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub ceiling: u32,
+}
+
+/// An empty variable in a script must not choose a reader, nor a card.
+fn reader(text: &str) -> Result<String, &'static str> {
+    match text {
+        "" => Err("it is empty; `perso readers` lists the readers, `sim` is the simulated card"),
+        "sim:" => Err("no file follows sim: ; make a card with `perso sim new`, or use `sim` for a fresh one"),
+        _ => Ok(text.to_owned()),
+    }
 }
 
 /// Interfaces of a card.
