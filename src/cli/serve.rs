@@ -138,6 +138,7 @@ impl Slot {
             Some(first) => {
                 let address = address(first)?;
                 let listener = TcpListener::bind(address)
+                    .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
                     .map_err(|error| wrong("--listen", format!("{address} cannot be listened on: {error}")))?;
                 Reader::Listens(listener)
             }
@@ -270,7 +271,10 @@ impl Desk {
             }
             let found = match link {
                 Reader::Connects(address) => TcpStream::connect(address),
-                Reader::Listens(listener) => listener.accept().map(|(stream, _)| stream),
+                // Not waited for in the kernel: the card may be taken out before a reader comes.
+                Reader::Listens(listener) => {
+                    listener.accept().and_then(|(stream, _)| stream.set_nonblocking(false).map(|()| stream))
+                }
             };
             match found {
                 Ok(stream) => return Some(stream),
