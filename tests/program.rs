@@ -275,6 +275,7 @@ fn every_command_and_option_is_explained() {
         "keys seal",
         "sim",
         "sim new",
+        "sim serve",
         "trace",
         "trace show",
         "trace replay",

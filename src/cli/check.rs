@@ -12,18 +12,20 @@ use crate::base::emv::rules::Stage;
 use crate::base::{Code, Fault};
 use crate::issuance::check;
 use crate::issuance::report;
-use crate::issuance::result::RuleRef;
+use crate::issuance::result::{FaultRef, RuleRef};
 use crate::keys::{KeyStore, SoftwareStore, file};
 use crate::order::{self, D1Answer, D1Code, OrderView, Site, Source};
 use crate::profile::Profile;
 use crate::record::{self, Record};
 
 /// What was found in one file.
-#[derive(Serialize)]
-struct Checked {
+#[derive(Serialize, schemars::JsonSchema)]
+pub(super) struct Checked {
+    /// The file, as it was named.
     file: String,
-    /// `order`, `record`, `profile`, `keys` or `unknown`.
+    /// `order`, `record`, `clear record`, `profile`, `keys` or `unknown`.
     kind: &'static str,
+    /// Everything that is wrong with it.
     problems: Vec<Problem>,
     /// What the consistency rules say; records only.
     rules: Vec<RuleRef>,
@@ -37,16 +39,23 @@ struct Checked {
     skipped: Vec<String>,
 }
 
+impl Checked {
+    /// A file in which so much is wrong.
+    fn of(file: String, kind: &'static str, problems: Vec<Problem>) -> Self {
+        Self { file, kind, problems, rules: Vec::new(), order: None, answer: None, skipped: Vec::new() }
+    }
+}
+
 /// Checks every file.
 ///
 /// # Errors
-/// A file, or the key file, cannot be read at all.
+/// The key file that records are opened with cannot be used.
 pub fn run(args: &CheckArgs, out: &mut Out) -> Result<u8, CliError> {
     let store = args.keys.as_ref().map(|path| common::keys(path, &args.passphrase)).transpose()?;
     let site = args.site.as_deref().map(common::site).transpose()?;
     let mut all = Vec::new();
     for path in &args.files {
-        all.push(one(path, args, store.as_ref(), site.as_ref())?);
+        all.push(one(path, args, store.as_ref(), site.as_ref()));
     }
     let found = all.iter().any(|checked| !checked.problems.is_empty());
     if !out.json(&all) {
@@ -100,12 +109,20 @@ fn skipped_rules(rules: &[RuleRef]) -> BTreeMap<&str, String> {
     together.into_iter().map(|(why, named)| (why, named.join(", "))).collect()
 }
 
-fn one(path: &Path, args: &CheckArgs, store: Option<&SoftwareStore>, site: Option<&Site>) -> Result<Checked, CliError> {
-    let bytes = common::read(path)?;
+fn one(path: &Path, args: &CheckArgs, store: Option<&SoftwareStore>, site: Option<&Site>) -> Checked {
+    let file = path.display().to_string();
+    let bytes = match common::read(path) {
+        Ok(bytes) => bytes,
+        // The others are checked all the same.
+        Err(error) => {
+            let problems = vec![Problem::new("(file)", error.code(), FaultRef::of(&error).message)];
+            return Checked::of(file, "unknown", problems);
+        }
+    };
     let (mut skipped, mut rules) = (Vec::new(), Vec::new());
     let toml = path.extension().is_some_and(|extension| extension == "toml");
     if !toml && is_order(&bytes) {
-        return Ok(order(path, &bytes, store, site));
+        return order(path, &bytes, store, site);
     }
     let (kind, problems) = if toml {
         ("profile", profile(&bytes))
@@ -113,14 +130,14 @@ fn one(path: &Path, args: &CheckArgs, store: Option<&SoftwareStore>, site: Optio
         match member(&bytes) {
             Member::Keys => ("keys", keys(&bytes, args, &mut skipped)),
             Member::Record => ("record", record(&bytes, args, store, &mut skipped, &mut rules)),
-            Member::Clear => ("clear record", clear(&bytes)),
+            Member::Clear => ("clear record", clear(&bytes, args, store, &mut skipped, &mut rules)),
             Member::None => {
                 let message = "it is neither an order, a record, a key file nor a profile (*.toml)";
                 ("unknown", vec![Problem::new("(file)", Code::RecordSyntax, message)])
             }
         }
     };
-    Ok(Checked { file: path.display().to_string(), kind, problems, rules, order: None, answer: None, skipped })
+    Checked { rules, skipped, ..Checked::of(file, kind, problems) }
 }
 
 /// Orders have the member that their format begins with; D1's envelope has its own.
@@ -199,8 +216,30 @@ fn keys(bytes: &[u8], args: &CheckArgs, skipped: &mut Vec<String>) -> Vec<Proble
     file::load(bytes, passphrase.as_ref()).map_or_else(wrong, |_| Vec::new())
 }
 
-fn clear(bytes: &[u8]) -> Vec<Problem> {
-    record::clear_profile_name(bytes).map_or_else(record_problems, |_| Vec::new())
+/// A clear record is sealed as `perso record seal` would, and what comes of it is checked.
+fn clear(
+    bytes: &[u8],
+    args: &CheckArgs,
+    store: Option<&SoftwareStore>,
+    skipped: &mut Vec<String>,
+    rules: &mut Vec<RuleRef>,
+) -> Vec<Problem> {
+    let name = match record::clear_profile_name(bytes) {
+        Ok(name) => name,
+        Err(problems) => return record_problems(problems),
+    };
+    let Some(store) = store else {
+        skipped.push("everything in the body: no --keys were given".into());
+        return Vec::new();
+    };
+    let profile = match common::profile(&name, &args.profiles) {
+        Ok(profile) => profile,
+        Err(error) => return vec![Problem::new("profile", error.code(), error.to_string())],
+    };
+    match record::seal(bytes, store, &hex::encode(profile.hash()), &mut common::chance()) {
+        Ok(sealed) => record(sealed.as_bytes(), args, Some(store), skipped, rules),
+        Err(problems) => record_problems(problems),
+    }
 }
 
 fn record(

@@ -1,11 +1,12 @@
 //! What several commands need: time, chance, files, keys, profiles.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::{PassphraseArgs, ProfileArgs};
 pub use super::out::{Out, warn};
+pub use super::output::{create, distinct, write};
 use crate::base::chance::{ChanceError, Instant};
 use crate::base::{Chance, Clock, Code, Fault, Secret};
 use crate::card::CardError;
@@ -67,10 +68,10 @@ pub enum CliError {
         source: SiteError,
     },
     /// The passphrase could not be had.
-    #[error("the passphrase cannot be read: {0}")]
+    #[error("the passphrase cannot be read: {0}; where there is no terminal, give --passphrase-file or --passphrase-fd")]
     Passphrase(std::io::Error),
     /// No profile of this name, or more than one.
-    #[error("folder {folder} holds {found} profiles named {name:?}")]
+    #[error("folder {folder} holds {found} profiles named {name:?} and must hold one; it has {held}")]
     ProfileName {
         /// The folder.
         folder: PathBuf,
@@ -78,6 +79,8 @@ pub enum CliError {
         name: String,
         /// How many.
         found: usize,
+        /// The names of all that it holds.
+        held: String,
     },
     /// Input that was refused, every problem with its path.
     #[error("{what} is refused: {}", count(problems))]
@@ -272,47 +275,6 @@ pub fn site(path: &Path) -> Result<Site, CliError> {
     Site::parse(&read_text(path)?).map_err(|source| CliError::Site { path: path.to_owned(), source })
 }
 
-/// Writes a file.
-///
-/// # Errors
-/// It cannot be written.
-pub fn write(path: &Path, text: &str) -> Result<(), CliError> {
-    std::fs::write(path, text).map_err(|source| CliError::Write { path: path.to_owned(), source })
-}
-
-/// A file that can be written, made before there is anything to write.
-pub struct Target {
-    path: PathBuf,
-    file: std::fs::File,
-}
-
-/// Makes a file to be written later.
-///
-/// # Errors
-/// It cannot be made.
-pub fn create(path: &Path) -> Result<Target, CliError> {
-    let file = std::fs::File::create(path).map_err(|source| CliError::Write { path: path.to_owned(), source })?;
-    Ok(Target { path: path.to_owned(), file })
-}
-
-impl Target {
-    /// The file itself.
-    pub fn into_file(self) -> std::fs::File {
-        self.file
-    }
-
-    /// Writes a value as JSON.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub fn write<T: serde::Serialize>(mut self, value: &T) -> Result<(), CliError> {
-        let written = serde_json::to_writer_pretty(&mut self.file, value)
-            .map_err(std::io::Error::from)
-            .and_then(|()| self.file.write_all(b"\n"));
-        written.map_err(|source| CliError::Write { path: self.path, source })
-    }
-}
-
 /// Opens a key file, asking for its passphrase only if it is sealed.
 ///
 /// # Errors
@@ -370,19 +332,28 @@ pub fn profile_file(path: &Path) -> Result<Profile, CliError> {
 /// The folder cannot be read, or does not hold exactly one of that name.
 pub fn profile(name: &str, from: &ProfileArgs) -> Result<Profile, CliError> {
     let failed = |source| CliError::Read { path: from.profiles.clone(), source };
-    let mut found = Vec::new();
+    let (mut found, mut held) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(&from.profiles).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
+        // A pipe of such a name would be waited for without end.
+        if path.extension().is_some_and(|extension| extension == "toml") && path.is_file() {
             // A broken profile beside the one that is wanted does not matter here; `perso check` finds it.
             let text = read_text(&path).unwrap_or_default();
-            if crate::profile::peek_name(&text).as_deref() == Some(name) {
+            let Some(named) = crate::profile::peek_name(&text) else { continue };
+            if named == name {
                 found.push(path);
             }
+            held.push(named);
         }
     }
+    held.sort();
     match found.as_slice() {
         [only] => profile_file(only),
-        _ => Err(CliError::ProfileName { folder: from.profiles.clone(), name: name.to_owned(), found: found.len() }),
+        _ => Err(CliError::ProfileName {
+            folder: from.profiles.clone(),
+            name: name.to_owned(),
+            found: found.len(),
+            held: if held.is_empty() { "none".into() } else { held.join(", ") },
+        }),
     }
 }

@@ -7,14 +7,22 @@ use crate::base::emv::rules;
 use crate::base::fault::{CATALOGUE, Code, Entry, Spoils};
 use crate::card::apdu::{StatusWord, meaning};
 
-#[derive(Serialize)]
-struct Explained {
+/// A row of the catalogue.
+#[derive(Serialize, schemars::JsonSchema)]
+pub(super) struct Explained {
+    /// The stable code.
     code: &'static str,
+    /// Where the fault comes from.
     family: &'static str,
+    /// `no`, `by-state` or `yes`.
     spoils_card: &'static str,
+    /// Whether trying again can help.
     retry_helps: bool,
+    /// Exit code where nothing else decides it.
     exit: u8,
+    /// What has happened.
     what: &'static str,
+    /// What to do next.
     next: &'static str,
 }
 
@@ -34,6 +42,15 @@ impl From<Entry> for Explained {
             next: entry.next,
         }
     }
+}
+
+/// A status word.
+#[derive(Serialize, schemars::JsonSchema)]
+pub(super) struct Meaning {
+    /// The status word, hexadecimal.
+    sw: String,
+    /// What it means in general.
+    meaning: &'static str,
 }
 
 /// Explains one code or status word, or lists all codes.
@@ -114,15 +131,12 @@ fn rule(number: u8, out: &mut Out) -> Result<u8, CliError> {
 }
 
 fn status_word(text: &str) -> Option<StatusWord> {
-    (text.len() == 4).then(|| u16::from_str_radix(text, 16).ok().map(StatusWord)).flatten()
+    // A sign is a number's to `from_str_radix`, and none here.
+    let digits = text.len() == 4 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    digits.then(|| u16::from_str_radix(text, 16).ok().map(StatusWord)).flatten()
 }
 
 fn status(sw: StatusWord, out: &mut Out) -> Result<u8, CliError> {
-    #[derive(Serialize)]
-    struct Meaning {
-        sw: String,
-        meaning: &'static str,
-    }
     let found = Meaning { sw: sw.to_string(), meaning: meaning(None, sw) };
     if !out.json(&found) {
         out.line(format!("{}: {}", found.sw, found.meaning));

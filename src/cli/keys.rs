@@ -6,16 +6,26 @@ use super::args::KeysCommand;
 use super::common::{self, CliError, Out};
 use crate::keys::{KeyStore, file};
 
-#[derive(Serialize)]
-struct Listed<'a> {
+/// A key as it is listed.
+#[derive(Serialize, schemars::JsonSchema)]
+pub(super) struct Listed<'a> {
+    /// Name.
     name: &'a str,
+    /// Whose key it is.
     zone: &'a str,
+    /// What it is for.
     purpose: &'static str,
+    /// Version; of a card's master key the key version number.
     version: u8,
+    /// Cipher and length.
     algorithm: &'static str,
+    /// Check value, hexadecimal.
     kcv: String,
+    /// How the check value is made.
     kcv_method: &'static str,
+    /// A test key.
     test: bool,
+    /// KMCID of the cards that a master key is for.
     kmcid: Option<String>,
 }
 
@@ -36,7 +46,7 @@ pub fn run(command: &KeysCommand, out: &mut Out) -> Result<u8, CliError> {
             let phrase = common::ask(passphrase, true)?;
             let sealed = file::seal(&unsealed, &phrase, &mut common::chance()).map_err(failed)?;
             common::write(output, &sealed)?;
-            out.line(format!("Sealed into {}.", output.display()));
+            out.written(output, format!("Sealed into {}.", output.display()));
         }
     }
     Ok(0)

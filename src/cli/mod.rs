@@ -10,12 +10,15 @@ mod explain;
 mod explain_auth;
 mod keys;
 mod out;
+mod output;
 mod plan;
 mod reader;
 mod readers;
 mod ready;
 mod record;
 mod run;
+#[cfg(test)]
+mod schemas;
 mod serve;
 mod sim;
 mod trace;
@@ -31,7 +34,7 @@ use serde::Serialize;
 use self::args::{Cli, Command, LogLevel};
 use self::common::{CliError, Problem, warn};
 use self::out::Out;
-use crate::base::Fault;
+use crate::base::{Code, Fault};
 use crate::issuance::result::FaultRef;
 
 /// Runs the program.
@@ -39,8 +42,13 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_standard_error(cli.log);
     let mut out = Out::new(cli.format);
+    // What became of a card is told whatever becomes of standard output.
+    let makes_card = matches!(cli.command, Command::Run(_));
     let code = dispatch(cli.command, &mut out).unwrap_or_else(|error| report(&error, &mut out));
-    ExitCode::from(code)
+    match code {
+        0 if out.is_lost() && !makes_card => ExitCode::from(Code::OperatorInput.entry().exit),
+        code => ExitCode::from(code),
+    }
 }
 
 fn dispatch(command: Command, out: &mut Out) -> Result<u8, CliError> {
@@ -65,9 +73,11 @@ fn dispatch(command: Command, out: &mut Out) -> Result<u8, CliError> {
 }
 
 /// What is printed for a program where a command could not do its work.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct Failed<'a> {
+    /// What has happened, and what to do next.
     fault: FaultRef,
+    /// Everything that is wrong with an input that was refused.
     problems: &'a [Problem],
 }
 

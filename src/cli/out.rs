@@ -13,13 +13,21 @@ pub struct Out {
     format: Format,
     colour: bool,
     broken: bool,
+    lost: bool,
+}
+
+/// What is printed for a program where a file was written.
+#[derive(Serialize, schemars::JsonSchema)]
+pub(super) struct Written {
+    /// The file.
+    written: String,
 }
 
 impl Out {
     /// Colour only on a terminal, and never where NO_COLOR says so.
     pub fn new(format: Format) -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { format, colour: wanted && std::io::stdout().is_terminal(), broken: false }
+        Self { format, colour: wanted && std::io::stdout().is_terminal(), broken: false, lost: false }
     }
 
     /// Prints `value` and returns true where JSON is asked for.
@@ -58,6 +66,18 @@ impl Out {
         }
     }
 
+    /// Tells that a file was written.
+    pub fn written(&mut self, path: &std::path::Path, text: impl AsRef<str>) {
+        if !self.json(&Written { written: path.display().to_string() }) {
+            self.write(text.as_ref());
+        }
+    }
+
+    /// Something could not be written, and not because nobody wanted to read on.
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+
     /// Prints a file that was asked for on standard output, in either format.
     pub fn raw(&mut self, text: &str) {
         self.write(text.trim_end_matches('\n'));
@@ -75,8 +95,15 @@ impl Out {
 
     /// A reader that has gone away (`perso … | head`) is not our fault, and nothing more is written to it.
     fn write(&mut self, text: &str) {
-        if !self.broken {
-            self.broken = writeln!(std::io::stdout().lock(), "{text}").is_err();
+        if self.broken {
+            return;
+        }
+        if let Err(error) = writeln!(std::io::stdout().lock(), "{text}") {
+            self.broken = true;
+            self.lost = error.kind() != std::io::ErrorKind::BrokenPipe;
+            if self.lost {
+                warn(&format!("perso: standard output cannot be written: {error}"));
+            }
         }
     }
 }

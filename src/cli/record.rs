@@ -23,7 +23,7 @@ pub fn run(command: &RecordCommand, out: &mut Out) -> Result<u8, CliError> {
             match output {
                 Some(path) => {
                     common::write(path, &sealed)?;
-                    out.line(format!("Sealed into {}.", path.display()));
+                    out.written(path, format!("Sealed into {}.", path.display()));
                 }
                 None => out.raw(&sealed),
             }

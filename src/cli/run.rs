@@ -18,7 +18,7 @@ use crate::issuance::check;
 use crate::issuance::job::{Job, Told};
 use crate::issuance::journal::Journal;
 use crate::issuance::report::{self, Report};
-use crate::issuance::result::RunResult;
+use crate::issuance::result::{FaultRef, RunResult};
 use crate::issuance::state::State;
 use crate::keys::KeyStore;
 
@@ -43,10 +43,15 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     }
 
     // All that can fail for reasons of its own fails before a card is asked for.
+    let (result, trace, journal) = (args.result.as_deref(), args.trace.as_deref(), journal_path(args));
+    common::distinct(&[("--journal", journal.as_deref()), ("--trace", trace), ("--result", result)])?;
     let result_file = args.result.as_deref().map(common::create).transpose()?;
     let mut chance = common::chance();
-    let recorder = args.trace.as_deref().map(|path| trace(path, &ready, &mut chance)).transpose()?;
-    let mut journal = journal(args)?;
+    let mut journal = match journal {
+        Some(path) => Journal::open(&path)?,
+        None => Journal::in_memory(),
+    };
+    let (recorder, traced) = args.trace.as_deref().map(|path| begin_trace(path, &ready, &mut chance)).transpose()?.unzip();
     // A simulated blank's serial number is no part of the job, and so not of its trace.
     let transport = open(args, &ready, &mut common::chance())?;
 
@@ -68,8 +73,12 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     let _ = screen.join();
 
     print(&result, out);
-    if let Some(file) = result_file {
-        file.write(&result)?;
+    // The card is what it is, whatever becomes of the files about it: they have no say in the exit code.
+    if let Some(Err(error)) = result_file.map(|file| file.write(&result)) {
+        warn(&format!("perso: the result is not kept: {}", FaultRef::of(&error).message));
+    }
+    if traced.is_some_and(|writer| writer.lock().is_ok_and(|writer| writer.is_broken())) {
+        warn("perso: the trace is not complete: its file could not be written");
     }
     Ok(exit_code(&result))
 }
@@ -81,14 +90,13 @@ fn no_card_from_a_trace() -> CliError {
 
 /// Where the journal is when nobody says it: beside a simulated card's file; with the process where the card is gone
 /// with it; in the working folder for real cards.
-fn journal(args: &RunArgs) -> Result<Journal, CliError> {
-    let path = match (&args.journal, args.reader.place()) {
-        (Some(path), _) => path.clone(),
-        (None, Place::FreshBlank) => return Ok(Journal::in_memory()),
-        (None, Place::CardFile(card)) => PathBuf::from(format!("{}.journal", card.display())),
-        (None, Place::Trace(_) | Place::Reader(_)) => PathBuf::from("perso.journal"),
-    };
-    Ok(Journal::open(&path)?)
+fn journal_path(args: &RunArgs) -> Option<PathBuf> {
+    match (&args.journal, args.reader.place()) {
+        (Some(path), _) => Some(path.clone()),
+        (None, Place::FreshBlank) => None,
+        (None, Place::CardFile(card)) => Some(PathBuf::from(format!("{}.journal", card.display()))),
+        (None, Place::Trace(_) | Place::Reader(_)) => Some(PathBuf::from("perso.journal")),
+    }
 }
 
 fn open(args: &RunArgs, ready: &Ready, chance: &mut Chance) -> Result<Box<dyn Transport>, CliError> {
@@ -128,8 +136,10 @@ pub(super) fn faults(rules: &[String]) -> Result<Vec<FaultRule>, CliError> {
     Ok(parsed)
 }
 
+type Traced = Arc<Mutex<Writer<std::fs::File>>>;
+
 /// Begins a trace, and has the randomness that the host draws written into it: a replay needs it.
-fn trace(path: &Path, ready: &Ready, chance: &mut Chance) -> Result<Recorder, CliError> {
+fn begin_trace(path: &Path, ready: &Ready, chance: &mut Chance) -> Result<(Recorder, Traced), CliError> {
     let full = ready.store.keys().iter().all(|key| key.test);
     let file = common::create(path)?;
     let meta = [
@@ -147,11 +157,13 @@ fn trace(path: &Path, ready: &Ready, chance: &mut Chance) -> Result<Recorder, Cl
         }
         Ok(())
     });
-    Ok(Recorder::new(move |event| {
+    let kept = Arc::clone(&writer);
+    let recorder = Recorder::new(move |event| {
         if let Ok(mut writer) = writer.lock() {
             writer.event(&event);
         }
-    }))
+    });
+    Ok((recorder, kept))
 }
 
 fn show(told: &Told) {

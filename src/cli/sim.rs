@@ -39,12 +39,8 @@ fn new(args: &SimNewArgs, out: &mut Out) -> Result<u8, CliError> {
     let mut card = blank::make(&wanted, &store, &mut common::chance())?;
     card.file_mut().blank.t0 = *t0;
     card.file().save(output)?;
-    out.line(format!(
-        "A blank for profile {} lies in {}. Use it with --reader sim:{}",
-        profile.name(),
-        output.display(),
-        output.display()
-    ));
+    let (name, shown) = (profile.name(), output.display());
+    out.written(output, format!("A blank for profile {name} lies in {shown}. Use it with --reader sim:{shown}"));
     Ok(0)
 }
 

@@ -1,11 +1,12 @@
 //! A record as it may be shown: masked.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Content, Method, Record, StripeMade};
 
 /// What `perso record show --format json` prints.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct RecordView {
     /// Version of this shape: 1.
     pub perso_record_view: u32,
@@ -30,7 +31,7 @@ pub struct RecordView {
 }
 
 /// One application.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ApplicationView {
     /// AID.
     pub aid: String,
@@ -41,7 +42,7 @@ pub struct ApplicationView {
 }
 
 /// One grouping, without its value.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct GroupingView {
     /// Number.
     pub dgi: String,

@@ -1,0 +1,115 @@
+//! The files that are written. None ever replaces what cannot be had again.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Error, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::common::CliError;
+
+/// What a file begins with that is never replaced, and what it is.
+const PRECIOUS: &[(&str, &str)] = &[
+    ("{\"event\":", "a journal"),
+    ("{\"perso_record\"", "a prepared record"),
+    ("{\"perso_clear_record\"", "a clear record"),
+    ("{\"perso_keys\"", "a key file"),
+    ("{\"simulated_card\"", "a simulated card"),
+    ("perso_profile=", "a card profile"),
+];
+/// So much of a file shows what it is.
+const BEGINNING: u64 = 4096;
+
+/// Writes a new file for its owner's eyes, and makes it durable.
+///
+/// # Errors
+/// It cannot be written, or would replace something precious.
+pub fn write(path: &Path, text: &str) -> Result<(), CliError> {
+    let failed = |source| CliError::Write { path: path.to_owned(), source };
+    spare(path).map_err(failed)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    // A terminal or a pipe has nothing to make durable.
+    if path.is_file() { file.sync_all().map_err(failed) } else { Ok(()) }
+}
+
+/// A file that can be written, made before there is anything to write.
+pub struct Target {
+    path: PathBuf,
+    file: File,
+}
+
+/// Makes a file to be written later.
+///
+/// # Errors
+/// It cannot be made, or would replace something precious.
+pub fn create(path: &Path) -> Result<Target, CliError> {
+    let failed = |source| CliError::Write { path: path.to_owned(), source };
+    spare(path).map_err(failed)?;
+    let file = File::create(path).map_err(failed)?;
+    Ok(Target { path: path.to_owned(), file })
+}
+
+impl Target {
+    /// The file itself.
+    pub fn into_file(self) -> File {
+        self.file
+    }
+
+    /// Writes a value as JSON.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write<T: serde::Serialize>(mut self, value: &T) -> Result<(), CliError> {
+        let written = serde_json::to_writer_pretty(&mut self.file, value)
+            .map_err(Error::from)
+            .and_then(|()| self.file.write_all(b"\n"));
+        written.map_err(|source| CliError::Write { path: self.path, source })
+    }
+}
+
+/// No two of these options name the same file: one would overwrite the other.
+///
+/// # Errors
+/// The first that does.
+pub fn distinct(files: &[(&'static str, Option<&Path>)]) -> Result<(), CliError> {
+    let named: Vec<(&'static str, PathBuf)> =
+        files.iter().filter_map(|(option, path)| Some((*option, place((*path)?)?))).collect();
+    for (at, (option, path)) in named.iter().enumerate() {
+        let before = named.iter().take(at).find(|(_, earlier)| earlier == path);
+        if let Some((earlier, _)) = before {
+            return Err(CliError::Option { option, why: format!("it names the file that {earlier} names") });
+        }
+    }
+    Ok(())
+}
+
+/// Where a file is or will be; none for a device, which many may share.
+fn place(path: &Path) -> Option<PathBuf> {
+    if let Ok(known) = path.canonicalize() {
+        return known.is_file().then_some(known);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Some(folder.canonicalize().ok()?.join(path.file_name()?))
+}
+
+/// Refuses to replace what cannot be had again.
+fn spare(path: &Path) -> Result<(), Error> {
+    // What is not there is not replaced; what cannot be read shows when it is written.
+    let Some(file) = path.is_file().then(|| File::open(path).ok()).flatten() else { return Ok(()) };
+    let mut beginning = Vec::new();
+    file.take(BEGINNING).read_to_end(&mut beginning)?;
+    let text: String = String::from_utf8_lossy(&beginning).lines().map(without_comment).collect();
+    let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    match PRECIOUS.iter().find(|(start, _)| text.starts_with(start)) {
+        Some((_, what)) => Err(Error::other(format!("it is {what} already, which is never replaced"))),
+        None => Ok(()),
+    }
+}
+
+/// A line without what stands behind #, as profiles have it.
+fn without_comment(line: &str) -> &str {
+    line.split('#').next().unwrap_or_default()
+}

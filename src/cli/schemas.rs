@@ -1,0 +1,30 @@
+//! The schemas of what commands print beside plans and results, held in step with docs/schemas. `PERSO_BLESS=1` rewrites them.
+#![allow(clippy::unwrap_used)]
+
+use super::check::Checked;
+use super::explain::{Explained, Meaning};
+use super::keys::Listed;
+use super::out::Written;
+use crate::record::RecordView;
+
+fn held<T: schemars::JsonSchema>(name: &str) {
+    let made = serde_json::to_string_pretty(&schemars::schema_for!(T)).unwrap() + "\n";
+    let path = format!("{}/docs/schemas/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("PERSO_BLESS").is_some() {
+        std::fs::write(&path, &made).unwrap();
+    }
+    let held = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(held, made, "{path} is not what the program prints; PERSO_BLESS=1 rewrites it");
+}
+
+#[test]
+fn schemas_are_in_step() {
+    held::<Vec<Checked>>("check");
+    held::<Explained>("explain");
+    held::<Vec<Explained>>("explain-all");
+    held::<Meaning>("explain-status-word");
+    held::<Vec<Listed<'_>>>("keys-list");
+    held::<RecordView>("record-show");
+    held::<Written>("written");
+    held::<super::Failed<'_>>("fault");
+}
