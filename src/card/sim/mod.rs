@@ -170,6 +170,10 @@ impl SimCard {
         if self.file.state.life_cycle == 0xFF {
             return Response::status(0x6F00);
         }
+        // ISO 7816-4 §5.4.1: no class; programs send FFCA000000 to readers, and not every reader keeps it to itself.
+        if command.cla == 0xFF {
+            return Response::status(0x6E00);
+        }
         // Logical channels: only the basic one.
         if command.cla & 0x03 != 0 || command.cla & 0x40 != 0 {
             return Response::status(0x6881);
