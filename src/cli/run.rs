@@ -47,13 +47,17 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     common::distinct(&[("--journal", journal.as_deref()), ("--trace", trace), ("--result", result)])?;
     let result_file = args.result.as_deref().map(common::create).transpose()?;
     let mut chance = common::chance();
+    // A simulated card is there or is not: a mistyped name leaves no journal behind. Its serial number is no part of the
+    // job, and so not of its trace.
+    let open = |args: &RunArgs| open(args, &ready, &mut common::chance());
+    let simulated = args.reader.is_simulated().then(|| open(args)).transpose()?;
     let mut journal = match journal {
         Some(path) => Journal::open(&path)?,
         None => Journal::in_memory(),
     };
-    let (recorder, traced) = args.trace.as_deref().map(|path| begin_trace(path, &ready, &mut chance)).transpose()?.unzip();
-    // A simulated blank's serial number is no part of the job, and so not of its trace.
-    let transport = open(args, &ready, &mut common::chance())?;
+    let (recorder, traced) =
+        args.trace.as_deref().map(|path| begin_trace(path, &ready, &mut chance)).transpose()?.unzip();
+    let transport = simulated.map_or_else(|| open(args), Ok)?;
 
     let (told, progress) = mpsc::channel();
     let screen = std::thread::spawn(move || progress.iter().for_each(|told| show(&told)));
