@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command beside a PC/SC service of its own with virtual readers, and stops that service afterwards.
 #
-#   scripts/virtual-readers.sh [--readers N] COMMAND…     N readers, 2 to 16 (default 2)
+#   scripts/virtual-readers.sh [--readers N] COMMAND…     N readers, 1 to 16 (default 2); they come in pairs
 #   scripts/virtual-readers.sh --ready                    install what is missing; fails and says why where that is not possible
 #
 # The command finds N empty readers, and in PERSO_VPCD the address where the first card goes (`perso sim serve --connect`).

@@ -14,7 +14,8 @@ fn fits(schema: &str, arguments: &[&str]) -> (Value, i32) {
     let root = env!("CARGO_MANIFEST_DIR");
     let mut command = Command::cargo_bin("perso").unwrap();
     let output = command.current_dir(root).args(arguments).args(["--format", "json"]).output().unwrap();
-    let printed: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
+    let printed: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
     let text = std::fs::read_to_string(format!("{root}/docs/schemas/{schema}.schema.json")).unwrap();
     let validator = jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap();
     let errors: Vec<String> = validator.iter_errors(&printed).map(|error| error.to_string()).collect();

@@ -68,7 +68,9 @@ pub enum CliError {
         source: SiteError,
     },
     /// The passphrase could not be had.
-    #[error("the passphrase cannot be read: {0}; where there is no terminal, give --passphrase-file or --passphrase-fd")]
+    #[error(
+        "the passphrase cannot be read: {0}; where there is no terminal, give --passphrase-file or --passphrase-fd"
+    )]
     Passphrase(std::io::Error),
     /// No profile of this name, or more than one.
     #[error("folder {folder} holds {found} profiles named {name:?} and must hold one; it has {held}")]
