@@ -86,6 +86,18 @@ type Mutation = fn(&mut Parts);
 
 /// What is done to the record, the code, and what the path must contain.
 const CASES: &[(&str, Mutation, Code, &str)] = &[
+    (
+        "id that holds the PAN",
+        |it| it.header["id"] = "order-4761739001010119".into(),
+        Code::RecordContradiction,
+        "header.id",
+    ),
+    (
+        "date with a sign",
+        |it| it.body["print"]["effective"] = "+1/26".into(),
+        Code::RecordPrint,
+        "body.print.effective",
+    ),
     ("id with a space", |it| it.header["id"] = "a b".into(), Code::RecordSyntax, "header.id"),
     (
         "hash that is none",

@@ -33,6 +33,10 @@ pub(super) fn record(record: &Record, body: &BodyFile, problems: &mut Vec<Proble
     consistency(record, problems);
     tracks(body, &chip, problems);
     print(body, &chip, problems);
+    // The id stands in the clear in journals, results and file names.
+    if chip.pan.as_ref().is_some_and(|pan| record.header.id.contains(pan.digits())) {
+        problems.push(problem("header.id", Code::RecordContradiction, "it holds the PAN; give the record another id"));
+    }
 }
 
 /// The rules R1 to R26, as far as a record shows what they are about. Warnings refuse nothing.
@@ -223,8 +227,10 @@ fn print(body: &BodyFile, chip: &Chip, problems: &mut Vec<Problem>) {
     }
     let month_year = |text: &str| match text.split_once('/') {
         Some((month, year)) if month.len() == 2 && year.len() == 2 => {
+            // A sign is no digit.
+            let digits = [month, year].iter().all(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
             let month_fits = month.parse::<u8>().is_ok_and(|month| (1..=12).contains(&month));
-            (month_fits && year.parse::<u8>().is_ok()).then(|| format!("{year}{month}"))
+            (digits && month_fits).then(|| format!("{year}{month}"))
         }
         _ => None,
     };

@@ -97,12 +97,16 @@ fn shape(bytes: &[u8]) -> Result<RecordFile, RecordProblems> {
     Ok(file)
 }
 
-/// The parser's words are passed on only where they cannot quote a value.
+/// The parser's words are passed on only where they cannot quote a value: a name that is none of ours may be one that
+/// stands at the wrong side of a colon.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8], path: &str) -> Result<T, RecordProblems> {
     serde_json::from_slice(bytes).map_err(|error| {
         let words = error.to_string();
         let harmless = ["unknown field", "missing field", "duplicate field", "EOF", "recursion limit"];
-        let message = if harmless.iter().any(|start| words.starts_with(start)) {
+        let quoted = words.split('`').nth(1).unwrap_or_default();
+        let a_name =
+            quoted.len() <= 32 && quoted.bytes().all(|byte| byte.is_ascii_lowercase() || b"_0123".contains(&byte));
+        let message = if a_name && harmless.iter().any(|start| words.starts_with(start)) {
             words
         } else {
             format!("it is not of the shape that it must have, at line {} column {}", error.line(), error.column())

@@ -257,7 +257,12 @@ impl CardFile {
         if text.len() as u64 > MAX_FILE {
             return Err(wrong(format!("it is larger than {MAX_FILE} bytes, which no simulated card is")));
         }
-        let file: Self = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
+        // The parser's words are not passed on: they might quote a key or a PAN.
+        let shape = |error: serde_json::Error| {
+            let (line, column) = (error.line(), error.column());
+            wrong(format!("it is not of a simulated card's shape, at line {line} column {column}"))
+        };
+        let file: Self = serde_json::from_slice(&text).map_err(shape)?;
         file.check().map_err(|why| wrong(why.to_owned()))?;
         Ok(file)
     }
