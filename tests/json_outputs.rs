@@ -54,4 +54,11 @@ fn every_command_prints_what_its_schema_says() {
     let (result, code) = fits("result", &["run", RECORD, "--keys", KEYS, "--reader", "sim"]);
     assert_eq!((result["state"].as_str(), code), (Some("good"), 0));
     fits("result", &["run", RECORD, "--keys", KEYS, "--reader", "sim", "--fault", "cut after 12"]);
+    let trace = path("trace");
+    fits("result", &["run", RECORD, "--keys", KEYS, "--reader", "sim", "--trace", &trace]);
+    assert_eq!(fits("result", &["trace", "replay", &trace, RECORD, "--keys", KEYS]).1, 0);
+    // Cut short, it is not the same any more; the result is JSON all the same, and the verdict stands beside it.
+    let text = std::fs::read_to_string(&trace).unwrap();
+    std::fs::write(&trace, text.lines().take(40).map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    assert_eq!(fits("result", &["trace", "replay", &trace, RECORD, "--keys", KEYS]).1, 10);
 }

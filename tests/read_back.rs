@@ -113,7 +113,7 @@ fn a_wrong_master_key_uses_up_no_attempt() {
         assert_eq!(ran.result.state, "untouched");
         let fault = ran.result.fault.unwrap();
         assert_eq!(fault.code, "CARD-CRYPTOGRAM");
-        for told in ["SCP0", "key version", "476173FFFFFF", "lab-kmc", "To try"] {
+        for told in ["SCP0", "key version", "476173FFFFFF", "lab-kmc", "diversification ", "To try"] {
             assert!(fault.message.contains(told), "{told} is missing: {}", fault.message);
         }
         assert_eq!(ran.card.blank.key_sets[0].failed, 0);

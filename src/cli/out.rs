@@ -66,6 +66,14 @@ impl Out {
         }
     }
 
+    /// A line for people beside a result; on standard error where the result is JSON.
+    pub fn aside(&mut self, text: &str) {
+        match self.format {
+            Format::Text => self.write(text),
+            Format::Json => warn(text),
+        }
+    }
+
     /// Tells that a file was written.
     pub fn written(&mut self, path: &std::path::Path, text: impl AsRef<str>) {
         if !self.json(&Written { written: path.display().to_string() }) {

@@ -61,7 +61,7 @@ pub fn run(command: &TraceCommand, out: &mut Out) -> Result<u8, CliError> {
                 (false, 0) => "The replay equals the trace.".to_owned(),
                 (false, left) => format!("The replay differs: the host has ended, the trace holds {left} lines more."),
             };
-            out.line(verdict);
+            out.aside(&verdict);
             Ok(if differs || left > 0 { 10 } else { 0 })
         }
     }

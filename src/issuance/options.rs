@@ -5,7 +5,7 @@ use crate::base::crypto::{Cipher, KcvMethod};
 use crate::card::channel::{ChallengeCheck, ChannelSpec, Mode, Protocol, SecurityLevel, SpecError};
 use crate::card::cps::Packing;
 use crate::card::gp::CardData;
-use crate::keys::{Algorithm, CardPadding};
+use crate::keys::{Algorithm, CardPadding, Diversification};
 use crate::profile::{self, CheckChallenge, Profile};
 use crate::record::{Application, Method};
 
@@ -89,6 +89,16 @@ pub fn protocol_text(profile: &Profile) -> String {
     match profile.channel().protocol {
         profile::Protocol::Scp02 { i } => format!("SCP02 i={i:02X}"),
         profile::Protocol::Scp03 { i, s16 } => format!("SCP03 i={i:02X} {}", if s16 { "S16" } else { "S8" }),
+    }
+}
+
+/// The profile's diversification in words.
+pub fn diversification_text(profile: &Profile) -> String {
+    match profile.diversification() {
+        Diversification::None => "none".into(),
+        Diversification::EmvCps { offset } => format!("emv-cps from byte {offset} on"),
+        Diversification::Visa2 => "visa2".into(),
+        Diversification::Kdf3 => "kdf3".into(),
     }
 }
 

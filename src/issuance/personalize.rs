@@ -16,6 +16,7 @@ use crate::card::channel::{self, ChannelSpec, Session};
 use crate::card::cps::{self, Block, Personalization};
 use crate::card::gp;
 use crate::keys::{self, CardForm, Sealed};
+use crate::profile::Profile;
 use crate::record::{Application, Content};
 
 /// What loading one application has shown.
@@ -112,7 +113,7 @@ fn login<'c>(
     });
     let kcvs = kcvs.into_iter().collect::<Result<Vec<_>, _>>()?;
     report.key(job.store, master.name());
-    let session = greeting.login(job.store, set)?;
+    let session = greeting.login(job.store, set).map_err(|error| diversified(error, job.profile))?;
     report.channel(ChannelRef {
         aid: hex::encode_upper(&spec.aid),
         protocol: spec.protocol.to_string(),
@@ -124,6 +125,14 @@ fn login<'c>(
         challenge: session.challenge_note().map(str::to_owned),
     });
     Ok(session)
+}
+
+/// A wrong cryptogram is explained with the diversification too, which the channel knows nothing of.
+fn diversified(mut error: channel::ChannelError, profile: &Profile) -> channel::ChannelError {
+    if let channel::ChannelError::Cryptogram(mismatch) = &mut error {
+        mismatch.keys.push_str(&format!(", diversification {}", options::diversification_text(profile)));
+    }
+    error
 }
 
 /// An application that is personalized answers INITIALIZE UPDATE with 6985 or does not know it. // CPS 1.1 §4.3.5
