@@ -1,0 +1,47 @@
+//! The commands of the README's first hour, as they are written there.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+/// Exit codes that are not 0, by what the line says of them.
+fn expected(line: &str) -> i32 {
+    match line {
+        _ if line.contains("refused") => 9,
+        _ if line.contains("SPOILED") => 7,
+        _ => 0,
+    }
+}
+
+#[test]
+fn the_first_hour_runs_as_written() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let block = readme.split("## A first hour").nth(1).unwrap().split("```sh\n").nth(1).unwrap();
+    let block = block.split("```").next().unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["tests", "card-profiles"] {
+        symlink(root.join(name), folder.path().join(name)).unwrap();
+    }
+    std::fs::create_dir_all(folder.path().join("target/release")).unwrap();
+    symlink(assert_cmd::cargo::cargo_bin!("perso"), folder.path().join("target/release/perso")).unwrap();
+
+    let mut script = String::new();
+    let mut wanted = Vec::new();
+    for line in block.lines().filter(|line| !line.is_empty()) {
+        script += line;
+        script += "\n";
+        if line.starts_with("perso ") {
+            script += "echo \"code=$?\"\n";
+            wanted.push(expected(line));
+        }
+    }
+    assert!(wanted.len() >= 10, "{block}");
+    let mut command = std::process::Command::new("bash");
+    let output = command.current_dir(folder.path()).args(["-c", &script]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let seen: Vec<i32> = text.lines().filter_map(|line| line.strip_prefix("code=")?.parse().ok()).collect();
+    assert_eq!(seen, wanted, "{text}{}", String::from_utf8_lossy(&output.stderr));
+}
