@@ -13,6 +13,7 @@ const PRECIOUS: &[(&str, &str)] = &[
     ("{\"perso_clear_record\"", "a clear record"),
     ("{\"perso_keys\"", "a key file"),
     ("{\"simulated_card\"", "a simulated card"),
+    ("{\"perso_test_ca\"", "a test CA"),
     ("perso_profile=", "a card profile"),
 ];
 /// So much of a file shows what it is.

@@ -97,6 +97,7 @@ pub fn diversification_text(profile: &Profile) -> String {
     match profile.diversification() {
         Diversification::None => "none".into(),
         Diversification::EmvCps { offset } => format!("emv-cps from byte {offset} on"),
+        Diversification::Visa1 => "visa1".into(),
         Diversification::Visa2 => "visa2".into(),
         Diversification::Kdf3 => "kdf3".into(),
     }
