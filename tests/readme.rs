@@ -43,5 +43,11 @@ fn the_first_hour_runs_as_written() {
     let output = command.current_dir(folder.path()).args(["-c", &script]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     let seen: Vec<i32> = text.lines().filter_map(|line| line.strip_prefix("code=")?.parse().ok()).collect();
-    assert_eq!(seen, wanted, "{text}{}", String::from_utf8_lossy(&output.stderr));
+    // `perso doctor` finds what this machine lacks, and that is not for the README to know.
+    let doctor =
+        block.lines().filter(|line| line.starts_with("perso ")).position(|line| line.starts_with("perso doctor"));
+    let checked = |codes: &[i32]| -> Vec<i32> {
+        codes.iter().enumerate().filter(|(at, _)| Some(*at) != doctor).map(|(_, code)| *code).collect()
+    };
+    assert_eq!(checked(&seen), checked(&wanted), "{text}{}", String::from_utf8_lossy(&output.stderr));
 }
