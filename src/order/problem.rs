@@ -59,7 +59,7 @@ impl D1Code {
 }
 
 /// The body of a D1 error answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct D1Answer {
     /// HTTP status of the answer.
     #[serde(skip)]
