@@ -26,9 +26,8 @@ static KEY: LazyLock<RsaPrivate> = LazyLock::new(|| {
     RsaPrivate::from_primes(&p, &q, &[3]).expect("a key")
 });
 
-static CA_KEYS: LazyLock<CaKeys> = LazyLock::new(|| {
-    CaKeys::new(vec![CaKey::new([1; 5], 1, KEY.public().clone(), None, true).expect("a CA key")])
-});
+static CA_KEYS: LazyLock<CaKeys> =
+    LazyLock::new(|| CaKeys::new(vec![CaKey::new([1; 5], 1, KEY.public().clone(), None, true).expect("a CA key")]));
 
 /// Signs a body as it stands, past the outer checks: what lies behind them is reached.
 fn signed(body: &[u8]) -> Vec<u8> {
