@@ -14,6 +14,9 @@ const PRECIOUS: &[(&str, &str)] = &[
     ("{\"perso_keys\"", "a key file"),
     ("{\"simulated_card\"", "a simulated card"),
     ("{\"perso_test_ca\"", "a test CA"),
+    ("{\"perso_order\"", "an order"),
+    ("{\"perso_pismo\"", "an order"),
+    ("{\"perso_mastercard\"", "an order"),
     ("perso_profile=", "a card profile"),
 ];
 /// So much of a file shows what it is.
