@@ -117,6 +117,23 @@ fn readers_stripes_and_words() {
 }
 
 #[test]
+fn orders_that_are_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("order.json");
+    for (sample, pointer, value, code) in [
+        ("own", "/perso_order", serde_json::json!(""), "ORDER-FORMAT"),
+        ("own", "/issuance", serde_json::json!("gift"), "ORDER-VALUE"),
+        ("pismo-reissue", "/test", serde_json::json!(false), "ORDER-NOT-ALLOWED"),
+    ] {
+        let text = std::fs::read_to_string(file_of(&format!("tests/samples/orders/{sample}.json"))).unwrap();
+        let mut order: serde_json::Value = serde_json::from_str(&text).unwrap();
+        *order.pointer_mut(pointer).unwrap() = value;
+        std::fs::write(&path, order.to_string()).unwrap();
+        refused(&["check", path.to_str().unwrap(), "--keys", KEYS], 10, code);
+    }
+}
+
+#[test]
 fn journals_that_cannot_be_used_and_chips_that_are_used() {
     let folder = tempfile::tempdir().unwrap();
     let journal = folder.path().join("journal");
