@@ -18,5 +18,6 @@ pub mod cli;
 pub mod issuance;
 pub mod keys;
 pub mod order;
+pub mod prepare;
 pub mod profile;
 pub mod record;

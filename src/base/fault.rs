@@ -132,6 +132,18 @@ catalogue! {
     OrderPin = "ORDER-PIN", Order, No, false, 3,
         "The card needs a PIN, and the order has none.",
         "Have the issuer set the PIN first, then order the card again.";
+    PrepareRecipe = "PREPARE-RECIPE", Order, No, false, 3,
+        "The card profile cannot prepare this order: it says nothing of data preparation, is another one, or does not hold together.",
+        "Use the profile that the order is for, or correct its [prepare]; card-profiles/README.md explains it.";
+    PrepareIssuer = "PREPARE-ISSUER", Order, No, false, 3,
+        "The issuer's certificate is not given, is of another scheme, or certifies another key than the one in custody.",
+        "Give the certificate that the scheme's CA made for the issuer's key (--issuer-certificate).";
+    PrepareBlock = "PREPARE-BLOCK", Order, No, false, 3,
+        "A prepared TLV block is refused: its MAC is wrong, it is broken, or a tag has no place in the profile.",
+        "Compare the key encryption key with the sender's, then have the block made again.";
+    PrepareData = "PREPARE-DATA", Order, No, false, 3,
+        "The order and the profile together do not give every value that the card needs, or the values contradict each other.",
+        "Have the order completed, or the profile's [prepare] corrected; the message names the value.";
     RecordSyntax = "RECORD-SYNTAX", Record, No, false, 3,
         "The record is not a prepared record of a version that this program knows.",
         "Have the record made again by data preparation; `perso check` lists every problem by path.";

@@ -106,6 +106,22 @@ pub trait KeyStore: Send + Sync {
     /// [`KeyError::NoKcv`], [`KeyError::Parity`], [`KeyError::NotForIt`] where it has another length.
     fn unwrap(&self, kek: &KeyHandle, wrapped: &WrappedKey<'_>, purpose: Purpose) -> Result<KeyHandle, KeyError>;
 
+    /// Opens a prepared block of card data. Its MAC key arrives under a key encryption key, without a check value: of 8
+    /// bytes for a single DES MAC, of 16 for ISO 9797-1 algorithm 3; the MAC is over the clear data, padded by method 2,
+    /// and its leftmost four bytes count. `enciphered`: the data is under the key encryption key as well, CBC with a zero
+    /// IV.
+    ///
+    /// # Errors
+    /// [`KeyError::NotForIt`] where the MAC is another; [`KeyError::Purpose`], [`KeyError::Crypto`].
+    fn open_block(
+        &self,
+        kek: &KeyHandle,
+        mac_key: &[u8],
+        data: &[u8],
+        enciphered: bool,
+        mac: [u8; 4],
+    ) -> Result<Secret<Vec<u8>>, KeyError>;
+
     /// Reads the PIN in a block that has arrived for this PAN. It stays in the key room.
     ///
     /// # Errors

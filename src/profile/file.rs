@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::prepare::file::PrepareFile;
 use super::{CheckChallenge, Interface, ReadBack};
 
 /// A card profile.
@@ -35,6 +36,9 @@ pub struct ProfileFile {
     /// What is read back beside what was loaded.
     #[serde(default)]
     pub(super) expect: ExpectFile,
+    /// Where every value of a card comes from; absent: records of this product come from elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) prepare: Option<PrepareFile>,
     /// What the data of this product's cards may be, for the consistency rules.
     #[serde(default, skip_serializing_if = "RulesFile::is_empty")]
     pub(super) rules: RulesFile,

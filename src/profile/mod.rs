@@ -1,6 +1,7 @@
 //! A card product: everything that is the same for every card of it. `card-profiles/README.md` teaches the format.
 
 mod file;
+pub mod prepare;
 mod sense;
 
 use crate::base::Code;
@@ -19,6 +20,7 @@ pub struct Profile {
     applications: Vec<ApplicationRule>,
     dgis: Vec<DgiRule>,
     read_too: Vec<u16>,
+    recipe: Option<prepare::Recipe>,
     hash: [u8; 32],
 }
 
@@ -307,6 +309,11 @@ impl Profile {
     /// Tags that are read with GET DATA beside those that were loaded, and must be there.
     pub fn read_too(&self) -> &[u16] {
         &self.read_too
+    }
+
+    /// Where every value of a card comes from; none where records of this product come from elsewhere.
+    pub fn recipe(&self) -> Option<&prepare::Recipe> {
+        self.recipe.as_ref()
     }
 
     /// How PANs of this product begin; none where it does not say.

@@ -1,6 +1,7 @@
 //! Whether a profile makes sense.
 
 use super::file::{DgiFile, Method, ModeName, PaddingName, ProfileFile, ProtocolName};
+use super::prepare::recipe;
 use super::{ApplicationRule, Channel, DgiRule, Interface, Masters, Problem, Profile, Protocol, ReadBack, hash};
 use crate::base::Code;
 use crate::base::codec::tlv::Tag;
@@ -60,13 +61,16 @@ pub(super) fn make(file: ProfileFile) -> Result<Profile, Vec<Problem>> {
     store_data(&file, &mut problems);
     blank(&file, &mut problems);
     rules(&file, &mut problems);
+    let recipe = file.prepare.as_ref().map(|file| recipe(file, &mut |path, message| problems.add(path, message)));
     let read_too = tags(&file, &mut problems);
     let hash = hash(&file);
     if hash.is_none() {
         problems.add("(file)", "it cannot be written as canonical JSON");
     }
     match (hash, problems.0.is_empty()) {
-        (Some(hash), true) => Ok(Profile { file, channel, masters, domain, applications, dgis, read_too, hash }),
+        (Some(hash), true) => {
+            Ok(Profile { file, channel, masters, domain, applications, dgis, read_too, recipe, hash })
+        }
         _ => Err(problems.0),
     }
 }

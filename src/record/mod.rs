@@ -5,6 +5,7 @@
 //! record shows no key and no PIN.
 
 mod check;
+mod draft;
 mod file;
 mod open;
 mod seal;
@@ -15,6 +16,7 @@ use crate::base::Secret;
 use crate::base::emv::Pan;
 use crate::base::fault::Code;
 
+pub use draft::{Draft, DraftApplication, DraftPrint, DraftValue};
 pub use file::{BodyFile, ClearFile, RecordFile, StatedFile};
 pub use open::peek;
 pub use seal::{clear_profile_name, seal};

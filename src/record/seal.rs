@@ -48,11 +48,22 @@ pub fn seal(
         transport_keys: used.iter().filter_map(|name| described(name)).collect(),
         test: true,
     };
-    let sealed = body(&header, &file.body, &record_key, store, chance)?;
-    let record = RecordFile { perso_record: 1, header, body: sealed };
-    let text = serde_json::to_string_pretty(&record).unwrap_or_default() + "\n";
+    let text = self::file(header, &file.body, &record_key, store, chance)?;
     Record::open(text.as_bytes(), store)?;
     Ok(text)
+}
+
+/// The file of a record whose body is sealed now.
+pub(super) fn file(
+    header: HeaderFile,
+    clear: &BodyFile,
+    record_key: &KeyHandle,
+    store: &dyn KeyStore,
+    chance: &mut Chance,
+) -> Result<String, RecordProblems> {
+    let body = body(&header, clear, record_key, store, chance)?;
+    let record = RecordFile { perso_record: 1, header, body };
+    Ok(serde_json::to_string_pretty(&record).unwrap_or_default() + "\n")
 }
 
 fn clear(bytes: &[u8]) -> Result<ClearFile, RecordProblems> {
@@ -119,7 +130,7 @@ impl Sealing<'_> {
     }
 }
 
-fn describe(info: &KeyInfo) -> KeyFile {
+pub(super) fn describe(info: &KeyInfo) -> KeyFile {
     KeyFile {
         name: info.name.clone(),
         kcv: hex::encode_upper(&info.kcv.value),

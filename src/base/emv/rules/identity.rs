@@ -201,7 +201,12 @@ fn date(value: &[u8]) -> Option<(u16, u8, u8)> {
 }
 
 pub(super) fn year(byte: u8) -> Option<u16> {
-    bcd(byte).map(|year| if year < 50 { 2000 + u16::from(year) } else { 1900 + u16::from(year) })
+    bcd(byte).map(century)
+}
+
+/// The year that two digits stand for. // EMV B4 §6.7.3
+pub fn century(year: u8) -> u16 {
+    if year < 50 { 2000 + u16::from(year) } else { 1900 + u16::from(year) }
 }
 
 pub(super) fn bcd(byte: u8) -> Option<u8> {
@@ -209,7 +214,8 @@ pub(super) fn bcd(byte: u8) -> Option<u8> {
     (high < 10 && low < 10).then_some(high * 10 + low)
 }
 
-fn last_day(year: u16, month: u8) -> u8 {
+/// The last day of a month.
+pub fn last_day(year: u16, month: u8) -> u8 {
     match month {
         4 | 6 | 9 | 11 => 30,
         2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,

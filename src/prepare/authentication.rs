@@ -1,0 +1,206 @@
+//! Offline data authentication: the issuer's certificate, the card's RSA keys, their certificates, signed static data.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::PrepareError;
+use crate::base::crypto::{RsaPrivate, RsaPublic};
+use crate::base::emv::Pan;
+use crate::base::emv::certificate::{
+    IssueError, Issued, MonthYear, Subject, open_issuer, sign_icc, sign_pin, sign_static,
+};
+use crate::base::emv::rules::{Certificates, Certified};
+use crate::keys::{KeyError, KeyHandle, KeyStore, Purpose};
+use crate::profile::prepare::Derived;
+
+/// An issuer's certificate as the scheme's CA, or a test CA, has made it.
+pub struct IssuerCertificate {
+    rid: [u8; 5],
+    ca_index: u8,
+    ca: RsaPublic,
+    certificate: Vec<u8>,
+    remainder: Vec<u8>,
+    exponent: Vec<u8>,
+    expiry: MonthYear,
+    key: RsaPublic,
+}
+
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+/// The file of an issuer's certificate.
+pub struct IssuerFile {
+    /// Version of this format: 1.
+    perso_issuer_certificate: u32,
+    /// RID of the scheme, hexadecimal.
+    rid: String,
+    /// Index of the CA's key (8F), hexadecimal.
+    ca_index: String,
+    /// The CA's modulus, hexadecimal.
+    ca_modulus: String,
+    /// The CA's exponent, hexadecimal.
+    ca_exponent: String,
+    /// Tag 90, hexadecimal.
+    certificate: String,
+    /// Tag 92, hexadecimal; empty where the certificate holds the whole modulus.
+    #[serde(default)]
+    remainder: String,
+    /// Tag 9F32, hexadecimal.
+    exponent: String,
+}
+
+/// What is wrong with the file of an issuer's certificate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IssuerFileError {
+    /// Not a file of version 1.
+    #[error("it is not a file of an issuer's certificate of version 1 (line {line}, column {column})")]
+    Syntax {
+        /// Line of the first fault.
+        line: usize,
+        /// Column of the first fault.
+        column: usize,
+    },
+    /// A field that cannot be.
+    #[error("{field}: {why}")]
+    Field {
+        /// Which.
+        field: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl IssuerCertificate {
+    /// Reads the file, and opens the certificate with the CA's key that stands beside it.
+    ///
+    /// # Errors
+    /// A field cannot be, or the certificate does not open.
+    pub fn parse(bytes: &[u8]) -> Result<Self, IssuerFileError> {
+        let file: IssuerFile = serde_json::from_slice(bytes)
+            .map_err(|error| IssuerFileError::Syntax { line: error.line(), column: error.column() })?;
+        let wrong = |field, why: &str| IssuerFileError::Field { field, why: why.to_owned() };
+        if file.perso_issuer_certificate != 1 {
+            return Err(wrong("perso_issuer_certificate", "only version 1 is known"));
+        }
+        let bytes = |field, text: &str| hex::decode(text).map_err(|_| wrong(field, "it is not hexadecimal"));
+        let rid = bytes("rid", &file.rid)?.try_into().map_err(|_| wrong("rid", "it has five bytes"))?;
+        let [ca_index] = *bytes("ca_index", &file.ca_index)? else { return Err(wrong("ca_index", "it has one byte")) };
+        let modulus = bytes("ca_modulus", &file.ca_modulus)?;
+        let ca = RsaPublic::new(&modulus, &bytes("ca_exponent", &file.ca_exponent)?)
+            .map_err(|error| wrong("ca_modulus", &error.to_string()))?;
+        let (certificate, remainder) = (bytes("certificate", &file.certificate)?, bytes("remainder", &file.remainder)?);
+        let exponent = bytes("exponent", &file.exponent)?;
+        let opened = open_issuer(&ca, &certificate, &remainder, &exponent)
+            .map_err(|error| wrong("certificate", &error.to_string()))?;
+        Ok(Self { rid, ca_index, ca, certificate, remainder, exponent, expiry: opened.expiry, key: opened.key })
+    }
+
+    /// RID of the scheme.
+    pub fn rid(&self) -> [u8; 5] {
+        self.rid
+    }
+
+    /// The issuer's public key.
+    pub fn key(&self) -> &RsaPublic {
+        &self.key
+    }
+}
+
+/// The card's RSA keys.
+pub(super) struct CardRsa {
+    /// For DDA and CDA.
+    pub(super) icc: Option<RsaPrivate>,
+    /// For the encipherment of the PIN.
+    pub(super) pin: Option<RsaPrivate>,
+}
+
+/// What the records are to hold.
+pub(super) struct Signing<'a> {
+    pub(super) store: &'a dyn KeyStore,
+    pub(super) issuer: &'a IssuerCertificate,
+    pub(super) key: &'a KeyHandle,
+    pub(super) pan: &'a Pan,
+    /// Last month of the card.
+    pub(super) expiry: MonthYear,
+    pub(super) serial: [u8; 3],
+    pub(super) dac: [u8; 2],
+}
+
+/// The values of the tags of offline data authentication.
+pub(super) type Signed = BTreeMap<Derived, Vec<u8>>;
+
+/// The issuer's key in custody, which must be the one that the certificate certifies.
+pub(super) fn issuer_key(
+    store: &dyn KeyStore,
+    name: &str,
+    issuer: &IssuerCertificate,
+) -> Result<KeyHandle, PrepareError> {
+    let key = store.open(name, Purpose::IssuerRsa)?;
+    if store.rsa_public(&key)? != issuer.key {
+        return Err(PrepareError::OtherIssuerKey(name.to_owned()));
+    }
+    Ok(key)
+}
+
+impl Signing<'_> {
+    /// Signs for the records that take part, over one interface.
+    pub(super) fn sign(
+        &self,
+        rsa: &CardRsa,
+        static_data: &[u8],
+        wants: impl Fn(Derived) -> bool,
+    ) -> Result<Signed, PrepareError> {
+        let issuer = self.issuer;
+        let mut signed = Signed::from([
+            (Derived::CaIndex, vec![issuer.ca_index]),
+            (Derived::IssuerCertificate, issuer.certificate.clone()),
+            (Derived::IssuerRemainder, issuer.remainder.clone()),
+            (Derived::IssuerExponent, issuer.exponent.clone()),
+        ]);
+        let raw = |block: &[u8]| self.store.rsa_sign(self.key, block);
+        let subject = Subject { expiry: self.expiry, serial: self.serial };
+        if wants(Derived::SignedStaticData) {
+            let ssad = sign_static(&issuer.key, self.dac, static_data, raw).map_err(issue)?;
+            signed.insert(Derived::SignedStaticData, ssad);
+        }
+        if let (Some(icc), true) = (&rsa.icc, wants(Derived::IccCertificate)) {
+            let issued = sign_icc(&issuer.key, self.pan, subject, icc.public(), static_data, raw).map_err(issue)?;
+            let tags = [Derived::IccCertificate, Derived::IccRemainder, Derived::IccExponent];
+            put(&mut signed, tags, issued);
+        }
+        if let (Some(pin), true) = (&rsa.pin, wants(Derived::PinCertificate)) {
+            let issued = sign_pin(&issuer.key, self.pan, subject, pin.public(), raw).map_err(issue)?;
+            put(&mut signed, [Derived::PinCertificate, Derived::PinRemainder, Derived::PinExponent], issued);
+        }
+        Ok(signed)
+    }
+
+    /// What the consistency rules want to know. It was opened again as it was made.
+    pub(super) fn facts(&self, rsa: &CardRsa) -> Certificates {
+        let certified = |key: &RsaPublic, expiry: MonthYear| Certified {
+            modulus: key.length(),
+            expiry: (expiry.year(), expiry.month()),
+        };
+        let keys = [&rsa.icc, &rsa.pin].into_iter().flatten();
+        Certificates {
+            ca: self.issuer.ca.length(),
+            issuer: Some(certified(&self.issuer.key, self.issuer.expiry)),
+            icc: keys.map(|key| certified(key.public(), self.expiry)).collect(),
+            faults: Vec::new(),
+        }
+    }
+}
+
+fn put(signed: &mut Signed, tags: [Derived; 3], issued: Issued) {
+    let [certificate, remainder, exponent] = tags;
+    signed.insert(certificate, issued.certificate);
+    signed.insert(remainder, issued.remainder);
+    signed.insert(exponent, issued.exponent);
+}
+
+fn issue(error: IssueError<KeyError>) -> PrepareError {
+    match error {
+        IssueError::Signer(error) => error.into(),
+        other => PrepareError::Certificate(other.to_string()),
+    }
+}

@@ -1,0 +1,138 @@
+//! Why a record was not prepared.
+
+use crate::base::chance::ChanceError;
+use crate::base::codec::tlv::Tag;
+use crate::base::emv::rules::Outcome;
+use crate::base::fault::{Code, Fault};
+use crate::keys::KeyError;
+use crate::keys::issuer::IssuerError;
+use crate::record::RecordProblems;
+
+/// Why a record was not prepared. No value is ever quoted.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// The profile does not say how its cards are prepared.
+    #[error("profile {0:?} has no [prepare]: its records come from elsewhere")]
+    NoRecipe(String),
+    /// The order is for another product.
+    #[error("the order is for profile {order:?}, not {profile:?}")]
+    OtherProfile {
+        /// The order's.
+        order: String,
+        /// The one that was given.
+        profile: String,
+    },
+    /// The order wants no antenna.
+    #[error("the order wants a card without contactless, and profile {0:?} has it; choose a profile for contacts only")]
+    Contactless(String),
+    /// The order's expiry is no month.
+    #[error("the order's expiry is no month of a card's life")]
+    Expiry,
+    /// An object whose source has nothing.
+    #[error("{path}: {tag} cannot be filled: {what} is not there; mark it optional in the profile, or have it ordered")]
+    Nothing {
+        /// Application and grouping.
+        path: String,
+        /// The object.
+        tag: Tag,
+        /// What is not there.
+        what: String,
+    },
+    /// The profile's recipe does not hold together for an application.
+    #[error("application {aid}: {what}")]
+    Recipe {
+        /// The application.
+        aid: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A placeholder without a value.
+    #[error("a pattern asks for {{{0}}}, and there is nothing for it")]
+    Placeholder(String),
+    /// What a pattern gives is no track.
+    #[error("track {number} cannot be made from its pattern: {why}")]
+    Track {
+        /// The track.
+        number: u8,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Neither order nor profile have a service code.
+    #[error("neither the order nor the profile's [prepare.make] has a service code")]
+    ServiceCode,
+    /// Something needs a PIN, and the order has none.
+    #[error("{0} is wanted, and the order brings no PIN")]
+    NoPin(&'static str),
+    /// A PIN of another length than was asked for.
+    #[error("the order says that the PIN has {wanted} digits, and the one that came has not")]
+    PinLength {
+        /// As ordered.
+        wanted: u8,
+    },
+    /// The site's configuration has no key for what the order names.
+    #[error("{0} is wanted, and neither the order's index nor the profile names one")]
+    NoKey(&'static str),
+    /// Offline data authentication without an issuer's certificate.
+    #[error("the product signs its cards, and no issuer's certificate was given (--issuer-certificate)")]
+    NoIssuer,
+    /// The issuer's key is not the certified one.
+    #[error("key {0:?} is not the one that the issuer's certificate certifies")]
+    OtherIssuerKey(String),
+    /// A certificate of another scheme.
+    #[error("the issuer's certificate is of another scheme than application {0}")]
+    OtherRid(String),
+    /// A certificate or signature could not be made.
+    #[error("a certificate cannot be made: {0}")]
+    Certificate(String),
+    /// An RSA key could not be made or taken from the pool.
+    #[error("the card's RSA key: {0}")]
+    Rsa(String),
+    /// A prepared TLV block.
+    #[error("prepared block {number}: {why}")]
+    Block {
+        /// Which, from 1.
+        number: usize,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// What was prepared is no good record.
+    #[error("the record that comes out is refused: {}", first(.0))]
+    Record(RecordProblems),
+    /// What was prepared breaks a consistency rule.
+    #[error("the data breaks {}", named(.0))]
+    Rules(Vec<Outcome>),
+    /// Keys.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// An issuer's computation.
+    #[error(transparent)]
+    Issuer(#[from] IssuerError),
+    /// Randomness.
+    #[error(transparent)]
+    Chance(#[from] ChanceError),
+}
+
+fn first(problems: &RecordProblems) -> String {
+    problems.first().map(|problem| format!("{}: {}", problem.path, problem.message)).unwrap_or_default()
+}
+
+fn named(outcomes: &[Outcome]) -> String {
+    outcomes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl Fault for PrepareError {
+    fn code(&self) -> Code {
+        match self {
+            PrepareError::NoRecipe(_) | PrepareError::OtherProfile { .. } | PrepareError::Recipe { .. } => {
+                Code::PrepareRecipe
+            }
+            PrepareError::NoIssuer | PrepareError::OtherIssuerKey(_) | PrepareError::OtherRid(_) => Code::PrepareIssuer,
+            PrepareError::Key(error) => error.code(),
+            PrepareError::Issuer(error) => error.code(),
+            PrepareError::Chance(_) | PrepareError::Certificate(_) | PrepareError::Rsa(_) => Code::ProgramFault,
+            PrepareError::NoKey(_) => Code::KeyUnknown,
+            PrepareError::Block { .. } => Code::PrepareBlock,
+            _ => Code::PrepareData,
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! Data preparation: an order and a card product become a prepared record.
+//!
+//! The product's profile says where each value comes from ([`Recipe`]); keys stay in custody and come into the record
+//! sealed under its transport key. Nothing here knows a card.
+
+mod assemble;
+mod authentication;
+mod blocks;
+mod error;
+mod larder;
+mod pattern;
+mod pin;
+mod pool;
+mod secrets;
+mod values;
+
+pub use authentication::{IssuerCertificate, IssuerFile, IssuerFileError};
+pub use error::PrepareError;
+pub use pool::{Pool, PoolError, PoolFile};
+
+use std::collections::BTreeMap;
+
+use self::authentication::{CardRsa, Signing};
+use self::larder::{Face, Goods};
+use self::secrets::Secrets;
+use self::values::Values;
+use crate::base::emv::certificate::MonthYear;
+use crate::base::emv::rules::{self, Outcome, Stage, Subject};
+use crate::base::{Chance, Secret};
+use crate::keys::KeyStore;
+use crate::order::{IndexUse, Order};
+use crate::profile::Profile;
+use crate::profile::prepare::{AppRecipe, Content, Derived, GroupingRecipe, Only, Recipe, Role, StripePlace};
+use crate::record::{Draft, DraftApplication, DraftPrint, DraftValue, Method, Record, StripeMade};
+
+/// What data preparation works with.
+pub struct Materials<'a> {
+    /// What is asked for.
+    pub order: &'a Order,
+    /// The card product.
+    pub profile: &'a Profile,
+    /// The keys.
+    pub store: &'a dyn KeyStore,
+    /// The issuer's certificate, where the product has offline data authentication.
+    pub issuer: Option<&'a IssuerCertificate>,
+    /// RSA keys made ahead; without it they are made now.
+    pub pool: Option<&'a mut Pool>,
+    /// Randomness.
+    pub chance: &'a mut Chance,
+    /// Today: year, month, day.
+    pub today: Option<(u16, u8, u8)>,
+}
+
+/// A record that was prepared.
+pub struct Prepared {
+    /// The file.
+    pub text: String,
+    /// The record, opened again and checked.
+    pub record: Record,
+    /// What the consistency rules say.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// Prepares the record of an order.
+///
+/// # Errors
+/// The product has no recipe, a key or value is missing, or the data breaks a rule; nothing has been written then.
+pub fn prepare(materials: Materials<'_>) -> Result<Prepared, PrepareError> {
+    let Materials { order, profile, store, issuer, pool, chance, today } = materials;
+    let recipe = profile.recipe().ok_or_else(|| PrepareError::NoRecipe(profile.name().to_owned()))?;
+    suits(order, profile)?;
+    let pin = pin::open(order, store)?;
+    let values = Values::new(order, recipe, store, pin.as_ref());
+    let rsa = rsa(recipe, pool, chance)?;
+    let secrets = Secrets { order, recipe, store, pin: pin.as_ref(), rsa: &rsa };
+    let blocks = blocks::open(order, recipe, store)?;
+
+    let mut applications = Vec::new();
+    let mut facts = Vec::new();
+    for app in recipe.applications() {
+        let goods = goods(app, order, recipe, &values, store, issuer, &rsa, chance)?;
+        facts.push((app.aid.clone(), goods.certificates.clone()));
+        applications.push(application(app, &goods, &secrets, &blocks, chance)?);
+    }
+    let draft = Draft {
+        id: record_id(order),
+        profile: (profile.name().to_owned(), hex::encode(profile.hash())),
+        record_key: recipe.record_key().to_owned(),
+        applications,
+        stripe: match recipe.stripe() {
+            StripePlace::Elsewhere => StripeMade::Elsewhere,
+            StripePlace::Here => StripeMade::Here,
+            StripePlace::Nowhere => StripeMade::Nowhere,
+        },
+        tracks: tracks(recipe, &values)?,
+        print: print(order, &values)?,
+    };
+    let (text, record) = draft.seal(store, chance).map_err(PrepareError::Record)?;
+    let outcomes = judge(&record, profile, order, &facts, today);
+    if outcomes.iter().any(Outcome::refuses) {
+        return Err(PrepareError::Rules(outcomes.into_iter().filter(Outcome::refuses).collect()));
+    }
+    Ok(Prepared { text, record, outcomes })
+}
+
+/// The order and the product go together.
+fn suits(order: &Order, profile: &Profile) -> Result<(), PrepareError> {
+    let product = order.product();
+    if product.profile() != profile.name() {
+        return Err(PrepareError::OtherProfile {
+            order: product.profile().to_owned(),
+            profile: profile.name().to_owned(),
+        });
+    }
+    let recipe = profile.recipe().map(Recipe::applications).unwrap_or_default();
+    let antenna = recipe.iter().any(|app| app.aip_contactless.is_some());
+    if product.contactless() == Some(false) && antenna {
+        return Err(PrepareError::Contactless(profile.name().to_owned()));
+    }
+    Ok(())
+}
+
+/// A record's id names its order: a second record of the same order has the same id, and is refused where it is made.
+fn record_id(order: &Order) -> String {
+    let identity = order.identity();
+    let whole = format!("{}:{}:{}", identity.issuer(), identity.card(), identity.operation());
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
+    if whole.len() <= 64 && whole.bytes().all(fits) {
+        return whole;
+    }
+    hex::encode(crate::base::crypto::sha256(whole.as_bytes()))
+}
+
+/// The card's RSA keys, as far as anything asks for them.
+fn rsa(recipe: &Recipe, mut pool: Option<&mut Pool>, chance: &mut Chance) -> Result<CardRsa, PrepareError> {
+    let mut key = |wanted: bool| match wanted {
+        true => pool::take(pool.as_deref_mut(), recipe.rsa_bits(), recipe.rsa_exponent(), chance).map(Some),
+        false => Ok(None),
+    };
+    Ok(CardRsa {
+        icc: key(recipe.derives(Derived::IccCertificate))?,
+        pin: key(recipe.derives(Derived::PinCertificate))?,
+    })
+}
+
+/// Everything that the objects of an application take their values from.
+#[allow(clippy::too_many_arguments)]
+fn goods<'a>(
+    app: &AppRecipe,
+    order: &'a Order,
+    recipe: &'a Recipe,
+    values: &'a Values<'a>,
+    store: &dyn KeyStore,
+    issuer: Option<&IssuerCertificate>,
+    rsa: &CardRsa,
+    chance: &mut Chance,
+) -> Result<Goods<'a>, PrepareError> {
+    let mut goods = Goods::new(order, values)?;
+    let wants = |derived| app_derives(app, derived);
+    let signatures = [Derived::SignedStaticData, Derived::IccCertificate, Derived::PinCertificate];
+    if !signatures.into_iter().any(wants) && !wants(Derived::IssuerCertificate) {
+        return Ok(goods);
+    }
+    let issuer = issuer.ok_or(PrepareError::NoIssuer)?;
+    let name =
+        values::key(order, recipe, IndexUse::Oda, Role::Issuer).ok_or(PrepareError::NoKey("the issuer's RSA key"))?;
+    let key = authentication::issuer_key(store, name, issuer)?;
+    if !app.aid.starts_with(&issuer.rid()) {
+        return Err(PrepareError::OtherRid(hex::encode_upper(&app.aid)));
+    }
+    let signing = Signing {
+        store,
+        issuer,
+        key: &key,
+        pan: order.chip().pan(),
+        expiry: month(order.chip().expiry())?,
+        serial: chance.bytes()?,
+        dac: chance.bytes()?,
+    };
+    for contactless in [false, true] {
+        if app.aip(contactless).is_some() {
+            let data = larder::static_data(app, contactless, &goods)?;
+            goods.signed.insert(contactless, signing.sign(rsa, data.expose(), wants)?);
+        }
+    }
+    goods.certificates = Some(signing.facts(rsa));
+    Ok(goods)
+}
+
+fn app_derives(app: &AppRecipe, derived: Derived) -> bool {
+    app.groupings.iter().any(|grouping| grouping.derives(derived))
+}
+
+fn month(yymm: &str) -> Result<MonthYear, PrepareError> {
+    let number = |range: std::ops::Range<usize>| yymm.get(range).and_then(|text| text.parse::<u8>().ok());
+    let read = number(0..2).zip(number(2..4));
+    read.and_then(|(year, month)| MonthYear::new(rules::century(year), month)).ok_or(PrepareError::Expiry)
+}
+
+fn application(
+    app: &AppRecipe,
+    goods: &Goods<'_>,
+    secrets: &Secrets<'_>,
+    blocks: &BTreeMap<Vec<u8>, blocks::Filled>,
+    chance: &mut Chance,
+) -> Result<DraftApplication, PrepareError> {
+    let mut groupings: Vec<(u16, DraftValue)> = Vec::new();
+    let made = app.groupings.iter().filter(|grouping| match grouping.only {
+        Some(Only::WithPin) => secrets.pin.is_some(),
+        None => true,
+    });
+    for grouping in made {
+        let value = match blocks::of(blocks, &app.aid, grouping.dgi) {
+            Some(filled) => DraftValue::Clear(filled),
+            None => value(app, grouping, goods, secrets, groupings.last(), chance)?,
+        };
+        groupings.push((grouping.dgi, value));
+    }
+    let method = app.through.clone().map_or(Method::Direct, Method::Through);
+    Ok(DraftApplication { aid: app.aid.clone(), method, groupings })
+}
+
+fn value(
+    app: &AppRecipe,
+    grouping: &GroupingRecipe,
+    goods: &Goods<'_>,
+    secrets: &Secrets<'_>,
+    before: Option<&(u16, DraftValue)>,
+    chance: &mut Chance,
+) -> Result<DraftValue, PrepareError> {
+    let path = assemble::path(app, grouping);
+    Ok(match &grouping.content {
+        Content::Fixed(value) => DraftValue::Clear(Secret::new(value.clone())),
+        Content::Objects(template, objects) => {
+            let face = Face { goods, contactless: grouping.is_contactless_only() };
+            DraftValue::Clear(assemble::objects(*template, objects, &face, &path)?)
+        }
+        Content::Derived(derived) => DraftValue::Clear(secrets.derived(*derived, app, before)?),
+        Content::Secret(secret) => secrets.sealed(*secret, chance)?,
+    })
+}
+
+fn tracks(recipe: &Recipe, values: &Values<'_>) -> Result<[Option<Secret<String>>; 3], PrepareError> {
+    if recipe.stripe() == StripePlace::Nowhere {
+        return Ok([None, None, None]);
+    }
+    Ok([values.track(1)?, values.track(2)?, values.track(3)?])
+}
+
+/// What is printed. Whatever the order has beside what everybody prints travels under its own name.
+fn print(order: &Order, values: &Values<'_>) -> Result<DraftPrint, PrepareError> {
+    let chip = order.chip();
+    let month_year = |digits: &str| match (digits.get(2..4), digits.get(0..2)) {
+        (Some(month), Some(year)) => Some(format!("{month}/{year}")),
+        _ => None,
+    };
+    let again = |text: &Secret<String>| Secret::new(text.expose().clone());
+    let mut fields: BTreeMap<String, Secret<String>> =
+        order.print().lines().iter().map(|line| (line.name.clone(), again(&line.value))).collect();
+    if order.product().is_sample() {
+        fields.insert("sample".into(), Secret::new("SAMPLE CARD, NOT FOR USE".to_owned()));
+    }
+    Ok(DraftPrint {
+        pan: Some(Secret::new(chip.pan().digits().to_owned())),
+        expiry: month_year(chip.expiry()),
+        effective: month_year(chip.effective()),
+        names: order.print().names().iter().map(again).collect(),
+        cvv2: values.printed()?,
+        design: None,
+        fields,
+    })
+}
+
+/// The consistency rules, with what only data preparation knows.
+fn judge(
+    record: &Record,
+    profile: &Profile,
+    order: &Order,
+    facts: &[(Vec<u8>, Option<rules::Certificates>)],
+    today: Option<(u16, u8, u8)>,
+) -> Vec<Outcome> {
+    let psn = order.chip().psn();
+    let subjects = record.subjects().into_iter().map(|subject| {
+        let certificates = facts.iter().find(|(aid, _)| *aid == subject.aid).and_then(|(_, facts)| facts.clone());
+        Subject {
+            today,
+            prefixes: profile.pan_prefixes().to_vec(),
+            versions: profile.versions(),
+            certificates,
+            // Computed from the same keys, with this number, as the keys were derived.
+            check_values_match: Some(true),
+            key_sequence_number: Some(psn / 10 << 4 | psn % 10),
+            chip_cvv_matches: Some(true),
+            ..subject
+        }
+    });
+    subjects.flat_map(|subject| rules::all(Stage::Prepare, &subject)).collect()
+}

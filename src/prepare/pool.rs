@@ -1,0 +1,210 @@
+//! RSA keys of cards, made ahead: making one takes longer than everything else about a card.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
+
+use super::PrepareError;
+use crate::base::chance::ChanceError;
+use crate::base::crypto::{NONCE, RsaError, RsaPrivate};
+use crate::base::fault::{Code, Fault};
+use crate::base::{Chance, Secret};
+use crate::keys::{KeyError, KeyStore, Purpose};
+
+/// A pool of RSA keys. Each key is given out once.
+pub struct Pool {
+    keys: Vec<Pooled>,
+}
+
+struct Pooled {
+    bits: usize,
+    exponent: u32,
+    key: RsaPrivate,
+}
+
+/// The file of a pool: AES-256-GCM under a record key.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PoolFile {
+    /// Version of this format: 1.
+    perso_pool: u32,
+    /// Name of the record key.
+    key: String,
+    /// Twelve bytes, hexadecimal.
+    nonce: String,
+    /// The keys, hexadecimal.
+    ciphertext: String,
+    /// Sixteen bytes, hexadecimal.
+    tag: String,
+}
+
+/// A key of a pool, within the seal.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PairFile {
+    bits: usize,
+    exponent: u32,
+    p: String,
+    q: String,
+}
+
+impl Drop for PairFile {
+    fn drop(&mut self) {
+        self.p.zeroize();
+        self.q.zeroize();
+    }
+}
+
+/// Associated data of the seal: a record's body does not pass for a pool.
+const HEADER: &[u8] = b"perso pool 1";
+
+/// What is wrong with a pool.
+#[derive(Debug, thiserror::Error)]
+pub enum PoolError {
+    /// Not a pool's file.
+    #[error("it is not a pool of version 1 (line {line}, column {column})")]
+    Syntax {
+        /// Line of the first fault.
+        line: usize,
+        /// Column of the first fault.
+        column: usize,
+    },
+    /// What is sealed is no pool.
+    #[error("what is sealed in it is no pool")]
+    Seal,
+    /// RSA.
+    #[error(transparent)]
+    Rsa(#[from] RsaError),
+    /// Keys.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Randomness.
+    #[error(transparent)]
+    Chance(#[from] ChanceError),
+}
+
+impl Fault for PoolError {
+    fn code(&self) -> Code {
+        match self {
+            PoolError::Key(error) => error.code(),
+            PoolError::Rsa(_) | PoolError::Chance(_) => Code::ProgramFault,
+            PoolError::Syntax { .. } | PoolError::Seal => Code::PrepareData,
+        }
+    }
+}
+
+impl Pool {
+    /// An empty pool.
+    pub fn new() -> Self {
+        Self { keys: Vec::new() }
+    }
+
+    /// Makes so many keys more.
+    ///
+    /// # Errors
+    /// The size is none, or the random source failed.
+    pub fn fill(&mut self, count: usize, bits: usize, exponent: u32, chance: &mut Chance) -> Result<(), PoolError> {
+        for _ in 0..count {
+            self.keys.push(Pooled { bits, exponent, key: RsaPrivate::generate(bits, exponent, chance)? });
+        }
+        Ok(())
+    }
+
+    /// How many keys there are of each size and exponent.
+    pub fn stock(&self) -> Vec<(usize, u32, usize)> {
+        let mut stock: Vec<(usize, u32, usize)> = Vec::new();
+        for key in &self.keys {
+            match stock.iter_mut().find(|(bits, exponent, _)| (*bits, *exponent) == (key.bits, key.exponent)) {
+                Some((.., count)) => *count += 1,
+                None => stock.push((key.bits, key.exponent, 1)),
+            }
+        }
+        stock
+    }
+
+    /// Reads a pool's file.
+    ///
+    /// # Errors
+    /// It is none, or does not open.
+    pub fn open(bytes: &[u8], store: &dyn KeyStore) -> Result<Self, PoolError> {
+        let syntax = |error: serde_json::Error| PoolError::Syntax { line: error.line(), column: error.column() };
+        let file: PoolFile = serde_json::from_slice(bytes).map_err(syntax)?;
+        if file.perso_pool != 1 {
+            return Err(PoolError::Syntax { line: 1, column: 1 });
+        }
+        let key = store.open(&file.key, Purpose::Record)?;
+        let hex = |text: &str| hex::decode(text).map_err(|_| PoolError::Seal);
+        let nonce = hex(&file.nonce)?.try_into().map_err(|_| PoolError::Seal)?;
+        let tag = hex(&file.tag)?.try_into().map_err(|_| PoolError::Seal)?;
+        let body = store.open_body(&key, &nonce, HEADER, &hex(&file.ciphertext)?, &tag)?;
+        // The parser's words are not passed on: they might quote a prime.
+        let pairs: Vec<PairFile> = serde_json::from_slice(body.expose()).map_err(|_| PoolError::Seal)?;
+        Ok(Self { keys: pairs.iter().map(PairFile::pooled).collect::<Result<_, _>>()? })
+    }
+
+    /// The pool's file, sealed under a record key.
+    ///
+    /// # Errors
+    /// The key is not in custody, or the random source failed.
+    pub fn seal(&self, key: &str, store: &dyn KeyStore, chance: &mut Chance) -> Result<String, PoolError> {
+        let handle = store.open(key, Purpose::Record)?;
+        let pairs: Vec<PairFile> = self.keys.iter().map(PairFile::of).collect::<Result<_, _>>()?;
+        let body = Secret::new(serde_json::to_vec(&pairs).unwrap_or_default());
+        let nonce: [u8; NONCE] = chance.bytes()?;
+        let (ciphertext, tag) = store.seal_body(&handle, &nonce, HEADER, &body)?;
+        let file = PoolFile {
+            perso_pool: 1,
+            key: key.to_owned(),
+            nonce: hex::encode_upper(nonce),
+            ciphertext: hex::encode_upper(ciphertext),
+            tag: hex::encode_upper(tag),
+        };
+        Ok(serde_json::to_string_pretty(&file).unwrap_or_default() + "\n")
+    }
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl PairFile {
+    fn of(pooled: &Pooled) -> Result<Self, PoolError> {
+        let (p, q) = (pooled.key.p()?, pooled.key.q()?);
+        Ok(Self {
+            bits: pooled.bits,
+            exponent: pooled.exponent,
+            p: hex::encode_upper(p.expose()),
+            q: hex::encode_upper(q.expose()),
+        })
+    }
+
+    fn pooled(&self) -> Result<Pooled, PoolError> {
+        let prime = |text: &str| hex::decode(text).map(Secret::new).map_err(|_| PoolError::Seal);
+        let key = RsaPrivate::from_primes(&prime(&self.p)?, &prime(&self.q)?, &minimal(self.exponent))?;
+        Ok(Pooled { bits: self.bits, exponent: self.exponent, key })
+    }
+}
+
+fn minimal(exponent: u32) -> Vec<u8> {
+    exponent.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect()
+}
+
+/// A key of this size: from the pool, or made now.
+///
+/// # Errors
+/// There is no such size, or the random source failed.
+pub(super) fn take(
+    pool: Option<&mut Pool>,
+    bits: usize,
+    exponent: u32,
+    chance: &mut Chance,
+) -> Result<RsaPrivate, PrepareError> {
+    if let Some(pool) = pool
+        && let Some(at) = pool.keys.iter().position(|key| (key.bits, key.exponent) == (bits, exponent))
+    {
+        return Ok(pool.keys.remove(at).key);
+    }
+    RsaPrivate::generate(bits, exponent, chance).map_err(|error| PrepareError::Rsa(error.to_string()))
+}

@@ -1,0 +1,135 @@
+//! Secret groupings: derived, and sealed under the record's transport key before anybody sees them.
+
+use super::authentication::CardRsa;
+use super::{PrepareError, assemble};
+use crate::base::crypto::KcvMethod;
+use crate::base::{Chance, Secret};
+use crate::keys::issuer::{CardKeyMethod, icc_master_key};
+use crate::keys::pin::{CardPin, Pin, PinFormat};
+use crate::keys::{KeyHandle, KeyStore, Purpose};
+use crate::order::{IndexUse, Order};
+use crate::profile::prepare::{AppRecipe, GroupingDerived, IccKeyOption, Recipe, Role, Secrets as Wanted};
+use crate::record::DraftValue;
+
+/// What secret groupings are made of.
+pub(super) struct Secrets<'a> {
+    pub(super) order: &'a Order,
+    pub(super) recipe: &'a Recipe,
+    pub(super) store: &'a dyn KeyStore,
+    pub(super) pin: Option<&'a Pin>,
+    pub(super) rsa: &'a CardRsa,
+}
+
+impl Secrets<'_> {
+    /// A grouping under the transport key.
+    pub(super) fn sealed(&self, wanted: Wanted, chance: &mut Chance) -> Result<DraftValue, PrepareError> {
+        let name = self.recipe.transport_key();
+        let transport = self.store.open(name, Purpose::Transport)?;
+        let cipher = transport.algorithm().cipher().ok_or(PrepareError::NoKey("a transport key of DES or AES"))?;
+        let mut iv = vec![0; cipher.block()];
+        chance.fill(&mut iv)?;
+        let (ciphertext, length) = match wanted {
+            Wanted::IccKeys => {
+                let keys = self.icc_keys()?;
+                let handles: Vec<&KeyHandle> = keys.iter().collect();
+                self.keys(&handles, &transport, &iv)?
+            }
+            Wanted::CvcKey => {
+                let key = self.card_key(Role::ImkCvc)?;
+                self.keys(&[&key], &transport, &iv)?
+            }
+            Wanted::PinBlock => {
+                let pin = self.pin.ok_or(PrepareError::NoPin("a PIN block for the card"))?;
+                let format = if self.recipe.pin_block_is_iso1() { PinFormat::Iso1 } else { PinFormat::Iso2 };
+                let form = CardPin { format, wide: self.recipe.pin_block_is_wide() };
+                self.store.seal_pin(pin, form, &transport, &iv, chance)?
+            }
+            part => {
+                let value = self.part(part)?;
+                (self.store.seal(&transport, &iv, &value)?, value.len())
+            }
+        };
+        Ok(DraftValue::Sealed { key: name.to_owned(), iv, ciphertext, length })
+    }
+
+    /// A clear grouping that is computed from what is around it.
+    pub(super) fn derived(
+        &self,
+        derived: GroupingDerived,
+        app: &AppRecipe,
+        before: Option<&(u16, DraftValue)>,
+    ) -> Result<Secret<Vec<u8>>, PrepareError> {
+        let value = match derived {
+            GroupingDerived::Locator => assemble::locator(app, false)?,
+            GroupingDerived::LocatorContactless => assemble::locator(app, true)?,
+            GroupingDerived::PinTries => vec![self.recipe.pin_tries(); 2],
+            GroupingDerived::CheckValues => self.check_values(app, before)?,
+        };
+        Ok(Secret::new(value))
+    }
+
+    /// Three bytes of each key in the grouping before. // CPS 1.1 annex A
+    fn check_values(&self, app: &AppRecipe, before: Option<&(u16, DraftValue)>) -> Result<Vec<u8>, PrepareError> {
+        let keys = match before {
+            Some((0x8000..=0x800F, DraftValue::Sealed { .. })) => self.icc_keys()?,
+            _ => {
+                let aid = hex::encode_upper(&app.aid);
+                return Err(PrepareError::Recipe { aid, what: "check values stand behind the keys that they are for" });
+            }
+        };
+        let values = keys.iter().map(|key| self.store.kcv(key, KcvMethod::DesZero, 3));
+        Ok(values.collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    fn icc_keys(&self) -> Result<Vec<KeyHandle>, PrepareError> {
+        [Role::ImkAc, Role::ImkSmi, Role::ImkSmc].into_iter().map(|role| self.card_key(role)).collect()
+    }
+
+    /// A card's key under an issuer master key. // EMV B2 annex A1.4
+    fn card_key(&self, role: Role) -> Result<KeyHandle, PrepareError> {
+        let (purpose, what) = match role {
+            Role::ImkSmi => (Purpose::ImkSmi, "an issuer master key for the MAC of scripts"),
+            Role::ImkSmc => (Purpose::ImkSmc, "an issuer master key for the encipherment of scripts"),
+            Role::ImkCvc => (Purpose::ImkCvc, "an issuer master key for dynamic card verification codes"),
+            _ => (Purpose::ImkAc, "an issuer master key for application cryptograms"),
+        };
+        let named = self.order.product().keys(IndexUse::Derivation);
+        let of_purpose =
+            |name: &&String| self.store.keys().iter().any(|key| key.name == **name && key.purpose == purpose);
+        let indexed = named.and_then(|key| key.names.iter().find(of_purpose)).map(String::as_str);
+        let name = indexed.or_else(|| self.recipe.key(role)).ok_or(PrepareError::NoKey(what))?;
+        let master = self.store.open(name, purpose)?;
+        let method = match self.recipe.icc_key_option() {
+            IccKeyOption::A => CardKeyMethod::A,
+            IccKeyOption::B => CardKeyMethod::B,
+        };
+        let chip = self.order.chip();
+        let psn = chip.psn() / 10 << 4 | chip.psn() % 10;
+        Ok(icc_master_key(self.store, &master, chip.pan(), psn, method)?)
+    }
+
+    fn keys(&self, keys: &[&KeyHandle], transport: &KeyHandle, iv: &[u8]) -> Result<(Vec<u8>, usize), PrepareError> {
+        Ok(self.store.seal_keys(keys, transport, iv)?)
+    }
+
+    /// A part of an RSA key. // CPS 1.1 annex A: 8201 to 8205
+    fn part(&self, wanted: Wanted) -> Result<Secret<Vec<u8>>, PrepareError> {
+        let missing = || PrepareError::Rsa("a grouping holds a part of a key that no certificate asks for".into());
+        let icc = || self.rsa.icc.as_ref().ok_or_else(missing);
+        let pin = || self.rsa.pin.as_ref().ok_or_else(missing);
+        let part = match wanted {
+            Wanted::IccInverse => icc()?.q_inverse(),
+            Wanted::IccExponentQ => icc()?.dq(),
+            Wanted::IccExponentP => icc()?.dp(),
+            Wanted::IccPrimeQ => icc()?.q(),
+            Wanted::IccPrimeP => icc()?.p(),
+            Wanted::PinInverse => pin()?.q_inverse(),
+            Wanted::PinExponentQ => pin()?.dq(),
+            Wanted::PinExponentP => pin()?.dp(),
+            Wanted::PinPrimeQ => pin()?.q(),
+            Wanted::PinPrimeP => pin()?.p(),
+            Wanted::IccKeys | Wanted::CvcKey | Wanted::PinBlock => return Err(missing()),
+        };
+        part.map_err(|error| PrepareError::Rsa(error.to_string()))
+    }
+}

@@ -1,0 +1,296 @@
+//! What a profile says of data preparation: where every value of a card comes from.
+
+pub(super) mod file;
+mod sense;
+
+pub use file::{Derived, GroupingDerived, Only, OrderField, Secrets};
+
+use self::file::{DateOrder, OptionName, PinBlockName, PrepareFile, StripeName};
+use super::Interface;
+use crate::base::codec::tlv::Tag;
+
+/// Data preparation for a product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipe {
+    record_key: String,
+    transport_key: String,
+    applications: Vec<AppRecipe>,
+    blocks: Vec<(Tag, u16)>,
+    file: PrepareFile,
+}
+
+/// What keys are for in data preparation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Issuer master key for application cryptograms.
+    ImkAc,
+    /// Issuer master key for the MAC of scripts.
+    ImkSmi,
+    /// Issuer master key for the encipherment of scripts.
+    ImkSmc,
+    /// Issuer master key for dynamic card verification codes.
+    ImkCvc,
+    /// Issuer master key for data authentication codes.
+    ImkDac,
+    /// Card verification key.
+    Cvk,
+    /// PIN verification key.
+    Pvk,
+    /// The issuer's RSA key.
+    Issuer,
+}
+
+/// How a card's symmetric keys are derived. // EMV B2 annex A1.4
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IccKeyOption {
+    /// From the rightmost 16 digits of PAN and sequence number.
+    A,
+    /// From a hash, where the PAN has more than 16 digits.
+    B,
+}
+
+/// Where the stripe is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StripePlace {
+    /// At another station.
+    Elsewhere,
+    /// At this one.
+    Here,
+    /// The card has none.
+    Nowhere,
+}
+
+/// The stripe's patterns, and those of the chip's image of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pattern {
+    /// Track 1 between its sentinels.
+    Track1,
+    /// Track 2 between its sentinels.
+    Track2,
+    /// Discretionary data of 57.
+    Chip2,
+    /// Discretionary data of track 1 on the chip.
+    Chip1,
+}
+
+/// An application's data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppRecipe {
+    /// Its AID.
+    pub aid: Vec<u8>,
+    /// AID of the security domain that it is personalized through.
+    pub through: Option<Vec<u8>>,
+    /// Application interchange profile over the contacts.
+    pub aip: Option<[u8; 2]>,
+    /// Application interchange profile over the antenna.
+    pub aip_contactless: Option<[u8; 2]>,
+    /// The groupings in order.
+    pub groupings: Vec<GroupingRecipe>,
+}
+
+/// A grouping's data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupingRecipe {
+    /// Its number.
+    pub dgi: u16,
+    /// What fills it.
+    pub content: Content,
+    /// Records only: the interface whose AFL names it.
+    pub read: Interface,
+    /// Records only: it takes part in offline data authentication.
+    pub signed: bool,
+    /// When it is made at all.
+    pub only: Option<Only>,
+}
+
+/// What fills a grouping.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// Objects, within a template where there is one.
+    Objects(Option<Tag>, Vec<Object>),
+    /// A value that is the same for every card.
+    Fixed(Vec<u8>),
+    /// A value that is computed.
+    Derived(GroupingDerived),
+    /// A secret.
+    Secret(Secrets),
+}
+
+/// One object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Its tag.
+    pub tag: Tag,
+    /// Where its value comes from.
+    pub source: Source,
+    /// Left out where the source has nothing.
+    pub optional: bool,
+}
+
+/// Where an object's value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The same for every card.
+    Fixed(Vec<u8>),
+    /// A field of the order.
+    Order(OrderField),
+    /// Computed.
+    Derived(Derived),
+    /// Objects within a template.
+    Put(Vec<Object>),
+}
+
+impl Recipe {
+    /// Name of the key that seals records.
+    pub fn record_key(&self) -> &str {
+        &self.record_key
+    }
+
+    /// Name of the key that seals secret groupings.
+    pub fn transport_key(&self) -> &str {
+        &self.transport_key
+    }
+
+    /// The applications in the order of personalization.
+    pub fn applications(&self) -> &[AppRecipe] {
+        &self.applications
+    }
+
+    /// The grouping that a tag of a prepared TLV block goes to.
+    pub fn block_grouping(&self, tag: Tag) -> Option<u16> {
+        self.blocks.iter().find(|(held, _)| *held == tag).map(|(_, dgi)| *dgi)
+    }
+
+    /// Whether the data of prepared TLV blocks is enciphered.
+    pub fn blocks_enciphered(&self) -> bool {
+        self.file.blocks_enciphered
+    }
+
+    /// Name of the key in a role, where an order does not name another.
+    pub fn key(&self, role: Role) -> Option<&str> {
+        let keys = &self.file.keys;
+        match role {
+            Role::ImkAc => keys.imk_ac.as_deref(),
+            Role::ImkSmi => keys.imk_smi.as_deref(),
+            Role::ImkSmc => keys.imk_smc.as_deref(),
+            Role::ImkCvc => keys.imk_cvc.as_deref(),
+            Role::ImkDac => keys.imk_dac.as_deref(),
+            Role::Cvk => keys.cvk.as_deref(),
+            Role::Pvk => keys.pvk.as_deref(),
+            Role::Issuer => keys.issuer.as_deref(),
+        }
+    }
+
+    /// How a card's symmetric keys are derived.
+    pub fn icc_key_option(&self) -> IccKeyOption {
+        match self.file.make.icc_key {
+            OptionName::A => IccKeyOption::A,
+            OptionName::B => IccKeyOption::B,
+        }
+    }
+
+    /// Bits of the card's RSA keys.
+    pub fn rsa_bits(&self) -> usize {
+        self.file.make.rsa_bits
+    }
+
+    /// Public exponent of the card's RSA keys.
+    pub fn rsa_exponent(&self) -> u32 {
+        self.file.make.rsa_exponent
+    }
+
+    /// Whether the card stores its PIN in format 1; format 2 otherwise. // ISO 9564-1
+    pub fn pin_block_is_iso1(&self) -> bool {
+        self.file.make.pin_block == PinBlockName::Iso1
+    }
+
+    /// PIN tries, 1 to 15.
+    pub fn pin_tries(&self) -> u8 {
+        self.file.make.pin_tries
+    }
+
+    /// PIN verification key index.
+    pub fn pvki(&self) -> u8 {
+        self.file.make.pvki
+    }
+
+    /// Service code of the stripe where the order has none.
+    pub fn service_code(&self) -> Option<&str> {
+        self.file.make.service_code.as_deref()
+    }
+
+    /// Where the stripe is made.
+    pub fn stripe(&self) -> StripePlace {
+        match self.file.make.stripe {
+            StripeName::Elsewhere => StripePlace::Elsewhere,
+            StripeName::Here => StripePlace::Here,
+            StripeName::None => StripePlace::Nowhere,
+        }
+    }
+
+    /// Whether the printed value is computed over MMYY; over YYMM otherwise.
+    pub fn cvv2_over_mmyy(&self) -> bool {
+        self.file.make.cvv2_expiry == DateOrder::Mmyy
+    }
+
+    /// A pattern, where the product has it.
+    pub fn pattern(&self, pattern: Pattern) -> Option<&str> {
+        let patterns = &self.file.patterns;
+        match pattern {
+            Pattern::Track1 => patterns.track1.as_deref(),
+            Pattern::Track2 => patterns.track2.as_deref(),
+            Pattern::Chip2 => patterns.chip2.as_deref(),
+            Pattern::Chip1 => patterns.chip1.as_deref(),
+        }
+    }
+
+    /// Whether any grouping asks for this secret.
+    pub fn asks_for(&self, secret: Secrets) -> bool {
+        let groupings = self.applications.iter().flat_map(|app| &app.groupings);
+        groupings.into_iter().any(|grouping| grouping.content == Content::Secret(secret))
+    }
+
+    /// Whether any object is computed so.
+    pub fn derives(&self, derived: Derived) -> bool {
+        self.applications.iter().flat_map(|app| &app.groupings).any(|grouping| grouping.derives(derived))
+    }
+
+    /// Whether eight random bytes stand behind the PIN block, for cards with AES keys. // CPS 2.0 §3.4.4
+    pub fn pin_block_is_wide(&self) -> bool {
+        self.file.make.pin_block_wide
+    }
+}
+
+impl AppRecipe {
+    /// Application interchange profile over an interface.
+    pub fn aip(&self, contactless: bool) -> Option<[u8; 2]> {
+        if contactless { self.aip_contactless } else { self.aip }
+    }
+}
+
+impl GroupingRecipe {
+    /// Whether one of its objects is computed so.
+    pub fn derives(&self, derived: Derived) -> bool {
+        fn within(objects: &[Object], derived: Derived) -> bool {
+            objects.iter().any(|object| match &object.source {
+                Source::Derived(held) => *held == derived,
+                Source::Put(inner) => within(inner, derived),
+                Source::Fixed(_) | Source::Order(_) => false,
+            })
+        }
+        matches!(&self.content, Content::Objects(_, objects) if within(objects, derived))
+    }
+
+    /// Whether only the antenna shows it.
+    pub fn is_contactless_only(&self) -> bool {
+        self.read == Interface::Contactless
+    }
+
+    /// SFI and number, of a record.
+    pub fn record(&self) -> Option<(u8, u8)> {
+        let [sfi, number] = self.dgi.to_be_bytes();
+        (0x01..=0x1E).contains(&sfi).then_some((sfi, number))
+    }
+}
+
+pub(super) use sense::recipe;
