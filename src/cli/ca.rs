@@ -11,6 +11,8 @@ use crate::base::emv::certificate::{Issued, MonthYear, Subject};
 use crate::base::fault::{Code, Fault};
 use crate::keys::ca_keys::{CaKeys, CaKeysError};
 use crate::keys::test_ca::{TestCa, TestCaError};
+use crate::keys::{KeyStore, Purpose, SoftwareStore};
+use crate::prepare::IssuerFile;
 
 /// What is wrong with a file of CA keys, or a test CA.
 #[derive(Debug, thiserror::Error)]
@@ -52,12 +54,22 @@ pub fn run(command: &CaCommand, out: &mut Out) -> Result<u8, CliError> {
         CaCommand::NewTest { rid, index, expiry, bits, output, public } => {
             new_test((array("--rid", rid)?, array("--index", index)?), month(expiry)?, *bits, (output, public), out)?;
         }
-        CaCommand::Certify { ca, modulus, exponent, issuer, expiry, serial } => {
-            let key = public_key(modulus, exponent)?;
+        CaCommand::Certify { ca, modulus, exponent, issuer, expiry, serial, key, keys, passphrase, output } => {
+            let key = match (modulus, key, keys) {
+                (_, Some(name), Some(keys)) => issuer_key(name, &common::keys(keys, passphrase)?)?,
+                (Some(modulus), ..) => public_key(modulus, exponent)?,
+                _ => return Err(wrong("--modulus", "give the issuer's modulus, or --key and --keys".into())),
+            };
             let subject = Subject { expiry: month(expiry)?, serial: array("--serial", serial)? };
             let failed = |source| CaError::Test { path: ca.clone(), source: Box::new(source) };
             let test_ca = TestCa::parse(&common::read(ca)?).map_err(failed)?;
-            certified(&test_ca.certify(issuer_id(issuer)?, subject, &key).map_err(failed)?, out);
+            let issued = test_ca.certify(issuer_id(issuer)?, subject, &key).map_err(failed)?;
+            let public = test_ca.ca_keys();
+            if let (Some(path), Some(ca)) = (output, public.keys().first()) {
+                let file = IssuerFile::of(ca.rid(), ca.index(), ca.key(), &issued);
+                common::create(path)?.write(&file)?;
+            }
+            certified(&issued, out);
         }
     }
     Ok(0)
@@ -155,6 +167,11 @@ fn certified(issued: &Issued, out: &mut Out) {
     for (tag, value) in objects.into_iter().filter(|(_, value)| !value.is_empty()) {
         out.line(format!("{tag:<4}  {value}"));
     }
+}
+
+fn issuer_key(name: &str, store: &SoftwareStore) -> Result<RsaPublic, CliError> {
+    let key = store.open(name, Purpose::IssuerRsa)?;
+    Ok(KeyStore::rsa_public(store, &key)?)
 }
 
 fn public_key(path: &Path, exponent: &str) -> Result<RsaPublic, CliError> {

@@ -141,7 +141,7 @@ fn one(path: &Path, args: &CheckArgs, store: Option<&SoftwareStore>, site: Optio
 }
 
 /// Orders have the member that their format begins with; D1's envelope has its own.
-fn is_order(bytes: &[u8]) -> bool {
+pub(super) fn is_order(bytes: &[u8]) -> bool {
     let start = String::from_utf8_lossy(bytes.get(..4096).unwrap_or(bytes)).into_owned();
     let words = ["\"perso_order\"", "\"perso_pismo\"", "\"perso_mastercard\"", "\"distributionChannel\""];
     words.iter().any(|word| start.contains(word)) || order::source_of(bytes).is_some()

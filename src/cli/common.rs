@@ -129,6 +129,9 @@ pub enum CliError {
     /// A simulated blank.
     #[error(transparent)]
     Blank(#[from] BlankError),
+    /// Data preparation.
+    #[error(transparent)]
+    Preparation(#[from] super::prepare::PreparationError),
     /// Logging in to a card.
     #[error(transparent)]
     Login(#[from] crate::issuance::login::LoginError),
@@ -187,6 +190,7 @@ impl Fault for CliError {
             CliError::Channel(error) => error.code(),
             CliError::Chance(_) => Code::ProgramFault,
             CliError::Blank(error) => error.code(),
+            CliError::Preparation(error) => error.code(),
             CliError::Login(error) => error.code(),
             CliError::Trace { source, .. } => source.code(),
         }

@@ -12,6 +12,7 @@ mod keys;
 mod out;
 mod output;
 mod plan;
+mod prepare;
 mod reader;
 mod readers;
 mod ready;
@@ -67,6 +68,8 @@ fn dispatch(command: Command, out: &mut Out) -> Result<u8, CliError> {
             report(&error, out);
             Ok(card::exit(&command, &error))
         }),
+        Command::Prepare(args) => prepare::run(&args, out),
+        Command::Pool(command) => prepare::pool(&command, out),
         Command::Doctor(args) => doctor::run(&args, out),
         Command::Explain { code } => explain::run(code.as_deref(), out),
     }

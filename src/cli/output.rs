@@ -14,6 +14,7 @@ const PRECIOUS: &[(&str, &str)] = &[
     ("{\"perso_keys\"", "a key file"),
     ("{\"simulated_card\"", "a simulated card"),
     ("{\"perso_test_ca\"", "a test CA"),
+    ("{\"perso_issuer_certificate\"", "an issuer's certificate"),
     ("{\"perso_order\"", "an order"),
     ("{\"perso_pismo\"", "an order"),
     ("{\"perso_mastercard\"", "an order"),

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use super::args::RunArgs;
 use super::common::{self, CliError, Out, Problem, warn};
+use super::prepare::ready_from;
 use super::reader::{self, Place};
-use super::ready::{Ready, ready};
+use super::ready::Ready;
 use crate::base::emv::rules::Stage;
 use crate::base::{Chance, Code};
 use crate::card::Recorder;
@@ -32,7 +33,7 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     }
     let clock = common::clock();
     let mut report = Report::new(common::program(), args.reader.is_simulated(), &clock);
-    let ready = ready(&args.record, &args.sources)?;
+    let ready = ready_from(&args.record, &args.sources, &args.preparation)?;
     report.subject(&ready.record, &ready.plan, &ready.store);
     let outcomes = check::rules(Stage::Run, &ready.record, Some(&ready.profile), report::day(clock.now()));
     report.rules(&outcomes);

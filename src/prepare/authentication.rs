@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::PrepareError;
 use crate::base::crypto::{RsaPrivate, RsaPublic};
@@ -26,9 +26,9 @@ pub struct IssuerCertificate {
     key: RsaPublic,
 }
 
-#[derive(Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
 /// The file of an issuer's certificate.
+#[derive(Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct IssuerFile {
     /// Version of this format: 1.
     perso_issuer_certificate: u32,
@@ -47,6 +47,22 @@ pub struct IssuerFile {
     remainder: String,
     /// Tag 9F32, hexadecimal.
     exponent: String,
+}
+
+impl IssuerFile {
+    /// The file of a certificate that a CA has made.
+    pub fn of(rid: [u8; 5], ca_index: u8, ca: &RsaPublic, issued: &Issued) -> Self {
+        Self {
+            perso_issuer_certificate: 1,
+            rid: hex::encode_upper(rid),
+            ca_index: hex::encode_upper([ca_index]),
+            ca_modulus: hex::encode_upper(ca.modulus()),
+            ca_exponent: hex::encode_upper(ca.exponent()),
+            certificate: hex::encode_upper(&issued.certificate),
+            remainder: hex::encode_upper(&issued.remainder),
+            exponent: hex::encode_upper(&issued.exponent),
+        }
+    }
 }
 
 /// What is wrong with the file of an issuer's certificate.

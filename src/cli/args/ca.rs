@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::PassphraseArgs;
+
 /// `perso ca …`
 #[derive(Debug, Subcommand)]
 pub enum CaCommand {
@@ -38,8 +40,20 @@ pub enum CaCommand {
         /// The test CA.
         ca: PathBuf,
         /// A file with the issuer's modulus in hexadecimal.
+        #[arg(long, value_name = "FILE", required_unless_present = "key", conflicts_with = "key")]
+        modulus: Option<PathBuf>,
+        /// Name of the issuer's RSA key in the key file, instead of a modulus.
+        #[arg(long, value_name = "NAME", requires = "keys")]
+        key: Option<String>,
+        /// The key file.
         #[arg(long, value_name = "FILE")]
-        modulus: PathBuf,
+        keys: Option<PathBuf>,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        passphrase: PassphraseArgs,
+        /// Write the certificate here too, as `perso prepare --issuer-certificate` takes it.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
         /// The issuer's public exponent.
         #[arg(long, value_name = "HEX", default_value = "03")]
         exponent: String,

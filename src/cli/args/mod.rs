@@ -4,6 +4,7 @@ mod auth;
 mod ca;
 mod card;
 mod doctor;
+mod prepare;
 mod readers;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ pub use self::auth::AuthArgs;
 pub use self::ca::CaCommand;
 pub use self::card::{ApduArgs, AppsArgs, CardCommand, ChannelArgs, DataArgs, InfoArgs};
 pub use self::doctor::DoctorArgs;
+pub use self::prepare::{PoolCommand, PreparationArgs, PrepareArgs};
 pub use self::readers::ReadersArgs;
 
 /// Personalizes payment smart cards: one prepared record, one card, one verdict.
@@ -68,12 +70,17 @@ pub enum LogLevel {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make one card from one prepared record: the main job.
+    /// Make one card from one prepared record, or from one order: the main job.
     Run(RunArgs),
     /// Check records, profiles and key files: every problem with its path; no card needed.
     Check(CheckArgs),
     /// Show what a record means on its card product: commands, bytes, time on the wire; no card, no secret.
     Plan(PlanArgs),
+    /// Prepare a record from an order: chip data, keys, certificates, PIN, tracks.
+    Prepare(PrepareArgs),
+    /// RSA keys of cards, made ahead.
+    #[command(subcommand)]
+    Pool(PoolCommand),
     /// Prepared records.
     #[command(subcommand)]
     Record(RecordCommand),
@@ -177,8 +184,11 @@ pub enum Interface {
 /// `perso run`
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The prepared record.
+    /// The prepared record, or an order, which is prepared first.
     pub record: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub preparation: PreparationArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub sources: Sources,

@@ -1,0 +1,79 @@
+//! `perso prepare`, `perso pool`
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{PassphraseArgs, Sources};
+
+/// What data preparation takes beside keys and profiles.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PreparationArgs {
+    /// Orders only: the site (TOML) that the order is for; docs/orders.md describes it.
+    #[arg(long, value_name = "FILE")]
+    pub site: Option<PathBuf>,
+    /// Orders only: the issuer's certificate, for products with offline data authentication.
+    #[arg(long, value_name = "FILE")]
+    pub issuer_certificate: Option<PathBuf>,
+    /// Orders only: RSA keys made ahead with `perso pool`; a key that is taken is taken out of the file.
+    #[arg(long, value_name = "FILE")]
+    pub pool: Option<PathBuf>,
+}
+
+/// `perso prepare`
+#[derive(Debug, Args)]
+pub struct PrepareArgs {
+    /// The order.
+    pub order: PathBuf,
+    /// The card profile, where it shall be said once more: another than the order's is refused.
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub sources: Sources,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub preparation: PreparationArgs,
+    /// Write the record here; standard output otherwise.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `perso pool …`
+#[derive(Debug, Subcommand)]
+pub enum PoolCommand {
+    /// Make RSA keys ahead, and add them to a pool.
+    Generate {
+        /// The pool; made where it is not there.
+        pool: PathBuf,
+        /// How many.
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        count: u32,
+        /// Bits of the modulus.
+        #[arg(long, value_name = "BITS", default_value_t = 1024)]
+        bits: usize,
+        /// Public exponent: 3 or 65537.
+        #[arg(long, value_name = "E", default_value_t = 3)]
+        exponent: u32,
+        /// Name of the record key that the pool is sealed under.
+        #[arg(long, value_name = "NAME")]
+        key: String,
+        /// The key file.
+        #[arg(long, value_name = "FILE")]
+        keys: PathBuf,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        passphrase: PassphraseArgs,
+    },
+    /// How many keys of each size there are.
+    Status {
+        /// The pool.
+        pool: PathBuf,
+        /// The key file.
+        #[arg(long, value_name = "FILE")]
+        keys: PathBuf,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        passphrase: PassphraseArgs,
+    },
+}

@@ -1,0 +1,257 @@
+//! `perso prepare` and `perso pool`: from an order to a prepared record.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::args::{PoolCommand, PreparationArgs, PrepareArgs, Sources};
+use super::check::is_order;
+use super::common::{self, CliError, Out, Problem, warn};
+use super::ready::{Ready, ready, record_problems};
+use crate::base::fault::{Code, Fault};
+use crate::issuance::check;
+use crate::issuance::report;
+use crate::issuance::result::RuleRef;
+use crate::keys::SoftwareStore;
+use crate::order::{D1Code, Order, Source};
+use crate::prepare::{IssuerCertificate, IssuerFileError, Materials, Pool, PoolError, PrepareError, Prepared, prepare};
+use crate::profile::Profile;
+
+/// What can go wrong before a record is prepared.
+#[derive(Debug, thiserror::Error)]
+pub enum PreparationError {
+    /// Data preparation itself.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    /// The issuer's certificate.
+    #[error("issuer's certificate {path}: {source}")]
+    Issuer {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: IssuerFileError,
+    },
+    /// The pool.
+    #[error("pool {path}: {source}")]
+    Pool {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: PoolError,
+    },
+}
+
+impl Fault for PreparationError {
+    fn code(&self) -> Code {
+        match self {
+            PreparationError::Prepare(error) => error.code(),
+            PreparationError::Issuer { .. } => Code::PrepareIssuer,
+            PreparationError::Pool { source, .. } => source.code(),
+        }
+    }
+}
+
+/// What was prepared, as it is shown.
+#[derive(Serialize, schemars::JsonSchema)]
+pub(super) struct PreparedView {
+    /// Version of this shape: 1.
+    perso_prepared: u32,
+    /// The record's id.
+    record: String,
+    /// PAN, first six and last four digits.
+    pan: Option<String>,
+    /// The profile.
+    profile: String,
+    /// Whether the card is a sample.
+    sample: bool,
+    /// What the consistency rules say.
+    rules: Vec<RuleRef>,
+    /// Where the record was written; none: it went to standard output.
+    file: Option<String>,
+}
+
+/// Prepares a record.
+///
+/// # Errors
+/// Whatever is wrong with the order, the profile, the keys or the certificate. Nothing is written then.
+pub fn run(args: &PrepareArgs, out: &mut Out) -> Result<u8, CliError> {
+    let store = common::keys(&args.sources.keys, &args.sources.passphrase)?;
+    let bytes = common::read(&args.order)?;
+    let (order, profile, prepared) = of_order(&args.order, &bytes, &args.sources, &args.preparation, &store)?;
+    if let Some(name) = &args.profile
+        && name != profile.name()
+    {
+        let why = format!("the order is for profile {:?}", order.product().profile());
+        return Err(CliError::Option { option: "--profile", why });
+    }
+    match &args.output {
+        Some(path) => common::write(path, &prepared.text)?,
+        None => out.raw(&prepared.text),
+    }
+    let view = PreparedView {
+        perso_prepared: 1,
+        record: prepared.record.id().to_owned(),
+        pan: prepared.record.masked_pan(),
+        profile: profile.name().to_owned(),
+        sample: order.product().is_sample(),
+        rules: prepared.outcomes.iter().map(RuleRef::of).collect(),
+        file: args.output.as_ref().map(|path| path.display().to_string()),
+    };
+    show(&view, args.output.is_some(), out);
+    Ok(0)
+}
+
+/// Standard output is the record's where no file was named.
+fn show(view: &PreparedView, on_screen: bool, out: &mut Out) {
+    let lines = text(view);
+    match on_screen {
+        true if out.json(view) => {}
+        true => lines.iter().for_each(|line| out.line(line)),
+        false => lines.iter().for_each(|line| warn(line)),
+    }
+}
+
+fn text(view: &PreparedView) -> Vec<String> {
+    let sample = if view.sample { ", a SAMPLE" } else { "" };
+    let pan = view.pan.as_deref().unwrap_or("not stated");
+    let mut lines = vec![format!("Record {} for profile {}, PAN {pan}{sample}", view.record, view.profile)];
+    lines.extend(view.file.iter().map(|file| format!("Written to {file}")));
+    let told = view.rules.iter().filter(|rule| rule.verdict == "failed");
+    lines.extend(
+        told.map(|rule| format!("Warning {} {}: {}", rule.rule, rule.subject, rule.why.as_deref().unwrap_or_default())),
+    );
+    lines
+}
+
+/// A record, or an order from which one is prepared now.
+///
+/// # Errors
+/// As [`run`], and as [`ready`].
+pub fn ready_from(path: &Path, sources: &Sources, from: &PreparationArgs) -> Result<Ready, CliError> {
+    let bytes = common::read(path)?;
+    if !is_order(&bytes) {
+        return ready(path, sources);
+    }
+    let store = common::keys(&sources.keys, &sources.passphrase)?;
+    let (_, profile, prepared) = of_order(path, &bytes, sources, from, &store)?;
+    let plan = check::plan(&prepared.record, &profile, &store).map_err(|problems| CliError::Refused {
+        what: path.display().to_string(),
+        problems: problems.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect(),
+    })?;
+    Ok(Ready { store, record: prepared.record, profile, plan })
+}
+
+fn of_order(
+    path: &Path,
+    bytes: &[u8],
+    sources: &Sources,
+    from: &PreparationArgs,
+    store: &SoftwareStore,
+) -> Result<(Order, Profile, Prepared), CliError> {
+    let refused = |problems| CliError::Refused { what: path.display().to_string(), problems };
+    let site = from.site.as_deref().ok_or_else(|| CliError::Option {
+        option: "--site",
+        why: "an order is for a site: name its configuration".into(),
+    })?;
+    let site = common::site(site)?;
+    let order = Order::read(bytes, &site, store).map_err(|problems| {
+        let shown = problems.into_iter().map(|problem| {
+            let message = match D1Code::of(problem.code) {
+                Some(code) if crate::order::source_of(bytes) == Some(Source::D1) => {
+                    format!("{} ({})", problem.message, code.name())
+                }
+                _ => problem.message,
+            };
+            Problem::new(problem.path, problem.code, message)
+        });
+        refused(shown.collect())
+    })?;
+    let profile = common::profile(order.product().profile(), &sources.profiles)?;
+    let issuer = from.issuer_certificate.as_deref().map(issuer).transpose()?;
+    let mut chance = common::chance();
+    let mut pool = from.pool.as_deref().map(|path| open_pool(path, store)).transpose()?;
+    let materials = Materials {
+        order: &order,
+        profile: &profile,
+        store,
+        issuer: issuer.as_ref(),
+        pool: pool.as_mut(),
+        chance: &mut chance,
+        today: report::day(common::clock().now()),
+    };
+    let prepared = prepare(materials).map_err(|error| match error {
+        PrepareError::Record(problems) => refused(record_problems(problems)),
+        other => PreparationError::from(other).into(),
+    })?;
+    // A key that was taken is gone from the pool before the record is: no key goes into two cards.
+    if let (Some(pool), Some(path)) = (&pool, from.pool.as_deref()) {
+        save_pool(pool, path, profile_key(&profile), store)?;
+    }
+    Ok((order, profile, prepared))
+}
+
+fn profile_key(profile: &Profile) -> &str {
+    profile.recipe().map_or("", |recipe| recipe.record_key())
+}
+
+fn issuer(path: &Path) -> Result<IssuerCertificate, CliError> {
+    let failed = |source| PreparationError::Issuer { path: path.to_owned(), source };
+    Ok(IssuerCertificate::parse(&common::read(path)?).map_err(failed)?)
+}
+
+fn open_pool(path: &Path, store: &SoftwareStore) -> Result<Pool, CliError> {
+    let failed = |source| PreparationError::Pool { path: path.to_owned(), source };
+    Ok(Pool::open(&common::read(path)?, store).map_err(failed)?)
+}
+
+/// Written beside the pool and moved into its place: a pool that is torn would be lost.
+fn save_pool(pool: &Pool, path: &Path, key: &str, store: &SoftwareStore) -> Result<(), CliError> {
+    let failed = |source| PreparationError::Pool { path: path.to_owned(), source };
+    let text = pool.seal(key, store, &mut common::chance()).map_err(failed)?;
+    let beside = PathBuf::from(format!("{}.new", path.display()));
+    common::write(&beside, &text)?;
+    std::fs::rename(&beside, path).map_err(|source| CliError::Write { path: path.to_owned(), source })
+}
+
+#[derive(Serialize, schemars::JsonSchema)]
+pub(super) struct StockView {
+    /// Bits of the modulus.
+    bits: usize,
+    /// Public exponent.
+    exponent: u32,
+    /// How many keys.
+    keys: usize,
+}
+
+/// Fills a pool, or tells what is in it.
+///
+/// # Errors
+/// The pool, its key or an option is wrong.
+pub fn pool(command: &PoolCommand, out: &mut Out) -> Result<u8, CliError> {
+    let pool = match command {
+        PoolCommand::Status { pool, keys, passphrase } => open_pool(pool, &common::keys(keys, passphrase)?)?,
+        PoolCommand::Generate { pool: path, count, bits, exponent, key, keys, passphrase } => {
+            let store = common::keys(keys, passphrase)?;
+            if !matches!(exponent, 3 | 65_537) || !(512..=1984).contains(bits) || !bits.is_multiple_of(8) {
+                let why = "EMV keys have 512 to 1984 bits in whole bytes, and exponent 3 or 65537".into();
+                return Err(CliError::Option { option: "--bits, --exponent", why });
+            }
+            let mut pool = if path.exists() { open_pool(path, &store)? } else { Pool::new() };
+            let failed = |source| PreparationError::Pool { path: path.clone(), source };
+            pool.fill(*count as usize, *bits, *exponent, &mut common::chance()).map_err(failed)?;
+            save_pool(&pool, path, key, &store)?;
+            pool
+        }
+    };
+    let stock: Vec<StockView> =
+        pool.stock().into_iter().map(|(bits, exponent, keys)| StockView { bits, exponent, keys }).collect();
+    if !out.json(&stock) {
+        for line in &stock {
+            out.line(format!("{} keys of {} bits, exponent {}", line.keys, line.bits, line.exponent));
+        }
+        if stock.is_empty() {
+            out.line("The pool is empty.");
+        }
+    }
+    Ok(0)
+}
