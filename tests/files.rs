@@ -57,6 +57,8 @@ fn schemas_are_in_step() {
     schema::<Vec<perso::cli::ReaderView>>("readers");
     schema::<perso::cli::ReadersEvent>("readers-watch");
     schema::<perso::cli::DoctorReport>("doctor");
+    schema::<perso::prepare::IssuerFile>("issuer-certificate");
+    schema::<perso::prepare::PoolFile>("pool");
 }
 
 #[test]

@@ -26,5 +26,7 @@ fn schemas_are_in_step() {
     held::<Vec<Listed<'_>>>("keys-list");
     held::<RecordView>("record-show");
     held::<Written>("written");
+    held::<super::prepare::PreparedView>("prepared");
+    held::<Vec<super::prepare::StockView>>("pool-status");
     held::<super::Failed<'_>>("fault");
 }

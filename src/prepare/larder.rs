@@ -72,8 +72,9 @@ impl Larder for Face<'_, '_> {
     }
 }
 
-fn bcd(number: u8) -> u8 {
-    number / 10 << 4 | number % 10
+/// Two digits as a byte.
+pub(super) fn bcd(number: u8) -> u8 {
+    ((number / 10) << 4) | (number % 10)
 }
 
 /// Compressed numeric: filled with F on the right. // EMV B3 §4.3

@@ -289,7 +289,7 @@ fn judge(
             certificates,
             // Computed from the same keys, with this number, as the keys were derived.
             check_values_match: Some(true),
-            key_sequence_number: Some(psn / 10 << 4 | psn % 10),
+            key_sequence_number: Some(larder::bcd(psn)),
             chip_cvv_matches: Some(true),
             ..subject
         }

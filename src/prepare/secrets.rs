@@ -104,7 +104,7 @@ impl Secrets<'_> {
             IccKeyOption::B => CardKeyMethod::B,
         };
         let chip = self.order.chip();
-        let psn = chip.psn() / 10 << 4 | chip.psn() % 10;
+        let psn = super::larder::bcd(chip.psn());
         Ok(icc_master_key(self.store, &master, chip.pan(), psn, method)?)
     }
 

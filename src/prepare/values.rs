@@ -194,10 +194,10 @@ fn again(text: &Secret<String>) -> Secret<String> {
     Secret::new(text.expose().clone())
 }
 
-fn once<'c>(
-    cell: &'c OnceCell<Secret<String>>,
+fn once(
+    cell: &OnceCell<Secret<String>>,
     make: impl FnOnce() -> Result<Secret<String>, PrepareError>,
-) -> Result<&'c Secret<String>, PrepareError> {
+) -> Result<&Secret<String>, PrepareError> {
     if let Some(held) = cell.get() {
         return Ok(held);
     }
