@@ -240,6 +240,12 @@ catalogue! {
     CardOda = "CARD-ODA", Card, ByState, true, 7,
         "The card's offline data authentication fails: a terminal would not take its certificates or signatures.",
         "Look at the check that is named: the CA keys, the certificates of the record, the card; treat the card by its state.";
+    CardAc = "CARD-AC", Card, ByState, true, 7,
+        "The card's application cryptogram is not the issuer host's, or the card does not take the issuer's answer.",
+        "Compare the issuer master key, its version, PAN and sequence number with those that the record was prepared with.";
+    CardPin = "CARD-PIN", Card, ByState, false, 7,
+        "The card does not take the PIN that should be its own.",
+        "Do not try again: look whether the PIN belongs to this card; the card's PIN try counter stands in the result.";
     ReaderLost = "READER-LOST", Reader, ByState, true, 7,
         "The link to the card broke.",
         "Treat the card by its state; seat the next card firmly and look at the reader's cable.";

@@ -11,7 +11,7 @@ use super::plan::Plan;
 use super::report::Report;
 use super::result::{RunResult, StepRef};
 use super::state::{Progress, State};
-use super::verify::{self, ReadBackReport};
+use super::verify::{self, Age, ReadBackReport};
 use crate::base::fault::{Code, Fault};
 use crate::base::{Chance, Clock};
 use crate::card::transport::Transport;
@@ -141,7 +141,7 @@ impl Job<'_> {
         let mut found = ReadBackReport::default();
         identify::same_chip(card, chip, self.profile, "before reading back")?;
         for ((app, record), loaded) in self.plan.applications.iter().zip(self.record.applications()).zip(loaded) {
-            verify::read_back(card, app, record, &loaded.refused, chip.is_contactless(), &mut found)?;
+            verify::read_back(card, app, record, &loaded.refused, (chip.is_contactless(), Age::Fresh), &mut found)?;
         }
         Ok(found)
     }

@@ -12,6 +12,7 @@ pub mod options;
 mod personalize;
 pub mod plan;
 pub mod plan_view;
+pub mod proof;
 pub mod registry_view;
 pub mod report;
 pub mod result;

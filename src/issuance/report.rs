@@ -14,6 +14,7 @@ use crate::base::{Clock, Code, Fault};
 use crate::card::TraceEvent;
 use crate::card::apdu::command_name;
 use crate::keys::{KeyInfo, KeyStore};
+use crate::profile::Profile;
 use crate::record::{Record, StripeMade};
 
 /// A result in the making.
@@ -79,6 +80,11 @@ impl Report {
                 self.result.keys.push(key);
             }
         }
+    }
+
+    /// What it is about: record, profile, keys.
+    pub(super) fn about(self) -> (Option<RecordRef>, Option<ProfileRef>, Vec<KeyRef>) {
+        (self.result.record, self.result.profile, self.result.keys)
     }
 
     /// The job's name in the journal.
@@ -185,6 +191,11 @@ pub(super) fn step(n: u32, event: &TraceEvent<'_>) -> StepRef {
 
 fn header(command: &[u8]) -> Option<String> {
     command.first_chunk::<4>().map(hex::encode_upper)
+}
+
+/// A profile as results name it.
+pub(super) fn profile_ref(profile: &Profile) -> ProfileRef {
+    ProfileRef { name: profile.name().to_owned(), sha256: hex::encode(profile.hash()) }
 }
 
 fn key_ref(info: &KeyInfo) -> KeyRef {

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::prepare::file::PrepareFile;
+use super::verification::VerifyFile;
 use super::{CheckChallenge, Interface, ReadBack};
 
 /// A card profile.
@@ -42,6 +43,9 @@ pub struct ProfileFile {
     /// What the data of this product's cards may be, for the consistency rules.
     #[serde(default, skip_serializing_if = "RulesFile::is_empty")]
     pub(super) rules: RulesFile,
+    /// What `perso verify` may do on this product's cards beyond reading.
+    #[serde(default, skip_serializing_if = "VerifyFile::is_default")]
+    pub(super) verify: VerifyFile,
     /// What this product's cards do differently; the card that has it is named in a comment.
     #[serde(default)]
     pub(super) quirks: QuirksFile,

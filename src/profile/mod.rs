@@ -3,12 +3,14 @@
 mod file;
 pub mod prepare;
 mod sense;
+mod verification;
 
 use crate::base::Code;
 use crate::base::crypto::sha256;
 use crate::keys::{CardPadding, Diversification};
 
 pub use file::ProfileFile;
+pub use verification::{CardKeyOption, CryptogramKind, Verification};
 
 /// A profile that is well formed and makes sense.
 #[derive(Debug, Clone)]
@@ -191,6 +193,11 @@ impl Profile {
     /// (RFC 8785). Comments, order and formatting do not change it; anything that changes a card does.
     pub fn hash(&self) -> [u8; 32] {
         self.hash
+    }
+
+    /// What may be proven on a card of the product, and how.
+    pub fn verification(&self) -> Verification<'_> {
+        Verification::of(&self.file.verify)
     }
 
     /// The secure channel.

@@ -62,6 +62,7 @@ pub(super) fn make(file: ProfileFile) -> Result<Profile, Vec<Problem>> {
     blank(&file, &mut problems);
     rules(&file, &mut problems);
     let recipe = file.prepare.as_ref().map(|file| recipe(file, &mut |path, message| problems.add(path, message)));
+    verification(&file, &mut problems);
     let read_too = tags(&file, &mut problems);
     let hash = hash(&file);
     if hash.is_none() {
@@ -72,6 +73,13 @@ pub(super) fn make(file: ProfileFile) -> Result<Profile, Vec<Problem>> {
             Ok(Profile { file, channel, masters, domain, applications, dgis, read_too, recipe, hash })
         }
         _ => Err(problems.0),
+    }
+}
+
+/// A transaction whose cryptogram nobody could compute would prove nothing.
+fn verification(file: &ProfileFile, problems: &mut Problems) {
+    if file.verify.generate_ac && file.verify.imk_ac.is_none() {
+        problems.add("verify.imk_ac", "generate_ac needs the name of the issuer master key for cryptograms");
     }
 }
 

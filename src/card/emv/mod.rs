@@ -3,13 +3,14 @@
 pub mod oda;
 mod select;
 mod terminal;
+pub mod transaction;
 pub mod view;
 mod walk;
 
 pub use select::{Fci, FciData, select, select_next};
 pub use terminal::Terminal;
 pub use walk::{
-    ApplicationContents, CANDIDATES, CardContents, DirectoryContents, RecordContents, Seen, Wanted, read_contents,
+    ApplicationContents, CANDIDATES, CardContents, DirectoryContents, RecordContents, Seen, Visit, Wanted, read_and_visit, read_contents,
 };
 
 use crate::base::codec::tlv::{self, Tag};

@@ -5,7 +5,7 @@
 use zeroize::Zeroizing;
 
 use super::select::{Fci, FciData, select, select_next};
-use super::{Terminal, get_data, initiate, processing_options, read_record};
+use super::{ProcessingOptions, Terminal, get_data, initiate, processing_options, read_record};
 use crate::base::codec::tlv::{self, Tag, Tlv};
 use crate::base::emv::{Afl, Dol};
 use crate::card::apdu::StatusWord;
@@ -45,6 +45,9 @@ const MOST_ENTRIES: u8 = 32;
 /// Most applications of a card, and most records of one, that are read: a card's trick must end.
 const MOST_APPLICATIONS: usize = 32;
 const MOST_RECORDS: usize = 128;
+
+/// What is done with an application that was just read and is still selected.
+pub type Visit<'a> = dyn FnMut(&mut Card, &ApplicationContents) -> Result<(), CardError> + 'a;
 
 /// What the card answered to one question.
 #[derive(Clone, PartialEq, Eq)]
@@ -134,6 +137,18 @@ impl Seen {
     }
 }
 
+impl ApplicationContents {
+    /// AIP and AFL, where the card answered GET PROCESSING OPTIONS with them.
+    pub fn processing_options(&self) -> Option<ProcessingOptions> {
+        self.options.data().and_then(processing_options)
+    }
+
+    /// What the PDOL asks this terminal for: the data that GET PROCESSING OPTIONS was sent with.
+    pub fn pdol_data(&self, terminal: &Terminal) -> Vec<u8> {
+        pdol_data(&self.fci, terminal).unwrap_or_default()
+    }
+}
+
 /// A refusal or a broken answer is something that was seen; a broken link is not.
 fn seen(answer: Result<Vec<u8>, CardError>) -> Result<Seen, CardError> {
     match answer {
@@ -153,6 +168,20 @@ fn selected(answer: Result<Fci, CardError>) -> Result<Seen, CardError> {
 /// # Errors
 /// The link broke. What the card refuses or garbles is part of what was read.
 pub fn read_contents(card: &mut Card, terminal: &Terminal, wanted: &Wanted) -> Result<CardContents, CardError> {
+    read_and_visit(card, terminal, wanted, &mut |_, _| Ok(()))
+}
+
+/// As [`read_contents`]; `visit` is called for each application as soon as it is read. It is still selected then, and its
+/// transaction begun, so that it can be asked for a signature or a cryptogram.
+///
+/// # Errors
+/// As [`read_contents`], or what `visit` answers.
+pub fn read_and_visit(
+    card: &mut Card,
+    terminal: &Terminal,
+    wanted: &Wanted,
+    visit: &mut Visit<'_>,
+) -> Result<CardContents, CardError> {
     let atr = card.reset()?;
     let contactless = Atr::parse(&atr).is_ok_and(|atr| atr.is_contactless());
     let mut contents =
@@ -161,7 +190,7 @@ pub fn read_contents(card: &mut Card, terminal: &Terminal, wanted: &Wanted) -> R
         contents.directories.push(directory(card, name, aid)?);
     }
     for (aid, found) in names(&contents.directories, wanted) {
-        applications(card, terminal, &aid, found, &mut contents)?;
+        applications(card, terminal, (&aid, found), &mut contents, visit)?;
     }
     Ok(contents)
 }
@@ -214,9 +243,9 @@ fn aids(objects: &[Tlv]) -> Vec<Vec<u8>> {
 fn applications(
     card: &mut Card,
     terminal: &Terminal,
-    aid: &[u8],
-    found: &'static str,
+    (aid, found): (&[u8], &'static str),
     contents: &mut CardContents,
+    visit: &mut Visit<'_>,
 ) -> Result<(), CardError> {
     let mut fci = selected(select(card, aid))?;
     if let Seen::Refused(_) = fci {
@@ -233,7 +262,9 @@ fn applications(
         let is_directory = DIRECTORIES.iter().any(|(_, directory)| *directory == name);
         let is_known = contents.applications.iter().any(|known| known.aid == name);
         if !is_directory && !is_known && contents.applications.len() < MOST_APPLICATIONS {
-            contents.applications.push(application(card, terminal, name.clone(), found, fci)?);
+            let read = application(card, terminal, name.clone(), found, fci)?;
+            visit(card, &read)?;
+            contents.applications.push(read);
         }
         names.push(name);
         fci = selected(select_next(card, aid))?;

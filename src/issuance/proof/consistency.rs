@@ -1,0 +1,114 @@
+//! The consistency rules R1 to R26, asked of what was read of a card.
+
+use std::collections::BTreeMap;
+
+use super::application::AppProof;
+use super::result::CheckRef;
+use crate::base::codec::tlv::{self, Tag, Tlv};
+use crate::base::emv::certificate::{MonthYear, open_card, open_issuer};
+use crate::base::emv::rules::{self, Certificates, Certified, Locator, Stage, Subject};
+use crate::card::emv::{ApplicationContents, CardContents};
+use crate::issuance::result::RuleRef;
+use crate::keys::ca_keys::CaKeys;
+use crate::profile::Profile;
+use crate::record::Record;
+
+/// What is known beside the card.
+pub(super) struct Known<'a> {
+    pub(super) profile: Option<&'a Profile>,
+    pub(super) record: Option<&'a Record>,
+    pub(super) ca_keys: Option<&'a CaKeys>,
+    pub(super) today: Option<(u16, u8, u8)>,
+}
+
+/// Every rule of every application that was read.
+pub(super) fn checks(contents: &CardContents, proofs: &[AppProof], known: &Known<'_>) -> Vec<CheckRef> {
+    let outcomes = contents.applications.iter().flat_map(|app| {
+        let proof = proofs.iter().find(|proof| proof.aid == app.aid);
+        rules::all(Stage::Verify, &subject(contents, app, proof, known))
+    });
+    outcomes
+        .map(|outcome| {
+            let shown = RuleRef::of(&outcome);
+            let code = rules::find(outcome.rule).filter(|_| shown.severity.is_some()).map(|rule| rule.code.name().into());
+            CheckRef {
+                subject: shown.subject,
+                check: shown.rule,
+                outcome: shown.verdict,
+                severity: shown.severity,
+                code,
+                why: shown.why,
+            }
+        })
+        .collect()
+}
+
+fn subject<'a>(
+    contents: &'a CardContents,
+    app: &'a ApplicationContents,
+    proof: Option<&AppProof>,
+    known: &Known<'_>,
+) -> Subject<'a> {
+    let interface = if contents.contactless { "contactless" } else { "contact" };
+    let fci = app.fci.data().and_then(|fci| tlv::parse_one(fci).ok());
+    let inside = |tag| fci.as_ref().and_then(|fci| fci.children().iter().find(|it| it.tag == Tag::of(tag)));
+    let options = app.processing_options();
+    let records: BTreeMap<(u8, u8), &[u8]> =
+        app.records.iter().filter_map(|it| Some(((it.sfi, it.record), it.data.data()?))).collect();
+    // What the record loads tells of keys and stripe, which a card does not show.
+    let loaded = known.record.and_then(|record| {
+        let contact = if contents.contactless { "(contactless)" } else { "(contact)" };
+        record.subjects().into_iter().find(|it| it.aid == app.aid && it.name.ends_with(contact))
+    });
+    let name = if contents.contactless { "PPSE" } else { "PSE" };
+    let directory = contents.directories.iter().find(|it| it.name == name && it.fci.data().is_some());
+    Subject {
+        name: format!("{} ({interface})", hex::encode_upper(&app.aid)),
+        contactless: contents.contactless,
+        aid: app.aid.clone(),
+        df_name: inside(0x84).map(Tlv::value_bytes),
+        fci: inside(0xA5).map(|it| tlv::encode(Tag::of(0xA5), &it.value_bytes())),
+        locator: options.map(|options| Some(Locator { aip: options.aip(), afl: options.afl().to_vec() })),
+        records,
+        internal: Some(internal(app)),
+        groupings: loaded.as_ref().and_then(|it| it.groupings.clone()),
+        tracks: loaded.and_then(|it| it.tracks),
+        key_sequence_number: proof.and_then(|proof| proof.key_sequence_number),
+        certificates: known.ca_keys.and_then(|keys| certificates(app, proof, keys)),
+        directory: directory.map(|it| it.lists.clone()),
+        on_card: Some(contents.applications.iter().map(|it| it.aid.clone()).collect()),
+        today: known.today,
+        prefixes: known.profile.map(|it| it.pan_prefixes().to_vec()).unwrap_or_default(),
+        versions: known.profile.map(Profile::versions).unwrap_or_default(),
+        ..Subject::default()
+    }
+}
+
+fn internal(app: &ApplicationContents) -> Vec<Tlv> {
+    app.objects.iter().filter_map(|(_, seen)| tlv::parse_one(seen.data()?).ok()).collect()
+}
+
+/// What can be told of the certificates without believing them; what a terminal thinks of them stands in the checks of
+/// offline data authentication.
+fn certificates(app: &ApplicationContents, proof: Option<&AppProof>, keys: &CaKeys) -> Option<Certificates> {
+    let records = app.records.iter().filter_map(|record| tlv::parse(record.data.data()?).ok());
+    let objects: Vec<Tlv> = records.flatten().collect();
+    let value = |tag| tlv::find(&objects, Tag::of(tag)).map(Tlv::value_bytes);
+    let rest = |tag| value(tag).unwrap_or_default();
+    let [index] = value(0x8F)?.try_into().ok()?;
+    let ca = keys.find(*app.aid.first_chunk::<5>()?, index)?;
+    let certified = |modulus, expiry: MonthYear| Certified { modulus, expiry: (expiry.year(), expiry.month()) };
+    let issuer = open_issuer(ca.key(), &value(0x90)?, &rest(0x92), &rest(0x9F32)).ok();
+    let open = |[certificate, remainder, exponent]: [u32; 3]| {
+        let opened = open_card(&issuer.as_ref()?.key, &value(certificate)?, &rest(remainder), &rest(exponent)).ok()?;
+        let card = opened.unproven();
+        Some(certified(card.key.length(), card.expiry))
+    };
+    let icc = [[0x9F46, 0x9F48, 0x9F47], [0x9F2D, 0x9F2F, 0x9F2E]].into_iter().filter_map(open).collect();
+    Some(Certificates {
+        ca: ca.key().length(),
+        issuer: issuer.as_ref().map(|it| certified(it.key.length(), it.expiry)),
+        icc,
+        faults: proof.map(|proof| proof.offline_faults.clone()).unwrap_or_default(),
+    })
+}

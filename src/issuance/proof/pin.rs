@@ -1,0 +1,121 @@
+//! One offline PIN try, where product and operator agree, and the try counter is at its limit. // EMV B3 §10.5, B2 §7
+
+use super::VerifyError;
+use super::application::{AppProof, Notes, PinProof, Prover, View};
+use super::result::Ended;
+use crate::base::Secret;
+use crate::base::crypto::RsaPublic;
+use crate::base::fault::Code;
+use crate::card::emv::oda::OfflineReport;
+use crate::card::emv::transaction::{self as commands, Pin};
+use crate::card::{Card, CardError};
+use crate::keys::issuer::pin_block_iso2;
+
+const STEP: &str = "offline PIN";
+
+/// What the CVM list says of offline PINs. // EMV B3 annex C3
+struct Methods {
+    plaintext: bool,
+    enciphered: bool,
+}
+
+impl Prover<'_> {
+    pub(super) fn pin_try(
+        &mut self,
+        card: &mut Card,
+        view: &View<'_>,
+        offline: Option<&OfflineReport>,
+        proof: &mut AppProof,
+        notes: &mut Notes,
+    ) -> Result<(), VerifyError> {
+        let methods = methods(view);
+        if self.contactless || !(methods.plaintext || methods.enciphered) {
+            let why = if self.contactless { "offline PINs are for contacts" } else { "the CVM list has no offline PIN" };
+            notes.add(STEP, Ended::NotApplicable(why.into()));
+            return Ok(());
+        }
+        let consent = self.consent;
+        let pin = match self.admitted(view, proof) {
+            Err(why) => Err(why),
+            Ok(()) => consent.pin.as_ref().ok_or("the operator did not ask for it (--pin-from)"),
+        };
+        let pin = match pin {
+            Ok(pin) => pin,
+            Err(why) => {
+                notes.add(STEP, Ended::Skipped(why.into()));
+                return Ok(());
+            }
+        };
+        let block = pin_block_iso2(pin)?;
+        let key = offline.and_then(|it| it.pin_key.as_ref().or(it.card_key.as_ref()));
+        let own = offline.is_some_and(|it| it.pin_key.is_some());
+        let outcome = match (methods, key) {
+            (Methods { enciphered: true, .. }, Some(key)) => {
+                let how = if own { PinProof::EncipheredByOwnKey } else { PinProof::Enciphered };
+                self.enciphered(card, key, &block)?.map(|sw| (sw, how))
+            }
+            (Methods { plaintext: true, .. }, _) => {
+                Ok((commands::verify_pin(card, &Pin::Plaintext(&block))?, PinProof::Plaintext))
+            }
+            _ => {
+                notes.add(STEP, Ended::Skipped("the PIN must be enciphered, and no key for that is proven".into()));
+                return Ok(());
+            }
+        };
+        match outcome {
+            Err(why) => notes.add(STEP, Ended::Failed(Code::CardPin, why)),
+            Ok((sw, how)) => {
+                proof.app.pin_tried = true;
+                if sw.is_ok() {
+                    proof.pin = Some(how);
+                    notes.add(STEP, Ended::Passed);
+                } else {
+                    notes.add(STEP, Ended::Failed(Code::CardPin, format!("the card answers {sw}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// All that must be so before a try is made, but for the operator's word.
+    fn admitted(&self, view: &View<'_>, proof: &AppProof) -> Result<(), &'static str> {
+        if !self.may.1 {
+            return Err("the profile does not allow it ([verify] pin_try)");
+        }
+        let limit = self.limits.iter().find(|(aid, _)| *aid == view.read.aid).map(|(_, limit)| *limit);
+        match (limit, proof.app.pin_tries) {
+            (None, _) => Err("the PIN try limit is not known: it stands in grouping 9010 of a record"),
+            (_, None) => Err("the card does not tell its PIN try counter (9F17)"),
+            (Some(limit), Some(left)) if left != limit => Err("the PIN try counter is not at its limit"),
+            _ => Ok(()),
+        }
+    }
+
+    /// The outer error is the link's; the inner one says why no try was made.
+    fn enciphered(
+        &mut self,
+        card: &mut Card,
+        key: &RsaPublic,
+        block: &Secret<Vec<u8>>,
+    ) -> Result<Result<crate::card::apdu::StatusWord, String>, VerifyError> {
+        let challenge = match commands::get_challenge(card) {
+            Ok(challenge) => challenge,
+            Err(error @ (CardError::Link(_) | CardError::Command(_))) => return Err(error.into()),
+            Err(error) => return Ok(Err(format!("no PIN was tried: {error}"))),
+        };
+        let mut random = vec![0; key.length().saturating_sub(17)];
+        self.chance.fill(&mut random)?;
+        match commands::encipher_pin(key, block, challenge, &random) {
+            Ok(data) => Ok(Ok(commands::verify_pin(card, &Pin::Enciphered(&data))?)),
+            Err(_) => Ok(Err("no PIN was tried: the key cannot encipher it".into())),
+        }
+    }
+}
+
+fn methods(view: &View<'_>) -> Methods {
+    let list = view.value(0x8E).unwrap_or_default();
+    let codes: Vec<u8> =
+        list.get(8..).unwrap_or_default().chunks_exact(2).filter_map(|rule| rule.first().map(|code| code & 0x3F)).collect();
+    let has = |wanted: [u8; 2]| codes.iter().any(|code| wanted.contains(code));
+    Methods { plaintext: has([0x01, 0x03]), enciphered: has([0x04, 0x05]) }
+}

@@ -1,0 +1,89 @@
+//! What a product's cards allow to be proven on them, beyond reading: `[verify]`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What may be proven on a card of the product.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct VerifyFile {
+    /// A transaction may be made on the card (GENERATE AC), where the operator asks for it too.
+    pub(super) generate_ac: bool,
+    /// One offline PIN try may be made, where the operator asks for it too and gives the PIN.
+    pub(super) pin_try: bool,
+    /// Name of the issuer master key for application cryptograms (purpose imk-ac).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) imk_ac: Option<String>,
+    /// How the card's key comes from it: option `a` or `b`.
+    pub(super) card_key: CardKeyOption,
+    /// Whose cryptograms they are, where the issuer application data (9F10) do not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cryptogram: Option<CryptogramKind>,
+}
+
+/// Derivation of a card's key. // EMV B2 A1.4
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CardKeyOption {
+    /// From the rightmost 16 digits of PAN and PSN.
+    #[default]
+    A,
+    /// For PANs of more than 16 digits from their hash.
+    B,
+}
+
+/// Whose cryptograms an application makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CryptogramKind {
+    /// As Visa's: the version stands in the third byte of 9F10.
+    Vsdc,
+    /// As Mastercard's: the version stands in its second byte.
+    Mchip,
+    /// EMV's common session keys over all that CDOL1 asks for.
+    Plain,
+}
+
+impl VerifyFile {
+    pub(super) fn is_default(&self) -> bool {
+        let nothing = self.imk_ac.is_none() && self.cryptogram.is_none() && self.card_key == CardKeyOption::A;
+        !self.generate_ac && !self.pin_try && nothing
+    }
+}
+
+/// What may be proven on a card of the product, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Verification<'a> {
+    file: &'a VerifyFile,
+}
+
+impl<'a> Verification<'a> {
+    pub(super) fn of(file: &'a VerifyFile) -> Self {
+        Self { file }
+    }
+
+    /// A transaction may be made.
+    pub fn may_generate_ac(self) -> bool {
+        self.file.generate_ac
+    }
+
+    /// One PIN try may be made.
+    pub fn may_try_pin(self) -> bool {
+        self.file.pin_try
+    }
+
+    /// Name of the issuer master key for cryptograms.
+    pub fn imk_ac(self) -> Option<&'a str> {
+        self.file.imk_ac.as_deref()
+    }
+
+    /// How a card's key comes from it.
+    pub fn card_key(self) -> CardKeyOption {
+        self.file.card_key
+    }
+
+    /// Whose cryptograms they are, where the profile says it.
+    pub fn cryptogram(self) -> Option<CryptogramKind> {
+        self.file.cryptogram
+    }
+}
