@@ -15,6 +15,7 @@ use crate::card::trace::TraceError;
 use crate::card::transport::LinkError;
 use crate::issuance::blank::BlankError;
 use crate::issuance::journal::JournalError;
+use crate::issuance::proof::VerifyError;
 use crate::issuance::result::ProgramRef;
 use crate::keys::SoftwareStore;
 use crate::keys::file::{self, KeyFileError};
@@ -123,6 +124,9 @@ pub enum CliError {
     /// A secure channel.
     #[error(transparent)]
     Channel(#[from] ChannelError),
+    /// A verification that did not come to its end.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
     /// The random source failed.
     #[error(transparent)]
     Chance(#[from] ChanceError),
@@ -188,6 +192,7 @@ impl Fault for CliError {
             CliError::Ca(error) => error.code(),
             CliError::Card(error) => error.code(),
             CliError::Channel(error) => error.code(),
+            CliError::Verify(error) => error.code(),
             CliError::Chance(_) => Code::ProgramFault,
             CliError::Blank(error) => error.code(),
             CliError::Preparation(error) => error.code(),

@@ -23,6 +23,7 @@ mod schemas;
 mod serve;
 mod sim;
 mod trace;
+mod verify;
 
 pub use doctor::{CheckView, DoctorReport};
 pub use readers::{ReaderView, ReadersEvent};
@@ -55,6 +56,10 @@ pub fn main() -> ExitCode {
 fn dispatch(command: Command, out: &mut Out) -> Result<u8, CliError> {
     match command {
         Command::Run(args) => run::run(&args, out),
+        Command::Verify(args) => verify::run(&args, out).or_else(|error| {
+            report(&error, out);
+            Ok(card::exit(&error))
+        }),
         Command::Check(args) => check::run(&args, out),
         Command::Plan(args) => plan::run(&args, out),
         Command::Record(command) => record::run(&command, out),

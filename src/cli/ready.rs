@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::args::Sources;
+use super::args::{ProfileArgs, Sources};
 use super::common::{self, CliError, Problem};
 use crate::issuance::check;
 use crate::issuance::plan::Plan;
@@ -27,12 +27,19 @@ pub struct Ready {
 /// # Errors
 /// Whatever is wrong, all problems of record and profile together.
 pub fn ready(path: &Path, sources: &Sources) -> Result<Ready, CliError> {
-    let store = common::keys(&sources.keys, &sources.passphrase)?;
+    ready_from(path, common::keys(&sources.keys, &sources.passphrase)?, &sources.profiles)
+}
+
+/// As [`ready`], with keys that are at hand already.
+///
+/// # Errors
+/// As [`ready`].
+pub fn ready_from(path: &Path, store: SoftwareStore, profiles: &ProfileArgs) -> Result<Ready, CliError> {
     let bytes = common::read(path)?;
     let refused = |problems: Vec<Problem>| CliError::Refused { what: path.display().to_string(), problems };
 
     let header = record::peek(&bytes).map_err(|problems| refused(record_problems(problems)))?;
-    let profile = common::profile(header.profile_name(), &sources.profiles)?;
+    let profile = common::profile(header.profile_name(), profiles)?;
     let record = Record::open(&bytes, &store).map_err(|problems| refused(record_problems(problems)))?;
     let plan = check::plan(&record, &profile, &store).map_err(|problems| {
         refused(problems.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect())

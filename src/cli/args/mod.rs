@@ -6,6 +6,7 @@ mod card;
 mod doctor;
 mod prepare;
 mod readers;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,7 @@ pub use self::card::{ApduArgs, AppsArgs, CardCommand, ChannelArgs, DataArgs, Inf
 pub use self::doctor::DoctorArgs;
 pub use self::prepare::{PoolCommand, PreparationArgs, PrepareArgs};
 pub use self::readers::ReadersArgs;
+pub use self::verify::VerifyArgs;
 
 /// Personalizes payment smart cards: one prepared record, one card, one verdict.
 #[derive(Debug, Parser)]
@@ -72,6 +74,9 @@ pub enum LogLevel {
 pub enum Command {
     /// Make one card from one prepared record, or from one order: the main job.
     Run(RunArgs),
+    /// Read a card as a terminal would, and prove it: offline data authentication up to the CA key, consistency rules,
+    /// comparison with its record. Changes nothing but the transaction counter of each application, unless asked to.
+    Verify(VerifyArgs),
     /// Check records, profiles and key files: every problem with its path; no card needed.
     Check(CheckArgs),
     /// Show what a record means on its card product: commands, bytes, time on the wire; no card, no secret.

@@ -65,8 +65,6 @@ pub struct Verification<'a> {
     pub program: ProgramRef,
     /// Whether the card is a simulated one.
     pub simulated: bool,
-    /// Where every exchange is written down, where that is wanted.
-    pub recorder: Option<Recorder>,
 }
 
 /// Why a verification did not come to its end.
@@ -191,16 +189,12 @@ impl Verification<'_> {
         }
     }
 
-    /// The card, with every exchange noted for the result and passed on to the trace.
-    fn card(&mut self, transport: Box<dyn Transport>, steps: Arc<Mutex<Vec<StepRef>>>) -> Card {
-        let mut onward = self.recorder.take();
+    /// The card, with every exchange noted for the result.
+    fn card(&self, transport: Box<dyn Transport>, steps: Arc<Mutex<Vec<StepRef>>>) -> Card {
         let note = Recorder::new(move |event: TraceEvent<'_>| {
             if let Ok(mut steps) = steps.lock() {
                 let n = steps.len() as u32 + 1;
                 steps.push(report::step(n, &event));
-            }
-            if let Some(onward) = &mut onward {
-                onward.record(event);
             }
         });
         let test_keys = self.store.is_some_and(|store| store.keys().iter().all(|key| key.test));

@@ -1,0 +1,137 @@
+//! `perso verify`: what a terminal and an issuer host would say of a card.
+
+use std::path::{Path, PathBuf};
+
+use super::args::VerifyArgs;
+use super::ca;
+use super::common::{self, CliError, Out};
+use super::reader;
+use super::ready::{Ready, ready_from};
+use crate::base::Secret;
+use crate::issuance::proof::result::{CheckRef, VerifyResult};
+use crate::issuance::proof::{Consent, Verification};
+use crate::keys::{KeyStore, SoftwareStore};
+use crate::profile::Profile;
+
+const FINDINGS: u8 = 10;
+
+/// Verifies one card.
+///
+/// # Errors
+/// What keeps the verification from its end: files, keys, the reader, a broken link. What the card does wrong is a
+/// finding.
+pub fn run(args: &VerifyArgs, out: &mut Out) -> Result<u8, CliError> {
+    // All that can fail for reasons of its own fails before a card is asked for.
+    let sources = sources(args)?;
+    let ca_keys = args.ca_keys.as_deref().map(ca::ca_keys).transpose()?;
+    let pin = args.pin_from.as_deref().map(pin).transpose()?;
+    let (store, profile, record) = match &sources {
+        Source::Record(ready) => (Some(&ready.store), Some(&ready.profile), Some((&ready.record, &ready.plan))),
+        Source::Other { store, profile } => (store.as_ref(), profile.as_ref(), None),
+    };
+    let (transport, mut chance) = reader::open_with_chance(&args.reader, "the card")?;
+    let verification = Verification {
+        profile,
+        record,
+        store: store.map(|store| store as &dyn KeyStore),
+        ca_keys: ca_keys.as_ref(),
+        consent: Consent { generate_ac: args.generate_ac, pin },
+        clock: common::clock(),
+        chance: &mut chance,
+        program: common::program(),
+        simulated: args.reader.is_simulated(),
+    };
+    let result = verification.run(transport)?;
+    print(&result, out);
+    Ok(if result.verdict == "passed" { 0 } else { FINDINGS })
+}
+
+/// What the card is held against.
+enum Source {
+    Record(Box<Ready>),
+    Other { store: Option<SoftwareStore>, profile: Option<Profile> },
+}
+
+fn sources(args: &VerifyArgs) -> Result<Source, CliError> {
+    let store = args.keys.as_deref().map(|path| common::keys(path, &args.passphrase)).transpose()?;
+    match (&args.record, store) {
+        (Some(record), Some(store)) => Ok(Source::Record(Box::new(ready_from(record, store, &args.profiles)?))),
+        (_, store) => {
+            let named = |name: &String| match Path::new(name) {
+                path if path.extension().is_some() => common::profile_file(path),
+                _ => common::profile(name, &args.profiles),
+            };
+            Ok(Source::Other { store, profile: args.profile.as_ref().map(named).transpose()? })
+        }
+    }
+}
+
+/// The digits on the first line of a file or of an open descriptor.
+fn pin(from: &str) -> Result<Secret<Vec<u8>>, CliError> {
+    let path = match from.strip_prefix("fd:") {
+        None => PathBuf::from(from),
+        Some(number) if number.parse::<u32>().is_ok() => PathBuf::from(format!("/dev/fd/{number}")),
+        Some(_) => return Err(wrong("fd: is followed by the number of an open descriptor")),
+    };
+    let bytes = Secret::new(common::read(&path)?);
+    let line = bytes.expose().split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if !(4..=12).contains(&line.len()) || !line.iter().all(u8::is_ascii_digit) {
+        return Err(wrong("the first line there is no PIN of 4 to 12 digits"));
+    }
+    Ok(Secret::new(line.to_vec()))
+}
+
+fn wrong(why: &str) -> CliError {
+    CliError::Option { option: "--pin-from", why: why.into() }
+}
+
+/// The result for people: the verdict, what has failed, what could not be checked and why.
+fn print(result: &VerifyResult, out: &mut Out) {
+    if out.json(result) {
+        return;
+    }
+    let simulated = if result.simulated { " (simulated card)" } else { "" };
+    let verdict = if result.verdict == "passed" { "PASSED: nothing has failed" } else { "FINDINGS" };
+    out.line(format!("{verdict}{simulated}, {} interface", result.interface));
+    for app in &result.applications {
+        let atc = app.atc.as_deref().unwrap_or("not told");
+        let mut line = format!("Application {} ({}), ATC {atc}", app.aid, app.found);
+        line += if app.cryptogram_made { ", a cryptogram was made" } else { "" };
+        line += if app.pin_tried { ", one PIN try was made" } else { "" };
+        line += if app.test_ca == Some(true) { ", TEST CA" } else { "" };
+        out.line(line);
+    }
+    out.line(format!("Transactions begun, each moving an ATC by one: {}", result.transactions));
+    let why = |check: &CheckRef| check.why.clone().unwrap_or_default();
+    for check in &result.checks {
+        match (check.outcome.as_str(), check.severity.as_deref()) {
+            ("failed", Some("warning")) => {
+                out.line(format!("Warning  {} {}: {}", check.check, check.subject, why(check)));
+            }
+            ("failed", _) => {
+                let code = check.code.as_deref().unwrap_or_default();
+                out.line(format!("Failed   {} {}: {} [{code}]", check.check, check.subject, why(check)));
+            }
+            ("skipped", _) => out.line(format!("Skipped  {} {}: {}", check.check, check.subject, why(check))),
+            _ => {}
+        }
+    }
+    for finding in &result.findings {
+        let place = format!("{} {} at {}", finding.tag, finding.name, finding.at);
+        out.line(format!("Finding  {place}: {} [{}]", finding.what, finding.code));
+    }
+    let count = |outcome: &str| result.checks.iter().filter(|check| check.outcome == outcome).count();
+    out.line(format!("Passed   {} checks; not applicable {}", count("passed"), count("not applicable")));
+    if result.record.is_none() {
+        out.line("Not compared with a record: none was given.");
+        return;
+    }
+    out.line(format!("Proven   {} groupings; --format json lists how each", result.proven.len()));
+    if !result.loaded_not_proven.is_empty() {
+        out.line("Loaded, not proven:");
+        for item in &result.loaded_not_proven {
+            out.line(format!("         {} {}: {}", item.dgi, item.name, item.how));
+        }
+    }
+}
