@@ -6,10 +6,18 @@
 mod proof;
 mod support;
 
-use perso::issuance::proof::Consent;
-use proof::{Proof, Wanted, check, failed};
+use std::collections::BTreeSet;
 
-const CRYPTOGRAPHIC: [&str; 10] = [
+use perso::base::Secret;
+use perso::card::sim::CardFile;
+use perso::issuance::journal::Journal;
+use perso::issuance::proof::Consent;
+use perso::issuance::proof::result::VerifyResult;
+use proof::{PIN, Proof, Wanted, check, failed};
+use support::{Bench, PROFILES};
+
+/// The checks that use cryptography, of a card that has everything.
+const CRYPTOGRAPHIC: [&str; 11] = [
     "CA key",
     "issuer certificate",
     "static data to be authenticated",
@@ -20,18 +28,264 @@ const CRYPTOGRAPHIC: [&str; 10] = [
     "offline PIN",
     "cryptogram",
     "issuer authentication",
+    "second cryptogram",
 ];
+
+fn instructions(result: &VerifyResult) -> BTreeSet<String> {
+    result.steps.iter().filter_map(|step| step.header.as_ref()).map(|header| header[2..4].to_owned()).collect()
+}
+
+fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn with_pin(pin: &str) -> Consent {
+    Consent { generate_ac: false, pin: Some(Secret::new(pin.as_bytes().to_vec())) }
+}
+
+/// Not the lowest bit: in a DES key it is parity.
+fn corrupt(card: &mut CardFile, dgi: &str, byte: usize) {
+    card.state.applications[0].groupings.get_mut(dgi).unwrap().0[byte] ^= 0x02;
+}
 
 #[test]
 fn a_good_card_is_proven_by_all_that_it_has() {
     let proof = Proof::new(&Wanted::default());
-    let (result, _) = proof.everything(proof.card());
-    for it in &result.checks { eprintln!("{it:?}"); }
-    for it in &result.loaded_not_proven { eprintln!("LEFT {it:?}"); }
-    for it in &result.findings { eprintln!("FINDING {it:?}"); }
+    let (result, card) = proof.everything(proof.card());
     assert_eq!(result.verdict, "passed", "{:?}", failed(&result));
-    for name in CRYPTOGRAPHIC.iter().chain(&["second cryptogram"]) {
+    for name in CRYPTOGRAPHIC {
         assert_eq!(check(&result, name).outcome, "passed", "{name}");
     }
-    let _ = Consent::default();
+    let proven = |dgi: &str| result.proven.iter().any(|it| it.dgi == dgi);
+    for dgi in ["8000", "8010", "8201", "8202", "8203", "8204", "8205", "9010", "0201", "0204", "9104", "9102", "3000"] {
+        assert!(proven(dgi), "{dgi}");
+    }
+    let left: Vec<&str> = result.loaded_not_proven.iter().map(|it| it.dgi.as_str()).collect();
+    assert_eq!(left, ["9200", "A002", "A001"]);
+    let app = &result.applications[0];
+    assert_eq!(app.atc.as_deref(), Some(format!("{:04X}", card.state.applications[0].atc).as_str()));
+    assert!(app.cryptogram_made && app.pin_tried);
+    assert_eq!(app.test_ca, Some(true));
+    assert!(result.keys.iter().any(|key| key.name == "lab-imk-ac" && key.test));
+}
+
+#[test]
+fn by_default_it_only_reads_and_moves_nothing_but_the_stated_transactions() {
+    let proof = Proof::new(&Wanted::default());
+    let before = proof.card();
+    let (result, mut after) = proof.verify(before.clone(), Consent::default(), &[]);
+    assert_eq!(result.verdict, "passed", "{:?}", failed(&result));
+    assert_eq!(instructions(&result), set(&["A4", "A8", "B2", "CA", "88"]));
+    let moved = after.state.applications[0].atc - before.state.applications[0].atc;
+    assert_eq!(u32::from(moved), result.transactions);
+    after.state.applications[0].atc = before.state.applications[0].atc;
+    let file = |card: &CardFile| {
+        let mut value = serde_json::to_value(card).unwrap();
+        // What it was asked is written down there.
+        value["state"].as_object_mut().unwrap().remove("diary").unwrap();
+        value
+    };
+    assert!(file(&before) == file(&after), "something else has moved");
+    for (name, why) in [
+        ("CDA", "GENERATE AC"),
+        ("offline PIN", "--pin-from"),
+        ("cryptogram", "--generate-ac"),
+        ("issuer authentication", "--generate-ac"),
+        ("second cryptogram", "--generate-ac"),
+    ] {
+        let it = check(&result, name);
+        assert_eq!(it.outcome, "skipped", "{name}");
+        assert!(it.why.as_ref().unwrap().contains(why), "{name}: {:?}", it.why);
+    }
+    let left: Vec<&str> = result.loaded_not_proven.iter().map(|it| it.dgi.as_str()).collect();
+    assert_eq!(left, ["9010", "8010", "9200", "A002", "A001"], "DDA has proven the key for signatures");
+}
+
+/// What is changed on the card, and the checks that find it. A record's own bytes are found by the comparison too.
+#[test]
+fn every_corrupted_object_is_found_by_its_check() {
+    let proof = Proof::new(&Wanted::default());
+    let good = proof.card();
+    let cases: [(&str, usize, &[&str]); 9] = [
+        // 8F
+        ("0202", 5, &["CA key"]),
+        // 90
+        ("0202", 60, &["issuer certificate"]),
+        // 93
+        ("0203", 40, &["SDA"]),
+        // 9F46
+        ("0204", 40, &["card certificate"]),
+        // an action code among the static data
+        ("0201", 120, &["SDA", "card certificate"]),
+        // a part of the private key: the card cannot sign a cryptogram either, and refuses
+        ("8205", 20, &["DDA", "cryptogram"]),
+        ("8000", 3, &["cryptogram"]),
+        ("8010", 2, &["offline PIN"]),
+        // the AFL's first file: what it names is not there, and with it the CDOLs
+        ("9104", 6, &["R7", "cryptogram"]),
+    ];
+    for (dgi, byte, expected) in cases {
+        let mut card = good.clone();
+        corrupt(&mut card, dgi, byte);
+        let (result, _) = proof.everything(card);
+        assert_eq!(result.verdict, "findings", "{dgi}");
+        let found = failed(&result);
+        for name in expected {
+            assert!(found.contains(name), "{dgi} byte {byte}: {name} is not among {found:?}");
+        }
+        let other = CRYPTOGRAPHIC.iter().filter(|name| found.contains(name) && !expected.contains(name));
+        let other: Vec<&&str> = other.collect();
+        assert!(other.is_empty(), "{dgi} byte {byte}: also {other:?}");
+    }
+}
+
+#[test]
+fn a_wrong_answer_is_found_and_a_wrong_cryptogram_is_never_answered() {
+    let proof = Proof::new(&Wanted::default());
+    let cases: [(&str, &[&str]); 3] = [
+        ("corrupt TAG 9F26 byte 0 mask 80 on answering", &["cryptogram"]),
+        ("corrupt TAG 9F4B byte 9 mask 80 on answering", &["DDA", "CDA"]),
+        // The cryptogram stands within the signature, which covers 9F10.
+        ("corrupt TAG 9F10 byte 4 mask 08 on answering", &["CDA"]),
+    ];
+    for (fault, expected) in cases {
+        let consent = Consent { generate_ac: true, pin: None };
+        let (result, _) = proof.verify(proof.card(), consent, &[fault]);
+        let found: Vec<&str> = failed(&result).into_iter().filter(|it| CRYPTOGRAPHIC.contains(it)).collect();
+        assert_eq!(found, expected, "{fault}");
+        let answered = instructions(&result).contains("82");
+        assert_eq!(answered, check(&result, "cryptogram").outcome == "passed", "{fault}");
+        assert!(!answered, "{fault}");
+        assert_eq!(check(&result, "issuer authentication").outcome, "skipped", "{fault}");
+    }
+}
+
+#[test]
+fn what_cannot_be_checked_is_skipped_with_the_reason() {
+    let proof = Proof::new(&Wanted::default());
+    let all = || Consent { generate_ac: true, pin: Some(Secret::new(PIN.as_bytes().to_vec())) };
+    let (result, _) = proof.asked(proof.card(), &[], |it| {
+        it.consent = all();
+        it.ca_keys = None;
+    });
+    for name in &CRYPTOGRAPHIC[..7] {
+        let it = check(&result, name);
+        assert_eq!((it.outcome.as_str(), it.why.as_deref()), ("skipped", Some("no CA keys were given")), "{name}");
+    }
+    assert_eq!(check(&result, "cryptogram").outcome, "passed", "without CDA");
+
+    let (result, card) = proof.asked(proof.card(), &[], |it| {
+        it.consent = all();
+        (it.record, it.store, it.profile) = (None, None, None);
+        it.aids = vec![hex::decode("A0000009990101").unwrap()];
+    });
+    assert_eq!(result.verdict, "passed", "{:?}", failed(&result));
+    assert!(check(&result, "cryptogram").why.as_ref().unwrap().contains("--keys"));
+    assert!(check(&result, "offline PIN").why.as_ref().unwrap().contains("pin_try"));
+    assert!(result.proven.is_empty() && result.loaded_not_proven.is_empty() && result.record.is_none());
+    // One when it was read back, one now.
+    assert_eq!((u32::from(card.state.applications[0].atc), result.transactions), (2, 1));
+}
+
+/// Neither the profile alone nor the operator alone suffices.
+#[test]
+fn the_profile_has_to_agree_too() {
+    let proof = Proof::new(&Wanted { verify: "\n[verify]\nimk_ac = \"lab-imk-ac\"\n", ..Wanted::default() });
+    let (result, card) = proof.everything(proof.card());
+    assert!(check(&result, "cryptogram").why.as_ref().unwrap().contains("generate_ac"));
+    assert!(check(&result, "offline PIN").why.as_ref().unwrap().contains("pin_try"));
+    assert_eq!(instructions(&result), set(&["A4", "A8", "B2", "CA", "88"]));
+    assert_eq!(card.state.applications[0].tries, 3);
+}
+
+#[test]
+fn a_pin_is_tried_once_and_only_where_no_try_was_lost() {
+    let proof = Proof::new(&Wanted::default());
+    let (result, card) = proof.verify(proof.card(), with_pin("4321"), &[]);
+    let it = check(&result, "offline PIN");
+    assert_eq!((it.outcome.as_str(), it.code.as_deref()), ("failed", Some("CARD-PIN")));
+    assert!(result.applications[0].pin_tried);
+    assert!(result.loaded_not_proven.iter().any(|it| it.dgi == "8010"));
+    assert_eq!(card.state.applications[0].tries, 2);
+    let (result, card) = proof.verify(card, with_pin(PIN), &[]);
+    let it = check(&result, "offline PIN");
+    assert_eq!(it.outcome, "skipped");
+    assert!(it.why.as_ref().unwrap().contains("not at its limit"), "{:?}", it.why);
+    assert_eq!(result.applications[0].pin_tries, Some(2));
+    assert_eq!(card.state.applications[0].tries, 2);
+}
+
+#[test]
+fn a_pin_goes_enciphered_where_the_cvm_list_says_so() {
+    let proof = Proof::new(&Wanted { cvm: "440342031E031F03", ..Wanted::default() });
+    let (result, _) = proof.verify(proof.card(), with_pin(PIN), &[]);
+    assert_eq!(check(&result, "offline PIN").outcome, "passed", "{:?}", check(&result, "offline PIN"));
+    assert!(instructions(&result).contains("84"), "a challenge is fetched first");
+    // Without a proven key there is no way to encipher, and no try is made.
+    let (result, card) = proof.asked(proof.card(), &[], |it| {
+        it.consent = with_pin(PIN);
+        it.ca_keys = None;
+    });
+    assert_eq!(check(&result, "offline PIN").outcome, "skipped");
+    assert!(!instructions(&result).contains("20"));
+    assert_eq!(card.state.applications[0].tries, 3);
+}
+
+/// Cryptogram versions of both schemes and EMV's own, with the issuer's answer as a command and within CDOL2.
+#[test]
+fn every_known_version_is_computed_and_answered() {
+    for issuer_data in [
+        "06010A03A00000",
+        "06011203A00000",
+        "06011603A00000",
+        "0110A00003220000000000000000000000FF",
+        "0111A00003220000000000000000000000FF",
+        "0114A00003220000000000000000000000FF",
+        "0115A00003220000000000000000000000FF",
+        "1501850440B100000000",
+    ] {
+        for (aip, cdol2) in [("7D00", ""), ("7900", "910A"), ("7900", "9108"), ("5800", "9110"), ("5C00", "910A")] {
+            let method_1 = !matches!(&issuer_data[4..6], "12" | "16");
+            if method_1 && cdol2 == "9108" {
+                continue;
+            }
+            let proof = Proof::new(&Wanted { aip, cdol2, issuer_data, ..Wanted::default() });
+            let (result, card) = proof.everything(proof.card());
+            for name in ["cryptogram", "issuer authentication", "second cryptogram"] {
+                let it = check(&result, name);
+                assert_eq!(it.outcome, "passed", "{issuer_data} {aip} {cdol2}: {it:?}");
+            }
+            let app = &card.state.applications[0];
+            assert_eq!(app.last_online, Some(app.atc), "{issuer_data} {aip} {cdol2}: the card believes the issuer");
+        }
+    }
+    // An issuer's answer that nothing takes.
+    let proof = Proof::new(&Wanted { aip: "7900", ..Wanted::default() });
+    let (result, _) = proof.everything(proof.card());
+    assert_eq!(check(&result, "issuer authentication").outcome, "not applicable");
+    assert_eq!(check(&result, "second cryptogram").outcome, "passed");
+}
+
+/// Every profile of the repository, over each interface: made, then verified with nothing but the record.
+#[test]
+fn every_sample_card_is_as_its_record_says() {
+    let keys = support::keys();
+    for name in PROFILES {
+        for bench in Bench::each_way(name) {
+            let ran = bench.run_on(bench.blank(), &[], &mut Journal::in_memory());
+            assert_eq!(ran.result.state, "good", "{name}");
+            let other = Proof { bench, ca_keys: perso::keys::ca_keys::CaKeys::new(Vec::new()), store: support::keys() };
+            let (result, card) = other.asked(ran.card.clone(), &[], |it| it.store = Some(&keys));
+            let way = if other.bench.contactless { "contactless" } else { "contact" };
+            assert_eq!(result.interface, way, "{name}");
+            assert!(result.findings.is_empty(), "{name}: {:?}", result.findings);
+            // Its contactless keys are AES keys: it cannot make the cryptogram that a terminal asks for with 9F66.
+            let aes = name == "dual-interface-scp03" && way == "contactless";
+            let expected: &[&str] = if aes { &["processing options"; 2] } else { &[] };
+            assert_eq!(failed(&result), expected, "{name} {way}");
+            assert!(!result.proven.is_empty(), "{name}");
+            let atc = |card: &CardFile| card.state.applications.iter().map(|app| u32::from(app.atc)).sum::<u32>();
+            assert_eq!(atc(&card) - atc(&ran.card), result.transactions, "{name}");
+        }
+    }
 }

@@ -24,6 +24,7 @@ pub fn run(args: &VerifyArgs, out: &mut Out) -> Result<u8, CliError> {
     // All that can fail for reasons of its own fails before a card is asked for.
     let sources = sources(args)?;
     let ca_keys = args.ca_keys.as_deref().map(ca::ca_keys).transpose()?;
+    let aids = args.aid.iter().map(|aid| aid_of(aid)).collect::<Result<_, _>>()?;
     let pin = args.pin_from.as_deref().map(pin).transpose()?;
     let (store, profile, record) = match &sources {
         Source::Record(ready) => (Some(&ready.store), Some(&ready.profile), Some((&ready.record, &ready.plan))),
@@ -35,6 +36,7 @@ pub fn run(args: &VerifyArgs, out: &mut Out) -> Result<u8, CliError> {
         record,
         store: store.map(|store| store as &dyn KeyStore),
         ca_keys: ca_keys.as_ref(),
+        aids,
         consent: Consent { generate_ac: args.generate_ac, pin },
         clock: common::clock(),
         chance: &mut chance,
@@ -64,6 +66,14 @@ fn sources(args: &VerifyArgs) -> Result<Source, CliError> {
             Ok(Source::Other { store, profile: args.profile.as_ref().map(named).transpose()? })
         }
     }
+}
+
+fn aid_of(text: &str) -> Result<Vec<u8>, CliError> {
+    let aid = common::bytes("--aid", text)?;
+    if (5..=16).contains(&aid.len()) {
+        return Ok(aid);
+    }
+    Err(CliError::Option { option: "--aid", why: "an AID has 5 to 16 bytes in hexadecimal".into() })
 }
 
 /// The digits on the first line of a file or of an open descriptor.
@@ -102,7 +112,7 @@ fn print(result: &VerifyResult, out: &mut Out) {
         line += if app.test_ca == Some(true) { ", TEST CA" } else { "" };
         out.line(line);
     }
-    out.line(format!("Transactions begun, each moving an ATC by one: {}", result.transactions));
+    out.line(format!("Transactions begun (GET PROCESSING OPTIONS), each moving an ATC by one: {}", result.transactions));
     let why = |check: &CheckRef| check.why.clone().unwrap_or_default();
     for check in &result.checks {
         match (check.outcome.as_str(), check.severity.as_deref()) {

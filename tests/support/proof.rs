@@ -65,7 +65,6 @@ pub struct Proof {
     pub bench: Bench,
     pub store: SoftwareStore,
     pub ca_keys: CaKeys,
-    pub clear: Value,
 }
 
 fn chance(seed: u8) -> Chance {
@@ -146,7 +145,6 @@ impl Proof {
         let parts = [icc.q_inverse(), icc.dq(), icc.dp(), icc.q(), icc.p()].map(|it| hex::encode_upper(it.unwrap().expose()));
         let key = card_key();
         let kcv = hex::encode_upper(&tdes_ecb_encrypt(&key, &[0; 8]).unwrap()[..3]);
-        let mut clear = Value::Null;
         let bench = Bench::changed("debit-long-packed", |text| text + wanted.verify, |file| {
             let groupings = file["body"]["applications"][0]["groupings"].as_array_mut().unwrap();
             for it in groupings.iter_mut() {
@@ -172,9 +170,8 @@ impl Proof {
                     }
                 }
             }
-            clear = file.clone();
         });
-        Self { bench, store: store(), ca_keys: ca.ca_keys(), clear }
+        Self { bench, store: store(), ca_keys: ca.ca_keys() }
     }
 
     /// A card made by a whole job, as its file.
@@ -213,6 +210,7 @@ impl Proof {
             record: Some((&self.bench.record, &self.bench.plan)),
             store: Some(&self.store as &dyn KeyStore),
             ca_keys: Some(&self.ca_keys),
+            aids: Vec::new(),
             consent: Consent::default(),
             clock: Clock::fixed(Instant(1_795_000_000_000_000)),
             chance: drawn,

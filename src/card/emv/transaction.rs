@@ -59,7 +59,7 @@ impl Kind {
 }
 
 /// What a card answers with a cryptogram.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Generated {
     /// Cryptogram information data, tag 9F27.
     pub information: u8,

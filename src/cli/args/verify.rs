@@ -30,6 +30,10 @@ pub struct VerifyArgs {
     /// Without a record: the card's profile, by name or file.
     #[arg(long, value_name = "NAME", conflicts_with = "record")]
     pub profile: Option<String>,
+    /// Look for this AID, or for all that begin so, beside those of directories, record and profile; may be given several
+    /// times.
+    #[arg(long, value_name = "AID")]
+    pub aid: Vec<String>,
     /// Make a transaction on the card: GENERATE AC, checked by the host's keys, and answered. Only where the profile
     /// allows it too ([verify] generate_ac).
     #[arg(long)]

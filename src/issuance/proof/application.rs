@@ -34,6 +34,8 @@ pub(super) struct AppProof {
     pub(super) key_sequence_number: Option<u8>,
     /// The PIN was right; whether it went enciphered, under a key of its own or not.
     pub(super) pin: Option<PinProof>,
+    /// After the right PIN the try counter was at the limit that the record loads.
+    pub(super) limit_shown: bool,
 }
 
 /// How the PIN went to the card.
@@ -245,6 +247,7 @@ impl AppProof {
             cryptogram: false,
             key_sequence_number: None,
             pin: None,
+            limit_shown: false,
         }
     }
 }

@@ -23,6 +23,9 @@ pub(crate) fn shrink(proof: &AppProof, report: &mut ReadBackReport) {
         let set = if proof.contactless && held(report, "8001") { "8001" } else { "8000" };
         cryptogram(proof, report, set);
     }
+    if proof.limit_shown {
+        prove(proof, report, &["9010"], "after the right PIN the try counter was at its limit");
+    }
     if let Some(how) = proof.pin {
         prove(proof, report, &["8010"], "the card took the PIN");
         let key: &[&str] = match how {

@@ -6,6 +6,8 @@ use super::result::Ended;
 use crate::base::Secret;
 use crate::base::crypto::RsaPublic;
 use crate::base::fault::Code;
+use crate::base::codec::tlv;
+use crate::card::emv::get_data;
 use crate::card::emv::oda::OfflineReport;
 use crate::card::emv::transaction::{self as commands, Pin};
 use crate::card::{Card, CardError};
@@ -68,6 +70,7 @@ impl Prover<'_> {
                 proof.app.pin_tried = true;
                 if sw.is_ok() {
                     proof.pin = Some(how);
+                    proof.limit_shown = self.shows_limit(card, view)?;
                     notes.add(STEP, Ended::Passed);
                 } else {
                     notes.add(STEP, Ended::Failed(Code::CardPin, format!("the card answers {sw}")));
@@ -89,6 +92,16 @@ impl Prover<'_> {
             (Some(limit), Some(left)) if left != limit => Err("the PIN try counter is not at its limit"),
             _ => Ok(()),
         }
+    }
+
+    /// Whether the try counter is at the loaded limit after a right PIN, which sets it there. // EMV B3 §6.5.12
+    fn shows_limit(&self, card: &mut Card, view: &View<'_>) -> Result<bool, VerifyError> {
+        let limit = self.limits.iter().find(|(aid, _)| *aid == view.read.aid).map(|(_, limit)| vec![*limit]);
+        let answer = match get_data(card, 0x9F17) {
+            Err(error @ (CardError::Link(_) | CardError::Command(_))) => return Err(error.into()),
+            answer => answer.ok().flatten().unwrap_or_default(),
+        };
+        Ok(tlv::parse_one(&answer).is_ok_and(|it| Some(it.value_bytes()) == limit))
     }
 
     /// The outer error is the link's; the inner one says why no try was made.

@@ -33,7 +33,8 @@ pub struct VerifyResult {
     pub keys: Vec<KeyRef>,
     /// The applications that were found.
     pub applications: Vec<ApplicationRef>,
-    /// How often GET PROCESSING OPTIONS was accepted: each moves an application's transaction counter (ATC) by one.
+    /// How often GET PROCESSING OPTIONS was sent: each moves an application's transaction counter (ATC) by one; a card may
+    /// count one that it refuses, or not.
     pub transactions: u32,
     /// Every check.
     pub checks: Vec<CheckRef>,
