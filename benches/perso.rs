@@ -69,6 +69,7 @@ impl Bench {
             profile: &self.profile,
             plan: &self.plan,
             store: &self.store,
+            ca_keys: None,
             journal: &mut Journal::in_memory(),
             clock,
             chance: &mut chance,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
 
 use super::args::RunArgs;
+use super::ca;
 use super::common::{self, CliError, Out, Problem, warn};
 use super::prepare::ready_from;
 use super::reader::{self, Place};
@@ -34,6 +35,8 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     let clock = common::clock();
     let mut report = Report::new(common::program(), args.reader.is_simulated(), &clock);
     let ready = ready_from(&args.record, &args.sources, &args.preparation)?;
+    let ready = ready(&args.record, &args.sources)?;
+    let ca_keys = args.ca_keys.as_deref().map(ca::ca_keys).transpose()?;
     report.subject(&ready.record, &ready.plan, &ready.store);
     let outcomes = check::rules(Stage::Run, &ready.record, Some(&ready.profile), report::day(clock.now()));
     report.rules(&outcomes);
@@ -67,6 +70,7 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
         profile: &ready.profile,
         plan: &ready.plan,
         store: &ready.store,
+        ca_keys: ca_keys.as_ref(),
         journal: &mut journal,
         clock,
         chance: &mut chance,

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 
 use super::args::TraceCommand;
+use super::ca;
 use super::common::{self, CliError, Out};
 use super::ready::ready;
 use super::{reader, run};
@@ -30,7 +31,8 @@ pub fn run(command: &TraceCommand, out: &mut Out) -> Result<u8, CliError> {
             }
             Ok(0)
         }
-        TraceCommand::Replay { trace, record, sources } => {
+        TraceCommand::Replay { trace, record, ca_keys, sources } => {
+            let ca_keys = ca_keys.as_deref().map(ca::ca_keys).transpose()?;
             let trace = reader::trace(trace)?;
             let ready = ready(record, sources)?;
             let clock = common::clock();
@@ -43,6 +45,7 @@ pub fn run(command: &TraceCommand, out: &mut Out) -> Result<u8, CliError> {
                 profile: &ready.profile,
                 plan: &ready.plan,
                 store: &ready.store,
+                ca_keys: ca_keys.as_ref(),
                 // A replay makes no card, so it leaves no mark.
                 journal: &mut Journal::in_memory(),
                 clock,

@@ -112,7 +112,10 @@ fn print(result: &VerifyResult, out: &mut Out) {
         line += if app.test_ca == Some(true) { ", TEST CA" } else { "" };
         out.line(line);
     }
-    out.line(format!("Transactions begun (GET PROCESSING OPTIONS), each moving an ATC by one: {}", result.transactions));
+    out.line(format!(
+        "Transactions begun (GET PROCESSING OPTIONS), each moving an ATC by one: {}",
+        result.transactions
+    ));
     let why = |check: &CheckRef| check.why.clone().unwrap_or_default();
     for check in &result.checks {
         match (check.outcome.as_str(), check.severity.as_deref()) {

@@ -1,6 +1,7 @@
 //! What can end a job before its verdict.
 
 use super::journal::JournalError;
+use super::proof::VerifyError;
 use crate::base::chance::ChanceError;
 use crate::base::fault::{Code, Fault};
 use crate::card::CardError;
@@ -93,9 +94,23 @@ pub enum JobError {
         /// As the profile wants it.
         wanted: String,
     },
+    /// Proving the card.
+    #[error("proving the card: {0}")]
+    Proof(#[source] Box<VerifyError>),
     /// Something that the checks before the card should have ruled out.
     #[error("{0}")]
     Inconsistent(&'static str),
+}
+
+impl From<VerifyError> for JobError {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Card(error) => JobError::Card(error),
+            VerifyError::Chance(error) => JobError::Chance(error),
+            VerifyError::Compare(error) => error,
+            error @ (VerifyError::Issuer(_) | VerifyError::Clock) => JobError::Proof(Box::new(error)),
+        }
+    }
 }
 
 impl Fault for JobError {
@@ -107,6 +122,7 @@ impl Fault for JobError {
             JobError::Key(error) => error.code(),
             JobError::Journal(error) => error.code(),
             JobError::Chance(_) | JobError::Spec(_) | JobError::Inconsistent(_) => Code::ProgramFault,
+            JobError::Proof(error) => error.code(),
             JobError::Live(_) => Code::KeyLive,
             JobError::StripeHere => Code::StripeHere,
             JobError::Blank { .. } => Code::CardBlank,

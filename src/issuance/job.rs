@@ -8,6 +8,7 @@ use super::identify::{self, Chip};
 use super::journal::{Event, Journal};
 use super::personalize::{self, Loaded};
 use super::plan::Plan;
+use super::proof::{Made, VerifyError};
 use super::report::Report;
 use super::result::{RunResult, StepRef};
 use super::state::{Progress, State};
@@ -17,6 +18,7 @@ use crate::base::{Chance, Clock};
 use crate::card::transport::Transport;
 use crate::card::{Card, Recorder, TraceEvent};
 use crate::keys::KeyStore;
+use crate::keys::ca_keys::CaKeys;
 use crate::profile::Profile;
 use crate::record::{Record, StripeMade};
 
@@ -30,6 +32,8 @@ pub struct Job<'a> {
     pub plan: &'a Plan,
     /// The keys.
     pub store: &'a dyn KeyStore,
+    /// The CA keys that the card is proven by at the end; none where it is not.
+    pub ca_keys: Option<&'a CaKeys>,
     /// The journal.
     pub journal: &'a mut Journal,
     /// The time.
@@ -56,7 +60,7 @@ pub enum Told {
     },
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
     /// Makes the card. Never fails: whatever happens is in the result. `report` brings what is known so far.
     pub fn run(mut self, transport: Box<dyn Transport>, mut report: Report) -> RunResult {
         let mut progress = Progress::new(self.plan.state_changing());
@@ -91,6 +95,7 @@ impl Job<'_> {
         if self.record.stripe().made() == StripeMade::Here {
             return Err(JobError::StripeHere);
         }
+        self.made().is_wanted().map_err(VerifyError::from)?;
         self.journal.admit_record(self.record.id())?;
         self.journal.append(&Event::Opened {
             job: job.to_owned(),
@@ -125,6 +130,12 @@ impl Job<'_> {
         self.tell("reading the card back");
         let mut found = self.read_back(card, &chip, &loaded)?;
         found.findings.splice(0..0, loaded.iter().flat_map(|app| app.findings.iter().cloned()));
+        if found.findings.is_empty() && self.made().is_wanted().map_err(VerifyError::from)? {
+            self.tell("proving the card");
+            let made = self.made();
+            // A borrow of its own: the randomness is not a part of what is proven.
+            made.prove(card, chip.is_contactless(), self.chance, &mut found)?;
+        }
         let equal = found.findings.is_empty();
         report.read_back(found);
         if !equal {
@@ -135,6 +146,17 @@ impl Job<'_> {
             personalize::close(self, job, card, &chip, progress, report)?;
         }
         Ok(State::Good)
+    }
+
+    /// What the card is proven by.
+    fn made(&self) -> Made<'a> {
+        Made {
+            profile: self.profile,
+            record: self.record,
+            store: self.store,
+            ca_keys: self.ca_keys,
+            clock: self.clock.clone(),
+        }
     }
 
     fn read_back(&self, card: &mut Card, chip: &Chip, loaded: &[Loaded]) -> Result<ReadBackReport, JobError> {

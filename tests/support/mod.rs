@@ -47,6 +47,8 @@ pub struct Bench {
     pub store: SoftwareStore,
     /// The card is in a contactless reader.
     pub contactless: bool,
+    /// The card is proven by these at the end.
+    pub ca_keys: Option<perso::keys::ca_keys::CaKeys>,
 }
 
 /// What a run has left.
@@ -63,7 +65,7 @@ impl Bench {
         let bytes = std::fs::read(file_of(&format!("tests/samples/{name}.record.json"))).unwrap();
         let record = Record::open(&bytes, &store).unwrap();
         let plan = check::plan(&record, &profile, &store).unwrap();
-        Self { profile, record, plan, store, contactless: false }
+        Self { profile, record, plan, store, contactless: false, ca_keys: None }
     }
 
     /// Every way of reading the sample of a profile: with contacts, and over the antenna where the product has one.
@@ -92,7 +94,7 @@ impl Bench {
                 .unwrap();
         let record = Record::open(sealed.as_bytes(), &store).unwrap();
         let plan = check::plan(&record, &profile, &store).unwrap();
-        Self { profile, record, plan, store, contactless: false }
+        Self { profile, record, plan, store, contactless: false, ca_keys: None }
     }
 
     /// A blank that is the same every time.
@@ -140,6 +142,7 @@ impl Bench {
             profile: &self.profile,
             plan: &self.plan,
             store: &self.store,
+            ca_keys: self.ca_keys.as_ref(),
             journal,
             clock,
             chance: &mut chance,

@@ -1,12 +1,12 @@
 //! A card that a terminal and an issuer host can prove: certificates of a test CA, a key for signatures, a key for
 //! cryptograms that comes from an issuer master key.
 
+use perso::base::chance::Instant;
 use perso::base::crypto::{RsaPrivate, tdes_ecb_encrypt};
 use perso::base::emv::Pan;
 use perso::base::emv::certificate::{MonthYear, Subject, sign_icc, sign_static};
 use perso::base::{Chance, Clock, Secret};
-use perso::base::chance::Instant;
-use perso::card::sim::{CardFile, SimCard, SimTransport, FaultRule};
+use perso::card::sim::{CardFile, FaultRule, SimCard, SimTransport};
 use perso::issuance::journal::Journal;
 use perso::issuance::proof::result::{CheckRef, VerifyResult};
 use perso::issuance::proof::{Consent, Verification};
@@ -126,51 +126,63 @@ impl Proof {
         let ssad = sign_static(issuer.public(), [0x12, 0x34], &signed, |it| issuer.raw(it)).unwrap();
         let records = [
             ("0201", object("70", &signed)),
-            ("0202", record(&[
-                object("8F", &[0xF1]),
-                object("90", &certified.certificate),
-                object("92", &certified.remainder),
-                object("9F32", &certified.exponent),
-            ])),
+            (
+                "0202",
+                record(&[
+                    object("8F", &[0xF1]),
+                    object("90", &certified.certificate),
+                    object("92", &certified.remainder),
+                    object("9F32", &certified.exponent),
+                ]),
+            ),
             ("0203", record(&[object("93", &ssad)])),
-            ("0204", record(&[
-                object("9F46", &card.certificate),
-                object("9F48", &card.remainder),
-                object("9F47", &card.exponent),
-                object("9F49", &[0x9F, 0x37, 0x04]),
-            ])),
+            (
+                "0204",
+                record(&[
+                    object("9F46", &card.certificate),
+                    object("9F48", &card.remainder),
+                    object("9F47", &card.exponent),
+                    object("9F49", &[0x9F, 0x37, 0x04]),
+                ]),
+            ),
             ("9104", format!("8202{}9408080101001001 0401", wanted.aip).replace(' ', "")),
             ("9200", wanted.issuer_data.to_owned()),
         ];
-        let parts = [icc.q_inverse(), icc.dq(), icc.dp(), icc.q(), icc.p()].map(|it| hex::encode_upper(it.unwrap().expose()));
+        let parts =
+            [icc.q_inverse(), icc.dq(), icc.dp(), icc.q(), icc.p()].map(|it| hex::encode_upper(it.unwrap().expose()));
         let key = card_key();
         let kcv = hex::encode_upper(&tdes_ecb_encrypt(&key, &[0; 8]).unwrap()[..3]);
-        let bench = Bench::changed("debit-long-packed", |text| text + wanted.verify, |file| {
-            let groupings = file["body"]["applications"][0]["groupings"].as_array_mut().unwrap();
-            for it in groupings.iter_mut() {
-                match it["dgi"].as_str().unwrap() {
-                    "8000" => {
-                        let rest = it["secret"]["value"].as_str().unwrap()[32..].to_owned();
-                        it["secret"]["value"] = format!("{}{rest}", hex::encode_upper(&key)).into();
-                    }
-                    "9000" => it["value"] = format!("{kcv}{}", &it["value"].as_str().unwrap()[6..]).into(),
-                    dgi if dgi.starts_with("820") => {
-                        let at: usize = dgi[3..].parse().unwrap();
-                        it["secret"]["value"] = parts[at - 1].clone().into();
-                    }
-                    _ => {}
-                }
-            }
-            for (dgi, value) in &records {
-                match groupings.iter_mut().find(|it| it["dgi"] == *dgi) {
-                    Some(held) => held["value"] = value.clone().into(),
-                    None => {
-                        let place = groupings.iter().position(|it| it["dgi"] == "3000").unwrap();
-                        groupings.insert(place, json!({ "dgi": dgi, "value": value }));
+        let mut bench = Bench::changed(
+            "debit-long-packed",
+            |text| text + wanted.verify,
+            |file| {
+                let groupings = file["body"]["applications"][0]["groupings"].as_array_mut().unwrap();
+                for it in groupings.iter_mut() {
+                    match it["dgi"].as_str().unwrap() {
+                        "8000" => {
+                            let rest = it["secret"]["value"].as_str().unwrap()[32..].to_owned();
+                            it["secret"]["value"] = format!("{}{rest}", hex::encode_upper(&key)).into();
+                        }
+                        "9000" => it["value"] = format!("{kcv}{}", &it["value"].as_str().unwrap()[6..]).into(),
+                        dgi if dgi.starts_with("820") => {
+                            let at: usize = dgi[3..].parse().unwrap();
+                            it["secret"]["value"] = parts[at - 1].clone().into();
+                        }
+                        _ => {}
                     }
                 }
-            }
-        });
+                for (dgi, value) in &records {
+                    match groupings.iter_mut().find(|it| it["dgi"] == *dgi) {
+                        Some(held) => held["value"] = value.clone().into(),
+                        None => {
+                            let place = groupings.iter().position(|it| it["dgi"] == "3000").unwrap();
+                            groupings.insert(place, json!({ "dgi": dgi, "value": value }));
+                        }
+                    }
+                }
+            },
+        );
+        bench.store = store();
         Self { bench, store: store(), ca_keys: ca.ca_keys() }
     }
 

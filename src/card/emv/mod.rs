@@ -10,7 +10,8 @@ mod walk;
 pub use select::{Fci, FciData, select, select_next};
 pub use terminal::Terminal;
 pub use walk::{
-    ApplicationContents, CANDIDATES, CardContents, DirectoryContents, RecordContents, Seen, Visit, Wanted, read_and_visit, read_contents,
+    ApplicationContents, CANDIDATES, CardContents, DirectoryContents, RecordContents, Seen, Visit, Wanted,
+    read_and_visit, read_contents,
 };
 
 use crate::base::codec::tlv::{self, Tag};

@@ -200,6 +200,9 @@ pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub reader: ReaderArgs,
+    /// Prove the card at the end as a terminal would, by these CA keys (docs/verify.md).
+    #[arg(long, value_name = "FILE")]
+    pub ca_keys: Option<PathBuf>,
     /// The journal, which keeps an order from becoming two cards. Default: FILE.journal beside `sim:FILE`; none that
     /// lasts for `sim`; perso.journal in the working folder for a reader.
     #[arg(long, value_name = "FILE")]
@@ -399,6 +402,9 @@ pub enum TraceCommand {
         trace: PathBuf,
         /// The record that the trace was made with.
         record: PathBuf,
+        /// The CA keys that the job was run with.
+        #[arg(long, value_name = "FILE")]
+        ca_keys: Option<PathBuf>,
         #[command(flatten)]
         #[allow(missing_docs)]
         sources: Sources,

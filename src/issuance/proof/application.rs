@@ -3,15 +3,15 @@
 use super::host::Host;
 use super::result::{ApplicationRef, CheckRef, Ended};
 use super::{Consent, VerifyError};
+use crate::base::Chance;
 use crate::base::codec::tlv::{self, Tag, Tlv};
 use crate::base::crypto::RsaPublic;
 use crate::base::emv::certificate::MonthYear;
 use crate::base::emv::{Afl, Dol, Pan};
 use crate::base::fault::{Code, Fault};
-use crate::base::Chance;
+use crate::card::Card;
 use crate::card::emv::oda::{self, OfflineError, OfflineReport, Outcome, ReadCard, Step};
 use crate::card::emv::{ApplicationContents, Terminal};
-use crate::card::Card;
 use crate::keys::ca_keys::CaKeys;
 
 pub(super) const AIP_ISSUER: u8 = 0x04;
@@ -100,7 +100,8 @@ impl View<'_> {
 
     /// What the schemes' cryptograms cover of the terminal's data: what the card did not ask for is zeros. // PYEMV
     pub(super) fn amounts(&self, terminal: &Terminal, lists: &[&Dol]) -> Vec<u8> {
-        let covered = [(0x9F02, 6), (0x9F03, 6), (0x9F1A, 2), (0x95, 5), (0x5F2A, 2), (0x9A, 3), (0x9C, 1), (0x9F37, 4)];
+        let covered =
+            [(0x9F02, 6), (0x9F03, 6), (0x9F1A, 2), (0x95, 5), (0x5F2A, 2), (0x9A, 3), (0x9C, 1), (0x9F37, 4)];
         let asked = |tag| lists.iter().any(|list| list.items().iter().any(|(held, _)| *held == tag));
         let value = |(tag, length): (u32, usize)| {
             let known = Some(Tag::of(tag)).filter(|tag| asked(*tag)).and_then(|tag| terminal.value(tag));
@@ -159,7 +160,8 @@ impl Prover<'_> {
             return Ok(None);
         };
         if view.value(0x9F26).is_some() {
-            let why = "the card made its cryptogram at GET PROCESSING OPTIONS, and signs there only what it approves offline";
+            let why =
+                "the card made its cryptogram at GET PROCESSING OPTIONS, and signs there only what it approves offline";
             all(notes, |why| Ended::Skipped(why.into()), why);
             return Ok(None);
         }
@@ -172,7 +174,8 @@ impl Prover<'_> {
             records.filter_map(|it| Some(((it.sfi, it.record), it.data.data()?.to_vec()))).collect();
         let read = ReadCard { rid: *rid, aip: view.aip, afl: &afl, records: &records };
         let unpredictable = self.terminal.unpredictable;
-        let report = oda::authenticate(&read, &oda::Terminal { ca_keys, month: self.month, unpredictable }, Some(card))?;
+        let report =
+            oda::authenticate(&read, &oda::Terminal { ca_keys, month: self.month, unpredictable }, Some(card))?;
         for check in &report.checks {
             let ended = match &check.outcome {
                 Outcome::Passed => Ended::Passed,

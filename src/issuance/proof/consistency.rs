@@ -30,7 +30,8 @@ pub(super) fn checks(contents: &CardContents, proofs: &[AppProof], known: &Known
     outcomes
         .map(|outcome| {
             let shown = RuleRef::of(&outcome);
-            let code = rules::find(outcome.rule).filter(|_| shown.severity.is_some()).map(|rule| rule.code.name().into());
+            let code =
+                rules::find(outcome.rule).filter(|_| shown.severity.is_some()).map(|rule| rule.code.name().into());
             CheckRef {
                 subject: shown.subject,
                 check: shown.rule,

@@ -39,7 +39,8 @@ pub(crate) fn shrink(proof: &AppProof, report: &mut ReadBackReport) {
 
 fn prove(proof: &AppProof, report: &mut ReadBackReport, dgis: &[&str], how: &str) {
     let aid = hex::encode_upper(&proof.aid);
-    let is_proven = |it: &Evidence| it.aid == aid && dgis.contains(&it.dgi.as_str()) && !it.how.starts_with("not on the card");
+    let is_proven =
+        |it: &Evidence| it.aid == aid && dgis.contains(&it.dgi.as_str()) && !it.how.starts_with("not on the card");
     let (proven, left) = std::mem::take(&mut report.not_proven).into_iter().partition(is_proven);
     report.not_proven = left;
     let proven: Vec<Evidence> = proven;

@@ -8,11 +8,14 @@ mod application;
 mod consistency;
 mod evidence;
 mod host;
+mod made;
 mod pin;
 pub mod result;
 mod transaction;
 
 use std::sync::{Arc, Mutex};
+
+pub(super) use made::Made;
 
 use application::{AppProof, Prover};
 use host::Host;
@@ -174,19 +177,8 @@ impl Verification<'_> {
         };
         let mut failed = None;
         let wanted = Wanted { aids, candidates: true };
-        let contents = read_and_visit(card, terminal, &wanted, &mut |card, app| {
-            if failed.is_some() {
-                return Ok(());
-            }
-            match prover.visit(card, app) {
-                Err(VerifyError::Card(error)) => Err(error),
-                Err(error) => {
-                    failed = Some(error);
-                    Ok(())
-                }
-                Ok(()) => Ok(()),
-            }
-        })?;
+        let contents =
+            read_and_visit(card, terminal, &wanted, &mut |card, app| kept(&mut failed, || prover.visit(card, app)))?;
         match failed {
             Some(error) => Err(error),
             None => Ok((contents, prover.proofs)),
@@ -248,6 +240,20 @@ impl Verification<'_> {
             micros: self.clock.now().since(started),
         }
     }
+}
+
+/// Does the next of several pieces of work, unless one has failed already. A broken link ends the reading at once; what
+/// else fails is kept until it has ended.
+fn kept(failed: &mut Option<VerifyError>, work: impl FnOnce() -> Result<(), VerifyError>) -> Result<(), CardError> {
+    if failed.is_some() {
+        return Ok(());
+    }
+    match work() {
+        Err(VerifyError::Card(error)) => return Err(error),
+        Err(error) => *failed = Some(error),
+        Ok(()) => {}
+    }
+    Ok(())
 }
 
 fn found(contents: &CardContents) -> CheckRef {

@@ -4,9 +4,9 @@ use super::VerifyError;
 use super::application::{AppProof, Notes, PinProof, Prover, View};
 use super::result::Ended;
 use crate::base::Secret;
+use crate::base::codec::tlv;
 use crate::base::crypto::RsaPublic;
 use crate::base::fault::Code;
-use crate::base::codec::tlv;
 use crate::card::emv::get_data;
 use crate::card::emv::oda::OfflineReport;
 use crate::card::emv::transaction::{self as commands, Pin};
@@ -32,7 +32,8 @@ impl Prover<'_> {
     ) -> Result<(), VerifyError> {
         let methods = methods(view);
         if self.contactless || !(methods.plaintext || methods.enciphered) {
-            let why = if self.contactless { "offline PINs are for contacts" } else { "the CVM list has no offline PIN" };
+            let why =
+                if self.contactless { "offline PINs are for contacts" } else { "the CVM list has no offline PIN" };
             notes.add(STEP, Ended::NotApplicable(why.into()));
             return Ok(());
         }
@@ -127,8 +128,12 @@ impl Prover<'_> {
 
 fn methods(view: &View<'_>) -> Methods {
     let list = view.value(0x8E).unwrap_or_default();
-    let codes: Vec<u8> =
-        list.get(8..).unwrap_or_default().chunks_exact(2).filter_map(|rule| rule.first().map(|code| code & 0x3F)).collect();
+    let codes: Vec<u8> = list
+        .get(8..)
+        .unwrap_or_default()
+        .chunks_exact(2)
+        .filter_map(|rule| rule.first().map(|code| code & 0x3F))
+        .collect();
     let has = |wanted: [u8; 2]| codes.iter().any(|code| wanted.contains(code));
     Methods { plaintext: has([0x01, 0x03]), enciphered: has([0x04, 0x05]) }
 }

@@ -150,7 +150,9 @@ impl Work<'_> {
         self.proof.key_sequence_number = Some(psn);
         let kind = Kind::of(made.information);
         match kind {
-            Some(Kind::Declined) => self.fail(CRYPTOGRAM, "it is the host's, but the card declines the transaction (AAC)"),
+            Some(Kind::Declined) => {
+                self.fail(CRYPTOGRAM, "it is the host's, but the card declines the transaction (AAC)")
+            }
             _ => self.notes.add(CRYPTOGRAM, Ended::Passed),
         }
         Ok(Some(First { scheme, keys, cryptogram, kind, transaction }))
@@ -163,7 +165,8 @@ impl Work<'_> {
             self.skip(&[ANSWER], "there is no second cryptogram");
             return Ok(());
         };
-        let in_list = list.items().iter().find(|(tag, _)| *tag == ISSUER_ANSWER).map(|(_, length)| usize::from(*length));
+        let in_list =
+            list.items().iter().find(|(tag, _)| *tag == ISSUER_ANSWER).map(|(_, length)| usize::from(*length));
         let by_command = self.view.aip[0] & AIP_ISSUER != 0;
         let length = if by_command { 8 } else { in_list.unwrap_or(8).min(LONGEST) };
         let approval = self.host.approval(first.scheme, &first.keys, first.cryptogram, length)?;
@@ -187,12 +190,15 @@ impl Work<'_> {
         };
         let kind = Kind::of(made.information);
         if !by_command {
-            self.notes.add(ANSWER, match (in_list, kind, made.information & 0x07) {
-                (None, _, _) => Ended::NotApplicable("neither AIP nor CDOL2 takes the issuer's answer".into()),
-                (_, _, 3) => Ended::Failed(Code::CardAc, "the card says that issuer authentication failed".into()),
-                (_, Some(Kind::Approved), _) => Ended::Passed,
-                _ => Ended::Skipped("the card declines, and does not say why".into()),
-            });
+            self.notes.add(
+                ANSWER,
+                match (in_list, kind, made.information & 0x07) {
+                    (None, _, _) => Ended::NotApplicable("neither AIP nor CDOL2 takes the issuer's answer".into()),
+                    (_, _, 3) => Ended::Failed(Code::CardAc, "the card says that issuer authentication failed".into()),
+                    (_, Some(Kind::Approved), _) => Ended::Passed,
+                    _ => Ended::Skipped("the card declines, and does not say why".into()),
+                },
+            );
         }
         let mut transaction = Transaction { sent: data, ..first.transaction.clone() };
         transaction.atc = made.atc;

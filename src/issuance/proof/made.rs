@@ -1,0 +1,105 @@
+//! Proving a card at the end of its job: what is read-only, and a transaction where its profile says so.
+
+use super::application::Prover;
+use super::host::Host;
+use super::{Consent, VerifyError, bcd, evidence};
+use crate::base::codec::tlv::Tag;
+use crate::base::emv::certificate::MonthYear;
+use crate::base::emv::tag_name;
+use crate::base::{Chance, Clock};
+use crate::card::Card;
+use crate::card::emv::{Terminal, Wanted, read_and_visit};
+use crate::issuance::report;
+use crate::issuance::result::Finding;
+use crate::issuance::verify::ReadBackReport;
+use crate::keys::ca_keys::CaKeys;
+use crate::keys::issuer::IssuerError;
+use crate::keys::{KeyStore, Purpose};
+use crate::profile::Profile;
+use crate::record::Record;
+
+/// What a job proves its card by.
+pub(crate) struct Made<'a> {
+    pub(crate) profile: &'a Profile,
+    pub(crate) record: &'a Record,
+    pub(crate) store: &'a dyn KeyStore,
+    pub(crate) ca_keys: Option<&'a CaKeys>,
+    pub(crate) clock: Clock,
+}
+
+impl Made<'_> {
+    /// Whether there is anything to prove it by. A transaction takes the issuer master key, which must be there before a
+    /// card is touched.
+    ///
+    /// # Errors
+    /// The store does not hold the key that the profile names for the transaction.
+    pub(crate) fn is_wanted(&self) -> Result<bool, IssuerError> {
+        let verification = self.profile.verification();
+        if let Some(name) = verification.imk_ac().filter(|_| verification.may_generate_ac()) {
+            self.store.open(name, Purpose::ImkAc)?;
+            return Ok(true);
+        }
+        Ok(self.ca_keys.is_some())
+    }
+
+    /// Proves what can be proven, and adds it to what the read-back has found.
+    ///
+    /// # Errors
+    /// The link broke, or the host failed.
+    pub(crate) fn prove(
+        &self,
+        card: &mut Card,
+        contactless: bool,
+        chance: &mut Chance,
+        found: &mut ReadBackReport,
+    ) -> Result<(), VerifyError> {
+        let day = report::day(self.clock.now()).ok_or(VerifyError::Clock)?;
+        let verification = self.profile.verification();
+        let transaction = verification.may_generate_ac();
+        let host = if transaction { Host::new(self.store, verification)? } else { None };
+        let terminal = Terminal { date: bcd(day), unpredictable: chance.bytes()? };
+        let mut prover = Prover {
+            ca_keys: self.ca_keys,
+            month: MonthYear::new(day.0, day.1).ok_or(VerifyError::Clock)?,
+            terminal: &terminal,
+            contactless,
+            host: host.as_ref(),
+            no_host: "the profile does not allow a transaction ([verify] generate_ac)",
+            consent: &Consent { generate_ac: transaction, pin: None },
+            may: (transaction, false),
+            limits: Vec::new(),
+            chance,
+            proofs: Vec::new(),
+        };
+        let aids = self.record.applications().iter().map(|app| app.aid().to_vec()).collect();
+        let mut failed = None;
+        read_and_visit(card, &terminal, &Wanted { aids, candidates: false }, &mut |card, app| {
+            super::kept(&mut failed, || prover.visit(card, app))
+        })?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        for proof in &prover.proofs {
+            evidence::shrink(proof, found);
+            let faults = proof.offline_faults.iter().map(|what| ("CARD-ODA", what.clone()));
+            let refused = proof.checks.iter().filter(|it| it.code.as_deref() == Some("CARD-AC"));
+            let refused =
+                refused.map(|it| ("CARD-AC", format!("{}: {}", it.check, it.why.clone().unwrap_or_default())));
+            for (code, what) in faults.chain(refused) {
+                let (tag, at) = match code {
+                    "CARD-AC" => (Tag::of(0x9F26), "GENERATE AC"),
+                    _ => (Tag::of(0x9F46), "offline data authentication"),
+                };
+                found.findings.push(Finding {
+                    code: code.to_owned(),
+                    aid: hex::encode_upper(&proof.aid),
+                    at: at.to_owned(),
+                    tag: tag.to_string(),
+                    name: tag_name(tag).unwrap_or("unknown data element").into(),
+                    what,
+                });
+            }
+        }
+        Ok(())
+    }
+}
