@@ -277,7 +277,13 @@ fn every_sample_card_is_as_its_record_says() {
         for bench in Bench::each_way(name) {
             let ran = bench.run_on(bench.blank(), &[], &mut Journal::in_memory());
             assert_eq!(ran.result.state, "good", "{name}");
-            let other = Proof { bench, ca_keys: CaKeys::new(Vec::new()), store: support::keys() };
+            let other = Proof {
+                bench,
+                ca_keys: CaKeys::new(Vec::new()),
+                store: support::keys(),
+                clear: serde_json::Value::Null,
+                profile: String::new(),
+            };
             let (result, card) = other.asked(ran.card.clone(), &[], |it| it.store = Some(&keys));
             let way = if other.bench.contactless { "contactless" } else { "contact" };
             assert_eq!(result.interface, way, "{name}");

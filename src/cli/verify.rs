@@ -28,7 +28,7 @@ pub fn run(args: &VerifyArgs, out: &mut Out) -> Result<u8, CliError> {
     let pin = args.pin_from.as_deref().map(pin).transpose()?;
     let (store, profile, record) = match &sources {
         Source::Record(ready) => (Some(&ready.store), Some(&ready.profile), Some((&ready.record, &ready.plan))),
-        Source::Other { store, profile } => (store.as_ref(), profile.as_ref(), None),
+        Source::Other { store, profile } => (store.as_ref(), profile.as_deref(), None),
     };
     let (transport, mut chance) = reader::open_with_chance(&args.reader, "the card")?;
     let verification = Verification {
@@ -51,7 +51,7 @@ pub fn run(args: &VerifyArgs, out: &mut Out) -> Result<u8, CliError> {
 /// What the card is held against.
 enum Source {
     Record(Box<Ready>),
-    Other { store: Option<SoftwareStore>, profile: Option<Profile> },
+    Other { store: Option<SoftwareStore>, profile: Option<Box<Profile>> },
 }
 
 fn sources(args: &VerifyArgs) -> Result<Source, CliError> {
@@ -63,7 +63,7 @@ fn sources(args: &VerifyArgs) -> Result<Source, CliError> {
                 path if path.extension().is_some() => common::profile_file(path),
                 _ => common::profile(name, &args.profiles),
             };
-            Ok(Source::Other { store, profile: args.profile.as_ref().map(named).transpose()? })
+            Ok(Source::Other { store, profile: args.profile.as_ref().map(named).transpose()?.map(Box::new) })
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A card that a terminal and an issuer host can prove: certificates of a test CA, a key for signatures, a key for
 //! cryptograms that comes from an issuer master key.
+#![allow(dead_code)]
 
 use perso::base::chance::Instant;
 use perso::base::crypto::{RsaPrivate, tdes_ecb_encrypt};
@@ -65,6 +66,9 @@ pub struct Proof {
     pub bench: Bench,
     pub store: SoftwareStore,
     pub ca_keys: CaKeys,
+    /// The clear record, and the profile's text.
+    pub clear: Value,
+    pub profile: String,
 }
 
 fn chance(seed: u8) -> Chance {
@@ -152,9 +156,13 @@ impl Proof {
             [icc.q_inverse(), icc.dq(), icc.dp(), icc.q(), icc.p()].map(|it| hex::encode_upper(it.unwrap().expose()));
         let key = card_key();
         let kcv = hex::encode_upper(&tdes_ecb_encrypt(&key, &[0; 8]).unwrap()[..3]);
+        let (mut clear, mut profile) = (Value::Null, String::new());
         let mut bench = Bench::changed(
             "debit-long-packed",
-            |text| text + wanted.verify,
+            |text| {
+                profile = text + wanted.verify;
+                profile.clone()
+            },
             |file| {
                 let groupings = file["body"]["applications"][0]["groupings"].as_array_mut().unwrap();
                 for it in groupings.iter_mut() {
@@ -180,10 +188,11 @@ impl Proof {
                         }
                     }
                 }
+                clear = file.clone();
             },
         );
         bench.store = store();
-        Self { bench, store: store(), ca_keys: ca.ca_keys() }
+        Self { bench, store: store(), ca_keys: ca.ca_keys(), clear, profile }
     }
 
     /// A card made by a whole job, as its file.

@@ -47,7 +47,7 @@ impl Work<'_> {
     /// The cryptogram that was made at GET PROCESSING OPTIONS; there is no second one. // EMV C-3
     pub(super) fn at_once(&mut self, made: &Generated) -> Result<(), VerifyError> {
         self.proof.app.cryptogram_made = true;
-        let pdol = self.view.read.fci.data().and_then(|fci| pdol(fci));
+        let pdol = self.view.read.fci.data().and_then(pdol);
         let lists: Vec<&Dol> = pdol.iter().collect();
         let sent = self.view.pdol.clone();
         self.first(made, made.cryptogram, &lists, sent)?;
@@ -72,7 +72,7 @@ impl Work<'_> {
         };
         self.proof.app.cryptogram_made = true;
         let cryptogram = if combined { self.combined(&made, &data) } else { made.cryptogram };
-        let pdol = self.view.read.fci.data().and_then(|fci| pdol(fci));
+        let pdol = self.view.read.fci.data().and_then(pdol);
         let lists: Vec<&Dol> = pdol.iter().chain([&list]).collect();
         match self.first(&made, cryptogram, &lists, data.clone())? {
             Some(first) if first.kind == Some(Kind::Online) => self.answered(card, &first),
