@@ -58,7 +58,7 @@ fn dispatch(command: Command, out: &mut Out) -> Result<u8, CliError> {
         Command::Run(args) => run::run(&args, out),
         Command::Verify(args) => verify::run(&args, out).or_else(|error| {
             report(&error, out);
-            Ok(card::exit(&error))
+            Ok(verify::exit(&error))
         }),
         Command::Check(args) => check::run(&args, out),
         Command::Plan(args) => plan::run(&args, out),

@@ -7,12 +7,13 @@ use super::ca;
 use super::common::{self, CliError, Out};
 use super::reader;
 use super::ready::{Ready, ready_from};
-use crate::base::Secret;
+use crate::base::{Fault, Secret};
 use crate::issuance::proof::result::{CheckRef, VerifyResult};
 use crate::issuance::proof::{Consent, Verification};
 use crate::keys::{KeyStore, SoftwareStore};
 use crate::profile::Profile;
 
+const SET_UP: u8 = 4;
 const FINDINGS: u8 = 10;
 
 /// Verifies one card.
@@ -46,6 +47,15 @@ pub fn run(args: &VerifyArgs, out: &mut Out) -> Result<u8, CliError> {
     let result = verification.run(transport)?;
     print(&result, out);
     Ok(if result.verdict == "passed" { 0 } else { FINDINGS })
+}
+
+/// The exit code of an error: a verification settles nothing, so that a card that is gone in its midst is a matter of
+/// the set-up, neither spoiled nor in doubt.
+pub fn exit(error: &CliError) -> u8 {
+    match error.code().entry().exit {
+        6..=8 => SET_UP,
+        exit => exit,
+    }
 }
 
 /// What the card is held against.
