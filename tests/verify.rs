@@ -68,7 +68,7 @@ fn a_good_card_is_proven_by_all_that_it_has() {
     assert_eq!(app.atc.as_deref(), Some(format!("{:04X}", card.state.applications[0].atc).as_str()));
     assert!(app.cryptogram_made && app.pin_tried);
     assert_eq!(app.test_ca, Some(true));
-    assert!(result.keys.iter().any(|key| key.name == "lab-imk-ac" && key.test));
+    assert!(result.keys.iter().any(|key| key.name == "vectors-imk-ac" && key.test));
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn what_cannot_be_checked_is_skipped_with_the_reason() {
 /// Neither the profile alone nor the operator alone suffices.
 #[test]
 fn the_profile_has_to_agree_too() {
-    let proof = Proof::new(&Wanted { verify: "\n[verify]\nimk_ac = \"lab-imk-ac\"\n", ..Wanted::default() });
+    let proof = Proof::new(&Wanted { verify: "\n[verify]\nimk_ac = \"vectors-imk-ac\"\n", ..Wanted::default() });
     let (result, card) = proof.everything(proof.card());
     assert!(check(&result, "cryptogram").why.as_ref().unwrap().contains("generate_ac"));
     assert!(check(&result, "offline PIN").why.as_ref().unwrap().contains("pin_try"));

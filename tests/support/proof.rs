@@ -23,14 +23,14 @@ use crate::support::{Bench, file_of};
 pub const PAN: &str = "4761739001010119";
 pub const PIN: &str = "1234";
 const IMK: &str = "0123456789ABCDEFFEDCBA9876543210";
-const ALLOWED: &str = "\n[verify]\ngenerate_ac = true\npin_try = true\nimk_ac = \"lab-imk-ac\"\n";
+const ALLOWED: &str = "\n[verify]\ngenerate_ac = true\npin_try = true\nimk_ac = \"vectors-imk-ac\"\n";
 
 /// The sample keys and the issuer master key of the vectors.
 pub fn keys_file() -> Value {
     let text = std::fs::read(file_of("tests/samples/keys.test.json")).unwrap();
     let mut keys: Value = serde_json::from_slice(&text).unwrap();
     keys["keys"].as_array_mut().unwrap().push(json!({
-        "name": "lab-imk-ac", "zone": "lab", "purpose": "imk-ac", "version": 1, "algorithm": "tdes2",
+        "name": "vectors-imk-ac", "zone": "lab", "purpose": "imk-ac", "version": 1, "algorithm": "tdes2",
         "kcv": "08D7B4", "kcv_method": "des-zero", "test": true, "value": IMK
     }));
     keys
