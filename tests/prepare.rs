@@ -87,7 +87,7 @@ fn payment(record: &Record) -> &Application {
 
 fn made(record: Record, profile: Profile, contactless: bool) -> (RunResult, SimCard) {
     let plan = check::plan(&record, &profile, &*KEYS).unwrap_or_else(|problems| panic!("{problems:?}"));
-    let bench = Bench { record, profile, plan, store: support::keys(), contactless };
+    let bench = Bench { record, profile, plan, store: support::keys(), contactless, ca_keys: None };
     let ran = bench.run_on(bench.blank(), &[], &mut Journal::in_memory());
     (ran.result, SimCard::of(ran.card))
 }

@@ -35,7 +35,6 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     let clock = common::clock();
     let mut report = Report::new(common::program(), args.reader.is_simulated(), &clock);
     let ready = ready_from(&args.record, &args.sources, &args.preparation)?;
-    let ready = ready(&args.record, &args.sources)?;
     let ca_keys = args.ca_keys.as_deref().map(ca::ca_keys).transpose()?;
     report.subject(&ready.record, &ready.plan, &ready.store);
     let outcomes = check::rules(Stage::Run, &ready.record, Some(&ready.profile), report::day(clock.now()));

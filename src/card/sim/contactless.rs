@@ -22,7 +22,9 @@ impl SimCard {
         let says =
             given.iter().any(|(tag, value)| *tag == 0x9F66 && value.first().is_some_and(|byte| byte & FAST != 0));
         let scheme = self.scheme(at, &applet::template(app, true));
-        self.contactless && says && scheme.is_some_and(|scheme| scheme.applet == Applet::Vsdc)
+        // Without keys that make a cryptogram it answers as with contacts.
+        let makes = applet::keys(app, true).is_some();
+        self.contactless && says && makes && scheme.is_some_and(|scheme| scheme.applet == Applet::Vsdc)
     }
 
     /// The one answer of the fast path; the counter has moved already.
