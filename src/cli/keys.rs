@@ -4,11 +4,12 @@ use serde::Serialize;
 
 use super::args::KeysCommand;
 use super::common::{self, CliError, Out};
-use crate::keys::{KeyStore, file};
+use super::custody;
+use crate::keys::{KeyInfo, KeyStore, file};
 
 /// A key as it is listed.
 #[derive(Serialize, schemars::JsonSchema)]
-pub(super) struct Listed<'a> {
+pub struct Listed<'a> {
     /// Name.
     name: &'a str,
     /// Whose key it is.
@@ -29,10 +30,10 @@ pub(super) struct Listed<'a> {
     kmcid: Option<String>,
 }
 
-/// Lists or seals.
+/// Lists, seals, brings in, makes, follows, gives out.
 ///
 /// # Errors
-/// The key file or its passphrase is wrong.
+/// The key file or its passphrase is wrong, or what is asked for cannot be.
 pub fn run(command: &KeysCommand, out: &mut Out) -> Result<u8, CliError> {
     match command {
         KeysCommand::List { keys, passphrase } => {
@@ -48,15 +49,29 @@ pub fn run(command: &KeysCommand, out: &mut Out) -> Result<u8, CliError> {
             common::write(output, &sealed)?;
             out.written(output, format!("Sealed into {}.", output.display()));
         }
+        KeysCommand::Import(args) => custody::import(args, out)?,
+        KeysCommand::Generate(args) => custody::generate(args, out)?,
+        KeysCommand::Rotate(args) => custody::rotate(args, out)?,
+        KeysCommand::Export(args) => custody::export(args, out)?,
+        KeysCommand::Kcv(args) => custody::kcv(args, out)?,
     }
     Ok(0)
 }
 
 fn list(store: &dyn KeyStore, out: &mut Out) {
-    let listed: Vec<Listed<'_>> = store
-        .keys()
-        .iter()
-        .map(|key| Listed {
+    let listed: Vec<Listed<'_>> = store.keys().iter().map(Listed::of).collect();
+    if out.json(&listed) {
+        return;
+    }
+    for key in listed {
+        out.line(key.line());
+    }
+}
+
+impl<'a> Listed<'a> {
+    /// What is shown of a key.
+    pub fn of(key: &'a KeyInfo) -> Self {
+        Self {
             name: &key.name,
             zone: &key.zone,
             purpose: key.purpose.name(),
@@ -66,23 +81,22 @@ fn list(store: &dyn KeyStore, out: &mut Out) {
             kcv_method: key.kcv.method.name(),
             test: key.test,
             kmcid: key.kmcid.map(hex::encode_upper),
-        })
-        .collect();
-    if out.json(&listed) {
-        return;
+        }
     }
-    for key in listed {
-        out.line(format!(
+
+    /// One line for people.
+    pub fn line(&self) -> String {
+        format!(
             "{:<24} {:<10} {:<10} {:02X} {:<7} KCV {} ({}){}{}",
-            key.name,
-            key.zone,
-            key.purpose,
-            key.version,
-            key.algorithm,
-            key.kcv,
-            key.kcv_method,
-            key.kmcid.map(|id| format!(" KMCID {id}")).unwrap_or_default(),
-            if key.test { " TEST" } else { "" },
-        ));
+            self.name,
+            self.zone,
+            self.purpose,
+            self.version,
+            self.algorithm,
+            self.kcv,
+            self.kcv_method,
+            self.kmcid.as_ref().map(|id| format!(" KMCID {id}")).unwrap_or_default(),
+            if self.test { " TEST" } else { "" },
+        )
     }
 }

@@ -5,6 +5,7 @@ mod ca;
 mod card;
 mod check;
 mod common;
+mod custody;
 mod doctor;
 mod explain;
 mod explain_auth;

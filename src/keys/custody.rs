@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::engine::{Engine, crypto_error, wrong_kind};
 use super::handle::Label;
 use super::pin::{self, ArrivedPin, CardPin, Pin};
-use super::private::{from_pkcs8, to_pkcs8};
+use super::private::from_pkcs8;
 use super::tr31::{self, ArrivedKey, Header, KeyBlock, Version};
 use super::{
     Algorithm, CardForm, CardPadding, Derivation, JweAlgorithm, Kcv, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose,
@@ -93,6 +93,7 @@ impl<E: Engine> KeyStore for E {
         form: CardForm,
     ) -> Result<Vec<u8>, KeyError> {
         for_purpose(from, Purpose::Transport)?;
+        together(from, to)?;
         let clear = unseal(self, from, sealed)?;
         let cipher = cipher(to)?;
         let padded = Secret::new(match form.padding {
@@ -112,6 +113,7 @@ impl<E: Engine> KeyStore for E {
     fn seal_keys(&self, keys: &[&KeyHandle], under: &KeyHandle, iv: &[u8]) -> Result<(Vec<u8>, usize), KeyError> {
         let mut all = Zeroizing::new(Vec::with_capacity(keys.len() * 32));
         for key in keys {
+            together(key, under)?;
             if !key.is_derived() {
                 return Err(KeyError::Static(key.name().to_owned()));
             }
@@ -179,11 +181,7 @@ impl<E: Engine> KeyStore for E {
             return Err(KeyError::Kind { name: name.to_owned(), is: algorithm });
         }
         let label = Label { name: name.to_owned(), purpose, derived: false, algorithm, test };
-        let value = arrived.into_value();
-        let value = match algorithm.cipher() {
-            Some(_) => value,
-            None => to_pkcs8(&value, algorithm).ok_or_else(|| KeyError::Value { name: name.to_owned() })?,
-        };
+        let value = arrived.into_value().ok_or_else(|| KeyError::Value { name: name.to_owned() })?;
         self.take_in(label, value)
     }
 
@@ -195,6 +193,7 @@ impl<E: Engine> KeyStore for E {
         hide: bool,
         chance: &mut Chance,
     ) -> Result<String, KeyError> {
+        together(kbpk, key)?;
         let value = self.value(key)?;
         let value = match key.algorithm().cipher() {
             Some(_) => value,
@@ -257,6 +256,14 @@ pub(super) fn for_purpose(key: &KeyHandle, wanted: Purpose) -> Result<(), KeyErr
     Err(KeyError::Purpose { name: key.name().to_owned(), is: key.purpose(), wanted })
 }
 
+/// Test keys and live keys never work together.
+fn together(one: &KeyHandle, other: &KeyHandle) -> Result<(), KeyError> {
+    if one.is_test() == other.is_test() {
+        return Ok(());
+    }
+    Err(KeyError::Mixed(one.name().to_owned(), other.name().to_owned()))
+}
+
 pub(super) fn cipher(key: &KeyHandle) -> Result<Cipher, KeyError> {
     key.algorithm().cipher().ok_or_else(|| wrong_kind(key))
 }
@@ -317,7 +324,7 @@ pub(super) fn unwrap_key(
 }
 
 /// A byte of a DES key with odd parity.
-fn odd(byte: u8) -> u8 {
+pub(super) fn odd(byte: u8) -> u8 {
     let high = byte & 0xFE;
     high | u8::from(high.count_ones().is_multiple_of(2))
 }

@@ -59,6 +59,19 @@ pub enum KeyError {
     /// A handle that another store gave out.
     #[error("key {0:?} is in the custody of another store")]
     Foreign(String),
+    /// Something that a key of a key file cannot be.
+    #[error("key {name:?}: {field}: {why}")]
+    Refused {
+        /// Name of the key.
+        name: String,
+        /// Which field of it.
+        field: &'static str,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// A test key and a live key for one work.
+    #[error("key {0:?} and key {1:?}: one is a test key, the other is live")]
+    Mixed(String, String),
     /// A value that is no key of its kind.
     #[error("the value of key {name:?} is no key of the algorithm that is stated for it")]
     Value {
@@ -120,7 +133,7 @@ impl Fault for KeyError {
         match self {
             KeyError::Unknown(_) => Code::KeyUnknown,
             KeyError::Purpose { .. } | KeyError::Kind { .. } => Code::KeyPurpose,
-            KeyError::Value { .. } => Code::KeyFile,
+            KeyError::Value { .. } | KeyError::Refused { .. } => Code::KeyFile,
             KeyError::NotForIt(_) | KeyError::Parity(_) => Code::KeyWrapped,
             KeyError::NoKcv(_) => Code::KeyKcv,
             KeyError::Static(_) | KeyError::Unable { .. } => Code::KeyPurpose,
@@ -131,7 +144,7 @@ impl Fault for KeyError {
             KeyError::Seal { .. } | KeyError::Crypto { source: CryptoError::Tag | CryptoError::Padding, .. } => {
                 Code::RecordTag
             }
-            KeyError::Live(_) => Code::KeyLive,
+            KeyError::Live(_) | KeyError::Mixed(..) => Code::KeyLive,
             KeyError::NoMatch { .. } => Code::KeyNoMatch,
             KeyError::Foreign(_) | KeyError::Crypto { .. } | KeyError::Chance(_) => Code::ProgramFault,
         }

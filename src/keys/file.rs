@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
+pub use super::ring::{NewKey, Unsealed};
+
+use super::ring::Wrong;
 use super::{Algorithm, Kcv, KeyInfo, KeyStore, Purpose, SoftwareStore};
 use crate::base::chance::ChanceError;
 use crate::base::crypto::{self, CryptoError, KcvMethod, NONCE, TAG};
@@ -115,9 +118,6 @@ impl Drop for KeyShape {
     }
 }
 
-/// The keys of a file.
-pub struct Unsealed(Vec<(KeyInfo, Secret<Vec<u8>>)>);
-
 /// Whether a file is sealed, and so needs a passphrase.
 ///
 /// # Errors
@@ -131,17 +131,24 @@ pub fn is_sealed(bytes: &[u8]) -> Result<bool, KeyFileError> {
 /// # Errors
 /// The file, its passphrase or one of its keys is wrong.
 pub fn load(bytes: &[u8], passphrase: Option<&Secret<Vec<u8>>>) -> Result<SoftwareStore, KeyFileError> {
-    let shape = shape(bytes)?;
-    let keys = match (&shape.sealed, passphrase) {
-        (None, _) => read_unsealed(bytes)?,
-        (Some(_), None) => return Err(KeyFileError::Sealed),
-        (Some(sealed), Some(passphrase)) => open(sealed, passphrase)?,
-    };
-    let store = SoftwareStore::new(keys.0);
+    let store = read(bytes, passphrase)?.into_store();
     for key in store.keys() {
         store.open(&key.name, key.purpose)?;
     }
     Ok(store)
+}
+
+/// Reads a key file to change it. Check values are not compared.
+///
+/// # Errors
+/// The file or its passphrase is wrong.
+pub fn read(bytes: &[u8], passphrase: Option<&Secret<Vec<u8>>>) -> Result<Unsealed, KeyFileError> {
+    let shape = shape(bytes)?;
+    match (&shape.sealed, passphrase) {
+        (None, _) => read_unsealed(bytes),
+        (Some(_), None) => Err(KeyFileError::Sealed),
+        (Some(sealed), Some(passphrase)) => open(sealed, passphrase),
+    }
 }
 
 /// Reads an unsealed file of test keys.
@@ -155,7 +162,8 @@ pub fn read_unsealed(bytes: &[u8]) -> Result<Unsealed, KeyFileError> {
     }
     let keys = shape.keys.ok_or(KeyFileError::Field { path: "keys".into(), why: "it is missing".into() })?;
     let keys = read_keys(keys)?;
-    match keys.0.iter().position(|(info, _)| !info.test) {
+    let live = keys.infos().position(|info| !info.test);
+    match live {
         Some(at) => Err(KeyFileError::Field {
             path: format!("keys[{at}].test"),
             why: "an unsealed file holds test keys only".into(),
@@ -172,7 +180,7 @@ pub fn seal(keys: &Unsealed, passphrase: &Secret<Vec<u8>>, chance: &mut Chance) 
     if passphrase.is_empty() {
         return Err(KeyFileError::Field { path: "(passphrase)".into(), why: "it is empty".into() });
     }
-    let shapes: Vec<KeyShape> = keys.0.iter().map(|(info, value)| key_shape(info, value)).collect();
+    let shapes: Vec<KeyShape> = keys.each().map(|(info, value)| key_shape(info, value)).collect();
     let clear = Secret::new(serde_json::to_vec(&shapes).unwrap_or_default());
     let salt: [u8; 16] = chance.bytes()?;
     let nonce: [u8; NONCE] = chance.bytes()?;
@@ -192,6 +200,22 @@ pub fn seal(keys: &Unsealed, passphrase: &Secret<Vec<u8>>, chance: &mut Chance) 
     sealed.ciphertext = hex::encode_upper(ciphertext);
     sealed.tag = hex::encode_upper(tag);
     let shape = FileShape { perso_keys: 1, test_keys: None, keys: None, sealed: Some(sealed) };
+    Ok(serde_json::to_string_pretty(&shape).unwrap_or_default() + "\n")
+}
+
+/// The text of an unsealed file, which says that it is one.
+///
+/// # Errors
+/// A key that is no test key.
+pub fn mark(keys: &Unsealed) -> Result<String, KeyFileError> {
+    if let Some(at) = keys.infos().position(|info| !info.test) {
+        return Err(KeyFileError::Field {
+            path: format!("keys[{at}].test"),
+            why: "an unsealed file holds test keys only; live keys need a sealed file".into(),
+        });
+    }
+    let shapes = keys.each().map(|(info, value)| key_shape(info, value)).collect();
+    let shape = FileShape { perso_keys: 1, test_keys: Some(MARK.into()), keys: Some(shapes), sealed: None };
     Ok(serde_json::to_string_pretty(&shape).unwrap_or_default() + "\n")
 }
 
@@ -252,57 +276,41 @@ fn open(sealed: &SealedShape, passphrase: &Secret<Vec<u8>>) -> Result<Unsealed, 
 }
 
 fn read_keys(shapes: Vec<KeyShape>) -> Result<Unsealed, KeyFileError> {
-    let mut keys: Vec<(KeyInfo, Secret<Vec<u8>>)> = Vec::new();
+    let mut keys = Unsealed::default();
     for (at, shape) in shapes.iter().enumerate() {
-        let wrong =
-            |field: &str, why: &str| KeyFileError::Field { path: format!("keys[{at}].{field}"), why: why.into() };
-        let good = |c: char| c.is_ascii_alphanumeric() || "-._/".contains(c);
-        if shape.name.is_empty() || shape.name.len() > 64 || !shape.name.chars().all(good) {
-            return Err(wrong("name", "a name has 1 to 64 letters, digits and - . _ /"));
-        }
-        if keys.iter().any(|(info, _)| info.name == shape.name) {
-            return Err(wrong("name", "it stands twice"));
-        }
-        let algorithm = Algorithm::ALL.into_iter().find(|it| it.name() == shape.algorithm);
-        let algorithm =
-            algorithm.ok_or_else(|| wrong("algorithm", "tdes2, tdes3, aes128, aes192, aes256, rsa or p256"))?;
-        let purpose = Purpose::ALL.into_iter().find(|it| it.name() == shape.purpose);
-        let purpose = purpose.ok_or_else(|| wrong("purpose", "no such purpose; docs/keys.md lists them"))?;
-        let method = KcvMethod::ALL.into_iter().find(|it| it.name() == shape.kcv_method);
-        let method = method.ok_or_else(|| wrong("kcv_method", "des-zero, aes-zero, aes-ones, cmac or spki-sha256"))?;
-        let kcv = hex::decode(&shape.kcv).ok().filter(|kcv| (3..=8).contains(&kcv.len()));
-        let kcv = kcv.ok_or_else(|| wrong("kcv", "3 to 8 bytes in hexadecimal"))?;
-        let value = hex::decode(&shape.value).map(Secret::new).map_err(|_| wrong("value", "it is not hexadecimal"))?;
-        if algorithm.cipher().is_some() && value.len() != algorithm.key_length() {
-            return Err(wrong("value", "it has not the length of the algorithm"));
-        }
-        if !algorithm.has_check_value(method) {
-            return Err(wrong("kcv_method", "the algorithm has no such check value"));
-        }
-        if !purpose.takes(algorithm) {
-            return Err(wrong("algorithm", "no key of this purpose is of this algorithm (docs/keys.md)"));
-        }
-        let kmcid = match (&shape.kmcid, purpose) {
-            (None, _) => None,
-            (Some(text), Purpose::Kmc) => {
-                let kmcid = hex::decode(text).ok().and_then(|kmcid| kmcid.try_into().ok());
-                Some(kmcid.ok_or_else(|| wrong("kmcid", "six bytes in hexadecimal"))?)
-            }
-            (Some(_), _) => return Err(wrong("kmcid", "only a kmc has one")),
+        let wrong = |(field, why): (&str, &str)| KeyFileError::Field {
+            path: format!("keys[{at}].{field}"),
+            why: why.to_owned(),
         };
+        let (info, value) = shape.read().map_err(wrong)?;
+        keys.push(info, value).map_err(wrong)?;
+    }
+    Ok(keys)
+}
+
+impl KeyShape {
+    fn read(&self) -> Result<(KeyInfo, Secret<Vec<u8>>), Wrong> {
+        let algorithm = Algorithm::find(&self.algorithm)
+            .ok_or(("algorithm", "tdes2, tdes3, aes128, aes192, aes256, rsa or p256"))?;
+        let purpose = Purpose::find(&self.purpose).ok_or(("purpose", "no such purpose; docs/keys.md lists them"))?;
+        let method = KcvMethod::ALL.into_iter().find(|it| it.name() == self.kcv_method);
+        let method = method.ok_or(("kcv_method", "des-zero, aes-zero, aes-ones, cmac or spki-sha256"))?;
+        let kcv = hex::decode(&self.kcv).map_err(|_| ("kcv", "3 to 8 bytes in hexadecimal"))?;
+        let value = hex::decode(&self.value).map(Secret::new).map_err(|_| ("value", "it is not hexadecimal"))?;
+        let kmcid = self.kmcid.as_ref().map(|text| hex::decode(text).ok().and_then(|kmcid| kmcid.try_into().ok()));
+        let kmcid = kmcid.map(|kmcid| kmcid.ok_or(("kmcid", "six bytes in hexadecimal"))).transpose()?;
         let info = KeyInfo {
-            name: shape.name.clone(),
-            zone: shape.zone.clone(),
+            name: self.name.clone(),
+            zone: self.zone.clone(),
             purpose,
-            version: shape.version,
+            version: self.version,
             algorithm,
             kcv: Kcv { method, value: kcv },
-            test: shape.test,
+            test: self.test,
             kmcid,
         };
-        keys.push((info, value));
+        Ok((info, value))
     }
-    Ok(Unsealed(keys))
 }
 
 fn key_shape(info: &KeyInfo, value: &Secret<Vec<u8>>) -> KeyShape {

@@ -48,6 +48,11 @@ impl Algorithm {
         }
     }
 
+    /// The kind of this name.
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.name() == name)
+    }
+
     /// Key length of a cipher in bytes; 0 for key pairs.
     pub fn key_length(self) -> usize {
         match self {
@@ -64,6 +69,15 @@ impl Algorithm {
             Algorithm::Tdes2 | Algorithm::Tdes3 => Some(Cipher::Tdes),
             Algorithm::Aes128 | Algorithm::Aes192 | Algorithm::Aes256 => Some(Cipher::Aes),
             Algorithm::Rsa | Algorithm::P256 => None,
+        }
+    }
+
+    /// How its check value is made where nobody says otherwise, and of how many bytes it is. // X9.24-1:2017 annex A
+    pub fn check_value(self) -> (KcvMethod, usize) {
+        match self.cipher() {
+            Some(Cipher::Tdes) => (KcvMethod::DesZero, 3),
+            Some(Cipher::Aes) => (KcvMethod::Cmac, 5),
+            None => (KcvMethod::SpkiSha256, 8),
         }
     }
 
@@ -155,6 +169,11 @@ impl Purpose {
         Purpose::IssuerRsa,
         Purpose::Jwe,
     ];
+
+    /// The purpose of this name.
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.name() == name)
+    }
 
     /// Whether a key of this kind can serve it.
     pub fn takes(self, algorithm: Algorithm) -> bool {

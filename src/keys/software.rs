@@ -22,6 +22,11 @@ impl SoftwareStore {
         Self { infos, values }
     }
 
+    /// The check value of a key, whatever is stated beside it.
+    pub(super) fn check_value(&self, info: &KeyInfo) -> Result<Vec<u8>, KeyError> {
+        super::KeyStore::kcv(self, &self.load(info)?, info.kcv.method, info.kcv.value.len())
+    }
+
     fn of(label: Label, value: Secret<Vec<u8>>) -> Result<KeyHandle, KeyError> {
         let bad = |name: &str| KeyError::Value { name: name.to_owned() };
         let repr = match label.algorithm.cipher() {

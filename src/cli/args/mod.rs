@@ -5,6 +5,7 @@ mod ca;
 mod card;
 mod doctor;
 mod prepare;
+mod keys;
 mod readers;
 mod verify;
 
@@ -17,6 +18,9 @@ pub use self::ca::CaCommand;
 pub use self::card::{ApduArgs, AppsArgs, CardCommand, ChannelArgs, DataArgs, InfoArgs};
 pub use self::doctor::DoctorArgs;
 pub use self::prepare::{PoolCommand, PreparationArgs, PrepareArgs};
+pub use self::keys::{
+    ExportArgs, GenerateArgs, ImportArgs, KcvArgs, KeyFileArgs, KeysCommand, NamedArgs, RotateArgs,
+};
 pub use self::readers::ReadersArgs;
 pub use self::verify::VerifyArgs;
 
@@ -288,30 +292,6 @@ pub enum RecordCommand {
         #[command(flatten)]
         #[allow(missing_docs)]
         sources: Sources,
-    },
-}
-
-/// `perso keys …`
-#[derive(Debug, Subcommand)]
-pub enum KeysCommand {
-    /// List the keys of a key file: names, purposes, versions and check values.
-    List {
-        /// The key file.
-        keys: PathBuf,
-        #[command(flatten)]
-        #[allow(missing_docs)]
-        passphrase: PassphraseArgs,
-    },
-    /// Seal an unsealed file of test keys under a passphrase.
-    Seal {
-        /// The unsealed key file.
-        keys: PathBuf,
-        #[command(flatten)]
-        #[allow(missing_docs)]
-        passphrase: PassphraseArgs,
-        /// Write here.
-        #[arg(short, long, value_name = "FILE")]
-        output: PathBuf,
     },
 }
 

@@ -10,6 +10,7 @@ use crate::base::{Chance, Secret};
 use crate::keys::custody::{cipher, for_purpose, zero_iv};
 use crate::keys::engine::Engine;
 use crate::keys::handle::Label;
+use crate::keys::private::to_pkcs8;
 use crate::keys::{Algorithm, Derivation, KeyError, KeyHandle, Purpose};
 
 /// What the KBPK's variants are made with: E and M. // X9.143 §7.2
@@ -76,8 +77,13 @@ impl ArrivedKey {
         Ok(Secret::new(self.value.expose().clone()))
     }
 
-    pub(in crate::keys) fn into_value(self) -> Secret<Vec<u8>> {
-        self.value
+    /// The value as stores keep it; none where it is no key of its kind.
+    pub(in crate::keys) fn into_value(self) -> Option<Secret<Vec<u8>>> {
+        let algorithm = self.algorithm().ok()?;
+        match algorithm.cipher() {
+            Some(_) => Some(self.value),
+            None => to_pkcs8(&self.value, algorithm),
+        }
     }
 }
 

@@ -1,0 +1,185 @@
+//! `perso keys …`
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::PassphraseArgs;
+
+/// `perso keys …`
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// List the keys of a key file: names, purposes, versions and check values.
+    List {
+        /// The key file.
+        keys: PathBuf,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        passphrase: PassphraseArgs,
+    },
+    /// Seal an unsealed file of test keys under a passphrase.
+    Seal {
+        /// The unsealed key file.
+        keys: PathBuf,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        passphrase: PassphraseArgs,
+        /// Write here.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Bring a key in: from a TR-31 key block, or (laboratory only) from components. Shows its check value.
+    Import(ImportArgs),
+    /// Make a key at random. Shows its check value.
+    Generate(GenerateArgs),
+    /// Make a successor of a key: same purpose, kind and zone, version one higher. The old key stays for what needs it.
+    Rotate(RotateArgs),
+    /// Write a key as a TR-31 key block under a key block protection key.
+    Export(ExportArgs),
+    /// Show a key's check value, by any method that its kind has.
+    Kcv(KcvArgs),
+}
+
+/// Which key file.
+#[derive(Debug, Args)]
+pub struct KeyFileArgs {
+    /// The key file; where it is changed, it is replaced whole.
+    #[arg(long, value_name = "FILE")]
+    pub keys: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub passphrase: PassphraseArgs,
+}
+
+/// What a new key is called, and whose it is.
+#[derive(Debug, Args)]
+pub struct NamedArgs {
+    /// Name of the new key: 1 to 64 letters, digits and - . _ /
+    #[arg(long, value_name = "NAME")]
+    pub name: String,
+    /// Whose key it is, or between whom.
+    #[arg(long, value_name = "ZONE", default_value = "")]
+    pub zone: String,
+    /// Version; of a KMC the key version number of its cards.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub key_version: u8,
+    /// Of a KMC: the KMCID of its cards, twelve hexadecimal digits.
+    #[arg(long, value_name = "HEX")]
+    pub kmcid: Option<String>,
+    /// How its check value is made: des-zero, aes-zero, aes-ones, cmac or spki-sha256. Default: des-zero for triple DES,
+    /// cmac for AES, spki-sha256 for key pairs.
+    #[arg(long, value_name = "METHOD")]
+    pub kcv_method: Option<String>,
+}
+
+/// `perso keys import`
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub file: KeyFileArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub named: NamedArgs,
+    /// What the key is for; the block's usage must allow it. Default: what the usage says.
+    #[arg(long, value_name = "PURPOSE", required_if_eq("lab", "true"))]
+    pub purpose: Option<String>,
+    /// Read the key block from this file; `-` is standard input.
+    #[arg(long, value_name = "FILE", required_unless_present = "lab", conflicts_with = "lab", requires = "kbpk")]
+    pub block: Option<PathBuf>,
+    /// Name of the key block protection key, in the same key file.
+    #[arg(long, value_name = "NAME")]
+    pub kbpk: Option<String>,
+    /// The key comes in components in the clear: test keys only.
+    #[arg(long, requires = "algorithm")]
+    pub lab: bool,
+    /// A file with one component in hexadecimal; give it once for each. Without it the components are asked for.
+    #[arg(long, value_name = "FILE", requires = "lab")]
+    pub component: Vec<PathBuf>,
+    /// How many components are asked for.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(2..=9))]
+    pub components: u8,
+    /// Kind of a key that comes in components: tdes2, tdes3, aes128, aes192, aes256.
+    #[arg(long, value_name = "ALGORITHM", requires = "lab")]
+    pub algorithm: Option<String>,
+    /// The check value that the key must have, hexadecimal: it came by another way than the key.
+    #[arg(long, value_name = "HEX")]
+    pub kcv: Option<String>,
+}
+
+/// `perso keys generate`
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub file: KeyFileArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub named: NamedArgs,
+    /// What the key is for.
+    #[arg(long, value_name = "PURPOSE")]
+    pub purpose: String,
+    /// Kind of key: tdes2, tdes3, aes128, aes192, aes256, rsa, p256.
+    #[arg(long, value_name = "ALGORITHM")]
+    pub algorithm: String,
+    /// Length of an RSA modulus.
+    #[arg(long, value_name = "BITS", default_value_t = 1408)]
+    pub bits: usize,
+    /// Exponent of an RSA key: 3 or 65537.
+    #[arg(long, value_name = "E", default_value_t = 3)]
+    pub exponent: u32,
+    /// It is a test key. A new file of test keys is left unsealed and marked so.
+    #[arg(long)]
+    pub test: bool,
+}
+
+/// `perso keys rotate`
+#[derive(Debug, Args)]
+pub struct RotateArgs {
+    /// The key to be followed.
+    pub key: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub file: KeyFileArgs,
+    /// Name of the successor. Default: the old name with the new version, such as `zpk-bank.v2`.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// `perso keys export`
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The key.
+    pub key: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub file: KeyFileArgs,
+    /// Name of the key block protection key, in the same key file.
+    #[arg(long, value_name = "NAME")]
+    pub kbpk: String,
+    /// Version of the key block. Default: D under an AES key, B under a triple DES key.
+    #[arg(long, value_name = "A|B|C|D|E")]
+    pub block_version: Option<char>,
+    /// Whether whoever has it may export it again: E (under a key of a key block), N (no), S (as sensitive).
+    #[arg(long, value_name = "E|N|S", default_value_t = 'N')]
+    pub exportability: char,
+    /// Write here; standard output otherwise.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `perso keys kcv`
+#[derive(Debug, Args)]
+pub struct KcvArgs {
+    /// The key.
+    pub key: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub file: KeyFileArgs,
+    /// des-zero, aes-zero, aes-ones, cmac or spki-sha256. Default: as it stands in the key file.
+    #[arg(long, value_name = "METHOD")]
+    pub kcv_method: Option<String>,
+    /// How many bytes of it. Default: as many as the key file has.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(3..=8))]
+    pub length: Option<u8>,
+}

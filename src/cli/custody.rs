@@ -1,0 +1,326 @@
+//! `perso keys import`, `generate`, `rotate`, `export` and `kcv`: keys in and out of the key file. Never prints a key.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::args::{ExportArgs, GenerateArgs, ImportArgs, KcvArgs, KeyFileArgs, NamedArgs, RotateArgs};
+use super::common::{self, CliError, Out, warn};
+use super::keys::Listed;
+use crate::base::Secret;
+use crate::base::crypto::{Cipher, KcvMethod};
+use crate::keys::file::{self, NewKey, Unsealed};
+use crate::keys::tr31::{Header, KeyBlock, Version, mode_of, usage_of};
+use crate::keys::{Algorithm, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose, SoftwareStore, from_components, random};
+
+/// Longest key block or component that is read, in bytes.
+const LONGEST_TEXT: u64 = 16 * 1024;
+
+/// Brings a key in.
+///
+/// # Errors
+/// The block, the components, the key file or an option is wrong; then the file is as it was.
+pub fn import(args: &ImportArgs, out: &mut Out) -> Result<(), CliError> {
+    let mut ring = Ring::open(&args.file, args.lab)?;
+    let mut new = new_key(&args.named, Purpose::Kek, args.lab)?;
+    new.expected = args.kcv.as_deref().map(|text| bytes("--kcv", text)).transpose()?;
+    match &args.block {
+        Some(path) => {
+            let text = Secret::new(text(path)?);
+            let text = std::str::from_utf8(text.expose()).map_err(|_| CliError::NotText(path.clone()))?;
+            let block = KeyBlock::parse(text.trim()).map_err(KeyError::from)?;
+            let store = ring.keys.to_store();
+            let kbpk = store.open(args.kbpk.as_deref().unwrap_or_default(), Purpose::Kbpk)?;
+            let arrived = store.tr31_unwrap(&kbpk, &block)?;
+            let wanted = args.purpose.as_deref().map(purpose).transpose()?;
+            new.purpose = arrived.purpose(wanted).map_err(KeyError::from)?;
+            for warning in arrived.warnings() {
+                warn(&format!("perso: warning: {warning}"));
+            }
+            let info = ring.keys.add_arrived(&new, arrived)?.clone();
+            ring.write()?;
+            show("Imported", &info, out);
+        }
+        None => {
+            new.purpose = purpose(args.purpose.as_deref().unwrap_or_default())?;
+            let algorithm = algorithm(args.algorithm.as_deref().unwrap_or_default())?;
+            let value = from_components(algorithm, &components(args)?)?;
+            let info = ring.keys.add(&new, algorithm, value)?.clone();
+            ring.write()?;
+            show("Imported", &info, out);
+        }
+    }
+    Ok(())
+}
+
+/// Makes a key.
+///
+/// # Errors
+/// The key file or an option is wrong; then the file is as it was.
+pub fn generate(args: &GenerateArgs, out: &mut Out) -> Result<(), CliError> {
+    let mut ring = Ring::open(&args.file, args.test)?;
+    let algorithm = algorithm(&args.algorithm)?;
+    let new = new_key(&args.named, purpose(&args.purpose)?, args.test)?;
+    let value = random(algorithm, (args.bits, args.exponent), &mut common::chance())?;
+    let info = ring.keys.add(&new, algorithm, value)?.clone();
+    ring.write()?;
+    show("Made", &info, out);
+    Ok(())
+}
+
+/// Makes a key's successor.
+///
+/// # Errors
+/// There is no such key, it has no version left, or its file cannot be written.
+pub fn rotate(args: &RotateArgs, out: &mut Out) -> Result<(), CliError> {
+    let mut ring = Ring::open(&args.file, false)?;
+    let (key, old) = opened(&ring.keys.to_store(), &args.key)?;
+    let version = old.version.checked_add(1).ok_or_else(|| option("KEY", "its version is 255 already"))?;
+    let stem =
+        old.name.rsplit_once(".v").filter(|(_, digits)| digits.parse::<u8>().is_ok()).map_or(&*old.name, |it| it.0);
+    let new = NewKey {
+        name: args.name.clone().unwrap_or_else(|| format!("{stem}.v{version}")),
+        zone: old.zone.clone(),
+        purpose: old.purpose,
+        version,
+        kmcid: old.kmcid,
+        kcv_method: Some(old.kcv.method),
+        expected: None,
+        test: old.test,
+    };
+    let rsa = match old.algorithm {
+        Algorithm::Rsa if old.purpose == Purpose::IssuerRsa => {
+            let public = ring.keys.to_store().rsa_public(&key)?;
+            (public.bits(), if public.exponent() == [3] { 3 } else { 65537 })
+        }
+        _ => (2048, 65537),
+    };
+    let value = random(old.algorithm, rsa, &mut common::chance())?;
+    let info = ring.keys.add(&new, old.algorithm, value)?.clone();
+    ring.write()?;
+    show("Made", &info, out);
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Exported<'a> {
+    key: Listed<'a>,
+    kbpk: &'a str,
+    block: &'a str,
+}
+
+/// Writes a key as a key block.
+///
+/// # Errors
+/// A key is not there or not for it, or the block cannot be written.
+pub fn export(args: &ExportArgs, out: &mut Out) -> Result<(), CliError> {
+    let store = Ring::open(&args.file, false)?.keys.into_store();
+    let (key, info) = opened(&store, &args.key)?;
+    let kbpk = store.open(&args.kbpk, Purpose::Kbpk)?;
+    let version = match args.block_version {
+        Some(letter) => {
+            Version::find(letter.to_ascii_uppercase()).ok_or_else(|| option("--block-version", "A to E"))?
+        }
+        None if kbpk.algorithm().cipher() == Some(Cipher::Aes) => Version::D,
+        None => Version::B,
+    };
+    let letter = match info.algorithm {
+        Algorithm::Rsa => 'R',
+        Algorithm::P256 => 'E',
+        other if other.cipher() == Some(Cipher::Aes) => 'A',
+        _ => 'T',
+    };
+    let usage = usage_of(info.purpose);
+    let header = Header::new(version, usage, letter, mode_of(info.purpose), args.exportability.to_ascii_uppercase());
+    let block = store.tr31_wrap(&kbpk, &header, &key, true, &mut common::chance())?;
+    let arrived = store.tr31_unwrap(&kbpk, &KeyBlock::parse(&block).map_err(KeyError::from)?)?;
+    for warning in arrived.warnings() {
+        warn(&format!("perso: warning: {warning}"));
+    }
+    if let Some(path) = &args.output {
+        replace(path, &format!("{block}\n"))?;
+    }
+    if !out.json(&Exported { key: Listed::of(&info), kbpk: &args.kbpk, block: &block }) {
+        match &args.output {
+            Some(path) => out.line(format!("Exported into {}: {}", path.display(), Listed::of(&info).line())),
+            None => out.raw(&block),
+        }
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Kcv<'a> {
+    name: &'a str,
+    kcv: String,
+    kcv_method: &'static str,
+}
+
+/// Shows a check value.
+///
+/// # Errors
+/// There is no such key, or its kind has no such check value.
+pub fn kcv(args: &KcvArgs, out: &mut Out) -> Result<(), CliError> {
+    let store = Ring::open(&args.file, false)?.keys.into_store();
+    let (key, info) = opened(&store, &args.key)?;
+    let method = args.kcv_method.as_deref().map(kcv_method).transpose()?.unwrap_or(info.kcv.method);
+    let length = args.length.map_or(info.kcv.value.len(), usize::from);
+    let kcv = hex::encode_upper(store.kcv(&key, method, length)?);
+    if !out.json(&Kcv { name: &info.name, kcv: kcv.clone(), kcv_method: method.name() }) {
+        out.line(format!("{}: KCV {kcv} ({})", info.name, method.name()));
+    }
+    Ok(())
+}
+
+/// Replaces a file whole: another process sees the old one or the new one, and it lasts.
+///
+/// # Errors
+/// It cannot be written; then the old one is there.
+pub fn replace(path: &Path, text: &str) -> Result<(), CliError> {
+    let failed = |source| CliError::Write { path: path.to_owned(), source };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().ok_or_else(|| failed(std::io::Error::other("it is no name of a file")))?;
+    let beside = folder.join(format!(".{}.{}.new", name.to_string_lossy(), std::process::id()));
+    let written = write_new(&beside, text).and_then(|()| std::fs::rename(&beside, path));
+    if let Err(error) = written {
+        // What is left of the new file is no use to anybody.
+        let _ = std::fs::remove_file(&beside);
+        return Err(failed(error));
+    }
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// A key file while it is changed.
+struct Ring {
+    path: PathBuf,
+    keys: Unsealed,
+    /// Of a sealed file: it is sealed again under the same.
+    passphrase: Option<Secret<Vec<u8>>>,
+}
+
+impl Ring {
+    /// Opens a key file and compares every check value; or begins a new one, unsealed for test keys.
+    fn open(args: &KeyFileArgs, test: bool) -> Result<Self, CliError> {
+        let path = args.keys.clone();
+        if test && !path.exists() {
+            return Ok(Self { path, keys: Unsealed::default(), passphrase: None });
+        }
+        let failed = |source| CliError::Keys { path: path.clone(), source };
+        let passphrase = if path.exists() {
+            let sealed = file::is_sealed(&common::read(&path)?).map_err(failed)?;
+            if sealed { Some(common::ask(&args.passphrase, false)?) } else { None }
+        } else {
+            Some(common::ask(&args.passphrase, true)?)
+        };
+        let keys = if path.exists() {
+            let bytes = common::read(&path)?;
+            file::load(&bytes, passphrase.as_ref()).map_err(failed)?;
+            file::read(&bytes, passphrase.as_ref()).map_err(failed)?
+        } else {
+            Unsealed::default()
+        };
+        Ok(Self { path, keys, passphrase })
+    }
+
+    fn write(self) -> Result<(), CliError> {
+        let failed = |source| CliError::Keys { path: self.path.clone(), source };
+        let text = match &self.passphrase {
+            Some(passphrase) => file::seal(&self.keys, passphrase, &mut common::chance()).map_err(failed)?,
+            None => file::mark(&self.keys).map_err(failed)?,
+        };
+        let text = zeroize::Zeroizing::new(text);
+        replace(&self.path, &text)
+    }
+}
+
+fn opened(store: &SoftwareStore, name: &str) -> Result<(KeyHandle, KeyInfo), CliError> {
+    let info = store.keys().iter().find(|info| info.name == name).ok_or_else(|| KeyError::Unknown(name.to_owned()))?;
+    Ok((store.open(name, info.purpose)?, info.clone()))
+}
+
+fn new_key(args: &NamedArgs, purpose: Purpose, test: bool) -> Result<NewKey, CliError> {
+    let kmcid = args.kmcid.as_deref().map(|text| bytes("--kmcid", text)).transpose()?;
+    let kmcid = kmcid.map(|kmcid| kmcid.try_into().map_err(|_| option("--kmcid", "it has six bytes"))).transpose()?;
+    Ok(NewKey {
+        name: args.name.clone(),
+        zone: args.zone.clone(),
+        purpose,
+        version: args.key_version,
+        kmcid,
+        kcv_method: args.kcv_method.as_deref().map(kcv_method).transpose()?,
+        expected: None,
+        test,
+    })
+}
+
+/// The components: of files, or asked for one by one without being shown.
+fn components(args: &ImportArgs) -> Result<Vec<Secret<Vec<u8>>>, CliError> {
+    let read = |text: Secret<Vec<u8>>| {
+        let digits: Vec<u8> = text.expose().iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        let digits = Secret::new(digits);
+        hex::decode(digits.expose()).map(Secret::new).map_err(|_| option("component", "it is not hexadecimal"))
+    };
+    if !args.component.is_empty() {
+        return args.component.iter().map(|path| read(Secret::new(text(path)?))).collect();
+    }
+    (1..=args.components)
+        .map(|number| {
+            let asked = rpassword::prompt_password(format!("Component {number}: ")).map_err(CliError::Passphrase)?;
+            read(Secret::new(asked.into_bytes()))
+        })
+        .collect()
+}
+
+/// A file's bytes, or those of standard input.
+fn text(path: &Path) -> Result<Vec<u8>, CliError> {
+    if path != Path::new("-") {
+        return common::read(path);
+    }
+    let failed = |source| CliError::Read { path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().take(LONGEST_TEXT).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}
+
+fn show(what: &str, info: &KeyInfo, out: &mut Out) {
+    if !out.json(&Listed::of(info)) {
+        out.line(format!("{what}: {}", Listed::of(info).line()));
+    }
+}
+
+fn purpose(name: &str) -> Result<Purpose, CliError> {
+    let names = Purpose::ALL.map(Purpose::name).join(", ");
+    Purpose::find(name).ok_or_else(|| option("--purpose", &format!("one of {names}")))
+}
+
+fn algorithm(name: &str) -> Result<Algorithm, CliError> {
+    let names = Algorithm::ALL.map(Algorithm::name).join(", ");
+    Algorithm::find(name).ok_or_else(|| option("--algorithm", &format!("one of {names}")))
+}
+
+fn kcv_method(name: &str) -> Result<KcvMethod, CliError> {
+    let names = KcvMethod::ALL.map(KcvMethod::name).join(", ");
+    KcvMethod::ALL
+        .into_iter()
+        .find(|method| method.name() == name)
+        .ok_or_else(|| option("--kcv-method", &format!("one of {names}")))
+}
+
+fn bytes(name: &'static str, text: &str) -> Result<Vec<u8>, CliError> {
+    hex::decode(text).map_err(|_| option(name, "it is not hexadecimal"))
+}
+
+fn option(option: &'static str, why: &str) -> CliError {
+    CliError::Option { option, why: why.to_owned() }
+}
