@@ -224,9 +224,7 @@ impl Ring {
             Some(common::ask(&args.passphrase, true)?)
         };
         let keys = if path.exists() {
-            let bytes = common::read(&path)?;
-            file::load(&bytes, passphrase.as_ref()).map_err(failed)?;
-            file::read(&bytes, passphrase.as_ref()).map_err(failed)?
+            file::read(&common::read(&path)?, passphrase.as_ref()).map_err(failed)?
         } else {
             Unsealed::default()
         };

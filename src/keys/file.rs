@@ -131,24 +131,25 @@ pub fn is_sealed(bytes: &[u8]) -> Result<bool, KeyFileError> {
 /// # Errors
 /// The file, its passphrase or one of its keys is wrong.
 pub fn load(bytes: &[u8], passphrase: Option<&Secret<Vec<u8>>>) -> Result<SoftwareStore, KeyFileError> {
-    let store = read(bytes, passphrase)?.into_store();
-    for key in store.keys() {
-        store.open(&key.name, key.purpose)?;
-    }
-    Ok(store)
+    Ok(read(bytes, passphrase)?.into_store())
 }
 
-/// Reads a key file to change it. Check values are not compared.
+/// Opens a key file to change it. Every key's check value is compared.
 ///
 /// # Errors
 /// The file or its passphrase is wrong.
 pub fn read(bytes: &[u8], passphrase: Option<&Secret<Vec<u8>>>) -> Result<Unsealed, KeyFileError> {
     let shape = shape(bytes)?;
-    match (&shape.sealed, passphrase) {
-        (None, _) => read_unsealed(bytes),
-        (Some(_), None) => Err(KeyFileError::Sealed),
-        (Some(sealed), Some(passphrase)) => open(sealed, passphrase),
+    let keys = match (&shape.sealed, passphrase) {
+        (None, _) => read_unsealed(bytes)?,
+        (Some(_), None) => return Err(KeyFileError::Sealed),
+        (Some(sealed), Some(passphrase)) => open(sealed, passphrase)?,
+    };
+    let store = keys.to_store();
+    for key in store.keys() {
+        store.open(&key.name, key.purpose)?;
     }
+    Ok(keys)
 }
 
 /// Reads an unsealed file of test keys.
