@@ -49,6 +49,8 @@ fn schemas_are_in_step() {
     schema::<perso::keys::ca_keys::CaKeysFile>("ca-keys");
     schema::<perso::keys::test_ca::TestCaFile>("test-ca");
     schema::<perso::issuance::plan_view::PlanView>("plan");
+    schema::<perso::cli::config::ConfigFile>("config");
+    schema::<perso::cli::config_check::Checked>("config-check");
     schema::<perso::card::channel::AuthReport>("explain-auth");
     schema::<perso::card::script::ScriptReport>("card-apdu");
     schema::<perso::card::trace::TraceView>("trace-view");

@@ -291,6 +291,9 @@ catalogue! {
     LedgerDoubt = "LEDGER-DOUBT", Ledger, No, false, 9,
         "An earlier job with this record or this card is in doubt.",
         "Keep that card aside; it must be read back or declared destroyed before the order can go on.";
+    Config = "CONFIG", Operator, No, false, 4,
+        "The station's configuration cannot be used, or what it names is not there.",
+        "Correct the entry that is named in perso.toml; docs/config.md describes it, `perso config check` looks at all of it.";
     OperatorInput = "OPERATOR-INPUT", Operator, No, false, 2,
         "An input that the operator named cannot be read, or an option has no such value.",
         "Correct what is named; `--help` shows every option.";

@@ -115,6 +115,9 @@ pub enum CliError {
     /// Keys.
     #[error(transparent)]
     Key(#[from] crate::keys::KeyError),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] super::config::ConfigError),
     /// CA keys, or a test CA.
     #[error(transparent)]
     Ca(#[from] super::ca::CaError),
@@ -189,6 +192,7 @@ impl Fault for CliError {
             CliError::Link(error) => error.code(),
             CliError::Journal(error) => error.code(),
             CliError::Key(error) => error.code(),
+            CliError::Config(error) => error.code(),
             CliError::Ca(error) => error.code(),
             CliError::Card(error) => error.code(),
             CliError::Channel(error) => error.code(),
@@ -303,8 +307,8 @@ pub fn keys(path: &Path, passphrase: &PassphraseArgs) -> Result<SoftwareStore, C
 /// It cannot be read.
 pub fn ask(from: &PassphraseArgs, new: bool) -> Result<Secret<Vec<u8>>, CliError> {
     let path = match (&from.passphrase_file, from.passphrase_fd) {
-        (Some(path), _) => Some(path.clone()),
-        (None, Some(descriptor)) => Some(PathBuf::from(format!("/dev/fd/{descriptor}"))),
+        (_, Some(descriptor)) => Some(PathBuf::from(format!("/dev/fd/{descriptor}"))),
+        (Some(path), None) => Some(path.clone()),
         (None, None) => None,
     };
     if let Some(path) = path {

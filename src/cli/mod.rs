@@ -5,6 +5,8 @@ mod ca;
 mod card;
 mod check;
 mod common;
+pub mod config;
+pub mod config_check;
 mod custody;
 mod doctor;
 mod explain;
@@ -29,33 +31,49 @@ mod verify;
 pub use doctor::{CheckView, DoctorReport};
 pub use readers::{ReaderView, ReadersEvent};
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use serde::Serialize;
 
-use self::args::{Cli, Command, LogLevel};
+use self::args::{Cli, Command, Format, LogLevel};
 use self::common::{CliError, Problem, warn};
+use self::config::Config;
 use self::out::Out;
 use crate::base::{Code, Fault};
 use crate::issuance::result::FaultRef;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let read = || {
+        let config = Config::find(&arguments)?;
+        let command = match &config {
+            Some(config) => config.apply(Cli::command())?,
+            None => Cli::command(),
+        };
+        Ok((config, command))
+    };
+    let (config, command) = match read() {
+        Ok(read) => read,
+        Err(error) => return ExitCode::from(report(&error, &mut Out::new(Format::Text))),
+    };
+    let cli = Cli::from_arg_matches(&command.get_matches_from(&arguments)).unwrap_or_else(|error| error.exit());
     log_to_standard_error(cli.log);
     let mut out = Out::new(cli.format);
     // What became of a card is told whatever becomes of standard output.
     let makes_card = matches!(cli.command, Command::Run(_));
-    let code = dispatch(cli.command, &mut out).unwrap_or_else(|error| report(&error, &mut out));
+    let code = dispatch(cli.command, config.as_ref(), &mut out).unwrap_or_else(|error| report(&error, &mut out));
     match code {
         0 if out.is_lost() && !makes_card => ExitCode::from(Code::OperatorInput.entry().exit),
         code => ExitCode::from(code),
     }
 }
 
-fn dispatch(command: Command, out: &mut Out) -> Result<u8, CliError> {
+fn dispatch(command: Command, config: Option<&Config>, out: &mut Out) -> Result<u8, CliError> {
     match command {
+        Command::Config(command) => config_check::run(command, config, out),
         Command::Run(args) => run::run(&args, out),
         Command::Verify(args) => verify::run(&args, out).or_else(|error| {
             report(&error, out);

@@ -103,7 +103,9 @@ fn journal_path(args: &RunArgs) -> Option<PathBuf> {
         (Some(path), _) => Some(path.clone()),
         (None, Place::FreshBlank) => None,
         (None, Place::CardFile(card)) => Some(PathBuf::from(format!("{}.journal", card.display()))),
-        (None, Place::Trace(_) | Place::Reader(_)) => Some(PathBuf::from("perso.journal")),
+        (None, Place::Trace(_) | Place::Reader(_)) => {
+            Some(args.station_journal.clone().unwrap_or_else(|| PathBuf::from("perso.journal")))
+        }
     }
 }
 

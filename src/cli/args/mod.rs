@@ -3,6 +3,7 @@
 mod auth;
 mod ca;
 mod card;
+mod config;
 mod doctor;
 mod prepare;
 mod keys;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use self::auth::AuthArgs;
 pub use self::ca::CaCommand;
 pub use self::card::{ApduArgs, AppsArgs, CardCommand, ChannelArgs, DataArgs, InfoArgs};
+pub use self::config::ConfigCommand;
 pub use self::doctor::DoctorArgs;
 pub use self::prepare::{PoolCommand, PreparationArgs, PrepareArgs};
 pub use self::keys::{
@@ -31,6 +33,10 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+
+    /// The station's configuration, which gives defaults to all options. Default: perso.toml in this folder, if any.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 
     /// How results are printed.
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
@@ -99,6 +105,9 @@ pub enum Command {
     /// CA public keys, and a CA for tests.
     #[command(subcommand)]
     Ca(CaCommand),
+    /// The station's configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// The simulated card.
     #[command(subcommand)]
     Sim(SimCommand),
@@ -211,6 +220,9 @@ pub struct RunArgs {
     /// lasts for `sim`; perso.journal in the working folder for a reader.
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
+    /// The same, from the configuration: for cards in a reader only.
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub station_journal: Option<PathBuf>,
     /// Write every exchange to this file. In full only while every key in use is a test key.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,

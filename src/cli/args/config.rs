@@ -1,0 +1,10 @@
+//! `perso config …`
+
+use clap::Subcommand;
+
+/// `perso config …`
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum ConfigCommand {
+    /// Look whether everything that the configuration names is there and good.
+    Check,
+}

@@ -1,0 +1,168 @@
+//! `perso config check`: whether everything that the configuration names is there and good.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::args::{ConfigCommand, PassphraseArgs};
+use super::common::{self, CliError, Out, Problem};
+use super::config::Config;
+use crate::base::{Code, Fault};
+use crate::keys::file;
+
+/// What was found.
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(title = "ConfigCheck")]
+pub struct Checked {
+    /// The configuration.
+    file: String,
+    /// Every problem with its path in the configuration.
+    problems: Vec<Problem>,
+    /// What could not be checked, and why. It does not count as passed.
+    skipped: Vec<String>,
+}
+
+/// Checks the configuration.
+///
+/// # Errors
+/// There is none.
+pub fn run(command: ConfigCommand, config: Option<&Config>, out: &mut Out) -> Result<u8, CliError> {
+    let ConfigCommand::Check = command;
+    let config = config.ok_or_else(|| CliError::Option {
+        option: "--config",
+        why: "there is no perso.toml in this folder, and none is named".to_owned(),
+    })?;
+    let mut checked = Checked { file: config.path.display().to_string(), problems: Vec::new(), skipped: Vec::new() };
+    site(config, &mut checked);
+    keys(config, &mut checked);
+    profiles(config, &mut checked);
+    journal(config, &mut checked);
+    if config.file.readers.is_some() {
+        checked
+            .skipped
+            .push("readers: whether a reader is there is seen when it is used; `perso readers` lists them".into());
+    }
+    if !out.json(&checked) {
+        print(&checked, out);
+    }
+    Ok(if checked.problems.is_empty() { 0 } else { 10 })
+}
+
+fn print(checked: &Checked, out: &mut Out) {
+    let verdict = match (checked.problems.len(), checked.skipped.is_empty()) {
+        (0, true) => "ok".to_owned(),
+        (0, false) => "ok as far as it was checked".to_owned(),
+        (1, _) => "one problem".to_owned(),
+        (n, _) => format!("{n} problems"),
+    };
+    out.line(format!("{}: {verdict}", checked.file));
+    for problem in &checked.problems {
+        out.line(format!("  {}: {} [{}]", problem.path, problem.message, problem.code));
+    }
+    for skipped in &checked.skipped {
+        out.line(format!("  skipped: {skipped}"));
+    }
+}
+
+impl Checked {
+    fn problem(&mut self, path: impl Into<String>, error: &impl Fault) {
+        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        self.problems.push(Problem::new(path, error.code(), format!("{error}{cause}")));
+    }
+}
+
+fn site(config: &Config, checked: &mut Checked) {
+    let Some(site) = &config.file.site else { return };
+    let text = common::read_text(&config.place(&site.file));
+    match text.map(|text| toml::from_str::<toml::Table>(&text).map(|_| ())) {
+        Err(error) => checked.problem("site.file", &error),
+        Ok(Err(error)) => {
+            checked.problems.push(Problem::new("site.file", Code::Config, error.to_string().trim().to_owned()));
+        }
+        Ok(Ok(())) => {
+            checked.skipped.push("site.file: what it says is checked where an order is held against it".into())
+        }
+    }
+}
+
+fn keys(config: &Config, checked: &mut Checked) {
+    let Some(keys) = &config.file.keys else { return };
+    let passphrase = keys.passphrase_file.as_ref().map(|path| config.place(path));
+    if let Some(path) = &passphrase {
+        private("keys.passphrase_file", path, checked);
+    }
+    let Some(path) = keys.file.as_ref().map(|path| config.place(path)) else { return };
+    let bytes = match common::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) => return checked.problem("keys.file", &error),
+    };
+    let opened = match (file::is_sealed(&bytes), passphrase) {
+        (Err(error), _) => return checked.problem("keys.file", &error),
+        (Ok(true), None) => {
+            checked.skipped.push("keys.file: it is sealed, and keys.passphrase_file is not given".into());
+            return;
+        }
+        (Ok(false), _) => file::load(&bytes, None),
+        (Ok(true), Some(path)) => {
+            let from = PassphraseArgs { passphrase_file: Some(path), passphrase_fd: None };
+            match common::ask(&from, false) {
+                Ok(phrase) => file::load(&bytes, Some(&phrase)),
+                // It was named already.
+                Err(_) => return,
+            }
+        }
+    };
+    if let Err(error) = opened {
+        checked.problem("keys.file", &error);
+    }
+}
+
+/// A file with a secret in it is there, and nobody else reads it.
+fn private(name: &str, path: &Path, checked: &mut Checked) {
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(source) => return checked.problem(name, &CliError::Read { path: path.to_owned(), source }),
+    };
+    #[cfg(unix)]
+    if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0 {
+        let message = format!("others can read {}; chmod 600 it", path.display());
+        checked.problems.push(Problem::new(name, Code::Config, message));
+    }
+    #[cfg(not(unix))]
+    let _ = metadata;
+}
+
+fn profiles(config: &Config, checked: &mut Checked) {
+    let Some(profiles) = &config.file.profiles else { return };
+    let folder = config.place(&profiles.folder);
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(source) => return checked.problem("profiles.folder", &CliError::Read { path: folder, source }),
+    };
+    let mut paths: Vec<_> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    paths.sort();
+    if paths.is_empty() {
+        let message = format!("{} holds no profile (*.toml)", folder.display());
+        checked.problems.push(Problem::new("profiles.folder", Code::Config, message));
+    }
+    for path in paths {
+        match common::profile_file(&path) {
+            Ok(_) => {}
+            Err(CliError::Refused { problems, .. }) => checked.problems.extend(problems.into_iter().map(|problem| {
+                Problem { path: format!("profiles.folder: {}: {}", path.display(), problem.path), ..problem }
+            })),
+            Err(error) => checked.problem("profiles.folder", &error),
+        }
+    }
+}
+
+fn journal(config: &Config, checked: &mut Checked) {
+    let Some(journal) = &config.file.journal else { return };
+    let path = config.place(&journal.file);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if path.is_dir() || !folder.is_dir() {
+        let message = format!("{} cannot be a file: its folder is not there, or it is a folder", path.display());
+        checked.problems.push(Problem::new("journal.file", Code::Config, message));
+    }
+}
