@@ -585,6 +585,10 @@ fn every_kind_of_wrong_key_file_is_refused() {
         ("\"kmcid\": \"476173FFFFFF\"", "\"kmcid\": \"4761\"", Code::KeyFile, "keys[0].kmcid"),
         ("\"name\": \"lab-kmc-aes\"", "\"name\": \"lab-kmc-des\"", Code::KeyFile, "keys[1].name"),
         ("\"value\": \"404142", "\"value\": \"XX4142", Code::KeyFile, "keys[0].value"),
+        ("\"algorithm\": \"p256\"", "\"algorithm\": \"rsa\"", Code::KeyFile, "lab-order-ec"),
+        ("\"value\": \"3082", "\"value\": \"3182", Code::KeyFile, "lab-issuer-rsa"),
+        ("\"purpose\": \"issuer-rsa\"", "\"purpose\": \"kek\"", Code::KeyFile, "keys[22].algorithm"),
+        ("\"kcv\": \"B959CF5790420C50\"", "\"kcv\": \"B959CF5790420C51\"", Code::KeyKcv, "lab-issuer-rsa"),
     ];
     keys::file::load(good.as_bytes(), None).map(|_| ()).expect("the sample itself");
     for (from, to, code, named) in cases {

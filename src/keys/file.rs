@@ -162,14 +162,12 @@ pub fn read_unsealed(bytes: &[u8]) -> Result<Unsealed, KeyFileError> {
         return Err(KeyFileError::Unmarked);
     }
     let keys = shape.keys.ok_or(KeyFileError::Field { path: "keys".into(), why: "it is missing".into() })?;
-    let keys = read_keys(keys)?;
-    let live = keys.infos().position(|info| !info.test);
-    match live {
+    match keys.iter().position(|key| !key.test) {
         Some(at) => Err(KeyFileError::Field {
             path: format!("keys[{at}].test"),
             why: "an unsealed file holds test keys only".into(),
         }),
-        None => Ok(keys),
+        None => read_keys(keys),
     }
 }
 
