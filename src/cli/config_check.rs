@@ -73,15 +73,8 @@ impl Checked {
 
 fn site(config: &Config, checked: &mut Checked) {
     let Some(site) = &config.file.site else { return };
-    let text = common::read_text(&config.place(&site.file));
-    match text.map(|text| toml::from_str::<toml::Table>(&text).map(|_| ())) {
-        Err(error) => checked.problem("site.file", &error),
-        Ok(Err(error)) => {
-            checked.problems.push(Problem::new("site.file", Code::Config, error.to_string().trim().to_owned()));
-        }
-        Ok(Ok(())) => {
-            checked.skipped.push("site.file: what it says is checked where an order is held against it".into())
-        }
+    if let Err(error) = common::site(&config.place(&site.file)) {
+        checked.problem("site.file", &error);
     }
 }
 

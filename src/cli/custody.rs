@@ -103,10 +103,14 @@ pub fn rotate(args: &RotateArgs, out: &mut Out) -> Result<(), CliError> {
     Ok(())
 }
 
-#[derive(Serialize)]
-struct Exported<'a> {
+/// A key that was exported.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct Exported<'a> {
+    /// The key.
     key: Listed<'a>,
+    /// Name of the key block protection key.
     kbpk: &'a str,
+    /// The key block.
     block: &'a str,
 }
 
@@ -139,7 +143,7 @@ pub fn export(args: &ExportArgs, out: &mut Out) -> Result<(), CliError> {
         warn(&format!("perso: warning: {warning}"));
     }
     if let Some(path) = &args.output {
-        replace(path, &format!("{block}\n"))?;
+        common::write(path, &format!("{block}\n"))?;
     }
     if !out.json(&Exported { key: Listed::of(&info), kbpk: &args.kbpk, block: &block }) {
         match &args.output {
@@ -150,10 +154,14 @@ pub fn export(args: &ExportArgs, out: &mut Out) -> Result<(), CliError> {
     Ok(())
 }
 
-#[derive(Serialize)]
-struct Kcv<'a> {
+/// A check value.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct KcvShown<'a> {
+    /// Name of the key.
     name: &'a str,
+    /// Its check value, hexadecimal.
     kcv: String,
+    /// How it is made.
     kcv_method: &'static str,
 }
 
@@ -167,7 +175,7 @@ pub fn kcv(args: &KcvArgs, out: &mut Out) -> Result<(), CliError> {
     let method = args.kcv_method.as_deref().map(kcv_method).transpose()?.unwrap_or(info.kcv.method);
     let length = args.length.map_or(info.kcv.value.len(), usize::from);
     let kcv = hex::encode_upper(store.kcv(&key, method, length)?);
-    if !out.json(&Kcv { name: &info.name, kcv: kcv.clone(), kcv_method: method.name() }) {
+    if !out.json(&KcvShown { name: &info.name, kcv: kcv.clone(), kcv_method: method.name() }) {
         out.line(format!("{}: KCV {kcv} ({})", info.name, method.name()));
     }
     Ok(())

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::check::Checked;
+use super::custody::{Exported, KcvShown};
 use super::explain::{Explained, Meaning};
 use super::keys::Listed;
 use super::out::Written;
@@ -24,6 +25,9 @@ fn schemas_are_in_step() {
     held::<Vec<Explained>>("explain-all");
     held::<Meaning>("explain-status-word");
     held::<Vec<Listed<'_>>>("keys-list");
+    held::<Listed<'_>>("key");
+    held::<Exported<'_>>("keys-export");
+    held::<KcvShown<'_>>("keys-kcv");
     held::<RecordView>("record-show");
     held::<Written>("written");
     held::<super::prepare::PreparedView>("prepared");

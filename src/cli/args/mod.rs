@@ -23,6 +23,7 @@ pub use self::prepare::{PoolCommand, PreparationArgs, PrepareArgs};
 pub use self::keys::{
     ExportArgs, GenerateArgs, ImportArgs, KcvArgs, KeyFileArgs, KeysCommand, NamedArgs, RotateArgs,
 };
+pub use self::keys::{ExportArgs, GenerateArgs, ImportArgs, KcvArgs, KeyFileArgs, KeysCommand, NamedArgs, RotateArgs};
 pub use self::readers::ReadersArgs;
 pub use self::verify::VerifyArgs;
 
