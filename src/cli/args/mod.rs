@@ -5,8 +5,8 @@ mod ca;
 mod card;
 mod config;
 mod doctor;
-mod prepare;
 mod keys;
+mod prepare;
 mod readers;
 mod verify;
 
@@ -19,11 +19,8 @@ pub use self::ca::CaCommand;
 pub use self::card::{ApduArgs, AppsArgs, CardCommand, ChannelArgs, DataArgs, InfoArgs};
 pub use self::config::ConfigCommand;
 pub use self::doctor::DoctorArgs;
-pub use self::prepare::{PoolCommand, PreparationArgs, PrepareArgs};
-pub use self::keys::{
-    ExportArgs, GenerateArgs, ImportArgs, KcvArgs, KeyFileArgs, KeysCommand, NamedArgs, RotateArgs,
-};
 pub use self::keys::{ExportArgs, GenerateArgs, ImportArgs, KcvArgs, KeyFileArgs, KeysCommand, NamedArgs, RotateArgs};
+pub use self::prepare::{PoolCommand, PreparationArgs, PrepareArgs};
 pub use self::readers::ReadersArgs;
 pub use self::verify::VerifyArgs;
 
