@@ -2,6 +2,8 @@
 //! the readers; without them every test here is reported as ignored.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "support/prepared.rs"]
+mod prepared;
 #[path = "pcsc_support/mod.rs"]
 mod readers;
 mod support;
@@ -30,6 +32,7 @@ fn main() {
     let there = readers::vpcd_address().is_some();
     let tests: &[(&str, fn())] = &[
         ("every profile ends good", every_profile_ends_good),
+        ("orders become good cards", orders_become_good_cards),
         ("extended commands reach the card", extended_commands_reach_the_card),
         ("a cut ends as the card's own file says", cuts_end_as_the_cards_own_file_says),
         ("a half answer is never good", a_half_answer_is_never_good),
@@ -96,6 +99,22 @@ fn every_profile_ends_good() {
         for (there, here) in card.file().state.applications.iter().zip(&direct.card.state.applications) {
             assert!(there.groupings == here.groupings, "{what}: not what the same job stores without a reader");
         }
+    });
+}
+
+/// Data preparation, then the job, over each interface and protocol.
+fn orders_become_good_cards() {
+    let ways = prepared::PRODUCTS.into_iter().flat_map(|product| {
+        [(false, false), (false, true), (true, false)].map(|(contactless, t0)| (product, contactless, t0))
+    });
+    on_all_readers(ways.collect(), |reader, (product, contactless, t0)| {
+        let bench = prepared::bench(product, contactless);
+        let mut blank = bench.blank();
+        blank.file_mut().blank.t0 = t0;
+        blank.approach(contactless).unwrap();
+        let card = insert(reader, blank, How::default());
+        let result = run(&bench, &card);
+        assert_eq!(result.state, "good", "{product}, contactless: {contactless}, T=0: {t0}: {:?}", result.fault);
     });
 }
 

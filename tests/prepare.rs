@@ -2,6 +2,8 @@
 //! key, and what is refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "support/prepared.rs"]
+mod prepared;
 mod support;
 
 use std::sync::LazyLock;
@@ -10,70 +12,34 @@ use perso::base::codec::tlv::{self, Tag};
 use perso::base::crypto;
 use perso::base::emv::certificate::{open_card, open_static};
 use perso::base::emv::{Afl, Pan, static_data};
-use perso::base::{Chance, Code, Fault};
+use perso::base::{Code, Fault};
 use perso::card::sim::SimCard;
 use perso::issuance::check;
 use perso::issuance::journal::Journal;
 use perso::issuance::result::RunResult;
-use perso::keys::SoftwareStore;
-use perso::order::{Order, Site};
+use perso::order::Order;
 use perso::prepare::{IssuerCertificate, Materials, Pool, PrepareError, Prepared, prepare};
 use perso::profile::Profile;
 use perso::record::{Application, Record};
+use prepared::{KEYS, PRODUCTS, bench, chance, issuer_for, order_for, prepared_with, profile_for, read, text};
 use serde_json::{Value, json};
-use support::{Bench, file_of};
+use support::Bench;
 
 const PAN: &str = "4761739001010119";
 const PAYMENT: &str = "A0000009990301";
 
-static KEYS: LazyLock<SoftwareStore> = LazyLock::new(support::keys);
-static SITE: LazyLock<Site> = LazyLock::new(|| Site::parse(&text("tests/samples/orders/site.toml")).unwrap());
-static ISSUER: LazyLock<IssuerCertificate> = LazyLock::new(|| {
-    IssuerCertificate::parse(text("tests/samples/issuer/visa-like.issuer.test.json").as_bytes()).unwrap()
-});
-
-fn text(path: &str) -> String {
-    std::fs::read_to_string(file_of(path)).unwrap()
-}
+static ISSUER: LazyLock<IssuerCertificate> = LazyLock::new(|| issuer_for("visa-like"));
 
 fn order() -> Value {
-    serde_json::from_str(&text("tests/samples/orders/visa-like.json")).unwrap()
-}
-
-fn read(order: &Value) -> Order {
-    Order::read(order.to_string().as_bytes(), &SITE, &*KEYS).unwrap_or_else(|problems| panic!("{problems:?}"))
-}
-
-/// The same in every run.
-fn chance() -> Chance {
-    let mut state = 1u64;
-    Chance::new(move |buffer| {
-        for byte in buffer {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            *byte = (state >> 33) as u8;
-        }
-        Ok(())
-    })
+    order_for("visa-like")
 }
 
 fn prepared(order: &Value, profile: &Profile) -> Result<Prepared, PrepareError> {
     prepared_with(order, profile, Some(&ISSUER), None)
 }
 
-fn prepared_with(
-    order: &Value,
-    profile: &Profile,
-    issuer: Option<&IssuerCertificate>,
-    pool: Option<&mut Pool>,
-) -> Result<Prepared, PrepareError> {
-    let order = read(order);
-    let mut chance = chance();
-    let today = Some((2026, 11, 24));
-    prepare(Materials { order: &order, profile, store: &*KEYS, issuer, pool, chance: &mut chance, today })
-}
-
 fn profile() -> Profile {
-    support::profile("visa-like-debit")
+    profile_for("visa-like")
 }
 
 fn changed(change: impl Fn(&str) -> String) -> Profile {
@@ -148,12 +114,16 @@ fn iso4(pin: &str) -> String {
 }
 
 #[test]
-fn both_interfaces_end_good_and_every_rule_holds() {
-    for contactless in [false, true] {
-        let prepared = prepared(&order(), &profile()).unwrap();
-        assert!(prepared.outcomes.iter().all(|outcome| outcome.failures().is_empty()), "{:?}", prepared.outcomes);
-        let (result, _) = made(prepared.record, profile(), contactless);
-        assert_eq!(result.state, "good", "{:?} {:?}", result.fault, result.findings);
+fn every_product_ends_good_over_both_interfaces_and_keeps_every_rule() {
+    for product in PRODUCTS {
+        let made = prepared_with(&order_for(product), &profile_for(product), Some(&issuer_for(product)), None).unwrap();
+        let broken: Vec<_> = made.outcomes.iter().filter(|outcome| !outcome.failures().is_empty()).collect();
+        assert!(broken.is_empty(), "{product}: {broken:?}");
+        for contactless in [false, true] {
+            let bench = bench(product, contactless);
+            let result = bench.run_on(bench.blank(), &[], &mut Journal::in_memory()).result;
+            assert_eq!(result.state, "good", "{product}: {:?} {:?}", result.fault, result.findings);
+        }
     }
 }
 
