@@ -2,6 +2,7 @@
 
 mod args;
 mod ca;
+mod calc;
 mod card;
 mod check;
 mod common;
@@ -94,6 +95,7 @@ fn dispatch(command: Command, config: Option<&Config>, out: &mut Out) -> Result<
         }),
         Command::Prepare(args) => prepare::run(&args, out),
         Command::Pool(command) => prepare::pool(&command, out),
+        Command::Calc(command) => calc::run(&command, out),
         Command::Doctor(args) => doctor::run(&args, out),
         Command::Explain { code } => explain::run(code.as_deref(), out),
     }

@@ -1,6 +1,7 @@
 //! The schemas of what commands print beside plans and results, held in step with docs/schemas. `PERSO_BLESS=1` rewrites them.
 #![allow(clippy::unwrap_used)]
 
+use super::calc::Calculated;
 use super::check::Checked;
 use super::custody::{Exported, KcvShown};
 use super::explain::{Explained, Meaning};
@@ -20,6 +21,7 @@ fn held<T: schemars::JsonSchema>(name: &str) {
 
 #[test]
 fn schemas_are_in_step() {
+    held::<Calculated>("calc");
     held::<Vec<Checked>>("check");
     held::<Explained>("explain");
     held::<Vec<Explained>>("explain-all");

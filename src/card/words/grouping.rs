@@ -53,6 +53,11 @@ impl Groupings {
         out
     }
 
+    /// Whether no grouping is cut where the walk stands.
+    pub fn is_whole(&self) -> bool {
+        self.header.is_empty() && self.rest == 0
+    }
+
     fn take(&mut self, data: &mut &[u8]) -> usize {
         let here = self.rest.min(data.len());
         let (taken, after) = data.split_at_checked(here).unwrap_or((data, &[]));

@@ -2,6 +2,7 @@
 
 mod auth;
 mod ca;
+mod calc;
 mod card;
 mod config;
 mod doctor;
@@ -16,6 +17,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::auth::AuthArgs;
 pub use self::ca::CaCommand;
+pub use self::calc::{
+    ArpcArgs, ArqcArgs, BlockFormat, CalcCommand, CardArgs, CertificateArgs, CvvArgs, DiversifyArgs, DolArgs,
+    IccKeyArgs, KcvArgs, KeyArgs, OffsetArgs, OneValue, PinBlockCommand, PinKeyArgs, PvvArgs, SessionArgs,
+    SessionKeysArgs, Tr31Args,
+};
 pub use self::card::{ApduArgs, AppsArgs, CardCommand, ChannelArgs, DataArgs, InfoArgs};
 pub use self::config::ConfigCommand;
 pub use self::doctor::DoctorArgs;
@@ -119,6 +125,9 @@ pub enum Command {
     Card(CardCommand),
     /// Tell which keys fit a card: one INITIALIZE UPDATE, then everything is compared offline. Never authenticates.
     ExplainAuth(AuthArgs),
+    /// Compute as a technician needs it: keys, check values, PIN blocks, cryptograms, certificates, TLV; steps shown.
+    #[command(subcommand)]
+    Calc(CalcCommand),
     /// Tell whether this machine is ready: PC/SC, readers, keys, profiles, clock, journal. Changes nothing.
     Doctor(DoctorArgs),
     /// Tell what an error code or a status word means, and what to do.

@@ -1,0 +1,334 @@
+//! Check values, diversification, session keys, key blocks.
+
+use super::input::{Inputs, KeySource, Opened, store_of, wrong};
+use super::shown::Calculated;
+use crate::base::Secret;
+use crate::base::crypto::{self, Cipher, KcvMethod};
+use crate::card::channel::{Answered, Handshake, Mode, Protocol, Scp02Keys, Scp03Keys};
+use crate::cli::args::{DiversifyArgs, KcvArgs, SessionKeysArgs, Tr31Args};
+use crate::cli::common::{self, CliError};
+use crate::keys::tr31::{KeyBlock, purposes};
+use crate::keys::{
+    CardKeys, Diversification, KeyError, KeyHandle, KeySet, KeyStore, Purpose, SoftwareStore, card_keys,
+};
+
+const LIVE: &str = "a key that comes from a live key";
+/// Length of the check values that stand beside derived keys, in bytes.
+const KCV: usize = 3;
+
+/// Check values by every method that the key has.
+pub fn kcv(args: &KcvArgs, inputs: &mut Inputs) -> Result<Calculated, CliError> {
+    let cipher = if args.aes { Cipher::Aes } else { Cipher::Tdes };
+    let source = KeySource::of(&args.key);
+    // Purpose `data` takes a key of every length; a named key keeps its own.
+    let purposes: &[Purpose] = if source.from.is_some() { &[Purpose::Data] } else { &[] };
+    let Opened { store, key } = inputs.key(&source, purposes, Some(cipher))?;
+    let mut shown = Calculated::new("kcv");
+    shown.used(&key);
+    shown.step("algorithm", key.algorithm().name());
+    for method in KcvMethod::ALL.into_iter().filter(|method| key.algorithm().has_check_value(*method)) {
+        shown.step(method.name(), how(method));
+        shown.bytes(format!("KCV {}", method.name()), store.kcv(&key, method, usize::from(args.length))?);
+    }
+    Ok(shown)
+}
+
+fn how(method: KcvMethod) -> &'static str {
+    match method {
+        KcvMethod::DesZero => "triple DES over eight bytes 00",
+        KcvMethod::AesZero => "AES over sixteen bytes 00",
+        KcvMethod::AesOnes => "AES over sixteen bytes 01 (GlobalPlatform)",
+        KcvMethod::Cmac => "CMAC over one block of 00",
+        KcvMethod::SpkiSha256 => "SHA-256 over the public key as X.509 writes it",
+    }
+}
+
+/// A card's keys.
+pub fn diversify(args: &DiversifyArgs, inputs: &mut Inputs) -> Result<Calculated, CliError> {
+    let method = method(&args.method)?;
+    let kdd = inputs.array("--kdd", &args.kdd)?;
+    let cipher = if method.suits(Cipher::Tdes) { Cipher::Tdes } else { Cipher::Aes };
+    let Opened { store, key } = inputs.key(&KeySource::of(&args.key), &[Purpose::Kmc], Some(cipher))?;
+    suits(method, &key)?;
+    let mut shown = Calculated::new("diversify");
+    shown.used(&key);
+    shown.step("method", explained(method));
+    shown.step("KDD", hex::encode_upper(kdd));
+    if let Some(six) = six(method, &kdd) {
+        for (number, name) in [(1u8, "K-ENC"), (2, "K-MAC"), (3, "K-DEK")] {
+            let half = |mark: u8| hex::encode_upper([six.as_slice(), &[mark, number]].concat());
+            shown.step(format!("data of {name}"), format!("{} {}", half(0xF0), half(0x0F)));
+        }
+    }
+    let CardKeys { enc, mac, dek } = card_keys(&store, &key, &method, &kdd)?;
+    for (name, key) in [("K-ENC", &enc), ("K-MAC", &mac), ("K-DEK", &dek)] {
+        derived(&mut shown, &store, name, key)?;
+    }
+    Ok(shown)
+}
+
+/// A derived key: its value under a test key, its check value always.
+pub fn derived(shown: &mut Calculated, store: &SoftwareStore, name: &str, key: &KeyHandle) -> Result<(), CliError> {
+    match key.is_test() {
+        true => shown.bytes(name, store.expose_test_key(key)?.expose()),
+        false => shown.withheld(name, LIVE),
+    }
+    let method = if key.algorithm().cipher() == Some(Cipher::Aes) { KcvMethod::AesOnes } else { KcvMethod::DesZero };
+    shown.result(format!("{name} KCV"), described(&store.kcv(key, method, KCV)?, method));
+    Ok(())
+}
+
+fn described(kcv: &[u8], method: KcvMethod) -> String {
+    format!("{} ({})", hex::encode_upper(kcv), method.name())
+}
+
+fn method(name: &str) -> Result<Diversification, CliError> {
+    let names = || Diversification::ALL.map(Diversification::name).join(", ");
+    Diversification::find(name).ok_or_else(|| wrong("--method", format!("{name:?} is none of {}", names())))
+}
+
+fn suits(method: Diversification, key: &KeyHandle) -> Result<(), CliError> {
+    if key.algorithm().cipher().is_some_and(|cipher| method.suits(cipher)) {
+        return Ok(());
+    }
+    Err(wrong("--method", format!("{} is not for a key of {}", method.name(), key.algorithm())))
+}
+
+fn explained(method: Diversification) -> String {
+    match method {
+        Diversification::None => "none: the master key is all three keys".into(),
+        Diversification::EmvCps { offset } => {
+            format!("EMV CPS: triple DES over KDD bytes {} to {}", offset + 1, offset + 6)
+        }
+        Diversification::Visa1 => "VISA: triple DES over KDD bytes 1 to 4, 9 and 10".into(),
+        Diversification::Visa2 => "VISA2: triple DES over KDD bytes 1, 2 and 5 to 8".into(),
+        Diversification::Kdf3 => "KDF3: SP 800-108 with AES-CMAC over the KDD".into(),
+    }
+}
+
+/// The six bytes of the KDD that triple DES methods take.
+fn six(method: Diversification, kdd: &[u8; 10]) -> Option<Vec<u8>> {
+    let [a, b, c, d, e, f, g, h, i, j] = *kdd;
+    match method {
+        Diversification::EmvCps { offset } => kdd.get(offset..offset + 6).map(<[u8]>::to_vec),
+        Diversification::Visa1 => Some(vec![a, b, c, d, i, j]),
+        Diversification::Visa2 => Some(vec![a, b, e, f, g, h]),
+        Diversification::None | Diversification::Kdf3 => None,
+    }
+}
+
+/// What is known of an exchange.
+enum Exchange {
+    Whole(Handshake),
+    Sequence([u8; 2]),
+    Challenges { host: Vec<u8>, card: Vec<u8> },
+}
+
+/// Session keys, and the cryptograms where the exchange is known.
+pub fn session_keys(args: &SessionKeysArgs, inputs: &mut Inputs) -> Result<Calculated, CliError> {
+    let exchange = exchange(args, inputs)?;
+    let (cipher, kdd) = match &exchange {
+        Exchange::Whole(handshake) => (handshake.protocol.cipher(), Some(handshake.kdd)),
+        Exchange::Sequence(_) => (Cipher::Tdes, None),
+        Exchange::Challenges { .. } => (Cipher::Aes, None),
+    };
+    let method = method(&args.method)?;
+    if method != Diversification::None && kdd.is_none() {
+        return Err(wrong("--method", "key diversification data stand in the answer: give --command and --answer"));
+    }
+    let mut shown = Calculated::new("session-keys");
+    let (store, keys) = static_keys(args, inputs, cipher, method, kdd.unwrap_or_default(), &mut shown)?;
+    shown.step("card's keys", explained(method));
+    match exchange {
+        Exchange::Whole(handshake) if handshake.protocol == Answered::Scp02 => {
+            let session = scp02(args, &store, &keys, handshake.counter(), &mut shown)?;
+            let crypto = |source| KeyError::Crypto { name: keys.enc.name().to_owned(), source };
+            let (host, counter, card) = (&handshake.host, handshake.counter(), &handshake.challenge);
+            let theirs = session.card_cryptogram(host, counter, card).map_err(crypto)?;
+            let ours = session.host_cryptogram(host, counter, card).map_err(crypto)?;
+            cryptograms(&mut shown, &handshake, &theirs, &ours);
+        }
+        Exchange::Whole(handshake) => {
+            let session = scp03(&store, &keys, &handshake.host, &handshake.challenge, &mut shown)?;
+            let mode = if handshake.challenge.len() == 16 { Mode::S16 } else { Mode::S8 };
+            let crypto = |source| KeyError::Crypto { name: keys.mac.name().to_owned(), source };
+            let theirs = session.card_cryptogram(&handshake.host, &handshake.challenge, mode).map_err(crypto)?;
+            let ours = session.host_cryptogram(&handshake.host, &handshake.challenge, mode).map_err(crypto)?;
+            cryptograms(&mut shown, &handshake, &theirs, &ours);
+        }
+        Exchange::Sequence(sequence) => {
+            scp02(args, &store, &keys, sequence, &mut shown)?;
+        }
+        Exchange::Challenges { host, card } => {
+            scp03(&store, &keys, &host, &card, &mut shown)?;
+        }
+    }
+    Ok(shown)
+}
+
+fn exchange(args: &SessionKeysArgs, inputs: &mut Inputs) -> Result<Exchange, CliError> {
+    if let (Some(command), Some(answer)) = (&args.command, &args.answer) {
+        let (command, answer) = (inputs.bytes("--command", command)?, inputs.bytes("--answer", answer)?);
+        let read =
+            Handshake::read(&command, &answer).map_err(|error| wrong("--command, --answer", error.to_string()))?;
+        return Ok(Exchange::Whole(read));
+    }
+    if let Some(sequence) = &args.sequence {
+        return Ok(Exchange::Sequence(inputs.array("--sequence", sequence)?));
+    }
+    let mut challenge = |option, value: &Option<String>| inputs.bytes(option, value.as_deref().unwrap_or_default());
+    let card = challenge("--card-challenge", &args.card_challenge)?;
+    let host = challenge("--host-challenge", &args.host_challenge)?;
+    Ok(Exchange::Challenges { host, card })
+}
+
+fn static_keys(
+    args: &SessionKeysArgs,
+    inputs: &mut Inputs,
+    cipher: Cipher,
+    method: Diversification,
+    kdd: [u8; 10],
+    shown: &mut Calculated,
+) -> Result<(SoftwareStore, CardKeys), CliError> {
+    let source = KeySource::of(&args.key);
+    let (store, name) = match (source.from, source.name, source.keys) {
+        (Some(path), ..) => {
+            let values = inputs.clear_keys(&source, path)?;
+            let (names, name) = match values.len() {
+                1 => (["clear-key"].as_slice(), "clear-key"),
+                3 => (["clear-enc", "clear-mac", "clear-dek"].as_slice(), "clear"),
+                _ => return Err(wrong(source.from_option, "give one key, or ENC, MAC and DEK in three lines")),
+            };
+            let named = names.iter().copied().zip(values).collect();
+            (store_of(source.from_option, named, Purpose::Kmc, Some(cipher))?, name)
+        }
+        (None, Some(name), Some(file)) => (common::keys(file, source.passphrase)?, name),
+        _ => return Err(wrong("--key", "name a key of the key file, with --keys")),
+    };
+    let set = KeySet::find(&store, name)?;
+    shown.used_as(name, set.is_test());
+    if set.parts().iter().any(|part| part.algorithm.cipher() != Some(cipher)) {
+        return Err(wrong("--key", "the protocol is for keys of another cipher: SCP02 triple DES, SCP03 AES"));
+    }
+    if !method.suits(cipher) || (set.is_three() && method != Diversification::None) {
+        return Err(wrong("--method", "it is not for keys of this kind"));
+    }
+    let keys = set.card_keys(&store, method, &kdd)?;
+    Ok((store, keys))
+}
+
+fn scp02(
+    args: &SessionKeysArgs,
+    store: &SoftwareStore,
+    keys: &CardKeys,
+    sequence: [u8; 2],
+    shown: &mut Calculated,
+) -> Result<Scp02Keys, CliError> {
+    let i = common::byte("--option", &args.option)?;
+    Protocol::scp02(i).map_err(|error| wrong("--option", error.to_string()))?;
+    let counter = hex::encode_upper(sequence);
+    shown.step("protocol", format!("SCP02 i={i:02X}, sequence counter {counter}"));
+    let (session, dek) = Scp02Keys::derive(store, keys, i, sequence)?;
+    let all = [("S-ENC", "0182", &session.enc), ("S-MAC", "0101", &session.mac), ("S-RMAC", "0102", &session.rmac)];
+    for (name, constant, value) in all {
+        shown.step(format!("data of {name}"), format!("{constant}{counter}{:0<24}", ""));
+        session_key(shown, name, value, keys.enc.is_test(), Cipher::Tdes)?;
+    }
+    shown.step("data of S-DEK", format!("0181{counter}{:0<24}", ""));
+    derived(shown, store, "S-DEK", &dek)?;
+    Ok(session)
+}
+
+fn scp03(
+    store: &SoftwareStore,
+    keys: &CardKeys,
+    host: &[u8],
+    card: &[u8],
+    shown: &mut Calculated,
+) -> Result<Scp03Keys, CliError> {
+    shown.step("protocol", "SCP03, SP 800-108 with AES-CMAC over both challenges");
+    shown.step("context", hex::encode_upper([host, card].concat()));
+    shown.step("constants", "S-ENC 04, S-MAC 06, S-RMAC 07; card cryptogram 00, host cryptogram 01");
+    let session = Scp03Keys::derive(store, keys, host, card)?;
+    for (name, value) in [("S-ENC", &session.enc), ("S-MAC", &session.mac), ("S-RMAC", &session.rmac)] {
+        session_key(shown, name, value, keys.enc.is_test() && keys.mac.is_test(), Cipher::Aes)?;
+    }
+    derived(shown, store, "DEK", &keys.dek)?;
+    Ok(session)
+}
+
+fn session_key(
+    shown: &mut Calculated,
+    name: &str,
+    value: &Secret<Vec<u8>>,
+    test: bool,
+    cipher: Cipher,
+) -> Result<(), CliError> {
+    match test {
+        true => shown.bytes(name, value.expose()),
+        false => shown.withheld(name, LIVE),
+    }
+    let tdes = cipher == Cipher::Tdes;
+    let method = if tdes { KcvMethod::DesZero } else { KcvMethod::AesOnes };
+    let made = crypto::kcv(value.expose(), method, tdes, KCV);
+    let made = made.map_err(|source| KeyError::Crypto { name: name.to_owned(), source })?;
+    shown.result(format!("{name} KCV"), described(&made, method));
+    Ok(())
+}
+
+/// The host's cryptogram is given for test keys only: with it somebody could log in to the card. And never for a card
+/// whose own cryptogram is wrong.
+fn cryptograms(shown: &mut Calculated, handshake: &Handshake, theirs: &[u8], ours: &[u8]) {
+    let right = theirs == handshake.cryptogram;
+    shown.bytes("card cryptogram", theirs);
+    shown.result("the card's answer", if right { "the same" } else { "another: these are not the card's keys" });
+    match (right, shown.is_test()) {
+        (true, true) => shown.bytes("host cryptogram", ours),
+        (true, false) => shown.withheld("host cryptogram", "live keys: it would log in to the card"),
+        (false, _) => shown.withheld("host cryptogram", "the card's cryptogram is wrong: never authenticate"),
+    }
+    shown.is_right(right);
+}
+
+/// A key block's header, and what is inside.
+pub fn tr31(args: &Tr31Args, inputs: &mut Inputs) -> Result<Calculated, CliError> {
+    let text = inputs.text("BLOCK", &args.block)?;
+    let block = KeyBlock::parse(text.trim()).map_err(|error| wrong("BLOCK", error.to_string()))?;
+    let mut shown = Calculated::new("tr31");
+    let header = block.header();
+    shown.result("version", header.version.to_string());
+    let serves: Vec<&str> = purposes(&header.usage).iter().map(|purpose| purpose.name()).collect();
+    let serves = if serves.is_empty() { "nothing here".to_owned() } else { serves.join(", ") };
+    shown.result("usage", format!("{} (serves as {serves})", header.usage));
+    shown.result("algorithm", header.algorithm.to_string());
+    shown.result("mode of use", header.mode.to_string());
+    shown.result("key version", header.key_version.as_str());
+    shown.result("exportability", header.exportability.to_string());
+    for optional in &header.blocks {
+        shown.result(format!("optional block {}", optional.id), optional.data.as_str());
+    }
+    let Some(source) = KeySource::of_pin(&args.key) else {
+        shown.note("without a key block protection key nothing of this is proven");
+        return Ok(shown);
+    };
+    let Opened { store, key } = inputs.key(&source, &[Purpose::Kbpk], Some(header.version.cipher()))?;
+    shown.used(&key);
+    shown.step("order", "KBEK and KBAK are made of the KBPK, the MAC is compared, then the key is read");
+    let arrived = store.tr31_unwrap(&key, &block)?;
+    shown.result("MAC", "right");
+    arrived.warnings().iter().for_each(|warning| shown.note(warning.to_string()));
+    match arrived.is_test() {
+        true => shown.bytes("key", arrived.expose_test_key()?.expose()),
+        false => shown.withheld("key", "it came under a live key"),
+    }
+    match arrived.purpose(None) {
+        Ok(purpose) => {
+            let key = store.tr31_take(arrived, "the key in the block", purpose)?;
+            for method in KcvMethod::ALL.into_iter().filter(|method| key.algorithm().has_check_value(*method)) {
+                shown.bytes(format!("KCV {}", method.name()), store.kcv(&key, method, KCV)?);
+            }
+        }
+        Err(error) => shown.note(format!("no check value: {error}")),
+    }
+    Ok(shown)
+}
