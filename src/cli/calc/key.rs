@@ -138,7 +138,6 @@ pub fn session_keys(args: &SessionKeysArgs, inputs: &mut Inputs) -> Result<Calcu
     }
     let mut shown = Calculated::new("session-keys");
     let (store, keys) = static_keys(args, inputs, cipher, method, kdd.unwrap_or_default(), &mut shown)?;
-    shown.step("card's keys", explained(method));
     match exchange {
         Exchange::Whole(handshake) if handshake.protocol == Answered::Scp02 => {
             let session = scp02(args, &store, &keys, handshake.counter(), &mut shown)?;
@@ -213,6 +212,8 @@ fn static_keys(
     if !method.suits(cipher) || (set.is_three() && method != Diversification::None) {
         return Err(wrong("--method", "it is not for keys of this kind"));
     }
+    let own = "ENC, MAC and DEK as given".to_owned();
+    shown.step("card's keys", if set.is_three() { own } else { explained(method) });
     let keys = set.card_keys(&store, method, &kdd)?;
     Ok((store, keys))
 }
@@ -321,14 +322,15 @@ pub fn tr31(args: &Tr31Args, inputs: &mut Inputs) -> Result<Calculated, CliError
         true => shown.bytes("key", arrived.expose_test_key()?.expose()),
         false => shown.withheld("key", "it came under a live key"),
     }
-    match arrived.purpose(None) {
-        Ok(purpose) => {
-            let key = store.tr31_take(arrived, "the key in the block", purpose)?;
-            for method in KcvMethod::ALL.into_iter().filter(|method| key.algorithm().has_check_value(*method)) {
-                shown.bytes(format!("KCV {}", method.name()), store.kcv(&key, method, KCV)?);
-            }
-        }
-        Err(error) => shown.note(format!("no check value: {error}")),
+    let values = arrived.check_values(KCV);
+    if values.is_empty() {
+        shown.note("a key of this kind has no check value here");
+    }
+    for (method, value) in values {
+        shown.bytes(format!("KCV {}", method.name()), value);
+    }
+    if let Err(error) = arrived.purpose(None) {
+        shown.note(format!("it is not taken in here: {error}"));
     }
     Ok(shown)
 }

@@ -22,13 +22,13 @@ pub(in crate::cli) struct Calculated {
     /// What came of it.
     results: Vec<Line>,
     /// What was looked at, as a tree.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     items: Vec<Item>,
     /// Whether what was to be right is right; none where nothing was compared.
     #[serde(skip_serializing_if = "Option::is_none")]
     right: Option<bool>,
     /// What should be known beside.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
 }
 

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::usage::allowed;
 use super::{Header, KeyBlock, Tr31Error, Version, Warning};
-use crate::base::crypto::Cipher;
+use crate::base::crypto::{self, Cipher, KcvMethod};
 use crate::base::{Chance, Secret};
 use crate::keys::custody::{cipher, for_purpose, zero_iv};
 use crate::keys::engine::Engine;
@@ -75,6 +75,19 @@ impl ArrivedKey {
             return Err(KeyError::Live(format!("in a key block of usage {}", self.header.usage)));
         }
         Ok(Secret::new(self.value.expose().clone()))
+    }
+
+    /// The first `length` bytes of its check values, whatever its block allows it for; none for a kind of key that has
+    /// none, or that is not kept here.
+    pub fn check_values(&self, length: usize) -> Vec<(KcvMethod, Vec<u8>)> {
+        let Some((algorithm, cipher)) = self.algorithm().ok().and_then(|it| Some((it, it.cipher()?))) else {
+            return Vec::new();
+        };
+        let made = |method| {
+            let value = crypto::kcv(self.value.expose(), method, cipher == Cipher::Tdes, length).ok()?;
+            Some((method, value))
+        };
+        KcvMethod::ALL.into_iter().filter(|method| algorithm.has_check_value(*method)).filter_map(made).collect()
     }
 
     /// The value as stores keep it; none where it is no key of its kind.
