@@ -20,7 +20,7 @@ tests. Results that are keys, PINs or card verification values are shown under t
 #[derive(Subcommand)]
 pub enum CalcCommand {
     /// The check value of a key, by every method that its kind has.
-    Kcv(KcvArgs),
+    Kcv(KeyCheckArgs),
     /// A card's keys from a master key and the card's key diversification data.
     Diversify(DiversifyArgs),
     /// Session keys and cryptograms of SCP02 and SCP03.
@@ -103,7 +103,7 @@ pub struct KeyArgs {
 /// `perso calc kcv`
 #[derive(Args)]
 #[command(after_help = VALUES)]
-pub struct KcvArgs {
+pub struct KeyCheckArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub key: KeyArgs,

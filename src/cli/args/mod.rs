@@ -19,7 +19,7 @@ pub use self::auth::AuthArgs;
 pub use self::ca::CaCommand;
 pub use self::calc::{
     ArpcArgs, ArqcArgs, BlockFormat, CalcCommand, CardArgs, CertificateArgs, CvvArgs, DiversifyArgs, DolArgs,
-    IccKeyArgs, KcvArgs, KeyArgs, OffsetArgs, OneValue, PinBlockCommand, PinKeyArgs, PvvArgs, SessionArgs,
+    IccKeyArgs, KeyArgs, KeyCheckArgs, OffsetArgs, OneValue, PinBlockCommand, PinKeyArgs, PvvArgs, SessionArgs,
     SessionKeysArgs, Tr31Args,
 };
 pub use self::card::{ApduArgs, AppsArgs, CardCommand, ChannelArgs, DataArgs, InfoArgs};

@@ -1,10 +1,9 @@
 //! What an issuer computes for a card: verification values, keys, cryptograms.
 
 use super::input::{Inputs, KeySource, Opened, wrong};
-use super::key::derived;
 use super::pin::live;
 use super::shown::Calculated;
-use crate::base::crypto::Cipher;
+use crate::base::crypto::{Cipher, KcvMethod};
 use crate::cli::args::{ArpcArgs, ArqcArgs, CardArgs, CvvArgs, IccKeyArgs, SessionArgs};
 use crate::cli::common::{self, CliError};
 use crate::keys::card_values::{self, CVV2_SERVICE_CODE, CvvInput, ICVV_SERVICE_CODE};
@@ -50,12 +49,12 @@ pub fn icc_key(args: &IccKeyArgs, inputs: &mut Inputs) -> Result<Calculated, Cli
     let (store, key) = card_key(&args.card, inputs, &mut shown)?;
     match key.is_test() {
         true => {
-            let value = with_parity(store.expose_test_key(&key)?, Parity::Odd);
-            shown.bytes("card key, odd parity", value.expose());
+            shown.step("parity", "odd");
+            shown.bytes("card key", with_parity(store.expose_test_key(&key)?, Parity::Odd).expose());
         }
         false => shown.withheld("card key", "a key that comes from a live key"),
     }
-    shown.bytes("card key KCV", store.kcv(&key, crate::base::crypto::KcvMethod::DesZero, 3)?);
+    shown.bytes("card key KCV", store.kcv(&key, KcvMethod::DesZero, 3)?);
     Ok(shown)
 }
 
@@ -153,7 +152,7 @@ fn working_key(
     method: SessionMethod,
     shown: &mut Calculated,
 ) -> Result<WorkingKey, CliError> {
-    shown.bytes("card key KCV", store.kcv(card, crate::base::crypto::KcvMethod::DesZero, 3)?);
+    shown.bytes("card key KCV", store.kcv(card, KcvMethod::DesZero, 3)?);
     let data = match method {
         SessionMethod::None => None,
         SessionMethod::Common(data) => Some(data),
@@ -168,12 +167,16 @@ fn working_key(
             let data = hex::encode_upper(data);
             shown.step(
                 "session key",
-                format!("{data} enciphered, its third byte F0 for the left half, 0F for the right"),
+                format!("{data} enciphered, its third byte F0 for the left half, 0F for the right; odd parity"),
             );
             match &session {
-                WorkingKey::InCustody(key) => derived(shown, store, "session key", key)?,
-                WorkingKey::Held(_) => shown.bytes("session key KCV", session.kcv(store, 3).map_err(refused)?),
+                WorkingKey::InCustody(key) if key.is_test() => {
+                    let value = with_parity(store.expose_test_key(key)?, Parity::Odd);
+                    shown.bytes("session key", value.expose());
+                }
+                _ => shown.withheld("session key", "a key that comes from a live key"),
             }
+            shown.bytes("session key KCV", session.kcv(store, 3).map_err(refused)?);
         }
     }
     Ok(session)

@@ -5,7 +5,7 @@ use super::shown::Calculated;
 use crate::base::Secret;
 use crate::base::crypto::{self, Cipher, KcvMethod};
 use crate::card::channel::{Answered, Handshake, Mode, Protocol, Scp02Keys, Scp03Keys};
-use crate::cli::args::{DiversifyArgs, KcvArgs, SessionKeysArgs, Tr31Args};
+use crate::cli::args::{DiversifyArgs, KeyCheckArgs, SessionKeysArgs, Tr31Args};
 use crate::cli::common::{self, CliError};
 use crate::keys::tr31::{KeyBlock, purposes};
 use crate::keys::{
@@ -17,7 +17,7 @@ const LIVE: &str = "a key that comes from a live key";
 const KCV: usize = 3;
 
 /// Check values by every method that the key has.
-pub fn kcv(args: &KcvArgs, inputs: &mut Inputs) -> Result<Calculated, CliError> {
+pub fn kcv(args: &KeyCheckArgs, inputs: &mut Inputs) -> Result<Calculated, CliError> {
     let cipher = if args.aes { Cipher::Aes } else { Cipher::Tdes };
     let source = KeySource::of(&args.key);
     // Purpose `data` takes a key of every length; a named key keeps its own.
@@ -68,7 +68,7 @@ pub fn diversify(args: &DiversifyArgs, inputs: &mut Inputs) -> Result<Calculated
 }
 
 /// A derived key: its value under a test key, its check value always.
-pub fn derived(shown: &mut Calculated, store: &SoftwareStore, name: &str, key: &KeyHandle) -> Result<(), CliError> {
+fn derived(shown: &mut Calculated, store: &SoftwareStore, name: &str, key: &KeyHandle) -> Result<(), CliError> {
     match key.is_test() {
         true => shown.bytes(name, store.expose_test_key(key)?.expose()),
         false => shown.withheld(name, LIVE),
