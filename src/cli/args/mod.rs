@@ -3,6 +3,7 @@
 mod auth;
 mod ca;
 mod calc;
+mod calc_certificate;
 mod card;
 mod config;
 mod doctor;
@@ -18,10 +19,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use self::auth::AuthArgs;
 pub use self::ca::CaCommand;
 pub use self::calc::{
-    ArpcArgs, ArqcArgs, BlockFormat, CalcCommand, CardArgs, CertificateArgs, CvvArgs, DiversifyArgs, DolArgs,
-    IccKeyArgs, KeyArgs, KeyCheckArgs, OffsetArgs, OneValue, PinBlockCommand, PinKeyArgs, PvvArgs, SessionArgs,
-    SessionKeysArgs, Tr31Args,
+    ArpcArgs, ArqcArgs, BlockFormat, CalcCommand, CardArgs, CvvArgs, DiversifyArgs, DolArgs, IccKeyArgs, KeyArgs,
+    KeyCheckArgs, OffsetArgs, OneValue, PinBlockCommand, PinKeyArgs, PvvArgs, SessionArgs, SessionKeysArgs, Tr31Args,
 };
+pub use self::calc_certificate::CertificateArgs;
 pub use self::card::{ApduArgs, AppsArgs, CardCommand, ChannelArgs, DataArgs, InfoArgs};
 pub use self::config::ConfigCommand;
 pub use self::doctor::DoctorArgs;
