@@ -17,7 +17,6 @@ use perso::card::sim::SimCard;
 use perso::issuance::check;
 use perso::issuance::journal::Journal;
 use perso::issuance::result::RunResult;
-use perso::order::Order;
 use perso::prepare::{IssuerCertificate, Materials, Pool, PrepareError, Prepared, prepare};
 use perso::profile::Profile;
 use perso::record::{Application, Record};
