@@ -90,6 +90,13 @@ const SNIPPETS: &[(&str, &str, &str, &str)] = &[
     ("vendors", "card/emv/oda.rs", "use openssl::rsa::Rsa;", "only in base/crypto/rsa/, keys/"),
     ("vendors", "base/crypto/rsa/private.rs", "use openssl::rsa::Rsa;", ""),
     ("vendors", "cli/mod.rs", "use tokio::net;", "only in station/"),
+    ("vendors", "keys/file.rs", "use cryptoki::session::Session;", "only in keys/pkcs11/"),
+    ("vendors", "keys/pkcs11/mod.rs", "use cryptoki::session::Session;", ""),
+    // Unsafe.
+    ("unsafe", "keys/file.rs", "fn f() { unsafe { g() } }", "alone, once"),
+    ("unsafe", "keys/file.rs", "#![allow(unsafe_code)]", "alone, once"),
+    ("unsafe", "keys/pkcs11_derive.rs", "fn f() { unsafe { g() } unsafe { h() } }", "alone, once"),
+    ("unsafe", "keys/pkcs11_derive.rs", "#![allow(unsafe_code)] fn f() { unsafe { g() } }", ""),
     // Printing.
     ("printing", "issuance/mod.rs", "fn f() { println!(\"x\") }", "only cli"),
     ("printing", "card/plain.rs", "fn f() { std::io::stderr().write_all(b\"x\") }", "only cli"),

@@ -1,14 +1,57 @@
 //! One suite over every kind of key store: the same keys, the same verbs, the same answers, all of them from outside.
+//!
+//! The token is SoftHSM's, in a folder of its own: this program starts itself again with `SOFTHSM2_CONF` naming it, since
+//! the module reads it from there. Without SoftHSM the token's tests are reported as ignored, never as passed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "key_stores_support/mod.rs"]
 mod suite;
+#[path = "key_stores_support/token.rs"]
+mod token;
 
-use perso::keys::file;
+use std::path::Path;
+use std::process::{Command, ExitCode};
 
-#[test]
-fn the_sealed_file() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/keys.test.json");
-    let store = file::load(&std::fs::read(path).unwrap(), None).unwrap();
-    suite::run(&store, suite::Kind { masters_leave: true, variants: true });
+use libtest_mimic::{Arguments, Trial};
+use perso::keys::file::{self, Unsealed};
+
+/// The sample keys, open for change.
+pub fn sample() -> Unsealed {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/keys.test.json");
+    file::read(&std::fs::read(path).unwrap(), None).unwrap()
+}
+
+fn main() -> ExitCode {
+    if std::env::var_os(token::MARK).is_none()
+        && let Some(module) = token::module()
+    {
+        let folder = token::folder();
+        let mut again = Command::new(std::env::current_exe().unwrap());
+        let status = again
+            .args(std::env::args_os().skip(1))
+            .env("SOFTHSM2_CONF", folder.path().join("softhsm2.conf"))
+            .env(token::MARK, module)
+            .status()
+            .unwrap();
+        return ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1));
+    }
+    let ready = std::env::var_os(token::MARK).is_some();
+    if !ready {
+        eprintln!("key_stores: softhsm2 is not installed: the token's tests are ignored");
+    }
+    let file = || {
+        suite::run(&sample().into_store(), suite::Kind { masters_leave: true, variants: true });
+        Ok(())
+    };
+    let mut trials = vec![Trial::test("the_sealed_file", file)];
+    for (name, test) in token::TESTS {
+        trials.push(
+            Trial::test(*name, || {
+                test();
+                Ok(())
+            })
+            .with_ignored_flag(!ready),
+        );
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -198,6 +198,9 @@ catalogue! {
     KeyWrapped = "KEY-WRAPPED", Key, No, false, 5,
         "What came under one of our keys does not open with it: it was made with another key, was changed, or is not what it says.",
         "Compare the check values of the wrapping key with the sender's, then have it sent again.";
+    KeyToken = "KEY-TOKEN", Key, No, false, 5,
+        "The HSM or its PKCS#11 module failed, refused, or is not there.",
+        "Look whether the HSM is up and module, token label and PIN are right before you try again: a wrong PIN counts.";
     KeyNoMatch = "KEY-NO-MATCH", Key, No, false, 6,
         "None of the profile's master keys is for the card's KMCID and key version, or more than one is.",
         "Compare the card's key data with the profile's master keys; the wrong stock may be loaded.";

@@ -106,6 +106,14 @@ pub enum KeyError {
         /// What was asked of it.
         what: &'static str,
     },
+    /// A token, or its PKCS#11 module, failed or refused.
+    #[error("{name}: the token: {why}")]
+    Token {
+        /// Name of the key, or label of the token.
+        name: String,
+        /// In the module's words: codes and functions.
+        why: String,
+    },
     /// Something that a computation does not take.
     #[error("{0}")]
     Input(&'static str),
@@ -137,6 +145,7 @@ impl Fault for KeyError {
             KeyError::NotForIt(_) | KeyError::Parity(_) => Code::KeyWrapped,
             KeyError::NoKcv(_) => Code::KeyKcv,
             KeyError::Static(_) | KeyError::Unable { .. } => Code::KeyPurpose,
+            KeyError::Token { .. } => Code::KeyToken,
             KeyError::Input(_) => Code::OperatorInput,
             KeyError::Pin(error) => error.code(),
             KeyError::Tr31(error) => error.code(),

@@ -312,6 +312,19 @@ impl KeyShape {
     }
 }
 
+/// What may be told of a key, as a text of its own.
+pub(super) fn describe(info: &KeyInfo) -> String {
+    serde_json::to_string(&key_shape(info, &Secret::new(Vec::new()))).unwrap_or_default()
+}
+
+/// The inverse of [`describe`].
+pub(super) fn described(text: &[u8]) -> Result<KeyInfo, KeyFileError> {
+    let shape: KeyShape = serde_json::from_slice(text)
+        .map_err(|error| KeyFileError::Syntax { line: error.line(), column: error.column() })?;
+    let field = |(field, why): Wrong| KeyFileError::Field { path: field.to_owned(), why: why.to_owned() };
+    shape.read().map(|(info, _)| info).map_err(field)
+}
+
 fn key_shape(info: &KeyInfo, value: &Secret<Vec<u8>>) -> KeyShape {
     KeyShape {
         name: info.name.clone(),

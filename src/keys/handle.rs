@@ -1,7 +1,9 @@
 //! A key that can be used but not seen.
 
 use std::fmt;
+use std::sync::Arc;
 
+use super::pkcs11::TokenObject;
 use super::private::PrivateKey;
 use super::{Algorithm, KeyInfo, Purpose};
 use crate::base::Secret;
@@ -37,6 +39,8 @@ pub(super) enum Repr {
     Held(Secret<Vec<u8>>),
     /// A private key in this process.
     Private(PrivateKey),
+    /// In a token.
+    Token(Arc<TokenObject>),
 }
 
 impl KeyHandle {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use openssl::bn::BigNumContext;
+use openssl::bn::{BigNum, BigNumContext};
 use openssl::derive::Deriver;
 use openssl::ec::{EcGroup, EcKey, EcPoint};
 use openssl::encrypt::Decrypter;
@@ -20,9 +20,9 @@ use crate::base::crypto::{RsaPublic, sha256};
 /// Moduli that are taken, in bits. EMV goes up to 1984, JWE asks for 2048 at least.
 const MODULUS_BITS: std::ops::RangeInclusive<u32> = 512..=4096;
 /// RFC 7518 §4.3: a recipient's RSA key has 2048 bits at least.
-const LEAST_JWE_BITS: u32 = 2048;
+pub(super) const LEAST_JWE_BITS: u32 = 2048;
 /// Length of the content key of A256GCM.
-const CONTENT_KEY: usize = 32;
+pub(super) const CONTENT_KEY: usize = 32;
 
 /// A private key in this process. OpenSSL wipes it when it goes.
 #[derive(Clone)]
@@ -162,8 +162,35 @@ pub(super) fn from_pkcs8(value: &Secret<Vec<u8>>, algorithm: Algorithm) -> Optio
     der.ok().map(Secret::new)
 }
 
+/// Whether it is a point of P-256, written in full, and not the one at infinity. // SP 800-56A §5.6.2.3.3
+pub(super) fn is_point(point: &[u8]) -> bool {
+    point.len() == 65 && p256_info(point).is_some()
+}
+
+/// SubjectPublicKeyInfo of a point of P-256.
+pub(super) fn p256_info(point: &[u8]) -> Option<Vec<u8>> {
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).ok()?;
+    let point = EcPoint::from_bytes(&group, point, &mut *BigNumContext::new().ok()?).ok()?;
+    let key = EcKey::from_public_key(&group, &point).ok()?;
+    key.check_key().ok()?;
+    PKey::from_ec_key(key).ok()?.public_key_to_der().ok()
+}
+
+/// SubjectPublicKeyInfo of an RSA key.
+pub(super) fn rsa_info(modulus: &[u8], exponent: &[u8]) -> Option<Vec<u8>> {
+    let number = |bytes| BigNum::from_slice(bytes).ok();
+    let rsa = Rsa::from_public_components(number(modulus)?, number(exponent)?).ok()?;
+    PKey::from_rsa(rsa).ok()?.public_key_to_der().ok()
+}
+
 /// A content key of up to 32 bytes from a shared secret, in one round of SHA-256. // RFC 7518 §4.6.2
-fn concat_kdf(shared: &Secret<Vec<u8>>, enc: &[u8], length: usize, apu: &[u8], apv: &[u8]) -> Secret<Vec<u8>> {
+pub(super) fn concat_kdf(
+    shared: &Secret<Vec<u8>>,
+    enc: &[u8],
+    length: usize,
+    apu: &[u8],
+    apv: &[u8],
+) -> Secret<Vec<u8>> {
     let counted = |data: &[u8]| [&(data.len() as u32).to_be_bytes(), data].concat();
     let bits = (length as u32 * 8).to_be_bytes();
     let info = [counted(enc), counted(apu), counted(apv), bits.to_vec()].concat();
@@ -174,7 +201,6 @@ fn concat_kdf(shared: &Secret<Vec<u8>>, enc: &[u8], length: usize, apu: &[u8], a
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
-    use openssl::bn::BigNum;
     use openssl::encrypt::Encrypter;
 
     use super::*;

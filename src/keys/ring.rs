@@ -1,5 +1,6 @@
 //! The keys of a key file while it is changed.
 
+use super::pkcs11::Pkcs11Store;
 use super::tr31::ArrivedKey;
 use super::{Algorithm, Kcv, KeyError, KeyInfo, Purpose, SoftwareStore};
 use crate::base::Secret;
@@ -49,6 +50,14 @@ impl Unsealed {
     /// A store of these keys.
     pub fn into_store(self) -> SoftwareStore {
         SoftwareStore::new(self.0)
+    }
+
+    /// Puts all of them into a token, where they stay.
+    ///
+    /// # Errors
+    /// As [`Pkcs11Store::put`]; those before the one that failed are in the token.
+    pub fn put_into(&self, token: &mut Pkcs11Store) -> Result<(), KeyError> {
+        self.each().try_for_each(|(info, value)| token.put(info, value))
     }
 
     /// A store of the same keys, to use some while others are added.

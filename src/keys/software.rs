@@ -53,6 +53,7 @@ impl Engine for SoftwareStore {
         let repr = match key.repr() {
             Repr::Held(value) => Repr::Held(Secret::new(value.expose().clone())),
             Repr::Private(private) => Repr::Private(private.clone()),
+            Repr::Token(_) => return Err(KeyError::Foreign(key.name().to_owned())),
         };
         Ok(KeyHandle::new(key.label().clone(), repr))
     }
@@ -65,6 +66,7 @@ impl Engine for SoftwareStore {
         match key.repr() {
             Repr::Held(value) => Ok(Secret::new(value.expose().clone())),
             Repr::Private(private) => private.to_pkcs8().map_err(private_error(key)),
+            Repr::Token(_) => Err(KeyError::Foreign(key.name().to_owned())),
         }
     }
 
@@ -149,6 +151,7 @@ fn held(key: &KeyHandle) -> Result<&[u8], KeyError> {
     match key.repr() {
         Repr::Held(value) => Ok(value.expose()),
         Repr::Private(_) => Err(wrong_kind(key)),
+        Repr::Token(_) => Err(KeyError::Foreign(key.name().to_owned())),
     }
 }
 
@@ -156,6 +159,7 @@ fn private(key: &KeyHandle) -> Result<&PrivateKey, KeyError> {
     match key.repr() {
         Repr::Private(private) => Ok(private),
         Repr::Held(_) => Err(wrong_kind(key)),
+        Repr::Token(_) => Err(KeyError::Foreign(key.name().to_owned())),
     }
 }
 

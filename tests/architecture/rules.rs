@@ -19,6 +19,7 @@ pub const RULES: &[Rule] = &[
     ("log", log),
     ("derived Debug", derived_debug),
     ("length", length),
+    ("unsafe", unsafe_code),
 ];
 
 /// How high a room stands; a room may use those that stand lower.
@@ -40,7 +41,7 @@ const VENDORS: &[(&str, &[&str])] = &[
     ("pcsc", &["card/transport/pcsc.rs"]),
     ("iso7816_tlv", &["base/codec/tlv.rs"]),
     ("openssl", &["base/crypto/rsa/", "keys/"]),
-    ("cryptoki", &["keys/pkcs11.rs"]),
+    ("cryptoki", &["keys/pkcs11/", "keys/pkcs11_derive.rs"]),
     ("clap", &["cli/"]),
     ("owo_colors", &["cli/"]),
     ("rpassword", &["cli/"]),
@@ -301,6 +302,29 @@ pub fn log(source: &Source) -> Vec<Breach> {
     let allowed = source.room() != "card" || source.path == "card/plain.rs";
     let named = source.paths().into_iter().filter(|named| named.segments.first().is_some_and(|root| root == "tracing"));
     named.filter(|_| !allowed).map(|named| breach(source, named.line, "only card/plain.rs logs an APDU")).collect()
+}
+
+/// The one file with `unsafe` in it.
+const UNSAFE: &str = "keys/pkcs11_derive.rs";
+/// So often.
+const UNSAFE_BLOCKS: usize = 1;
+
+/// `unsafe` stands in one file, and the lint that forbids it is switched off nowhere else.
+pub fn unsafe_code(source: &Source) -> Vec<Breach> {
+    let found: Vec<usize> = (0..source.tokens.len())
+        .filter(|at| {
+            let (before, text) = (source.text(at.wrapping_sub(1)), source.text(*at));
+            text == "unsafe" || (text == "unsafe_code" && before == "(")
+        })
+        .collect();
+    let blocks = found.iter().filter(|at| source.text(**at) == "unsafe").count();
+    if source.path == UNSAFE && blocks <= UNSAFE_BLOCKS {
+        return Vec::new();
+    }
+    found
+        .iter()
+        .map(|at| breach(source, source.tokens[*at].line, "`unsafe` stands in keys/pkcs11_derive.rs alone, once"))
+        .collect()
 }
 
 /// No file beyond what a reader can hold.

@@ -1,0 +1,245 @@
+//! The token: the suite over it, and what its attributes say.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::object::{Attribute, AttributeType, ObjectClass};
+use cryptoki::session::{Session, UserType};
+use cryptoki::types::AuthPin;
+use perso::base::Secret;
+use perso::base::fault::{Code, Fault};
+use perso::keys::pkcs11::{Pkcs11Store, TokenPlace};
+use perso::keys::{Derivation, KeyError, KeyStore, Purpose};
+use tempfile::TempDir;
+
+use super::{sample, suite};
+
+/// Set where the configuration of SoftHSM is ours: the module's path.
+pub const MARK: &str = "PERSO_TEST_TOKEN_MODULE";
+
+pub const TESTS: &[(&str, fn())] = &[
+    ("the_token", the_suite),
+    ("no_master_key_can_be_read", no_master_key_can_be_read),
+    ("a_key_that_can_be_read_is_not_used", a_key_that_can_be_read_is_not_used),
+    ("what_is_put_twice_or_mixed_is_refused", what_is_put_twice_or_mixed_is_refused),
+    ("wrong_module_label_and_pin_are_named", wrong_module_label_and_pin_are_named),
+    ("handles_of_another_store_are_refused", handles_of_another_store_are_refused),
+    ("session_keys_do_not_stay", session_keys_do_not_stay),
+];
+
+const PIN: &str = "726354";
+
+/// SoftHSM's module, where it is installed.
+pub fn module() -> Option<PathBuf> {
+    let places = [
+        "/usr/lib/softhsm/libsofthsm2.so",
+        "/usr/lib64/softhsm/libsofthsm2.so",
+        "/usr/local/lib/softhsm/libsofthsm2.so",
+        "/opt/homebrew/lib/softhsm/libsofthsm2.so",
+    ];
+    let module = places.iter().map(PathBuf::from).find(|path| path.exists())?;
+    Command::new("softhsm2-util").arg("--version").output().ok().map(|_| module)
+}
+
+/// The tokens, one for each test that fills one: a module that runs does not see new ones.
+const LABELS: &[&str] = &["suite", "attributes", "careless", "mixed", "named", "one", "other", "session"];
+
+/// A folder with a configuration and empty tokens, made by SoftHSM's own tool.
+pub fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = folder.path().join("tokens");
+    std::fs::create_dir(&tokens).unwrap();
+    let text = format!("directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n", tokens.display());
+    let conf = folder.path().join("softhsm2.conf");
+    std::fs::write(&conf, text).unwrap();
+    for label in LABELS {
+        let init = ["--init-token", "--free", "--label", label, "--so-pin", "12345678", "--pin", PIN];
+        let made = Command::new("softhsm2-util").args(init).env("SOFTHSM2_CONF", &conf).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+    folder
+}
+
+fn the_module() -> PathBuf {
+    PathBuf::from(std::env::var_os(MARK).unwrap())
+}
+
+fn open(label: &str) -> Result<Pkcs11Store, KeyError> {
+    let module = the_module();
+    Pkcs11Store::open(TokenPlace { module: &module, label }, &Secret::new(PIN.as_bytes().to_vec()))
+}
+
+/// A token with the sample keys.
+fn filled(label: &str) -> Pkcs11Store {
+    let mut store = open(label).unwrap();
+    sample().put_into(&mut store).unwrap();
+    store
+}
+
+fn the_suite() {
+    let kind = suite::Kind { masters_leave: false, variants: false };
+    suite::run(&filled("suite"), kind);
+    // And as somebody else finds it.
+    let again = open("suite").unwrap();
+    assert_eq!(again.keys().len(), sample().infos().count());
+    suite::run(&again, kind);
+}
+
+/// Another login, without the product: what the token itself says.
+fn session(label: &str) -> Session {
+    let context = Pkcs11::new(the_module()).unwrap();
+    let _ = context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
+    let slots = context.get_slots_with_initialized_token().unwrap();
+    let slot = slots.into_iter().find(|slot| context.get_token_info(*slot).unwrap().label() == label).unwrap();
+    let session = context.open_rw_session(slot).unwrap();
+    let _ = session.login(UserType::User, Some(&AuthPin::new(PIN.into())));
+    // Its drop would shut the module down for everybody.
+    std::mem::forget(context);
+    session
+}
+
+fn no_master_key_can_be_read() {
+    let store = filled("attributes");
+    let session = session("attributes");
+    let mut seen = 0;
+    for class in [ObjectClass::SECRET_KEY, ObjectClass::PRIVATE_KEY] {
+        for object in session.find_objects(&[Attribute::Class(class), Attribute::Token(true)]).unwrap() {
+            let flags = [
+                AttributeType::Extractable,
+                AttributeType::Sensitive,
+                AttributeType::NeverExtractable,
+                AttributeType::Private,
+                AttributeType::Wrap,
+                AttributeType::Unwrap,
+            ];
+            let flags = session.get_attributes(object, &flags).unwrap();
+            assert!(flags.contains(&Attribute::Extractable(false)) && flags.contains(&Attribute::Sensitive(true)));
+            assert!(flags.contains(&Attribute::Private(true)), "{flags:?}");
+            assert!(!flags.contains(&Attribute::Wrap(true)) && !flags.contains(&Attribute::Unwrap(true)), "{flags:?}");
+            let secrets = [
+                AttributeType::Value,
+                AttributeType::PrivateExponent,
+                AttributeType::Prime1,
+                AttributeType::Prime2,
+                AttributeType::Exponent1,
+                AttributeType::Exponent2,
+                AttributeType::Coefficient,
+            ];
+            for secret in secrets {
+                let shown = session.get_attributes(object, &[secret]).unwrap_or_default();
+                let empty = shown.iter().all(|attribute| match attribute {
+                    Attribute::Value(value)
+                    | Attribute::PrivateExponent(value)
+                    | Attribute::Prime1(value)
+                    | Attribute::Prime2(value)
+                    | Attribute::Exponent1(value)
+                    | Attribute::Exponent2(value)
+                    | Attribute::Coefficient(value) => value.is_empty(),
+                    _ => false,
+                });
+                assert!(empty, "{secret:?} can be read");
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen >= store.keys().len(), "{seen}");
+    for key in store.keys() {
+        let handle = store.open(&key.name, key.purpose).unwrap();
+        let refused = store.expose_test_key(&handle).err();
+        assert!(matches!(refused, Some(KeyError::Unable { .. })), "{}: {refused:?}", key.name);
+    }
+}
+
+/// Somebody else has put a key there as most tools do.
+fn a_key_that_can_be_read_is_not_used() {
+    let store = filled("careless");
+    let session = session("careless");
+    let find = [Attribute::Class(ObjectClass::SECRET_KEY), Attribute::Label(b"lab-zpk".to_vec())];
+    let good = session.find_objects(&find).unwrap();
+    assert_eq!(good.len(), 1);
+    session.destroy_object(good[0]).unwrap();
+    let missing = store.open("lab-zpk", Purpose::Zpk).err().unwrap();
+    assert!(matches!(missing, KeyError::Token { .. }) && missing.code() == Code::KeyToken, "{missing}");
+    let template = [
+        Attribute::Class(ObjectClass::SECRET_KEY),
+        Attribute::KeyType(cryptoki::object::KeyType::DES2),
+        Attribute::Token(true),
+        Attribute::Sensitive(false),
+        Attribute::Extractable(true),
+        Attribute::Encrypt(true),
+        Attribute::Label(b"lab-zpk".to_vec()),
+        Attribute::Id(b"key".to_vec()),
+        Attribute::Value(hex::decode("10112233445566778899AABBCCDDEEFE").unwrap()),
+    ];
+    session.create_object(&template).unwrap();
+    let refused = store.open("lab-zpk", Purpose::Zpk).err().unwrap();
+    assert!(refused.to_string().contains("can be read out"), "{refused}");
+}
+
+fn what_is_put_twice_or_mixed_is_refused() {
+    let mut store = filled("mixed");
+    let info = store.keys().iter().find(|key| key.name == "lab-zpk").unwrap().clone();
+    let value = Secret::new(hex::decode("10112233445566778899AABBCCDDEEFE").unwrap());
+    let refused = |store: &mut Pkcs11Store, info| store.put(&info, &value).err().unwrap().to_string();
+    assert!(refused(&mut store, info.clone()).contains("twice"));
+    let live = perso::keys::KeyInfo { name: "live".into(), test: false, ..info.clone() };
+    assert!(refused(&mut store, live).contains("never both"));
+    let record = perso::keys::KeyInfo { name: "x".into(), purpose: Purpose::Record, ..info.clone() };
+    assert!(refused(&mut store, record).contains("algorithm"));
+    let short = perso::keys::KeyInfo { name: "x".into(), ..info.clone() };
+    let bad = store.put(&short, &Secret::new(vec![1; 15])).err();
+    assert!(matches!(bad, Some(KeyError::Value { .. })), "{bad:?}");
+    // Another value than the check value says: it is in the token, and is not opened.
+    let other = perso::keys::KeyInfo { name: "other".into(), ..info };
+    store.put(&other, &Secret::new(vec![0x11; 16])).unwrap();
+    let refused = store.open("other", Purpose::Zpk).err();
+    assert!(matches!(refused, Some(KeyError::Kcv { .. })), "{refused:?}");
+}
+
+fn wrong_module_label_and_pin_are_named() {
+    let module = the_module();
+    let open = |module: &Path, label: &str, pin: &str| {
+        let error = Pkcs11Store::open(TokenPlace { module, label }, &Secret::new(pin.as_bytes().to_vec())).err();
+        let error = error.unwrap_or_else(|| panic!("{label} opened"));
+        assert_eq!(error.code(), Code::KeyToken);
+        error.to_string()
+    };
+    assert!(open(Path::new("/nowhere/module.so"), "named", PIN).contains("named"));
+    assert!(open(&module, "nobody", PIN).contains("no token of this label"));
+    let wrong = open(&module, "named", "000000");
+    assert!(wrong.to_lowercase().contains("pin") && !wrong.contains("000000"), "{wrong}");
+}
+
+fn handles_of_another_store_are_refused() {
+    let (one, other) = (filled("one"), filled("other"));
+    let software = sample().into_store();
+    let key = one.open("lab-mac", Purpose::Mac).unwrap();
+    for store in [&other as &dyn KeyStore, &software] {
+        for error in [
+            store.retail_mac(&key, &[0; 16]).err(),
+            store.session_key(&key, &Derivation::Ecb(&[0; 8])).err(),
+            store.derive(&key, &Derivation::Ecb(&[0; 16])).err(),
+            store.duplicate(&key).err(),
+        ] {
+            assert!(matches!(error, Some(KeyError::Foreign(_))), "{error:?}");
+        }
+    }
+    let held = software.open("lab-mac", Purpose::Mac).unwrap();
+    assert!(matches!(one.retail_mac(&held, &[0; 16]), Err(KeyError::Foreign(_))));
+}
+
+fn session_keys_do_not_stay() {
+    let store = filled("session");
+    let watch = session("session");
+    let count = || watch.find_objects(&[Attribute::Token(false)]).unwrap().len();
+    let before = count();
+    let kmc = store.open("lab-kmc-des", Purpose::Kmc).unwrap();
+    let derived = store.derive(&kmc, &Derivation::Ecb(&[1; 16])).unwrap();
+    let again = store.duplicate(&derived).unwrap();
+    assert!(count() > before);
+    drop(derived);
+    assert!(count() > before);
+    drop((again, kmc));
+    assert_eq!(count(), before);
+}
