@@ -1,0 +1,70 @@
+//! Programs that we did not write, on simulated cards behind virtual readers: `scripts/foreign.sh` installs them and runs
+//! this. What it saw is the table in docs/foreign.md (`PERSO_BLESS=1` rewrites it). Whatever could not be installed is
+//! skipped, and is then not compared with the table; without virtual readers everything is.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "foreign/hosts.rs"]
+mod hosts;
+#[path = "pcsc_support/mod.rs"]
+#[allow(dead_code)]
+mod readers;
+#[path = "foreign/scll.rs"]
+mod scll_host;
+mod support;
+#[path = "foreign/table.rs"]
+mod table;
+#[path = "foreign/terminals.rs"]
+mod terminals;
+#[path = "foreign/tools.rs"]
+mod tools;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use table::Table;
+
+fn main() {
+    // As other test programs do when they are only asked what is in them.
+    if std::env::args().any(|argument| argument == "--list") {
+        println!("strangers: test");
+        return;
+    }
+    if readers::vpcd_address().is_none() {
+        println!("skipped: there are no virtual readers; scripts/foreign.sh makes them");
+        return;
+    }
+    let mut table = Table::default();
+    scll_host::run(&mut table);
+    hosts::run(&mut table);
+    tools::run(&mut table);
+    terminals::run(&mut table);
+    table.conclude();
+}
+
+/// What is installed by `scripts/foreign.sh`; none where it could not be.
+fn installed(path: &str) -> Option<PathBuf> {
+    let path = support::file_of("target/foreign").join(path);
+    path.exists().then_some(path)
+}
+
+/// Runs it to its end, for two minutes at most. Its exit code, and all that it printed.
+fn output(program: &str, arguments: &[&str]) -> Result<(i32, String), String> {
+    let ran = Command::new("timeout")
+        .arg("120")
+        .arg(program)
+        .args(arguments)
+        .stdin(std::process::Stdio::null())
+        .output()
+        .map_err(|error| format!("{program}: {error}"))?;
+    let text = [ran.stdout, ran.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    Ok((ran.status.code().unwrap_or(-1), text))
+}
+
+/// An error that says what was seen instead.
+fn hold(so: bool, what: &str, seen: &str) -> Result<(), String> {
+    if so {
+        Ok(())
+    } else {
+        Err(format!("{what}; seen: {}", seen.lines().rev().take(6).collect::<Vec<_>>().join(" / ")))
+    }
+}

@@ -1,0 +1,112 @@
+//! The table of what was tried, and its comparison with the committed one.
+
+use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::support::file_of;
+
+#[derive(Default)]
+pub struct Table(Vec<Row>);
+
+struct Row {
+    who: &'static str,
+    version: String,
+    what: String,
+    outcome: Outcome,
+}
+
+enum Outcome {
+    Passed,
+    Failed(String),
+    Skipped(String),
+}
+
+impl Table {
+    /// Tries something, and notes how it ended.
+    pub fn attempt(&mut self, who: &'static str, version: &str, what: &str, work: impl FnOnce() -> Result<(), String>) {
+        let outcome = match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(Ok(())) => Outcome::Passed,
+            Ok(Err(why)) => Outcome::Failed(why),
+            Err(_) => Outcome::Failed("it panicked; see above".into()),
+        };
+        self.note(who, version, what, outcome);
+    }
+
+    /// Notes that something could not be tried.
+    pub fn skip(&mut self, who: &'static str, version: &str, what: &str, why: &str) {
+        self.note(who, version, what, Outcome::Skipped(why.into()));
+    }
+
+    fn note(&mut self, who: &'static str, version: &str, what: &str, outcome: Outcome) {
+        let row = Row { who, version: version.into(), what: what.into(), outcome };
+        println!("{}", row.line());
+        self.0.push(row);
+    }
+
+    /// Prints the table, and ends the program: with an error where something failed, or where what was tried is not what
+    /// the committed table says. A row that was skipped here is compared with nothing.
+    pub fn conclude(self) {
+        let path = file_of("docs/foreign.md");
+        let mut text = String::from(HEAD);
+        self.0.iter().for_each(|row| writeln!(text, "{}", row.line()).unwrap());
+        println!("\n{text}");
+        let failed = self.0.iter().filter(|row| matches!(row.outcome, Outcome::Failed(_))).count();
+        let skipped = self.0.iter().filter(|row| matches!(row.outcome, Outcome::Skipped(_))).count();
+        println!("{} passed, {failed} failed, {skipped} skipped", self.0.len() - failed - skipped);
+        if std::env::var_os("PERSO_BLESS").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let held = std::fs::read_to_string(&path).unwrap_or_default();
+        let differs = self.differences(&held);
+        differs.iter().for_each(|line| println!("docs/foreign.md: {line}; PERSO_BLESS=1 rewrites it"));
+        std::process::exit(i32::from(failed > 0 || !differs.is_empty()));
+    }
+
+    fn differences(&self, held: &str) -> Vec<String> {
+        let held: Vec<&str> = held.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+        let mut differs = Vec::new();
+        for row in &self.0 {
+            let names = |line: &&&str| {
+                line.contains(&format!("| {} |", row.what)) && line.starts_with(&format!("| {} |", row.who))
+            };
+            match held.iter().find(names) {
+                None => differs.push(format!("does not name {}: {}", row.who, row.what)),
+                Some(_) if matches!(row.outcome, Outcome::Skipped(_)) => {}
+                // What a distribution brings has the version that it has there.
+                Some(line) if row.version.ends_with("(distribution)") => {
+                    if !line.ends_with(&row.outcome.cell()) {
+                        differs.push(format!("says otherwise of {}: {}", row.who, row.what));
+                    }
+                }
+                Some(line) if **line != row.line() => {
+                    differs.push(format!("says otherwise of {}: {}", row.who, row.what));
+                }
+                Some(_) => {}
+            }
+        }
+        if held.len() != self.0.len() {
+            differs.push(format!("has {} rows, and {} were tried", held.len(), self.0.len()));
+        }
+        differs
+    }
+}
+
+const HEAD: &str = "# Programs that are not ours\n\nMade by `PERSO_BLESS=1 scripts/foreign.sh`: programs of others against our \
+simulated cards, through pcscd and vpcd. `scripts/test.sh` runs it again; what was not skipped there has to be as it stands \
+here.\n\n| who | version | what | outcome |\n|---|---|---|---|\n";
+
+impl Row {
+    fn line(&self) -> String {
+        format!("| {} | {} | {} {}", self.who, self.version, self.what, self.outcome.cell())
+    }
+}
+
+impl Outcome {
+    fn cell(&self) -> String {
+        match self {
+            Self::Passed => "| passed |".into(),
+            Self::Failed(why) => format!("| FAILED: {} |", why.replace('|', "/")),
+            Self::Skipped(why) => format!("| skipped: {} |", why.replace('|', "/")),
+        }
+    }
+}
