@@ -1,6 +1,6 @@
 //! Hosts that open a secure channel and store data: yubikit and Py-GP. And what every host is shown on.
 
-use perso::card::sim::{Blank, CardFile, Hex, KeySet, SimCard};
+use perso::card::sim::{Blank, CardFile, EmvOptions, Hex, KeySet, SimCard};
 
 use super::readers::{How, Inserted, insert, name};
 use super::table::Table;
@@ -67,6 +67,7 @@ impl Channel {
             extended: false,
             // yubikit sends no Le; scll and Py-GP not always.
             strict_le: false,
+            emv: EmvOptions::default(),
             gpo_format_1: false,
             r_mac_on_errors: false,
             no_card_data: false,

@@ -38,7 +38,7 @@ fn python_emv(table: &mut Table, profile: &str) {
         let bench = Bench::new(profile);
         let card = insert(0, bench.blank(), How::default());
         let result = bench.run_over(card.link().map_err(|error| error.to_string())?, &mut Journal::in_memory());
-        hold(result.state == "good", "the card was not made", result.state)?;
+        hold(result.state == "good", "the card was not made", &format!("{:?}", result.state))?;
         let script = file_of("tests/foreign/emv_read.py").display().to_string();
         let (code, text) = output(&python.display().to_string(), &[&script, &name(0), &aid])?;
         hold(code == 0, "it could not read the card", &text)?;
