@@ -66,11 +66,13 @@ replay=(replay)
 simulated=(sim_card foreign_scll channel_matrix faults read_back program leak bad_input bad_records)
 cuts=(power_cuts)
 virtual=(pcsc)
+# Has a script of its own.
+strangers=(foreign)
 others=()
 present() { for name in "$@"; do [ -f "tests/$name.rs" ] && echo "$name"; done || true; }
 for file in tests/*.rs; do
   name=$(basename "$file" .rs)
-  case " ${vectors[*]} ${replay[*]} ${simulated[*]} ${cuts[*]} ${virtual[*]} " in
+  case " ${vectors[*]} ${replay[*]} ${simulated[*]} ${cuts[*]} ${virtual[*]} ${strangers[*]} " in
     *" $name "*) ;;
     *) others+=("$name") ;;
   esac
@@ -96,6 +98,14 @@ elif why=$(scripts/virtual-readers.sh --ready 2>&1); then
     scripts/virtual-readers.sh --readers 16 cargo test --locked --offline "${virtual[@]/#/--test=}"
 else
   skip "rung 4, virtual readers behind pcscd" "$(tail -n 1 <<<"$why")"
+fi
+if [ ${#features[@]} != 0 ]; then
+  skip "rung 4, programs of others" "libpcsclite-dev is not installed"
+elif why=$(scripts/foreign.sh --ready 2>&1); then
+  # Prints its own table, with what of it was skipped and why.
+  step "rung 4, programs of others" scripts/foreign.sh
+else
+  skip "rung 4, programs of others" "$(tail -n 1 <<<"$why")"
 fi
 skip "rung 5, a real card" "opt-in, and not part of this version yet"
 

@@ -3,6 +3,7 @@ import json
 import sys
 
 from emv.card import Card
+from emv.protocol.command import GetProcessingOptions
 from emv.protocol.data import Tag
 from emv.protocol.structures import TLV
 from smartcard.System import readers
@@ -22,9 +23,16 @@ def note(tlv):
 
 
 wanted = list(bytes.fromhex(aid[0])) if aid else card.list_applications()[0][Tag.ADF_NAME]
-note(card.select_application(wanted).data)
-options = card.get_processing_options()
-seen["82"] = bytes(options["AIP"]).hex().upper()
-seen["94"] = bytes(options["AFL"]).hex().upper()
-note(card.get_application_data(options["AFL"]))
+control = card.select_application(wanted).data
+note(control)
+# It sends no terminal data by itself; here zeros for all that the card asks for.
+asked = control[Tag.FCI][Tag.FCI_PROP].get(Tag((0x9F, 0x38)))
+size = asked.size() if asked else 0
+answer = card.tp.exchange(GetProcessingOptions([0x83, size] + [0] * size)).data
+if Tag.RMTF1 in answer:
+    seen["82"] = bytes(answer[Tag.RMTF1][:2]).hex().upper()
+    seen["94"] = bytes(answer[Tag.RMTF1][2:]).hex().upper()
+else:
+    note(answer)
+note(card.get_application_data(list(bytes.fromhex(seen["94"]))))
 print(json.dumps(seen))

@@ -14,8 +14,10 @@ pub const GROUPINGS: [&str; 3] = [
     "91040A82021800940408010100",
     "910210A50E500C53414D504C45204445424954",
 ];
-/// SELECT, INITIALIZE UPDATE, EXTERNAL AUTHENTICATE, then the first STORE DATA.
+/// A bit of the first STORE DATA, after SELECT, INITIALIZE UPDATE and EXTERNAL AUTHENTICATE.
 pub const FLIP: &str = "flip 8.0 of command 4";
+/// The same where the security domain is selected first, whatever comes then.
+const FLIP_LATER: &str = "flip 8.0 of command 5";
 
 /// A channel that a host and the card speak.
 #[derive(Clone, Copy)]
@@ -103,6 +105,7 @@ struct Host {
     channels: &'static [Channel],
     /// What the script wants to know of the channel.
     tells_channel: bool,
+    flip: &'static str,
 }
 
 const HOSTS: [Host; 2] = [
@@ -113,6 +116,7 @@ const HOSTS: [Host; 2] = [
         script: "yubikit_store.py",
         channels: &[Channel { scp: 3, i: 0x70, level: 0x33 }],
         tells_channel: false,
+        flip: FLIP,
     },
     Host {
         who: "Py-GP",
@@ -128,6 +132,7 @@ const HOSTS: [Host; 2] = [
             Channel { scp: 3, i: 0x00, level: 0x03 },
         ],
         tells_channel: true,
+        flip: FLIP_LATER,
     },
 ];
 
@@ -166,7 +171,7 @@ pub fn run(table: &mut Table) {
                     untouched(&card.file())
                 }),
                 ("a flipped bit is refused", &|python| {
-                    let card = channel.insert(&[FLIP]);
+                    let card = channel.insert(&[host.flip]);
                     let (code, text) = host.talk(python, channel, &channel.key())?;
                     hold(code == 4 && text.contains("store 6982"), "not refused with 6982", &text)?;
                     untouched(&card.file())
