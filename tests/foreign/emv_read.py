@@ -5,7 +5,7 @@ import sys
 from emv.card import Card
 from emv.protocol.command import GetProcessingOptions
 from emv.protocol.data import Tag
-from emv.protocol.structures import TLV
+from emv.protocol.structures import DOL, TLV
 from smartcard.System import readers
 
 name, *aid = sys.argv[1:]
@@ -13,13 +13,19 @@ card = Card(next(reader for reader in readers() if str(reader) == name).createCo
 seen = {}
 
 
+def name_of(tag):
+    return bytes([tag.id] if isinstance(tag.id, int) else tag.id)
+
+
 def note(tlv):
     for tag, value in tlv.items():
         for value in value if isinstance(value, list) and value and isinstance(value[0], TLV) else [value]:
             if isinstance(value, TLV):
                 note(value)
+            elif isinstance(value, DOL):
+                seen[name_of(tag).hex().upper()] = b"".join(name_of(item) + bytes([size]) for item, size in value).hex().upper()
             elif isinstance(value, (list, bytes, bytearray)):
-                seen[bytes(tag.id).hex().upper()] = bytes(value).hex().upper()
+                seen[name_of(tag).hex().upper()] = bytes(value).hex().upper()
 
 
 wanted = list(bytes.fromhex(aid[0])) if aid else card.list_applications()[0][Tag.ADF_NAME]

@@ -1,5 +1,7 @@
 //! Terminals that read cards which we personalized: python-emv and the crate `emv`.
 
+use std::collections::BTreeMap;
+
 use perso::card::sim::{Hex, SimCard};
 use perso::issuance::journal::Journal;
 
@@ -44,20 +46,17 @@ fn made_t0(profile: &str) -> Result<Inserted, String> {
 
 fn python_emv(table: &mut Table, profile: &str) {
     let (who, version) = ("python-emv", "1.0.14");
-    let what = format!("{profile}: PAN, expiry, label, AIP, AFL as in the record");
-    let Some(python) = installed("emv/bin/python") else {
-        return table.skip(who, version, &what, "it could not be installed");
+    let as_record = format!("{profile}: PAN, expiry, label, AIP, AFL as in the record");
+    let as_ours = format!("{profile}: every data element as `perso card data` prints it");
+    let Some(python) = installed("emv/bin/python").map(|path| path.display().to_string()) else {
+        [as_record, as_ours].iter().for_each(|what| table.skip(who, version, what, "it could not be installed"));
+        return;
     };
     let (aid, groupings) = application(profile);
-    let all: String = groupings.iter().map(|(_, value)| value.as_str()).collect();
-    table.attempt(who, version, &what, || {
+    table.attempt(who, version, &as_record, || {
         let _card = made_t0(profile)?;
-        let script = file_of("tests/foreign/emv_read.py").display().to_string();
-        let (code, text) = output(&python.display().to_string(), &[&script, &name(0), &aid])?;
-        hold(code == 0, "it could not read the card", &text)?;
-        let last = text.lines().rev().find(|line| line.starts_with('{')).unwrap_or_default();
-        let seen: std::collections::BTreeMap<String, String> =
-            serde_json::from_str(last).map_err(|error| error.to_string())?;
+        let seen = read(&python, &aid)?;
+        let all: String = groupings.iter().map(|(_, value)| value.as_str()).collect();
         for tag in ["5A", "5F24", "50", "82", "94"] {
             let value = seen.get(tag).ok_or(format!("it did not see {tag}"))?;
             let element = format!("{tag}{:02X}{value}", value.len() / 2);
@@ -65,6 +64,68 @@ fn python_emv(table: &mut Table, profile: &str) {
         }
         Ok(())
     });
+    table.attempt(who, version, &as_ours, || {
+        let _card = made_t0(profile)?;
+        let (theirs, ours) = (read(&python, &aid)?, card_data(&aid)?);
+        let tags = |seen: Vec<&String>| seen.into_iter().cloned().collect::<Vec<_>>().join(" ");
+        let (their_tags, our_tags) = (tags(theirs.keys().collect()), tags(ours.keys().collect()));
+        hold(their_tags == our_tags, "the tags differ", &format!("{their_tags} / ours {our_tags}"))?;
+        hold(ours.len() > 15, "too few tags", &our_tags)?;
+        for (tag, element) in &ours {
+            let same = match &element.value {
+                Some(value) => *value == theirs[tag],
+                // Masked: its length is what can be compared.
+                None => element.length == theirs[tag].len() / 2,
+            };
+            hold(same, &format!("{tag} differs"), "")?;
+        }
+        Ok(())
+    });
+}
+
+/// What python-emv sees, by tag.
+fn read(python: &str, aid: &str) -> Result<BTreeMap<String, String>, String> {
+    let script = file_of("tests/foreign/emv_read.py").display().to_string();
+    let (code, text) = output(python, &[&script, &name(0), aid])?;
+    hold(code == 0, "it could not read the card", &text)?;
+    let last = text.lines().rev().find(|line| line.starts_with('{')).unwrap_or_default();
+    serde_json::from_str(last).map_err(|error| error.to_string())
+}
+
+struct Element {
+    length: usize,
+    /// None where it is masked.
+    value: Option<String>,
+}
+
+/// What `perso card data` sees in the answers to SELECT, GET PROCESSING OPTIONS and READ RECORD, by tag.
+fn card_data(aid: &str) -> Result<BTreeMap<String, Element>, String> {
+    let program = assert_cmd::cargo::cargo_bin!("perso").display().to_string();
+    let arguments = ["card", "data", "--reader", &name(0), "--aid", aid, "--format", "json", "--log", "off"];
+    let (code, text) = output(&program, &arguments)?;
+    hold(code == 0, "`perso card data` failed", &text)?;
+    let view: serde_json::Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let application = view["applications"].as_array().unwrap().iter().find(|it| it["aid"] == aid);
+    let application = application.ok_or("`perso card data` did not find the application")?;
+    let mut elements = BTreeMap::new();
+    ["fci", "options", "records"].iter().for_each(|part| collect(&application[part], &mut elements));
+    Ok(elements)
+}
+
+fn collect(node: &serde_json::Value, into: &mut BTreeMap<String, Element>) {
+    match node {
+        serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, into)),
+        serde_json::Value::Object(members) => {
+            let value = node["value"].as_str().map(str::to_owned);
+            if let (Some(tag), Some(length)) = (node["tag"].as_str(), node["length"].as_u64())
+                && (value.is_some() || node["masked"] == true)
+            {
+                into.insert(tag.to_owned(), Element { length: length as usize, value });
+            }
+            members.values().for_each(|member| collect(member, into));
+        }
+        _ => {}
+    }
 }
 
 /// A terminal kernel runs a transaction. Only what it prints of the card's data is looked at; how the transaction ends is
