@@ -47,7 +47,7 @@ fn made_t0(profile: &str) -> Result<Inserted, String> {
 fn python_emv(table: &mut Table, profile: &str) {
     let (who, version) = ("python-emv", "1.0.14");
     let as_record = format!("{profile}: PAN, expiry, label, AIP, AFL as in the record");
-    let as_ours = format!("{profile}: every data element as `perso card data` prints it");
+    let as_ours = format!("{profile}: all data elements but 8E and 9F07 as `perso card data` prints them");
     let Some(python) = installed("emv/bin/python").map(|path| path.display().to_string()) else {
         [as_record, as_ours].iter().for_each(|what| table.skip(who, version, what, "it could not be installed"));
         return;
@@ -92,6 +92,9 @@ fn read(python: &str, aid: &str) -> Result<BTreeMap<String, String>, String> {
     serde_json::from_str(last).map_err(|error| error.to_string())
 }
 
+/// CVM list and application usage control: python-emv gives them in words of its own, not in bytes.
+const IN_WORDS: [&str; 2] = ["8E", "9F07"];
+
 struct Element {
     length: usize,
     /// None where it is masked.
@@ -109,6 +112,7 @@ fn card_data(aid: &str) -> Result<BTreeMap<String, Element>, String> {
     let application = application.ok_or("`perso card data` did not find the application")?;
     let mut elements = BTreeMap::new();
     ["fci", "options", "records"].iter().for_each(|part| collect(&application[part], &mut elements));
+    elements.retain(|tag, _| !IN_WORDS.contains(&tag.as_str()));
     Ok(elements)
 }
 
