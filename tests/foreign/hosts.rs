@@ -148,12 +148,15 @@ impl Host {
     }
 }
 
+/// What is done with a host's Python.
+type Check<'a> = &'a dyn Fn(&str) -> Result<(), String>;
+
 pub fn run(table: &mut Table) {
     for host in &HOSTS {
         let python = installed(&format!("{}/bin/python", host.place)).map(|path| path.display().to_string());
         for &channel in host.channels {
             let title = format!("SCP{:02X} i={:02X} level {:02X}", channel.scp, channel.i, channel.level);
-            let checks: [(&str, &dyn Fn(&str) -> Result<(), String>); 3] = [
+            let checks: [(&str, Check<'_>); 3] = [
                 ("authenticate, STORE DATA", &|python| {
                     let card = channel.insert(&[]);
                     let (code, text) = host.talk(python, channel, &channel.key())?;
