@@ -11,7 +11,7 @@ use crate::base::emv::certificate::{Issued, MonthYear, Subject};
 use crate::base::fault::{Code, Fault};
 use crate::keys::ca_keys::{CaKeys, CaKeysError};
 use crate::keys::test_ca::{TestCa, TestCaError};
-use crate::keys::{KeyStore, Purpose, SoftwareStore};
+use crate::keys::{AnyStore, KeyStore, Purpose};
 use crate::prepare::IssuerFile;
 
 /// What is wrong with a file of CA keys, or a test CA.
@@ -169,7 +169,7 @@ fn certified(issued: &Issued, out: &mut Out) {
     }
 }
 
-fn issuer_key(name: &str, store: &SoftwareStore) -> Result<RsaPublic, CliError> {
+fn issuer_key(name: &str, store: &AnyStore) -> Result<RsaPublic, CliError> {
     let key = store.open(name, Purpose::IssuerRsa)?;
     Ok(KeyStore::rsa_public(store, &key)?)
 }

@@ -13,7 +13,7 @@ use crate::base::{Code, Fault};
 use crate::issuance::check;
 use crate::issuance::report;
 use crate::issuance::result::{FaultRef, RuleRef};
-use crate::keys::{KeyStore, SoftwareStore, file};
+use crate::keys::{AnyStore, KeyStore, file};
 use crate::order::{self, D1Answer, D1Code, OrderView, Site, Source};
 use crate::profile::Profile;
 use crate::record::{self, Record};
@@ -109,7 +109,7 @@ fn skipped_rules(rules: &[RuleRef]) -> BTreeMap<&str, String> {
     together.into_iter().map(|(why, named)| (why, named.join(", "))).collect()
 }
 
-fn one(path: &Path, args: &CheckArgs, store: Option<&SoftwareStore>, site: Option<&Site>) -> Checked {
+fn one(path: &Path, args: &CheckArgs, store: Option<&AnyStore>, site: Option<&Site>) -> Checked {
     let file = path.display().to_string();
     let bytes = match common::read(path) {
         Ok(bytes) => bytes,
@@ -147,7 +147,7 @@ pub(super) fn is_order(bytes: &[u8]) -> bool {
     words.iter().any(|word| start.contains(word)) || order::source_of(bytes).is_some()
 }
 
-fn order(path: &Path, bytes: &[u8], store: Option<&SoftwareStore>, site: Option<&Site>) -> Checked {
+fn order(path: &Path, bytes: &[u8], store: Option<&AnyStore>, site: Option<&Site>) -> Checked {
     let checked = order::check(bytes, site, store.map(|store| store as &dyn KeyStore));
     let d1 = checked.source == Some(Source::D1);
     Checked {
@@ -220,7 +220,7 @@ fn keys(bytes: &[u8], args: &CheckArgs, skipped: &mut Vec<String>) -> Vec<Proble
 fn clear(
     bytes: &[u8],
     args: &CheckArgs,
-    store: Option<&SoftwareStore>,
+    store: Option<&AnyStore>,
     skipped: &mut Vec<String>,
     rules: &mut Vec<RuleRef>,
 ) -> Vec<Problem> {
@@ -245,7 +245,7 @@ fn clear(
 fn record(
     bytes: &[u8],
     args: &CheckArgs,
-    store: Option<&SoftwareStore>,
+    store: Option<&AnyStore>,
     skipped: &mut Vec<String>,
     rules: &mut Vec<RuleRef>,
 ) -> Vec<Problem> {

@@ -4,11 +4,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::args::{PassphraseArgs, ProfileArgs};
+use super::args::ProfileArgs;
 pub use super::out::{Out, warn};
 pub use super::output::{create, distinct, write};
+pub use super::stores::{ask, keys};
 use crate::base::chance::{ChanceError, Instant};
-use crate::base::{Chance, Clock, Code, Fault, Secret};
+use crate::base::{Chance, Clock, Code, Fault};
 use crate::card::CardError;
 use crate::card::channel::ChannelError;
 use crate::card::trace::TraceError;
@@ -17,8 +18,7 @@ use crate::issuance::blank::BlankError;
 use crate::issuance::journal::JournalError;
 use crate::issuance::proof::VerifyError;
 use crate::issuance::result::ProgramRef;
-use crate::keys::SoftwareStore;
-use crate::keys::file::{self, KeyFileError};
+use crate::keys::file::KeyFileError;
 use crate::order::{Site, SiteError};
 use crate::profile::Profile;
 
@@ -288,43 +288,6 @@ pub fn read_text(path: &Path) -> Result<String, CliError> {
 /// It cannot be read, or does not make sense.
 pub fn site(path: &Path) -> Result<Site, CliError> {
     Site::parse(&read_text(path)?).map_err(|source| CliError::Site { path: path.to_owned(), source })
-}
-
-/// Opens a key file, asking for its passphrase only if it is sealed.
-///
-/// # Errors
-/// The file or its passphrase is wrong.
-pub fn keys(path: &Path, passphrase: &PassphraseArgs) -> Result<SoftwareStore, CliError> {
-    let bytes = read(path)?;
-    let failed = |source| CliError::Keys { path: path.to_owned(), source };
-    let phrase = if file::is_sealed(&bytes).map_err(failed)? { Some(ask(passphrase, false)?) } else { None };
-    file::load(&bytes, phrase.as_ref()).map_err(failed)
-}
-
-/// The passphrase: from a file, a descriptor, or the terminal, where a new one is asked for twice.
-///
-/// # Errors
-/// It cannot be read.
-pub fn ask(from: &PassphraseArgs, new: bool) -> Result<Secret<Vec<u8>>, CliError> {
-    let path = match (&from.passphrase_file, from.passphrase_fd) {
-        (_, Some(descriptor)) => Some(PathBuf::from(format!("/dev/fd/{descriptor}"))),
-        (Some(path), None) => Some(path.clone()),
-        (None, None) => None,
-    };
-    if let Some(path) = path {
-        let bytes = Secret::new(read(&path)?);
-        let line = bytes.expose().split(|&byte| byte == b'\n').next().unwrap_or_default();
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        return Ok(Secret::new(line.to_vec()));
-    }
-    let prompt = |text: &str| {
-        rpassword::prompt_password(text).map(String::into_bytes).map(Secret::new).map_err(CliError::Passphrase)
-    };
-    let first = prompt("Passphrase of the key file: ")?;
-    if new && !prompt("Once more: ")?.equals(first.expose()) {
-        return Err(CliError::Passphrase(std::io::Error::other("the two differ")));
-    }
-    Ok(first)
 }
 
 /// Reads one profile file.

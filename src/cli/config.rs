@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::common::{self, CliError};
+use super::stores::TokenUri;
 use crate::base::{Code, Fault};
 
 /// Where it is looked for.
@@ -86,11 +87,11 @@ pub struct SiteConfig {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeysConfig {
-    /// The key file; `--keys`.
+    /// The key file, or a token as `pkcs11:token=LABEL?module-path=FILE`; `--keys`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) file: Option<PathBuf>,
-    /// A file with its passphrase, which nobody else may read; `--passphrase-file`. Without it the passphrase is asked
-    /// for.
+    /// A file with its passphrase, or the token's PIN, which nobody else may read; `--passphrase-file`. Without it the
+    /// passphrase is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) passphrase_file: Option<PathBuf>,
 }
@@ -200,10 +201,13 @@ impl Config {
             out.extend(path.map(|path| Given::new(None, long, vec![self.place(path).into_os_string()])));
         };
         path("site", site.as_ref().map(|site| &site.file));
-        path("keys", keys.as_ref().and_then(|keys| keys.file.as_ref()));
+        let (token, file): (Vec<_>, Vec<_>) =
+            keys.iter().flat_map(|keys| &keys.file).partition(|path| TokenUri::is_one(path));
+        path("keys", file.first().copied());
         path("passphrase-file", keys.as_ref().and_then(|keys| keys.passphrase_file.as_ref()));
         path("profiles", profiles.as_ref().map(|profiles| &profiles.folder));
         path("station-journal", journal.as_ref().map(|journal| &journal.file));
+        out.extend(token.first().map(|uri| Given::new(None, "keys", vec![uri.as_os_str().to_owned()])));
         let reader = readers.as_ref().and_then(|readers| readers.default.as_ref());
         out.extend(reader.map(|reader| Given::new(None, "reader", vec![reader.into()])));
         for (name, value) in options {

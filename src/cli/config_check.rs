@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::args::{ConfigCommand, PassphraseArgs};
 use super::common::{self, CliError, Out, Problem};
 use super::config::Config;
+use super::stores::TokenUri;
 use crate::base::{Code, Fault};
-use crate::keys::file;
+use crate::keys::{KeyStore, file};
 
 /// What was found.
 #[derive(Serialize, schemars::JsonSchema)]
@@ -84,30 +85,36 @@ fn keys(config: &Config, checked: &mut Checked) {
     if let Some(path) = &passphrase {
         private("keys.passphrase_file", path, checked);
     }
-    let Some(path) = keys.file.as_ref().map(|path| config.place(path)) else { return };
-    let bytes = match common::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) => return checked.problem("keys.file", &error),
-    };
-    let opened = match (file::is_sealed(&bytes), passphrase) {
-        (Err(error), _) => return checked.problem("keys.file", &error),
-        (Ok(true), None) => {
-            checked.skipped.push("keys.file: it is sealed, and keys.passphrase_file is not given".into());
+    let Some(named) = &keys.file else { return };
+    let token = TokenUri::is_one(named);
+    let path = if token { named.clone() } else { config.place(named) };
+    let sealed = if token { Ok(true) } else { is_sealed(&path) };
+    let opened = match sealed {
+        Ok(true) if passphrase.is_none() => {
+            let what = if token { "it is a token" } else { "it is sealed" };
+            checked.skipped.push(format!("keys.file: {what}, and keys.passphrase_file is not given"));
             return;
         }
-        (Ok(false), _) => file::load(&bytes, None),
-        (Ok(true), Some(path)) => {
-            let from = PassphraseArgs { passphrase_file: Some(path), passphrase_fd: None };
-            match common::ask(&from, false) {
-                Ok(phrase) => file::load(&bytes, Some(&phrase)),
-                // It was named already.
-                Err(_) => return,
+        Ok(_) => common::keys(&path, &PassphraseArgs { passphrase_file: passphrase, passphrase_fd: None }),
+        Err(error) => Err(error),
+    };
+    match opened {
+        Ok(store) => {
+            for key in store.keys() {
+                if let Err(error) = store.open(&key.name, key.purpose) {
+                    checked.problem("keys.file", &error);
+                }
             }
         }
-    };
-    if let Err(error) = opened {
-        checked.problem("keys.file", &error);
+        // It was named already.
+        Err(CliError::Read { path: unread, .. }) if unread != path => {}
+        Err(error) => checked.problem("keys.file", &error),
     }
+}
+
+fn is_sealed(path: &Path) -> Result<bool, CliError> {
+    let bytes = common::read(path)?;
+    file::is_sealed(&bytes).map_err(|source| CliError::Keys { path: path.to_owned(), source })
 }
 
 /// A file with a secret in it is there, and nobody else reads it.

@@ -1,18 +1,20 @@
 //! `perso keys import`, `generate`, `rotate`, `export` and `kcv`: keys in and out of the key file. Never prints a key.
 
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::Read;
+use std::path::Path;
 
 use serde::Serialize;
 
-use super::args::{ExportArgs, GenerateArgs, ImportArgs, KcvArgs, KeyFileArgs, NamedArgs, RotateArgs};
+use super::args::{ExportArgs, GenerateArgs, ImportArgs, KcvArgs, LoadArgs, NamedArgs, PassphraseArgs, RotateArgs};
 use super::common::{self, CliError, Out, warn};
 use super::keys::Listed;
+use super::ring::Ring;
+use super::stores::TokenUri;
 use crate::base::Secret;
 use crate::base::crypto::{Cipher, KcvMethod};
-use crate::keys::file::{self, NewKey, Unsealed};
+use crate::keys::file::NewKey;
 use crate::keys::tr31::{Header, KeyBlock, Version, mode_of, usage_of};
-use crate::keys::{Algorithm, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose, SoftwareStore, from_components, random};
+use crate::keys::{Algorithm, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose, from_components, random};
 
 /// Longest key block or component that is read, in bytes.
 const LONGEST_TEXT: u64 = 16 * 1024;
@@ -30,9 +32,8 @@ pub fn import(args: &ImportArgs, out: &mut Out) -> Result<(), CliError> {
             let text = Secret::new(text(path)?);
             let text = std::str::from_utf8(text.expose()).map_err(|_| CliError::NotText(path.clone()))?;
             let block = KeyBlock::parse(text.trim()).map_err(KeyError::from)?;
-            let store = ring.keys.to_store();
-            let kbpk = store.open(args.kbpk.as_deref().unwrap_or_default(), Purpose::Kbpk)?;
-            let arrived = store.tr31_unwrap(&kbpk, &block)?;
+            let kbpk = args.kbpk.as_deref().unwrap_or_default();
+            let arrived = ring.with(|store| store.tr31_unwrap(&store.open(kbpk, Purpose::Kbpk)?, &block))?;
             let wanted = args.purpose.as_deref().map(purpose).transpose()?;
             new.purpose = arrived.purpose(wanted).map_err(KeyError::from)?;
             for warning in arrived.warnings() {
@@ -75,7 +76,7 @@ pub fn generate(args: &GenerateArgs, out: &mut Out) -> Result<(), CliError> {
 /// There is no such key, it has no version left, or its file cannot be written.
 pub fn rotate(args: &RotateArgs, out: &mut Out) -> Result<(), CliError> {
     let mut ring = Ring::open(&args.file, false)?;
-    let (key, old) = opened(&ring.keys.to_store(), &args.key)?;
+    let (key, old) = ring.with(|store| opened(store, &args.key))?;
     let version = old.version.checked_add(1).ok_or_else(|| option("KEY", "its version is 255 already"))?;
     let stem =
         old.name.rsplit_once(".v").filter(|(_, digits)| digits.parse::<u8>().is_ok()).map_or(&*old.name, |it| it.0);
@@ -91,7 +92,7 @@ pub fn rotate(args: &RotateArgs, out: &mut Out) -> Result<(), CliError> {
     };
     let rsa = match old.algorithm {
         Algorithm::Rsa if old.purpose == Purpose::IssuerRsa => {
-            let public = ring.keys.to_store().rsa_public(&key)?;
+            let public = ring.with(|store| store.rsa_public(&key))?;
             (public.bits(), if public.exponent() == [3] { 3 } else { 65537 })
         }
         _ => (2048, 65537),
@@ -100,6 +101,29 @@ pub fn rotate(args: &RotateArgs, out: &mut Out) -> Result<(), CliError> {
     let info = ring.keys.add(&new, old.algorithm, value)?.clone();
     ring.write()?;
     show("Made", &info, out);
+    Ok(())
+}
+
+/// Puts the keys of a key file into a token.
+///
+/// # Errors
+/// File or token is wrong, or the token holds a key of such a name.
+pub fn load(args: &LoadArgs, out: &mut Out) -> Result<(), CliError> {
+    let token = TokenUri::read(&args.into)?
+        .ok_or_else(|| option("--into", "it is no token's URI, which begins with pkcs11:"))?;
+    let keys = Ring::open(&args.file, false)?.keys;
+    let pin = PassphraseArgs { passphrase_file: args.pin_file.clone(), passphrase_fd: None };
+    let mut token = token.open(&pin)?;
+    keys.put_into(&mut token)?;
+    // Each is opened where it is now: its check value is computed by the token.
+    let infos: Vec<&KeyInfo> = keys.infos().collect();
+    for info in &infos {
+        token.open(&info.name, info.purpose)?;
+    }
+    let listed: Vec<Listed<'_>> = infos.iter().map(|info| Listed::of(info)).collect();
+    if !out.json(&listed) {
+        listed.iter().for_each(|key| out.line(format!("Loaded: {}", key.line())));
+    }
     Ok(())
 }
 
@@ -119,7 +143,7 @@ pub struct Exported<'a> {
 /// # Errors
 /// A key is not there or not for it, or the block cannot be written.
 pub fn export(args: &ExportArgs, out: &mut Out) -> Result<(), CliError> {
-    let store = Ring::open(&args.file, false)?.keys.into_store();
+    let store = common::keys(&args.file.keys, &args.file.passphrase)?;
     let (key, info) = opened(&store, &args.key)?;
     let kbpk = store.open(&args.kbpk, Purpose::Kbpk)?;
     let version = match args.block_version {
@@ -170,7 +194,7 @@ pub struct KcvShown<'a> {
 /// # Errors
 /// There is no such key, or its kind has no such check value.
 pub fn kcv(args: &KcvArgs, out: &mut Out) -> Result<(), CliError> {
-    let store = Ring::open(&args.file, false)?.keys.into_store();
+    let store = common::keys(&args.file.keys, &args.file.passphrase)?;
     let (key, info) = opened(&store, &args.key)?;
     let method = args.kcv_method.as_deref().map(kcv_method).transpose()?.unwrap_or(info.kcv.method);
     let length = args.length.map_or(info.kcv.value.len(), usize::from);
@@ -181,76 +205,7 @@ pub fn kcv(args: &KcvArgs, out: &mut Out) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Replaces a file whole: another process sees the old one or the new one, and it lasts.
-///
-/// # Errors
-/// It cannot be written; then the old one is there.
-pub fn replace(path: &Path, text: &str) -> Result<(), CliError> {
-    let failed = |source| CliError::Write { path: path.to_owned(), source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().ok_or_else(|| failed(std::io::Error::other("it is no name of a file")))?;
-    let beside = folder.join(format!(".{}.{}.new", name.to_string_lossy(), std::process::id()));
-    let written = write_new(&beside, text).and_then(|()| std::fs::rename(&beside, path));
-    if let Err(error) = written {
-        // What is left of the new file is no use to anybody.
-        let _ = std::fs::remove_file(&beside);
-        return Err(failed(error));
-    }
-    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
-}
-
-fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
-}
-
-/// A key file while it is changed.
-struct Ring {
-    path: PathBuf,
-    keys: Unsealed,
-    /// Of a sealed file: it is sealed again under the same.
-    passphrase: Option<Secret<Vec<u8>>>,
-}
-
-impl Ring {
-    /// Opens a key file and compares every check value; or begins a new one, unsealed for test keys.
-    fn open(args: &KeyFileArgs, test: bool) -> Result<Self, CliError> {
-        let path = args.keys.clone();
-        if test && !path.exists() {
-            return Ok(Self { path, keys: Unsealed::default(), passphrase: None });
-        }
-        let failed = |source| CliError::Keys { path: path.clone(), source };
-        let passphrase = if path.exists() {
-            let sealed = file::is_sealed(&common::read(&path)?).map_err(failed)?;
-            if sealed { Some(common::ask(&args.passphrase, false)?) } else { None }
-        } else {
-            Some(common::ask(&args.passphrase, true)?)
-        };
-        let keys = if path.exists() {
-            file::read(&common::read(&path)?, passphrase.as_ref()).map_err(failed)?
-        } else {
-            Unsealed::default()
-        };
-        Ok(Self { path, keys, passphrase })
-    }
-
-    fn write(self) -> Result<(), CliError> {
-        let failed = |source| CliError::Keys { path: self.path.clone(), source };
-        let text = match &self.passphrase {
-            Some(passphrase) => file::seal(&self.keys, passphrase, &mut common::chance()).map_err(failed)?,
-            None => file::mark(&self.keys).map_err(failed)?,
-        };
-        let text = zeroize::Zeroizing::new(text);
-        replace(&self.path, &text)
-    }
-}
-
-fn opened(store: &SoftwareStore, name: &str) -> Result<(KeyHandle, KeyInfo), CliError> {
+fn opened(store: &dyn KeyStore, name: &str) -> Result<(KeyHandle, KeyInfo), CliError> {
     let info = store.keys().iter().find(|info| info.name == name).ok_or_else(|| KeyError::Unknown(name.to_owned()))?;
     Ok((store.open(name, info.purpose)?, info.clone()))
 }

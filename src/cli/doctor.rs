@@ -8,12 +8,13 @@ use serde::Serialize;
 
 use super::args::{DoctorArgs, PassphraseArgs};
 use super::common::{self, CliError, Out};
+use super::stores::TokenUri;
 use crate::base::Fault;
 use crate::base::chance::Instant;
 use crate::card::transport::pcsc::Reader;
 use crate::card::transport::{LinkError, pcsc};
 use crate::issuance::report::timestamp;
-use crate::keys::{KeyStore, SoftwareStore, file};
+use crate::keys::{AnyStore, KeyStore, file};
 use crate::profile::Profile;
 
 /// Version of the shape.
@@ -193,6 +194,9 @@ fn keys(args: &DoctorArgs) -> CheckView {
         return CheckView::skipped("key file", "none was named", "name it with --keys");
     };
     let wrong = |error: &dyn Fault| CheckView::problem("key file", error.to_string(), error.code().entry().next);
+    if TokenUri::is_one(path) {
+        return token(path, args);
+    }
     let bytes = match common::read(path) {
         Ok(bytes) => bytes,
         Err(error) => return CheckView::problem("key file", whole(&error), "name the right file with --keys"),
@@ -218,7 +222,24 @@ fn keys(args: &DoctorArgs) -> CheckView {
     }
 }
 
-fn told(path: &Path, sealed: bool, store: &SoftwareStore) -> String {
+/// Opened only where its PIN is at hand: nobody waits for an answer here, and a wrong one counts.
+fn token(uri: &Path, args: &DoctorArgs) -> CheckView {
+    let PassphraseArgs { passphrase_file, passphrase_fd } = &args.passphrase;
+    if passphrase_file.is_none() && passphrase_fd.is_none() {
+        let why = format!("{} needs its PIN", uri.display());
+        return CheckView::skipped("key file", why, "name --passphrase-file to have it opened");
+    }
+    let opened = common::keys(uri, &args.passphrase).and_then(|store| {
+        store.keys().iter().try_for_each(|key| store.open(&key.name, key.purpose).map(|_| ()))?;
+        Ok(store.keys().len())
+    });
+    match opened {
+        Ok(count) => CheckView::ok("key file", format!("{}: {count} keys; every check value fits", uri.display())),
+        Err(error) => CheckView::problem("key file", error.to_string(), error.code().entry().next),
+    }
+}
+
+fn told(path: &Path, sealed: bool, store: &AnyStore) -> String {
     let live = store.keys().iter().filter(|key| !key.test).count();
     let seal = if sealed { "sealed" } else { "unsealed" };
     format!("{}: {seal}, {} keys, {live} of them live; every check value fits", path.display(), store.keys().len())

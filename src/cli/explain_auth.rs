@@ -8,7 +8,7 @@ use crate::card::apdu::{Command, Response};
 use crate::card::channel::{AuthReport, Handshake, HandshakeError};
 use crate::card::gp::{self, CardData};
 use crate::card::{Card, CardError};
-use crate::keys::{KeyStore, SoftwareStore};
+use crate::keys::{AnyStore, KeyStore};
 
 /// Compares, and prints what was found. Exit code 10 where no key fits.
 ///
@@ -39,7 +39,7 @@ pub fn run(args: &AuthArgs, out: &mut Out) -> Result<u8, CliError> {
 fn judge(
     read: Result<Handshake, HandshakeError>,
     asked: u8,
-    store: &SoftwareStore,
+    store: &AnyStore,
     aid: Option<&[u8]>,
 ) -> Result<AuthReport, CliError> {
     match read {
@@ -53,7 +53,7 @@ fn judge(
 
 /// Asks a card: SELECT, card data, one INITIALIZE UPDATE; a second one with a challenge of 16 bytes only where the card
 /// does not take 8.
-fn ask(args: &AuthArgs, store: &SoftwareStore, aid: Option<&[u8]>) -> Result<AuthReport, CliError> {
+fn ask(args: &AuthArgs, store: &AnyStore, aid: Option<&[u8]>) -> Result<AuthReport, CliError> {
     let asked = common::byte("--key-version", &args.key_version)?;
     let Some(reader) = args.reader() else {
         return Err(CliError::Option { option: "--reader", why: "it is missing".into() });

@@ -53,6 +53,7 @@ pub fn run(command: &KeysCommand, out: &mut Out) -> Result<u8, CliError> {
         KeysCommand::Generate(args) => custody::generate(args, out)?,
         KeysCommand::Rotate(args) => custody::rotate(args, out)?,
         KeysCommand::Export(args) => custody::export(args, out)?,
+        KeysCommand::Load(args) => custody::load(args, out)?,
         KeysCommand::Kcv(args) => custody::kcv(args, out)?,
     }
     Ok(0)

@@ -21,11 +21,13 @@ mod reader;
 mod readers;
 mod ready;
 mod record;
+mod ring;
 mod run;
 #[cfg(test)]
 mod schemas;
 mod serve;
 mod sim;
+mod stores;
 mod trace;
 mod verify;
 

@@ -12,7 +12,7 @@ use crate::base::fault::{Code, Fault};
 use crate::issuance::check;
 use crate::issuance::report;
 use crate::issuance::result::RuleRef;
-use crate::keys::SoftwareStore;
+use crate::keys::AnyStore;
 use crate::order::{D1Code, Order, Source};
 use crate::prepare::{IssuerCertificate, IssuerFileError, Materials, Pool, PoolError, PrepareError, Prepared, prepare};
 use crate::profile::Profile;
@@ -146,7 +146,7 @@ fn of_order(
     bytes: &[u8],
     sources: &Sources,
     from: &PreparationArgs,
-    store: &SoftwareStore,
+    store: &AnyStore,
 ) -> Result<(Order, Profile, Prepared), CliError> {
     let refused = |problems| CliError::Refused { what: path.display().to_string(), problems };
     let site = from.site.as_deref().ok_or_else(|| CliError::Option {
@@ -199,13 +199,13 @@ fn issuer(path: &Path) -> Result<IssuerCertificate, CliError> {
     Ok(IssuerCertificate::parse(&common::read(path)?).map_err(failed)?)
 }
 
-fn open_pool(path: &Path, store: &SoftwareStore) -> Result<Pool, CliError> {
+fn open_pool(path: &Path, store: &AnyStore) -> Result<Pool, CliError> {
     let failed = |source| PreparationError::Pool { path: path.to_owned(), source };
     Ok(Pool::open(&common::read(path)?, store).map_err(failed)?)
 }
 
 /// Written beside the pool and moved into its place: a pool that is torn would be lost.
-fn save_pool(pool: &Pool, path: &Path, key: &str, store: &SoftwareStore) -> Result<(), CliError> {
+fn save_pool(pool: &Pool, path: &Path, key: &str, store: &AnyStore) -> Result<(), CliError> {
     let failed = |source| PreparationError::Pool { path: path.to_owned(), source };
     let text = pool.seal(key, store, &mut common::chance()).map_err(failed)?;
     let beside = PathBuf::from(format!("{}.new", path.display()));

@@ -6,14 +6,14 @@ use super::args::{ProfileArgs, Sources};
 use super::common::{self, CliError, Problem};
 use crate::issuance::check;
 use crate::issuance::plan::Plan;
-use crate::keys::SoftwareStore;
+use crate::keys::AnyStore;
 use crate::profile::Profile;
 use crate::record::{self, Record};
 
 /// Everything that is ready before a card is asked for.
 pub struct Ready {
     /// The keys.
-    pub store: SoftwareStore,
+    pub store: AnyStore,
     /// The record.
     pub record: Record,
     /// Its profile.
@@ -34,7 +34,7 @@ pub fn ready(path: &Path, sources: &Sources) -> Result<Ready, CliError> {
 ///
 /// # Errors
 /// As [`ready`].
-pub fn ready_from(path: &Path, store: SoftwareStore, profiles: &ProfileArgs) -> Result<Ready, CliError> {
+pub fn ready_from(path: &Path, store: AnyStore, profiles: &ProfileArgs) -> Result<Ready, CliError> {
     let bytes = common::read(path)?;
     let refused = |problems: Vec<Problem>| CliError::Refused { what: path.display().to_string(), problems };
 

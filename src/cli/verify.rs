@@ -10,7 +10,7 @@ use super::ready::{Ready, ready_from};
 use crate::base::{Fault, Secret};
 use crate::issuance::proof::result::{CheckRef, VerifyResult};
 use crate::issuance::proof::{Consent, Verification};
-use crate::keys::{KeyStore, SoftwareStore};
+use crate::keys::{AnyStore, KeyStore};
 use crate::profile::Profile;
 
 const SET_UP: u8 = 4;
@@ -61,7 +61,7 @@ pub fn exit(error: &CliError) -> u8 {
 /// What the card is held against.
 enum Source {
     Record(Box<Ready>),
-    Other { store: Option<SoftwareStore>, profile: Option<Box<Profile>> },
+    Other { store: Option<AnyStore>, profile: Option<Box<Profile>> },
 }
 
 fn sources(args: &VerifyArgs) -> Result<Source, CliError> {

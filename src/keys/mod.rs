@@ -4,6 +4,7 @@
 //! show themselves. Session keys for ENC, MAC and R-MAC come out as [`Secret`](crate::base::Secret)s and live for one
 //! session.
 
+mod any;
 pub mod ca_keys;
 pub mod card_values;
 mod custody;
@@ -28,6 +29,7 @@ pub mod test_ca;
 pub mod tr31;
 mod verbs;
 
+pub use any::AnyStore;
 pub use diversify::{CardKeys, Diversification, card_keys, select_kmc};
 pub use error::KeyError;
 pub use handle::KeyHandle;

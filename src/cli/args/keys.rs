@@ -36,14 +36,30 @@ pub enum KeysCommand {
     Rotate(RotateArgs),
     /// Write a key as a TR-31 key block under a key block protection key.
     Export(ExportArgs),
+    /// Put the keys of a key file into a token, where they stay: not extractable, sensitive.
+    Load(LoadArgs),
     /// Show a key's check value, by any method that its kind has.
     Kcv(KcvArgs),
+}
+
+/// `perso keys load`
+#[derive(Debug, Args)]
+pub struct LoadArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub file: KeyFileArgs,
+    /// The token: pkcs11:token=LABEL?module-path=FILE
+    #[arg(long, value_name = "URI")]
+    pub into: PathBuf,
+    /// Read the token's PIN from the first line of this file, instead of asking for it.
+    #[arg(long, value_name = "FILE")]
+    pub pin_file: Option<PathBuf>,
 }
 
 /// Which key file.
 #[derive(Debug, Args)]
 pub struct KeyFileArgs {
-    /// The key file; where it is changed, it is replaced whole.
+    /// The key file; where it is changed, it is replaced whole. Or a token: pkcs11:token=LABEL?module-path=FILE
     #[arg(long, value_name = "FILE")]
     pub keys: PathBuf,
     #[command(flatten)]

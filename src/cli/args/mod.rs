@@ -26,7 +26,9 @@ pub use self::calc_certificate::CertificateArgs;
 pub use self::card::{ApduArgs, AppsArgs, CardCommand, ChannelArgs, DataArgs, InfoArgs};
 pub use self::config::ConfigCommand;
 pub use self::doctor::DoctorArgs;
-pub use self::keys::{ExportArgs, GenerateArgs, ImportArgs, KcvArgs, KeyFileArgs, KeysCommand, NamedArgs, RotateArgs};
+pub use self::keys::{
+    ExportArgs, GenerateArgs, ImportArgs, KcvArgs, KeyFileArgs, KeysCommand, LoadArgs, NamedArgs, RotateArgs,
+};
 pub use self::prepare::{PoolCommand, PreparationArgs, PrepareArgs};
 pub use self::readers::ReadersArgs;
 pub use self::verify::VerifyArgs;
@@ -141,7 +143,7 @@ pub enum Command {
 /// Where keys and profiles are.
 #[derive(Debug, Clone, Args)]
 pub struct Sources {
-    /// The key file: sealed, or an unsealed file of test keys.
+    /// The key file: sealed, or an unsealed file of test keys. Or a token: pkcs11:token=LABEL?module-path=FILE
     #[arg(long, value_name = "FILE")]
     pub keys: PathBuf,
     #[command(flatten)]
@@ -155,10 +157,10 @@ pub struct Sources {
 /// How the passphrase of a sealed key file arrives. Never as an argument.
 #[derive(Debug, Clone, Args)]
 pub struct PassphraseArgs {
-    /// Read the key file's passphrase from the first line of this file, instead of asking for it.
+    /// Read the key file's passphrase, or the token's PIN, from the first line of this file, instead of asking for it.
     #[arg(long, value_name = "FILE", conflicts_with = "passphrase_fd")]
     pub passphrase_file: Option<PathBuf>,
-    /// Read the key file's passphrase from the first line of this open descriptor.
+    /// Read it from the first line of this open descriptor.
     #[arg(long, value_name = "N")]
     pub passphrase_fd: Option<u32>,
 }

@@ -13,7 +13,7 @@ use crate::cli::args::{ApduArgs, ChannelArgs};
 use crate::cli::common::{self, CliError, Out, warn};
 use crate::cli::reader;
 use crate::issuance::options;
-use crate::keys::{self, Diversification, KeyError, KeySet, KeyStore, SoftwareStore};
+use crate::keys::{self, AnyStore, Diversification, KeyError, KeySet, KeyStore};
 use crate::profile::Profile;
 
 /// Sends, compares, and prints. Exit code 10 where an answer is not the expected one.
@@ -131,7 +131,7 @@ struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    fn of(args: &ApduArgs, store: &'a SoftwareStore) -> Result<Self, CliError> {
+    fn of(args: &ApduArgs, store: &'a AnyStore) -> Result<Self, CliError> {
         let ChannelArgs { profile, profiles, protocol, level, key_version, key, diversification } = &args.channel;
         let profile = match profile.as_deref() {
             Some(file) if Path::new(file).is_file() => Some(common::profile_file(Path::new(file))?),
@@ -177,7 +177,7 @@ impl<'a> Wanted<'a> {
     }
 
     /// The card's keys, and the name of what they come from.
-    fn keys(&self, store: &SoftwareStore, greeting: &Greeting<'_>) -> Result<(keys::CardKeys, String), CliError> {
+    fn keys(&self, store: &AnyStore, greeting: &Greeting<'_>) -> Result<(keys::CardKeys, String), CliError> {
         let stated = self.profile.as_ref().map(Profile::diversification);
         let method = self.method.or(stated).unwrap_or(Diversification::None);
         if let Some(set) = &self.set {
@@ -217,7 +217,7 @@ fn by_name(text: &str, aid: &[u8]) -> Result<ChannelSpec, CliError> {
 fn open<'c>(
     card: &'c mut Card,
     wanted: &Wanted<'_>,
-    store: &SoftwareStore,
+    store: &AnyStore,
     chance: &mut Chance,
 ) -> Result<(Session<'c>, String), CliError> {
     if let Some(aid) = &wanted.select {
