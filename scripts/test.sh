@@ -57,6 +57,10 @@ else
   step "build without PC/SC" cargo check --locked --all-targets --no-default-features
 fi
 
+# Keys in a token are tested with SoftHSM.
+have softhsm2-util || apt_install softhsm2 || true
+have softhsm2-util || skip "keys in a token" "softhsm2 is not installed and could not be"
+
 step "build of the tests" build
 step "unit tests, benchmarks once, documentation examples" units
 

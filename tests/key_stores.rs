@@ -4,6 +4,8 @@
 //! the module reads it from there. Without SoftHSM the token's tests are reported as ignored, never as passed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "key_stores_support/product.rs"]
+mod product;
 #[path = "key_stores_support/mod.rs"]
 mod suite;
 #[path = "key_stores_support/token.rs"]
@@ -44,7 +46,7 @@ fn main() -> ExitCode {
         Ok(())
     };
     let mut trials = vec![Trial::test("the_sealed_file", file)];
-    for (name, test) in token::TESTS {
+    for (name, test) in token::TESTS.iter().chain(product::TESTS) {
         trials.push(
             Trial::test(*name, || {
                 test();

@@ -278,6 +278,7 @@ fn every_command_and_option_is_explained() {
         "keys rotate",
         "keys export",
         "keys kcv",
+        "keys load",
         "config",
         "config check",
         "sim",

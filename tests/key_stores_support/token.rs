@@ -28,7 +28,7 @@ pub const TESTS: &[(&str, fn())] = &[
     ("session_keys_do_not_stay", session_keys_do_not_stay),
 ];
 
-const PIN: &str = "726354";
+pub const PIN: &str = "726354";
 
 /// SoftHSM's module, where it is installed.
 pub fn module() -> Option<PathBuf> {
@@ -43,7 +43,20 @@ pub fn module() -> Option<PathBuf> {
 }
 
 /// The tokens, one for each test that fills one: a module that runs does not see new ones.
-const LABELS: &[&str] = &["suite", "attributes", "careless", "mixed", "named", "one", "other", "session"];
+const LABELS: &[&str] = &[
+    "suite",
+    "attributes",
+    "careless",
+    "mixed",
+    "named",
+    "one",
+    "other",
+    "session",
+    "order",
+    "records",
+    "commands",
+    "made",
+];
 
 /// A folder with a configuration and empty tokens, made by SoftHSM's own tool.
 pub fn folder() -> TempDir {
@@ -61,7 +74,7 @@ pub fn folder() -> TempDir {
     folder
 }
 
-fn the_module() -> PathBuf {
+pub fn the_module() -> PathBuf {
     PathBuf::from(std::env::var_os(MARK).unwrap())
 }
 
@@ -71,7 +84,7 @@ fn open(label: &str) -> Result<Pkcs11Store, KeyError> {
 }
 
 /// A token with the sample keys.
-fn filled(label: &str) -> Pkcs11Store {
+pub fn filled(label: &str) -> Pkcs11Store {
     let mut store = open(label).unwrap();
     sample().put_into(&mut store).unwrap();
     store

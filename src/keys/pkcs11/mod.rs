@@ -107,8 +107,18 @@ impl Pkcs11Store {
             Attribute::Value(description.into_bytes()),
         ];
         let templates = template::of_value(info, value).ok_or_else(|| KeyError::Value { name: info.name.clone() })?;
+        let mut made = Vec::new();
         for template in templates.iter().map(Vec::as_slice).chain([data.as_slice()]) {
-            self.token.with(|session| session.create_object(template)).map_err(token_error(&info.name))?;
+            match self.token.with(|session| session.create_object(template)) {
+                Ok(object) => made.push(object),
+                Err(error) => {
+                    // Half a key is none; what cannot be taken away is not described, and so is not seen.
+                    for object in made {
+                        let _ = self.token.with(|session| session.destroy_object(object));
+                    }
+                    return Err(token_error(&info.name)(error));
+                }
+            }
         }
         self.infos.push(info.clone());
         Ok(())

@@ -1,0 +1,260 @@
+//! The whole product over a token: the same card as from the sealed file, and the commands as they are typed.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::mpsc;
+
+use perso::base::chance::Instant;
+use perso::base::{Chance, Clock};
+use perso::card::sim::SimTransport;
+use perso::issuance::blank::{self, Wanted};
+use perso::issuance::check;
+use perso::issuance::job::Job;
+use perso::issuance::journal::Journal;
+use perso::issuance::report::Report;
+use perso::issuance::result::ProgramRef;
+use perso::keys::KeyStore;
+use perso::order::{Order, Site};
+use perso::prepare::{IssuerCertificate, Materials, prepare};
+use perso::profile::Profile;
+use perso::record::Record;
+
+use super::sample;
+use super::token::{self, PIN};
+
+pub const TESTS: &[(&str, fn())] = &[
+    ("an_order_becomes_the_same_record_and_card", an_order_becomes_the_same_record_and_card),
+    ("the_sample_records_become_the_same_cards", the_sample_records_become_the_same_cards),
+    ("commands_take_their_keys_from_a_token", commands_take_their_keys_from_a_token),
+    ("keys_are_made_and_brought_into_a_token", keys_are_made_and_brought_into_a_token),
+    ("uris_that_are_none_are_refused", uris_that_are_none_are_refused),
+];
+
+fn text(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// The same in every run.
+fn chance() -> Chance {
+    let mut state = 7u64;
+    Chance::new(move |buffer| {
+        for byte in buffer {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            *byte = (state >> 33) as u8;
+        }
+        Ok(())
+    })
+}
+
+fn profile(name: &str) -> Profile {
+    Profile::parse(&text(&format!("card-profiles/{name}.toml"))).unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+/// The record of the sample order, as one text.
+fn prepared(store: &dyn KeyStore) -> String {
+    let site = Site::parse(&text("tests/samples/orders/site.toml")).unwrap();
+    let issuer = text("tests/samples/issuer/visa-like.issuer.test.json");
+    let issuer = IssuerCertificate::parse(issuer.as_bytes()).unwrap();
+    let order = Order::read(text("tests/samples/orders/visa-like.json").as_bytes(), &site, store);
+    let order = order.unwrap_or_else(|problems| panic!("{problems:?}"));
+    let (mut chance, profile) = (chance(), profile("visa-like-debit"));
+    let materials = Materials {
+        order: &order,
+        profile: &profile,
+        store,
+        issuer: Some(&issuer),
+        pool: None,
+        chance: &mut chance,
+        today: Some((2026, 11, 24)),
+    };
+    prepare(materials).unwrap_or_else(|error| panic!("{error}")).text
+}
+
+/// What a card's file holds after the job.
+fn card(store: &dyn KeyStore, record: &str, name: &str) -> serde_json::Value {
+    let profile = profile(name);
+    let record = Record::open(record.as_bytes(), store).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let plan = check::plan(&record, &profile, store).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let wanted = Wanted { profile: &profile, aids: blank::aids(&record), master: None, serial: Some([0, 0, 0, 0x2A]) };
+    let blank = blank::make(&wanted, &sample().into_store(), &mut Chance::fixed(Vec::new())).unwrap();
+    let transport = SimTransport::memory(blank);
+    let held = transport.card();
+    let clock = Clock::fixed(Instant(1_700_000_000_000_000));
+    let mut report = Report::new(ProgramRef { version: "test".into(), sha256: None }, true, &clock);
+    report.subject(&record, &plan, store);
+    let (told, _nobody) = mpsc::channel();
+    let (mut chance, mut journal) = (chance(), Journal::in_memory());
+    let job = Job {
+        record: &record,
+        profile: &profile,
+        plan: &plan,
+        store,
+        ca_keys: None,
+        journal: &mut journal,
+        clock,
+        chance: &mut chance,
+        progress: told,
+        recorder: None,
+    };
+    let result = job.run(Box::new(transport), report);
+    assert_eq!(serde_json::to_value(&result).unwrap()["state"], "good", "{name}");
+    let file = held.lock().unwrap().file().clone();
+    serde_json::to_value(&file).unwrap()
+}
+
+fn an_order_becomes_the_same_record_and_card() {
+    let (file, token) = (sample().into_store(), token::filled("order"));
+    let record = prepared(&file);
+    assert_eq!(record, prepared(&token));
+    assert_eq!(card(&file, &record, "visa-like-debit"), card(&token, &record, "visa-like-debit"));
+}
+
+fn the_sample_records_become_the_same_cards() {
+    let (file, token) = (sample().into_store(), token::filled("records"));
+    for name in
+        ["debit-contact-scp02", "debit-aes-scp03", "debit-long-packed", "dual-interface-scp03", "through-domain-scp02"]
+    {
+        let record = text(&format!("tests/samples/{name}.record.json"));
+        assert_eq!(card(&file, &record, name), card(&token, &record, name), "{name}");
+    }
+}
+
+struct Done {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+struct Bench {
+    folder: tempfile::TempDir,
+    uri: String,
+    pin: String,
+}
+
+impl Bench {
+    fn new(label: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let pin = folder.path().join("pin");
+        std::fs::write(&pin, format!("{PIN}\n")).unwrap();
+        let uri = format!("pkcs11:token={label}?module-path={}", token::the_module().display());
+        Self { pin: pin.to_str().unwrap().to_owned(), folder, uri }
+    }
+
+    fn perso(&self, arguments: &[&str]) -> Done {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_perso"));
+        let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let done = Done { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) };
+        for secret in [PIN, "10112233445566778899AABBCCDDEEFE", "0123456789ABCDEFFEDCBA9876543210"] {
+            assert!(!done.out.contains(secret) && !done.err.contains(secret), "{arguments:?} shows a secret");
+        }
+        done
+    }
+
+    fn keyed(&self, arguments: &[&str]) -> Done {
+        self.perso(&[arguments, &["--keys", &self.uri, "--passphrase-file", &self.pin]].concat())
+    }
+
+    fn good(&self, arguments: &[&str]) -> String {
+        let done = self.keyed(arguments);
+        assert_eq!(done.code, 0, "{arguments:?}: {}{}", done.out, done.err);
+        done.out
+    }
+
+    fn load(&self) -> Done {
+        let keys = "tests/samples/keys.test.json";
+        self.perso(&["keys", "load", "--keys", keys, "--into", &self.uri, "--pin-file", &self.pin])
+    }
+}
+
+fn commands_take_their_keys_from_a_token() {
+    let bench = Bench::new("commands");
+    let loaded = bench.load();
+    assert_eq!(loaded.code, 0, "{}", loaded.err);
+    assert_eq!(loaded.out.lines().count(), sample().infos().count());
+    let twice = bench.load();
+    assert!(twice.code == 5 && twice.err.contains("stands twice"), "{}", twice.err);
+
+    let listed = bench.perso(&["keys", "list", &bench.uri, "--passphrase-file", &bench.pin]);
+    let file = bench.perso(&["keys", "list", "tests/samples/keys.test.json"]);
+    let sorted = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(sorted(&listed.out), sorted(&file.out));
+    assert_eq!(bench.good(&["keys", "kcv", "lab-zpk"]).trim(), "lab-zpk: KCV EF9351 (des-zero)");
+
+    let record = "tests/samples/debit-aes-scp03.record.json";
+    let run = bench.good(&["run", record, "--reader", "sim"]);
+    assert!(run.starts_with("GOOD (simulated card)"), "{run}");
+    bench.good(&["check", record]);
+    bench.good(&["plan", record]);
+    let orders = "tests/samples/orders";
+    bench.good(&["check", &format!("{orders}/d1-instant.json"), "--site", &format!("{orders}/site.toml")]);
+
+    // What a token keeps, it keeps.
+    let export = bench.keyed(&["keys", "export", "lab-zpk", "--kbpk", "lab-kbpk-aes"]);
+    assert!(export.code == 5 && export.err.contains("cannot give out a key that it holds"), "{}", export.err);
+    let config = bench.folder.path().join("perso.toml");
+    let entries =
+        format!("perso_config = 1\nkeys.file = \"{}\"\nkeys.passphrase_file = \"{}\"\n", bench.uri, bench.pin);
+    std::fs::write(&config, entries).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(&bench.pin, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let config = ["--config", config.to_str().unwrap()];
+    let checked = bench.perso(&[&config[..], &["config", "check"]].concat());
+    assert_eq!(checked.code, 0, "{}", checked.out);
+    let configured = bench.perso(&[&config[..], &["run", record, "--reader", "sim"]].concat());
+    assert_eq!(configured.code, 0, "{}", configured.err);
+}
+
+fn keys_are_made_and_brought_into_a_token() {
+    let bench = Bench::new("made");
+    assert_eq!(bench.load().code, 0);
+    for (name, purpose, algorithm) in
+        [("new-cvk", "cvk", "tdes2"), ("new-kek", "kek", "aes256"), ("new-jwe", "jwe", "p256")]
+    {
+        bench.good(&["keys", "generate", "--test", "--name", name, "--purpose", purpose, "--algorithm", algorithm]);
+        bench.good(&["keys", "kcv", name]);
+    }
+    let rotated = bench.good(&["keys", "rotate", "lab-zpk"]);
+    assert!(rotated.contains("lab-zpk.v2"), "{rotated}");
+    let live = bench.keyed(&["keys", "generate", "--name", "live", "--purpose", "kek", "--algorithm", "aes128"]);
+    assert!(live.code == 5 && live.err.contains("never both"), "{}", live.err);
+    // A key block that the sealed file has made.
+    let block = bench.folder.path().join("block");
+    let block = block.to_str().unwrap();
+    let keys = "tests/samples/keys.test.json";
+    let export = ["keys", "export", "lab-pek", "--kbpk", "lab-kbpk-aes", "--keys", keys, "-o", block];
+    assert_eq!(bench.perso(&export).code, 0);
+    let import = ["keys", "import", "--block", block, "--kbpk", "lab-kbpk-aes", "--name", "came"];
+    let imported = bench.good(&[&import[..], &["--kcv", "3544E0", "--kcv-method", "aes-ones"]].concat());
+    assert!(imported.contains("3544E0"), "{imported}");
+    assert_eq!(
+        bench.good(&["keys", "kcv", "came", "--kcv-method", "aes-zero", "--length", "3"]).trim(),
+        "came: KCV FDE4FB (aes-zero)"
+    );
+}
+
+fn uris_that_are_none_are_refused() {
+    let bench = Bench::new("named");
+    let module = token::the_module();
+    let module = module.display();
+    for (uri, exit, says) in [
+        (format!("pkcs11:token=named?module-path={module}&pin-value=1234"), 2, "no PIN in an argument"),
+        ("pkcs11:token=named".to_owned(), 2, "module-path"),
+        (format!("pkcs11:?module-path={module}"), 2, "token"),
+        (format!("pkcs11:token=a;token=b?module-path={module}"), 2, "once each"),
+        (format!("pkcs11:token=%zz?module-path={module}"), 2, "%-escape"),
+        ("pkcs11:token".to_owned(), 2, "no value"),
+        (format!("pkcs11:token=nob%6Fdy?module-path={module}"), 5, "nobody"),
+        ("pkcs11:token=named?module-path=/nowhere.so".to_owned(), 5, "KEY-TOKEN"),
+    ] {
+        let done = bench.perso(&["keys", "list", &uri, "--passphrase-file", &bench.pin]);
+        assert!(done.code == exit && done.err.contains(says), "{uri}: {} {}", done.code, done.err);
+    }
+}
