@@ -176,7 +176,7 @@ pub trait KeyStore: Send + Sync {
     /// Opens a body sealed with AES-256-GCM under a record key.
     ///
     /// # Errors
-    /// [`KeyError::Crypto`] with [`CryptoError::Tag`] where header, body or key differ.
+    /// [`KeyError::Crypto`] with [`CryptoError::Tag`](crate::base::crypto::CryptoError::Tag) where header, body or key differ.
     fn open_body(
         &self,
         key: &KeyHandle,

@@ -11,7 +11,7 @@ use crate::keys::issuer::{
     AcPadding, CardKeyMethod, IssuerError, Parity, SessionMethod, WorkingKey, application_cryptogram, arpc_1, arpc_2,
     icc_master_key, session_key, with_parity,
 };
-use crate::keys::{KeyError, KeyHandle, KeyStore, Purpose, SoftwareStore};
+use crate::keys::{AnyStore, KeyError, KeyHandle, KeyStore, Purpose};
 
 /// Issuer master keys; the first is what a key in the clear counts as.
 const MASTERS: &[Purpose] =
@@ -110,11 +110,7 @@ pub fn arpc(args: &ArpcArgs, inputs: &mut Inputs) -> Result<Calculated, CliError
     Ok(shown)
 }
 
-fn card_key(
-    args: &CardArgs,
-    inputs: &mut Inputs,
-    shown: &mut Calculated,
-) -> Result<(SoftwareStore, KeyHandle), CliError> {
+fn card_key(args: &CardArgs, inputs: &mut Inputs, shown: &mut Calculated) -> Result<(AnyStore, KeyHandle), CliError> {
     let pan = inputs.pan("--pan", &args.pan)?;
     let psn = common::byte("--psn", &args.psn)?;
     let Opened { store, key } = inputs.key(&KeySource::of(&args.key), MASTERS, Some(Cipher::Tdes))?;
@@ -147,7 +143,7 @@ fn session_method(args: &SessionArgs, inputs: &mut Inputs) -> Result<SessionMeth
 }
 
 fn working_key(
-    store: &SoftwareStore,
+    store: &AnyStore,
     card: &KeyHandle,
     method: SessionMethod,
     shown: &mut Calculated,

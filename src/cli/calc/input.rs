@@ -11,7 +11,7 @@ use crate::base::emv::Pan;
 use crate::cli::args::{KeyArgs, PassphraseArgs, PinKeyArgs};
 use crate::cli::common::{self, CliError};
 use crate::keys::pin::Pin;
-use crate::keys::{Algorithm, Kcv, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose, SoftwareStore};
+use crate::keys::{Algorithm, AnyStore, Kcv, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose, SoftwareStore};
 
 /// More than that is no value of this calculator, in bytes.
 const MOST: u64 = 1 << 20;
@@ -24,7 +24,7 @@ pub struct Inputs {
 
 /// A key with the store that it is in.
 pub struct Opened {
-    pub store: SoftwareStore,
+    pub store: AnyStore,
     pub key: KeyHandle,
 }
 
@@ -179,7 +179,7 @@ pub fn store_of(
     values: Vec<(&str, Secret<Vec<u8>>)>,
     purpose: Purpose,
     cipher: Option<Cipher>,
-) -> Result<SoftwareStore, CliError> {
+) -> Result<AnyStore, CliError> {
     let key = |(name, value): (&str, Secret<Vec<u8>>)| {
         let tdes = Algorithm::of(Cipher::Tdes, value.len());
         let algorithm = match cipher {
@@ -203,5 +203,5 @@ pub fn store_of(
         };
         Ok::<_, CliError>((info, value))
     };
-    Ok(SoftwareStore::new(values.into_iter().map(key).collect::<Result<_, _>>()?))
+    Ok(AnyStore::File(SoftwareStore::new(values.into_iter().map(key).collect::<Result<_, _>>()?)))
 }

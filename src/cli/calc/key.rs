@@ -8,9 +8,7 @@ use crate::card::channel::{Answered, Handshake, Mode, Protocol, Scp02Keys, Scp03
 use crate::cli::args::{DiversifyArgs, KeyCheckArgs, SessionKeysArgs, Tr31Args};
 use crate::cli::common::{self, CliError};
 use crate::keys::tr31::{KeyBlock, purposes};
-use crate::keys::{
-    CardKeys, Diversification, KeyError, KeyHandle, KeySet, KeyStore, Purpose, SoftwareStore, card_keys,
-};
+use crate::keys::{AnyStore, CardKeys, Diversification, KeyError, KeyHandle, KeySet, KeyStore, Purpose, card_keys};
 
 const LIVE: &str = "a key that comes from a live key";
 /// Length of the check values that stand beside derived keys, in bytes.
@@ -68,7 +66,7 @@ pub fn diversify(args: &DiversifyArgs, inputs: &mut Inputs) -> Result<Calculated
 }
 
 /// A derived key: its value under a test key, its check value always.
-fn derived(shown: &mut Calculated, store: &SoftwareStore, name: &str, key: &KeyHandle) -> Result<(), CliError> {
+fn derived(shown: &mut Calculated, store: &AnyStore, name: &str, key: &KeyHandle) -> Result<(), CliError> {
     match key.is_test() {
         true => shown.bytes(name, store.expose_test_key(key)?.expose()),
         false => shown.withheld(name, LIVE),
@@ -188,7 +186,7 @@ fn static_keys(
     method: Diversification,
     kdd: [u8; 10],
     shown: &mut Calculated,
-) -> Result<(SoftwareStore, CardKeys), CliError> {
+) -> Result<(AnyStore, CardKeys), CliError> {
     let source = KeySource::of(&args.key);
     let (store, name) = match (source.from, source.name, source.keys) {
         (Some(path), ..) => {
@@ -220,7 +218,7 @@ fn static_keys(
 
 fn scp02(
     args: &SessionKeysArgs,
-    store: &SoftwareStore,
+    store: &AnyStore,
     keys: &CardKeys,
     sequence: [u8; 2],
     shown: &mut Calculated,
@@ -241,7 +239,7 @@ fn scp02(
 }
 
 fn scp03(
-    store: &SoftwareStore,
+    store: &AnyStore,
     keys: &CardKeys,
     host: &[u8],
     card: &[u8],
