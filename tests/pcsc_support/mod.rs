@@ -41,6 +41,8 @@ pub struct How {
     pub swap: Option<(usize, SimCard)>,
     /// Milliseconds for each command.
     pub millis: u64,
+    /// How long each command takes, in place of `millis`.
+    pub pace: Option<Pace>,
 }
 
 /// Puts a card into a reader, and waits until PC/SC sees it.
@@ -55,7 +57,7 @@ pub fn insert(reader: usize, card: SimCard, how: How) -> Inserted {
     served.prepare();
     let mine = hand.clone();
     let served = std::thread::spawn(move || {
-        let pace: Pace = Box::new(move |_, _| Duration::from_millis(how.millis));
+        let pace = how.pace.unwrap_or_else(|| Box::new(move |_, _| Duration::from_millis(how.millis)));
         vpcd::serve(stream, &mut served, &pace, &mine);
     });
     until(reader, true);
