@@ -44,6 +44,7 @@ fuzz_target!(|text: &str| {
         chance: &mut chance,
         progress,
         recorder: None,
+        ca_keys: None,
     };
     let result = job.run(Box::new(transport), report);
     if result.state == "good" {
