@@ -287,10 +287,8 @@ fn judge(
             prefixes: profile.pan_prefixes().to_vec(),
             versions: profile.versions(),
             certificates,
-            // Computed from the same keys, with this number, as the keys were derived.
-            check_values_match: Some(true),
+            // The number that the keys were derived with.
             key_sequence_number: Some(larder::bcd(psn)),
-            chip_cvv_matches: Some(true),
             ..subject
         }
     });
