@@ -24,6 +24,8 @@ use crate::profile::Profile;
 
 /// Largest file that is read. Records are a few kilobytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
+/// Bytes of the executable that are in memory at once.
+const HASHED_AT_ONCE: u64 = 64 * 1024;
 
 /// What can go wrong at the program's edge.
 #[derive(Debug, thiserror::Error)]
@@ -228,11 +230,34 @@ pub fn chance() -> Chance {
 
 /// This program, with the hash of its executable.
 pub fn program() -> ProgramRef {
-    let bytes = std::env::current_exe().and_then(std::fs::read);
-    ProgramRef {
-        version: env!("CARGO_PKG_VERSION").into(),
-        sha256: bytes.ok().map(|bytes| hex::encode(crate::base::crypto::sha256(&bytes))),
+    ProgramRef { version: env!("CARGO_PKG_VERSION").into(), sha256: executable_hash().ok().map(hex::encode) }
+}
+
+/// The same, while the caller does other things: it takes some milliseconds.
+pub fn program_meanwhile() -> impl FnOnce() -> ProgramRef {
+    let hashing = std::thread::spawn(program);
+    move || {
+        let unknown = |_| ProgramRef { version: env!("CARGO_PKG_VERSION").into(), sha256: None };
+        hashing.join().unwrap_or_else(unknown)
     }
+}
+
+fn executable_hash() -> std::io::Result<[u8; 32]> {
+    let mut file = std::fs::File::open(std::env::current_exe()?)?;
+    let mut failed = None;
+    let parts = std::iter::from_fn(|| {
+        let mut part = Vec::new();
+        match file.by_ref().take(HASHED_AT_ONCE).read_to_end(&mut part) {
+            Ok(0) => None,
+            Ok(_) => Some(part),
+            Err(error) => {
+                failed = Some(error);
+                None
+            }
+        }
+    });
+    let hash = crate::base::crypto::sha256_of(parts);
+    failed.map_or(Ok(hash), Err)
 }
 
 /// An option's bytes, in hexadecimal.

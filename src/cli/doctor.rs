@@ -216,8 +216,12 @@ fn keys(args: &DoctorArgs) -> CheckView {
             "name --passphrase-file to have it opened",
         );
     }
-    match common::keys(path, &args.passphrase) {
-        Ok(store) => CheckView::ok("key file", told(path, sealed, &store)),
+    let store = match common::keys(path, &args.passphrase) {
+        Ok(store) => store,
+        Err(error) => return wrong(&error),
+    };
+    match store.open_each() {
+        Ok(()) => CheckView::ok("key file", told(path, sealed, &store)),
         Err(error) => wrong(&error),
     }
 }
@@ -230,7 +234,7 @@ fn token(uri: &Path, args: &DoctorArgs) -> CheckView {
         return CheckView::skipped("key file", why, "name --passphrase-file to have it opened");
     }
     let opened = common::keys(uri, &args.passphrase).and_then(|store| {
-        store.keys().iter().try_for_each(|key| store.open(&key.name, key.purpose).map(|_| ()))?;
+        store.open_each()?;
         Ok(store.keys().len())
     });
     match opened {

@@ -10,7 +10,7 @@ use super::prepare::ready_from;
 use super::reader::{self, Place};
 use super::ready::Ready;
 use crate::base::emv::rules::Stage;
-use crate::base::{Chance, Code};
+use crate::base::{Chance, Clock, Code};
 use crate::card::Recorder;
 use crate::card::sim::{FaultRule, SimTransport};
 use crate::card::trace::Writer;
@@ -33,8 +33,9 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
         return Err(no_card_from_a_trace());
     }
     let clock = common::clock();
-    let mut report = Report::new(common::program(), args.reader.is_simulated(), &clock);
+    let (started, program) = (Clock::fixed(clock.now()), common::program_meanwhile());
     let ready = ready_from(&args.record, &args.sources, &args.preparation)?;
+    let mut report = Report::new(program(), args.reader.is_simulated(), &started);
     let ca_keys = args.ca_keys.as_deref().map(ca::ca_keys).transpose()?;
     report.subject(&ready.record, &ready.plan, &ready.store);
     let outcomes = check::rules(Stage::Run, &ready.record, Some(&ready.profile), report::day(clock.now()));

@@ -6,7 +6,7 @@ use zeroize::Zeroize;
 pub use super::ring::{NewKey, Unsealed};
 
 use super::ring::Wrong;
-use super::{Algorithm, Kcv, KeyInfo, KeyStore, Purpose, SoftwareStore};
+use super::{Algorithm, Kcv, KeyInfo, Purpose, SoftwareStore};
 use crate::base::chance::ChanceError;
 use crate::base::crypto::{self, CryptoError, KcvMethod, NONCE, TAG};
 use crate::base::fault::{Code, Fault};
@@ -145,10 +145,7 @@ pub fn read(bytes: &[u8], passphrase: Option<&Secret<Vec<u8>>>) -> Result<Unseal
         (Some(_), None) => return Err(KeyFileError::Sealed),
         (Some(sealed), Some(passphrase)) => open(sealed, passphrase)?,
     };
-    let store = keys.to_store();
-    for key in store.keys() {
-        store.open(&key.name, key.purpose)?;
-    }
+    keys.to_store().compare_check_values()?;
     Ok(keys)
 }
 

@@ -19,6 +19,14 @@ pub trait KeyStore: Send + Sync {
     /// check value.
     fn open(&self, name: &str, purpose: Purpose) -> Result<KeyHandle, KeyError>;
 
+    /// Opens every key once: each has its check value, and is a good key of its algorithm.
+    ///
+    /// # Errors
+    /// As [`KeyStore::open`], of the first that does not open.
+    fn open_each(&self) -> Result<(), KeyError> {
+        self.keys().iter().try_for_each(|key| self.open(&key.name, key.purpose).map(drop))
+    }
+
     /// Derives a key that stays in custody. It is for the same cipher family as `from`.
     ///
     /// # Errors
