@@ -4,6 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+use openssl::bn::BigNumRef;
+use openssl::pkey::PKey;
+use openssl::rsa::Rsa;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -291,5 +294,44 @@ fn a_key_whose_check_value_is_wrong_is_not_touched() {
         &["keys", "generate", "--test", "--name", "x", "--purpose", "kek", "--algorithm", "aes128"],
     ] {
         refused(&bench, arguments, &keys, 5, "KEY-KCV");
+    }
+}
+
+/// Its check value is over the public half and fits; the private half is another.
+#[test]
+fn a_bad_key_pair_is_found_by_check_and_doctor_and_never_used() {
+    let bench = Bench::new();
+    let keys = bench.keys();
+    let mut file = json(&std::fs::read_to_string(&keys).unwrap());
+    let key = file["keys"].as_array_mut().unwrap().iter_mut().find(|key| key["name"] == "lab-issuer-rsa").unwrap();
+    let good = PKey::private_key_from_pkcs8(&hex::decode(key["value"].as_str().unwrap()).unwrap()).unwrap();
+    let good = good.rsa().unwrap();
+    let copy = |part: &BigNumRef| part.to_owned().unwrap();
+    let mut other = copy(good.dmp1().unwrap());
+    other.add_word(2).unwrap();
+    let bad = Rsa::from_private_components(
+        copy(good.n()),
+        copy(good.e()),
+        copy(good.d()),
+        copy(good.p().unwrap()),
+        copy(good.q().unwrap()),
+        other,
+        copy(good.dmq1().unwrap()),
+        copy(good.iqmp().unwrap()),
+    );
+    let bad = PKey::from_rsa(bad.unwrap()).unwrap().private_key_to_pkcs8().unwrap();
+    key["value"] = hex::encode_upper(bad).into();
+    std::fs::write(&keys, file.to_string()).unwrap();
+
+    assert_eq!(bench.keyed(&["keys", "kcv", "lab-zpk"], &keys).code, 0, "another key of the file");
+    for arguments in
+        [&["keys", "kcv", "lab-issuer-rsa"][..], &["keys", "export", "lab-issuer-rsa", "--kbpk", "lab-kbpk-aes"]]
+    {
+        refused(&bench, arguments, &keys, 5, "KEY-FILE");
+    }
+    for (arguments, code) in [(&["check", &keys][..], 10), (&["doctor", "--keys", &keys], 4)] {
+        let done = bench.perso(arguments);
+        let told = done.out + &done.err;
+        assert!(done.code == code && told.contains("lab-issuer-rsa"), "{arguments:?}: {} {told}", done.code);
     }
 }

@@ -140,11 +140,11 @@ fn one(path: &Path, args: &CheckArgs, store: Option<&AnyStore>, site: Option<&Si
     Checked { rules, skipped, ..Checked::of(file, kind, problems) }
 }
 
-/// Orders have the member that their format begins with; D1's envelope has its own.
+/// Orders have the member that names their format; D1's envelope has its own.
 pub(super) fn is_order(bytes: &[u8]) -> bool {
-    let start = String::from_utf8_lossy(bytes.get(..4096).unwrap_or(bytes)).into_owned();
+    let text = String::from_utf8_lossy(bytes);
     let words = ["\"perso_order\"", "\"perso_pismo\"", "\"perso_mastercard\"", "\"distributionChannel\""];
-    words.iter().any(|word| start.contains(word)) || order::source_of(bytes).is_some()
+    words.iter().any(|word| text.contains(word)) || order::source_of(bytes).is_some()
 }
 
 fn order(path: &Path, bytes: &[u8], store: Option<&AnyStore>, site: Option<&Site>) -> Checked {
@@ -176,13 +176,14 @@ enum Member {
     None,
 }
 
-/// Told apart by the member that every format begins with.
+/// Told apart by the member that names the format, wherever it stands; also in a file that breaks off, so that what is
+/// wrong is told by the right reader.
 fn member(bytes: &[u8]) -> Member {
-    let start = String::from_utf8_lossy(bytes.get(..4096).unwrap_or(bytes)).into_owned();
+    let text = String::from_utf8_lossy(bytes);
     match () {
-        () if start.contains("\"perso_record\"") => Member::Record,
-        () if start.contains("\"perso_clear_record\"") => Member::Clear,
-        () if start.contains("\"perso_keys\"") => Member::Keys,
+        () if text.contains("\"perso_record\"") => Member::Record,
+        () if text.contains("\"perso_clear_record\"") => Member::Clear,
+        () if text.contains("\"perso_keys\"") => Member::Keys,
         () => Member::None,
     }
 }
@@ -213,7 +214,8 @@ fn keys(bytes: &[u8], args: &CheckArgs, skipped: &mut Vec<String>) -> Vec<Proble
             Err(error) => return vec![Problem::new("(passphrase)", error.code(), error.to_string())],
         },
     };
-    file::load(bytes, passphrase.as_ref()).map_or_else(wrong, |_| Vec::new())
+    let opened = file::load(bytes, passphrase.as_ref()).and_then(|store| Ok(store.open_each()?));
+    opened.map_or_else(wrong, |()| Vec::new())
 }
 
 /// A clear record is sealed as `perso record seal` would, and what comes of it is checked.
@@ -267,10 +269,12 @@ fn record(
     let outcomes = check::rules(Stage::Check, &record, profile.as_ref().ok(), today);
     rules.extend(outcomes.iter().map(RuleRef::of));
     let mut problems = check::refusals(&outcomes);
-    let profile = match profile {
-        Ok(profile) => profile,
-        Err(error) => return vec![Problem::new("header.profile.name", error.code(), error.to_string())],
+    let missing = match profile {
+        Ok(profile) => {
+            problems.extend(check::plan(&record, &profile, store).err().unwrap_or_default());
+            None
+        }
+        Err(error) => Some(Problem::new("header.profile.name", error.code(), error.to_string())),
     };
-    problems.extend(check::plan(&record, &profile, store).err().unwrap_or_default());
-    problems.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect()
+    missing.into_iter().chain(problems.into_iter().map(|it| Problem::new(it.path, it.code, it.message))).collect()
 }
