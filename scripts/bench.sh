@@ -1,39 +1,30 @@
 #!/usr/bin/env bash
-# Measures perso over virtual readers and prints ratios, each within one run: docs/benchmarks.md says what they mean.
+# What perso costs over virtual PC/SC readers, beside what the same work costs otherwise, all in one run. Prints the machine,
+# the command and the ratios; docs/benchmarks.md records such a run.
+#
+#   scripts/bench.sh > report.md
+#
+# Programs of others that are not installed are skipped; the report says so.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+[ $# = 0 ] || die "usage: scripts/bench.sh > report.md"
 need_rust
-need_libraries
-[ ${#features[@]} = 0 ] || die "libpcsclite-dev is not installed and could not be: there is nothing to measure over readers"
-
-say "building (release)"
-cargo build --release --locked
-cargo bench --locked --bench readers --no-run
-perso="${CARGO_TARGET_DIR:-target}/release/perso"
-
-say "this machine"
-lscpu | sed -n 's/^Model name: */processor  /p; s/^CPU(s): */cores      /p'
-echo "kernel     $(uname -sr)"
-echo "compiler   $(rustc --version)"
-echo "load       $(cut -d' ' -f1-3 /proc/loadavg) (1, 5, 15 minutes)"
-
-say "over virtual readers: scripts/virtual-readers.sh --readers 16 cargo bench --locked --bench readers"
-if why=$(scripts/virtual-readers.sh --ready 2>&1); then
-  scripts/virtual-readers.sh --readers 16 cargo bench --locked --bench readers
-else
-  echo "skipped: ${why##*$'\n'}"
+need_libraries >&2
+[ ${#features[@]} = 0 ] || die "libpcsclite-dev is not installed: there is nothing to measure without PC/SC"
+scripts/virtual-readers.sh --ready >&2
+if [ -x scripts/foreign.sh ]; then
+  scripts/foreign.sh --ready >&2 || true
 fi
+# Neither in the time that is measured nor where there is no network.
+cargo bench --locked --no-run --bench readers >&2
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-say "peak memory of one job on a simulated card in the same process (aim 15 MB)"
-if [ -x /usr/bin/time ] || apt_install time; then
-  /usr/bin/time -f %M -o "$work/peak" "$perso" run tests/samples/debit-contact-scp02.record.json \
-    --keys tests/samples/keys.test.json --profiles card-profiles --reader sim --journal "$work/journal" >/dev/null
-  echo "  $(awk '{ printf "%.1f", $1 / 1024 }' "$work/peak") MiB: perso run tests/samples/debit-contact-scp02.record.json --reader sim"
-else
-  echo "skipped: /usr/bin/time is not installed and could not be"
-fi
-
-say "not measured here: other hosts (scll, Py-GP, yubikit) doing the same authentication and STORE DATA"
+processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
+system=$(. /etc/os-release 2>/dev/null && echo "$PRETTY_NAME")
+echo "# A run of scripts/bench.sh"
+echo
+echo "- perso $(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1), $(rustc --version)"
+echo "- $(nproc) processors (${processor:-unknown}), ${system:-unknown system}, load $(cut -d' ' -f1-3 /proc/loadavg)"
+echo "- pcscd and vpcd in a namespace of their own, 16 virtual readers, simulated cards in the same process"
+echo "- command: \`scripts/bench.sh\`"
+scripts/virtual-readers.sh --readers 16 cargo bench --locked --offline --quiet --bench readers

@@ -41,8 +41,6 @@ pub struct How {
     pub swap: Option<(usize, SimCard)>,
     /// Milliseconds for each command.
     pub millis: u64,
-    /// How long each command takes, in place of `millis`.
-    pub pace: Option<Pace>,
 }
 
 /// Puts a card into a reader, and waits until PC/SC sees it.
@@ -57,7 +55,7 @@ pub fn insert(reader: usize, card: SimCard, how: How) -> Inserted {
     served.prepare();
     let mine = hand.clone();
     let served = std::thread::spawn(move || {
-        let pace = how.pace.unwrap_or_else(|| Box::new(move |_, _| Duration::from_millis(how.millis)));
+        let pace: Pace = Box::new(move |_, _| Duration::from_millis(how.millis));
         vpcd::serve(stream, &mut served, &pace, &mine);
     });
     until(reader, true);
@@ -88,7 +86,8 @@ impl Drop for Inserted {
     }
 }
 
-fn connect(reader: usize) -> TcpStream {
+/// A connection to the slot of a virtual reader.
+pub fn connect(reader: usize) -> TcpStream {
     let mut address = vpcd_address().unwrap();
     address.set_port(address.port() + reader as u16);
     let until = Instant::now() + Duration::from_secs(10);
