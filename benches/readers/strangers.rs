@@ -147,7 +147,7 @@ impl Work {
             counter_without_data: true,
         };
         let mut card = Card::new(desk.link(), Clock::fixed(Moment(0)));
-        let mut chance = Chance::new(|buffer| getrandom(buffer));
+        let mut chance = Chance::new(random);
         (0..EACH)
             .map(|_| {
                 let began = Instant::now();
@@ -227,7 +227,7 @@ fn python(environment: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/foreign").join(environment).join("bin/python3")
 }
 
-fn getrandom(buffer: &mut [u8]) -> Result<(), perso::base::chance::ChanceError> {
+fn random(buffer: &mut [u8]) -> Result<(), perso::base::chance::ChanceError> {
     rand_core::RngCore::fill_bytes(&mut Rand, buffer);
     Ok(())
 }

@@ -25,7 +25,7 @@ use crate::profile::Profile;
 /// Largest file that is read. Records are a few kilobytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 /// Bytes of the executable that are in memory at once.
-const HASHED_AT_ONCE: u64 = 64 * 1024;
+const HASHED_AT_ONCE: usize = 64 * 1024;
 
 /// What can go wrong at the program's edge.
 #[derive(Debug, thiserror::Error)]
@@ -244,20 +244,7 @@ pub fn program_meanwhile() -> impl FnOnce() -> ProgramRef {
 
 fn executable_hash() -> std::io::Result<[u8; 32]> {
     let mut file = std::fs::File::open(std::env::current_exe()?)?;
-    let mut failed = None;
-    let parts = std::iter::from_fn(|| {
-        let mut part = Vec::new();
-        match file.by_ref().take(HASHED_AT_ONCE).read_to_end(&mut part) {
-            Ok(0) => None,
-            Ok(_) => Some(part),
-            Err(error) => {
-                failed = Some(error);
-                None
-            }
-        }
-    });
-    let hash = crate::base::crypto::sha256_of(parts);
-    failed.map_or(Ok(hash), Err)
+    crate::base::crypto::sha256_in_parts(&mut vec![0; HASHED_AT_ONCE], |part| file.read(part))
 }
 
 /// An option's bytes, in hexadecimal.

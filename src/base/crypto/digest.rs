@@ -14,11 +14,22 @@ pub fn sha256(data: &[u8]) -> [u8; 32] {
     Sha256::digest(data).into()
 }
 
-/// SHA-256 of what comes in parts.
-pub fn sha256_of<T: AsRef<[u8]>>(parts: impl IntoIterator<Item = T>) -> [u8; 32] {
+/// SHA-256 of what comes in parts: `fill` puts the next into the buffer and tells its length, 0 at the end.
+///
+/// # Errors
+/// As `fill`.
+pub fn sha256_in_parts<E>(
+    buffer: &mut [u8],
+    mut fill: impl FnMut(&mut [u8]) -> Result<usize, E>,
+) -> Result<[u8; 32], E> {
     let mut hash = Sha256::new();
-    parts.into_iter().for_each(|part| hash.update(part));
-    hash.finalize().into()
+    loop {
+        let length = fill(buffer)?;
+        match buffer.get(..length) {
+            None | Some([]) => return Ok(hash.finalize().into()),
+            Some(part) => hash.update(part),
+        }
+    }
 }
 
 /// HMAC-SHA-256, any key length.

@@ -15,7 +15,7 @@ pub use self::cmac::{aes_cmac, tdes_cmac};
 pub use self::des::{
     des_cbc_encrypt, des_ecb_encrypt, tdes_cbc_decrypt, tdes_cbc_encrypt, tdes_ecb_decrypt, tdes_ecb_encrypt,
 };
-pub use self::digest::{hmac_sha256, sha1, sha256, sha256_of};
+pub use self::digest::{hmac_sha256, sha1, sha256, sha256_in_parts};
 pub use self::gcm::{NONCE, TAG, gcm_open, gcm_seal};
 pub use self::kcv::{KcvMethod, kcv};
 pub use self::mac::{retail_mac, tdes_cbc_mac};
