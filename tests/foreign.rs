@@ -10,6 +10,8 @@ mod hosts;
 mod readers;
 #[path = "foreign/scll.rs"]
 mod scll_host;
+#[path = "support/scll.rs"]
+mod scll_support;
 mod support;
 #[path = "foreign/table.rs"]
 mod table;

@@ -6,6 +6,9 @@
 //! blanks here state bit 08 for it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "support/scll.rs"]
+mod scll_support;
+
 use std::sync::{Arc, Mutex};
 
 use perso::card::sim::{Blank, EmvOptions, FaultRule, Hex, KeySet, SimCard, SimTransport};
@@ -14,70 +17,13 @@ use scll::CardManager;
 use scll::backend::{KeyBackend, KeyKind};
 use scll::backend_rustcrypto::RustCryptoBackend;
 use scll::error::ScllError;
-use scll::limits::RAPDU_MAX;
 use scll::model::ScpVariant;
 use scll::report::ScpTargetKind;
-use scll::transport::{AtrAts, Transport, TransportCaps, TransportError, TransportProtocol};
 use scll::workflow::{OpenScpArgs, SdKeys};
+use scll_support::{Bridge, Counting};
 
 const AID: [u8; 7] = [0xA0, 0x00, 0x00, 0x09, 0x99, 0x01, 0x01];
 const DOMAIN: [u8; 8] = [0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00, 0x00];
-
-/// `scll`'s idea of a transport, over ours.
-struct Bridge(SimTransport);
-
-impl Transport for Bridge {
-    fn transmit(&mut self, capdu: &[u8]) -> Result<heapless::Vec<u8, RAPDU_MAX>, TransportError> {
-        let answer = self.0.transmit(capdu).map_err(|_| TransportError::CardRemoved)?;
-        heapless::Vec::from_slice(&answer).map_err(|()| TransportError::ProtocolError)
-    }
-
-    fn capabilities(&self) -> TransportCaps {
-        TransportCaps { handles_t0_get_response: false, protocol: TransportProtocol::T1, contactless: false }
-    }
-
-    fn reset(&mut self) -> Result<AtrAts, TransportError> {
-        let atr = self.0.reset().map_err(|_| TransportError::CardRemoved)?;
-        let bytes = heapless::Vec::from_slice(&atr).map_err(|()| TransportError::ProtocolError)?;
-        Ok(AtrAts { bytes, protocol: TransportProtocol::T1 })
-    }
-
-    fn protocol(&self) -> TransportProtocol {
-        TransportProtocol::T1
-    }
-
-    fn is_connected(&self) -> bool {
-        true
-    }
-}
-
-/// Counts, so that every run is the same.
-struct Counting(u64);
-
-impl rand_core::RngCore for Counting {
-    fn next_u32(&mut self) -> u32 {
-        self.next_u64() as u32
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        self.0
-    }
-
-    fn fill_bytes(&mut self, buffer: &mut [u8]) {
-        for chunk in buffer.chunks_mut(8) {
-            let bytes = self.next_u64().to_le_bytes();
-            chunk.copy_from_slice(&bytes[..chunk.len()]);
-        }
-    }
-
-    fn try_fill_bytes(&mut self, buffer: &mut [u8]) -> Result<(), rand_core::Error> {
-        self.fill_bytes(buffer);
-        Ok(())
-    }
-}
-
-impl rand_core::CryptoRng for Counting {}
 
 struct Case {
     scp: u8,
@@ -139,7 +85,7 @@ impl Case {
         transport.reset().unwrap();
         let backend = RustCryptoBackend::new(Counting(42));
         let handle = backend.import_key(self.kind, key).unwrap();
-        let mut manager = CardManager::new(Bridge(transport), backend);
+        let mut manager = CardManager::new(Bridge(Box::new(transport)), backend);
         let variant = match self.scp {
             2 => ScpVariant::Scp02 { i_param: self.i },
             _ => ScpVariant::Scp03 { i_param: self.i },

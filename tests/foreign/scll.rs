@@ -4,13 +4,12 @@ use perso::card::transport::Transport as Link;
 use scll::CardManager;
 use scll::backend::{KeyBackend, KeyKind};
 use scll::backend_rustcrypto::RustCryptoBackend;
-use scll::limits::RAPDU_MAX;
 use scll::model::ScpVariant;
 use scll::report::ScpTargetKind;
-use scll::transport::{AtrAts, Transport, TransportCaps, TransportError, TransportProtocol};
 use scll::workflow::{OpenScpArgs, SdKeys};
 
 use super::hosts::{AID, Channel, FLIP, GROUPINGS, made, untouched};
+use super::scll_support::{Bridge, Counting};
 use super::table::Table;
 
 const VERSION: &str = "1.0.5";
@@ -22,61 +21,6 @@ const CHANNELS: [Channel; 6] = [
     Channel { scp: 3, i: 0x70, level: 0x03 },
     Channel { scp: 3, i: 0x70, level: 0x33 },
 ];
-
-/// `scll`'s idea of a transport, over a PC/SC reader.
-struct Bridge(Box<dyn Link>);
-
-impl Transport for Bridge {
-    fn transmit(&mut self, capdu: &[u8]) -> Result<heapless::Vec<u8, RAPDU_MAX>, TransportError> {
-        let answer = self.0.transmit(capdu).map_err(|_| TransportError::CardRemoved)?;
-        heapless::Vec::from_slice(&answer).map_err(|()| TransportError::ProtocolError)
-    }
-
-    fn capabilities(&self) -> TransportCaps {
-        TransportCaps { handles_t0_get_response: false, protocol: TransportProtocol::T1, contactless: false }
-    }
-
-    fn reset(&mut self) -> Result<AtrAts, TransportError> {
-        let atr = self.0.reset().map_err(|_| TransportError::CardRemoved)?;
-        let bytes = heapless::Vec::from_slice(&atr).map_err(|()| TransportError::ProtocolError)?;
-        Ok(AtrAts { bytes, protocol: TransportProtocol::T1 })
-    }
-
-    fn protocol(&self) -> TransportProtocol {
-        TransportProtocol::T1
-    }
-
-    fn is_connected(&self) -> bool {
-        true
-    }
-}
-
-/// Counts, so that every run is the same.
-struct Counting(u8);
-
-impl rand_core::RngCore for Counting {
-    fn next_u32(&mut self) -> u32 {
-        rand_core::impls::next_u32_via_fill(self)
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        rand_core::impls::next_u64_via_fill(self)
-    }
-
-    fn fill_bytes(&mut self, buffer: &mut [u8]) {
-        buffer.iter_mut().for_each(|byte| {
-            self.0 = self.0.wrapping_add(73);
-            *byte = self.0;
-        });
-    }
-
-    fn try_fill_bytes(&mut self, buffer: &mut [u8]) -> Result<(), rand_core::Error> {
-        self.fill_bytes(buffer);
-        Ok(())
-    }
-}
-
-impl rand_core::CryptoRng for Counting {}
 
 enum Ended {
     NotOpened,

@@ -74,18 +74,9 @@ pub struct OneValue {
     pub value: String,
 }
 
-/// Where a key comes from.
+/// Where a key lies: in a key file, or in the clear.
 #[derive(Args)]
-pub struct KeyArgs {
-    /// Name of the key in the key file.
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "keys",
-        conflicts_with = "key_from",
-        required_unless_present = "key_from"
-    )]
-    pub key: Option<String>,
+pub struct KeyPlaceArgs {
     /// The key file.
     #[arg(long, value_name = "FILE")]
     pub keys: Option<PathBuf>,
@@ -98,6 +89,23 @@ pub struct KeyArgs {
     /// Clear keys and PINs that are given are test keys and test PINs.
     #[arg(long)]
     pub test_keys: bool,
+}
+
+/// Where a key comes from.
+#[derive(Args)]
+pub struct KeyArgs {
+    /// Name of the key in the key file.
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "keys",
+        conflicts_with = "key_from",
+        required_unless_present = "key_from"
+    )]
+    pub key: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub place: KeyPlaceArgs,
 }
 
 /// `perso calc kcv`
@@ -186,18 +194,9 @@ pub struct PinKeyArgs {
     /// Name of the PIN key in the key file; without a key the block is in the clear.
     #[arg(long, value_name = "NAME", requires = "keys", conflicts_with = "key_from")]
     pub key: Option<String>,
-    /// The key file.
-    #[arg(long, value_name = "FILE")]
-    pub keys: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub passphrase: PassphraseArgs,
-    /// Read a test key in hexadecimal from this file; - for standard input, /dev/fd/N for a descriptor.
-    #[arg(long, value_name = "FILE")]
-    pub key_from: Option<String>,
-    /// Clear keys and PINs that are given are test keys and test PINs.
-    #[arg(long)]
-    pub test_keys: bool,
+    pub place: KeyPlaceArgs,
 }
 
 /// `perso calc pin-block …`

@@ -20,7 +20,8 @@ pub use self::auth::AuthArgs;
 pub use self::ca::CaCommand;
 pub use self::calc::{
     ArpcArgs, ArqcArgs, BlockFormat, CalcCommand, CardArgs, CvvArgs, DiversifyArgs, DolArgs, IccKeyArgs, KeyArgs,
-    KeyCheckArgs, OffsetArgs, OneValue, PinBlockCommand, PinKeyArgs, PvvArgs, SessionArgs, SessionKeysArgs, Tr31Args,
+    KeyCheckArgs, KeyPlaceArgs, OffsetArgs, OneValue, PinBlockCommand, PinKeyArgs, PvvArgs, SessionArgs,
+    SessionKeysArgs, Tr31Args,
 };
 pub use self::calc_certificate::CertificateArgs;
 pub use self::card::{ApduArgs, AppsArgs, CardCommand, ChannelArgs, DataArgs, InfoArgs};

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::base::Secret;
 use crate::base::crypto::{self, Cipher, KcvMethod};
 use crate::base::emv::Pan;
-use crate::cli::args::{KeyArgs, PassphraseArgs, PinKeyArgs};
+use crate::cli::args::{KeyArgs, KeyPlaceArgs, PassphraseArgs, PinKeyArgs};
 use crate::cli::common::{self, CliError};
 use crate::keys::pin::Pin;
 use crate::keys::{Algorithm, AnyStore, Kcv, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose, SoftwareStore};
@@ -41,17 +41,19 @@ pub struct KeySource<'a> {
 impl<'a> KeySource<'a> {
     /// A key that must be there.
     pub fn of(args: &'a KeyArgs) -> Self {
-        let KeyArgs { key, keys, passphrase, key_from, test_keys } = args;
-        let (name, from, keys) = (key.as_deref(), key_from.as_deref(), keys.as_deref());
-        Self { name, from, from_option: "--key-from", keys, passphrase, test_keys: *test_keys }
+        Self::at(args.key.as_deref(), &args.place)
     }
 
     /// A key that may be there.
     pub fn of_pin(args: &'a PinKeyArgs) -> Option<Self> {
-        let PinKeyArgs { key, keys, passphrase, key_from, test_keys } = args;
-        let (name, from, keys) = (key.as_deref(), key_from.as_deref(), keys.as_deref());
-        let source = Self { name, from, from_option: "--key-from", keys, passphrase, test_keys: *test_keys };
-        (name.is_some() || from.is_some()).then_some(source)
+        let source = Self::at(args.key.as_deref(), &args.place);
+        (source.name.is_some() || source.from.is_some()).then_some(source)
+    }
+
+    fn at(name: Option<&'a str>, place: &'a KeyPlaceArgs) -> Self {
+        let KeyPlaceArgs { keys, passphrase, key_from, test_keys } = place;
+        let (from, keys) = (key_from.as_deref(), keys.as_deref());
+        Self { name, from, from_option: "--key-from", keys, passphrase, test_keys: *test_keys }
     }
 }
 

@@ -63,7 +63,7 @@ fn encode(
 ) -> Result<Calculated, CliError> {
     let mut shown = Calculated::new("pin-block encode");
     let pan = pan.map(|pan| inputs.pan("--pan", pan)).transpose()?;
-    let pin = inputs.pin("--pin-from", pin_from, key.test_keys)?;
+    let pin = inputs.pin("--pin-from", pin_from, key.place.test_keys)?;
     shown.step("format", words(to));
     if let Some(pan) = &pan {
         shown.step("PAN", pan.to_string());
@@ -103,7 +103,7 @@ fn decode(
     let pin = match KeySource::of_pin(key) {
         None if from == BlockFormat::Iso4 => return Err(wrong("--key", "format 4 exists under an AES key only")),
         None => {
-            let clear = inputs.clear_block("--block", block, key.test_keys)?;
+            let clear = inputs.clear_block("--block", block, key.place.test_keys)?;
             if pan.is_none() && matches!(from, BlockFormat::Iso0 | BlockFormat::Iso3) {
                 return Err(needs_pan());
             }
@@ -218,7 +218,7 @@ fn words(format: BlockFormat) -> &'static str {
 pub fn pvv(args: &PvvArgs, inputs: &mut Inputs) -> Result<Calculated, CliError> {
     let mut shown = Calculated::new("pvv");
     let pan = inputs.pan("--pan", &args.pan)?;
-    let pin = inputs.pin("--pin-from", &args.pin_from, args.key.test_keys)?;
+    let pin = inputs.pin("--pin-from", &args.pin_from, args.key.place.test_keys)?;
     let Opened { store, key } = inputs.key(&KeySource::of(&args.key), &[Purpose::Pvk], Some(Cipher::Tdes))?;
     live(&key)?;
     shown.used(&key);
@@ -236,7 +236,8 @@ pub fn offset(args: &OffsetArgs, inputs: &mut Inputs) -> Result<Calculated, CliE
     let mut shown = Calculated::new("offset");
     let validation = inputs.text("--validation", &args.validation)?;
     let method = Ibm3624 { validation: &validation, table: &args.table };
-    let pin = args.pin_from.as_ref().map(|path| inputs.pin("--pin-from", path, args.key.test_keys)).transpose()?;
+    let pin =
+        args.pin_from.as_ref().map(|path| inputs.pin("--pin-from", path, args.key.place.test_keys)).transpose()?;
     let source = KeySource::of(&args.key);
     let Opened { store, key } = inputs.key(&source, &[Purpose::Pvk3624], Some(Cipher::Tdes))?;
     live(&key)?;
