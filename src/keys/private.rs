@@ -63,19 +63,6 @@ impl PrivateKey {
         fits.then(|| Self { key: Arc::new(key) })
     }
 
-    /// [`PrivateKey::fingerprint`] of a PKCS#8 key (DER) of this algorithm. Whether the key is a good one is not tested: for
-    /// RSA that takes tens of milliseconds.
-    pub(super) fn fingerprint_of(der: &Secret<Vec<u8>>, algorithm: Algorithm) -> Option<[u8; 32]> {
-        let key = PKey::private_key_from_pkcs8(der.expose()).ok()?;
-        let kind = match algorithm {
-            Algorithm::Rsa => Id::RSA,
-            Algorithm::P256 => Id::EC,
-            _ => return None,
-        };
-        (key.id() == kind).then_some(())?;
-        Self { key: Arc::new(key) }.fingerprint().ok()
-    }
-
     /// SHA-256 over the public key as X.509 writes it (SubjectPublicKeyInfo).
     pub(super) fn fingerprint(&self) -> Result<[u8; 32], PrivateKeyError> {
         Ok(sha256(&self.key.public_key_to_der()?))
