@@ -230,16 +230,13 @@ pub fn chance() -> Chance {
 
 /// This program, with the hash of its executable.
 pub fn program() -> ProgramRef {
-    ProgramRef { version: env!("CARGO_PKG_VERSION").into(), sha256: executable_hash().ok().map(hex::encode) }
+    ProgramRef { sha256: executable_hash().ok().map(hex::encode), ..ProgramRef::unhashed() }
 }
 
 /// The same, while the caller does other things: it takes some milliseconds.
 pub fn program_meanwhile() -> impl FnOnce() -> ProgramRef {
     let hashing = std::thread::spawn(program);
-    move || {
-        let unknown = |_| ProgramRef { version: env!("CARGO_PKG_VERSION").into(), sha256: None };
-        hashing.join().unwrap_or_else(unknown)
-    }
+    move || hashing.join().unwrap_or_else(|_| ProgramRef::unhashed())
 }
 
 fn executable_hash() -> std::io::Result<[u8; 32]> {

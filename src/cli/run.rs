@@ -20,7 +20,7 @@ use crate::issuance::check;
 use crate::issuance::job::{Job, Told};
 use crate::issuance::journal::Journal;
 use crate::issuance::report::{self, Report};
-use crate::issuance::result::{FaultRef, RunResult};
+use crate::issuance::result::{FaultRef, ProgramRef, RunResult};
 use crate::issuance::state::State;
 use crate::keys::KeyStore;
 
@@ -33,9 +33,9 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
         return Err(no_card_from_a_trace());
     }
     let clock = common::clock();
-    let (started, program) = (Clock::fixed(clock.now()), common::program_meanwhile());
+    let started = Clock::fixed(clock.now());
     let ready = ready_from(&args.record, &args.sources, &args.preparation)?;
-    let mut report = Report::new(program(), args.reader.is_simulated(), &started);
+    let mut report = Report::new(ProgramRef::unhashed(), args.reader.is_simulated(), &started);
     let ca_keys = args.ca_keys.as_deref().map(ca::ca_keys).transpose()?;
     report.subject(&ready.record, &ready.plan, &ready.store);
     let outcomes = check::rules(Stage::Run, &ready.record, Some(&ready.profile), report::day(clock.now()));
@@ -77,7 +77,10 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
         progress: told,
         recorder,
     };
-    let result = job.run(transport, report);
+    // While the card works: to hash the executable takes longer than all that comes before.
+    let program = common::program_meanwhile();
+    let mut result = job.run(transport, report);
+    result.program = program();
     // The job has hung up, so the screen ends by itself; were it to panic, the result would still be printed.
     let _ = screen.join();
 

@@ -134,6 +134,13 @@ pub struct ProgramRef {
     pub sha256: Option<String>,
 }
 
+impl ProgramRef {
+    /// This program, its executable not hashed.
+    pub fn unhashed() -> Self {
+        Self { version: env!("CARGO_PKG_VERSION").into(), sha256: None }
+    }
+}
+
 /// A key that was used.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
