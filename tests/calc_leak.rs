@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod calc_support;
+#[path = "support/canary.rs"]
+mod canary;
 
 use calc_support::{KEYS, calc, good, live_keys, text};
+use canary::Canaries;
 use perso::base::Chance;
 use perso::keys::tr31::{Header, Version, mode_of, usage_of};
 use perso::keys::{KeyStore, Purpose};
@@ -27,24 +30,15 @@ fn key_block() -> String {
     store.tr31_wrap(&kbpk, &header, &key, false, &mut Chance::fixed(vec![7; 64])).unwrap()
 }
 
-/// Nothing of this stands in what was printed, in capitals.
-#[track_caller]
-fn holds_none(printed: &str, secrets: &[String], what: &str) {
-    let printed = printed.to_uppercase();
-    for secret in secrets {
-        let secret = secret.to_uppercase();
-        // A part of a key is too much already.
-        let length = secret.len().min(16);
-        let parts = (0..=secret.len() - length).map(|at| &secret[at..at + length]);
-        assert!(!parts.into_iter().any(|part| printed.contains(part)), "{what} shows a secret: {printed}");
-    }
-}
-
 #[test]
 fn live_keys_compute_and_are_not_shown() {
     let folder = tempfile::tempdir().unwrap();
-    let (live, passphrase, mut secrets) = live_keys(folder.path());
-    secrets.extend([PAN.to_owned(), PIN.to_owned(), "canary passphrase 7C2E".to_owned()]);
+    let (live, passphrase, values) = live_keys::samples(folder.path());
+    let secrets = Canaries::new()
+        .values("a key", values.iter().map(String::as_str))
+        .values("PAN or PIN", [PAN, PIN])
+        .text("the passphrase", live_keys::PASSPHRASE)
+        .ready();
     let pin = folder.path().join("pin");
     std::fs::write(&pin, PIN).unwrap();
     let pin = pin.to_str().unwrap();
@@ -107,14 +101,12 @@ fn live_keys_compute_and_are_not_shown() {
         assert_eq!(hidden.len(), withheld, "{what}: {}", ran.json);
         // What is not shown under live keys is what the same values, as test keys, give.
         let same = calc(&[&arguments[..], &test].concat(), PAN);
-        let mut own: Vec<String> = Vec::new();
-        for name in hidden.iter().filter(|name| !same.is_withheld(name)) {
-            own.push(same.result(name).to_owned());
-        }
+        let own = hidden.iter().filter(|name| !same.is_withheld(name)).map(|name| same.result(name));
+        let own = Canaries::new().values("what the live key gives", own).ready();
         let (_, shown) = text(&[&arguments_live[..], &["--log", "trace"]].concat(), PAN);
         for printed in [&ran.json.to_string(), &ran.said, &shown] {
-            holds_none(printed, &secrets, &what);
-            holds_none(printed, &own, &what);
+            secrets.search(&what, printed.as_bytes());
+            own.search(&what, printed.as_bytes());
         }
     }
     // A PIN under a live key is not put under a key that everybody knows.

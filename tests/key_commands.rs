@@ -1,9 +1,14 @@
 //! `perso keys` as custodians call it: what goes in, what is shown, what lies on disk.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "support/canary.rs"]
+mod canary;
+
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use assert_cmd::Command;
+use canary::{Canaries, Search};
 use openssl::bn::BigNumRef;
 use openssl::pkey::PKey;
 use openssl::rsa::Rsa;
@@ -15,6 +20,11 @@ const SAMPLE: &str = "tests/samples/keys.test.json";
 const BLOCK_B: &str = "B0080P0TE00E000094B420079CC80BA3461F86FE26EFC4A3B8E4FA4C5F5341176EED7B727B8A248E";
 /// Its key, which must never be seen.
 const KEY_B: &str = "3F419E1CB7079442AA37474C2EFBF8B8";
+
+static SECRETS: LazyLock<Search> = LazyLock::new(|| {
+    let keys = [KEY_B, "0123456789ABCDEFFEDCBA9876543210"];
+    Canaries::new().values("a key", keys).text("the passphrase", "cobalt heron lattice").ready()
+});
 
 struct Bench {
     folder: TempDir,
@@ -31,7 +41,7 @@ impl Bench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let passphrase = folder.path().join("passphrase").to_str().unwrap().to_owned();
-        std::fs::write(&passphrase, "correct horse battery\n").unwrap();
+        std::fs::write(&passphrase, "cobalt heron lattice\n").unwrap();
         Self { folder, passphrase }
     }
 
@@ -61,9 +71,8 @@ impl Bench {
         let output = command.current_dir(self.folder.path()).args(arguments).write_stdin(input).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         let done = Done { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) };
-        for secret in [KEY_B, &KEY_B.to_lowercase(), "0123456789ABCDEFFEDCBA9876543210", "correct horse"] {
-            assert!(!done.out.contains(secret) && !done.err.contains(secret), "{arguments:?} shows a secret");
-        }
+        SECRETS.search(&format!("{arguments:?}"), done.out.as_bytes());
+        SECRETS.search(&format!("{arguments:?}"), done.err.as_bytes());
         done
     }
 

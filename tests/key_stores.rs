@@ -4,6 +4,8 @@
 //! the module reads it from there. Without SoftHSM the token's tests are reported as ignored, never as passed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "support/canary.rs"]
+mod canary;
 #[path = "key_stores_support/product.rs"]
 mod product;
 #[path = "key_stores_support/mod.rs"]

@@ -4,10 +4,14 @@
 //! Those are searched for keys and PIN only; everything else for everything.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "support/canary.rs"]
+mod canary;
+
 use std::path::PathBuf;
 use std::process::Output;
 
 use assert_cmd::Command;
+use canary::{Canaries, Search};
 use tempfile::TempDir;
 
 const SAMPLE_PAN: &str = "4761739001010119";
@@ -16,30 +20,12 @@ const PIN_BLOCK: &str = "249753FFFFFFFFFF";
 const NAME: &str = "CANARY/YELLOW";
 const CVV2: &str = "987";
 
+const KEYS: &str = "tests/samples/keys.test.json";
+
 struct Canary {
     folder: TempDir,
-    wire: Vec<Vec<u8>>,
-    secrets: Vec<Vec<u8>>,
-}
-
-/// Base64 without padding; the ends depend on what stands around the canary, so they are cut.
-fn base64(bytes: &[u8]) -> Vec<String> {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let encode = |bytes: &[u8]| -> String {
-        let bits: Vec<u8> = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
-        bits.chunks_exact(6)
-            .map(|six| DIGITS[six.iter().fold(0, |n, bit| n << 1 | usize::from(*bit))] as char)
-            .collect()
-    };
-    // Each of the three places that the canary can have within base64's groups of three.
-    (0..3).map(|skip| encode(&bytes[skip..])).filter(|text| text.len() >= 8).collect()
-}
-
-/// Every way in which a value may be written.
-fn writings(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let mut all = vec![bytes.to_vec(), hex::encode(bytes).into_bytes(), hex::encode_upper(bytes).into_bytes()];
-    all.extend(base64(bytes).into_iter().map(String::into_bytes));
-    all
+    wire: Search,
+    secrets: Search,
 }
 
 impl Canary {
@@ -75,21 +61,26 @@ impl Canary {
         text = text.replace(old, &kcvs);
         std::fs::write(folder.path().join("clear.json"), &text).unwrap();
 
-        let track2 = format!("{PAN}=301220110000000636");
-        let mut wire = Vec::new();
-        for canary in [PAN.as_bytes(), &hex::decode(PAN).unwrap(), track2.as_bytes(), NAME.as_bytes()] {
-            wire.extend(writings(canary));
-        }
-        let mut secrets = writings(&hex::decode(PIN_BLOCK).unwrap());
-        for key in keys {
-            secrets.extend(writings(&hex::decode(key).unwrap()));
-        }
-        for key in ["404142434445464748494A4B4C4D4E4F", "0123456789ABCDEFFEDCBA9876543210"] {
-            secrets.extend(writings(&hex::decode(key).unwrap()));
-        }
-        // Too short for a search on its own: as the file has it.
-        secrets.push(format!("\"{CVV2}\"").into_bytes());
-        Self { folder, wire, secrets }
+        let wire = Canaries::new().digits("the PAN", PAN).text("the name", NAME);
+        let secrets = keys
+            .into_iter()
+            .chain(["404142434445464748494A4B4C4D4E4F", "0123456789ABCDEFFEDCBA9876543210"])
+            .fold(Canaries::new(), |all, key| all.value("a key", key))
+            .value("the PIN block", PIN_BLOCK)
+            // Too short for a search on its own: as the file has it.
+            .exactly("the CVV2", &format!("\"{CVV2}\""));
+        Self { folder, wire: wire.ready(), secrets: secrets.ready() }
+    }
+
+    /// A card that was made of the record, in a file: the name of its reader, and of the file.
+    fn personalized(&self) -> (String, String) {
+        let (clear, record, card) = (self.path("clear.json"), self.path("record.json"), self.path("card.json"));
+        self.run(&["record", "seal", &clear, "--keys", KEYS, "-o", &record]);
+        self.run(&["sim", "new", "debit-contact-scp02", "--keys", KEYS, "--record", &record, "-o", &card]);
+        let reader = format!("sim:{card}");
+        let made = self.run(&["run", &record, "--keys", KEYS, "--reader", &reader]);
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        (reader, card)
     }
 
     fn path(&self, name: &str) -> String {
@@ -102,11 +93,9 @@ impl Canary {
     }
 
     fn search(&self, what: &str, bytes: &[u8], wire_allowed: bool) {
-        let found = |canary: &Vec<u8>| bytes.windows(canary.len()).any(|window| window == canary);
-        assert!(!self.secrets.iter().any(found), "{what} shows a secret");
+        self.secrets.search(what, bytes);
         if !wire_allowed {
-            let shown = self.wire.iter().find(|canary| found(canary));
-            assert!(shown.is_none(), "{what} shows {}", String::from_utf8_lossy(shown.unwrap()));
+            self.wire.search(what, bytes);
         }
     }
 
@@ -122,17 +111,16 @@ impl Canary {
 #[test]
 fn no_output_shows_a_canary() {
     let canary = Canary::new();
-    let keys = "tests/samples/keys.test.json";
     let (clear, record, card) = (canary.path("clear.json"), canary.path("record.json"), canary.path("card.json"));
-    let sealed = canary.run(&["record", "seal", &clear, "--keys", keys, "-o", &record]);
+    let sealed = canary.run(&["record", "seal", &clear, "--keys", KEYS, "-o", &record]);
     assert!(sealed.status.success(), "{}", String::from_utf8_lossy(&sealed.stderr));
     canary.search("the sealed record", &std::fs::read(&record).unwrap(), false);
 
     for format in ["text", "json"] {
-        canary.run(&["check", &record, &clear, keys, "--keys", keys, "--format", format]);
-        canary.run(&["plan", &record, "--keys", keys, "--format", format]);
-        canary.run(&["record", "show", &record, "--keys", keys, "--format", format]);
-        canary.run(&["keys", "list", keys, "--format", format]);
+        canary.run(&["check", &record, &clear, KEYS, "--keys", KEYS, "--format", format]);
+        canary.run(&["plan", &record, "--keys", KEYS, "--format", format]);
+        canary.run(&["record", "show", &record, "--keys", KEYS, "--format", format]);
+        canary.run(&["keys", "list", KEYS, "--format", format]);
         for log in ["off", "error", "warn", "info", "debug", "trace"] {
             for fault in [
                 "delay 0 at 1",
@@ -152,7 +140,7 @@ fn no_output_shows_a_canary() {
                     "run",
                     &record,
                     "--keys",
-                    keys,
+                    KEYS,
                     "--reader",
                     "sim",
                     "--format",
@@ -172,25 +160,19 @@ fn no_output_shows_a_canary() {
                 canary.search("the journal", &std::fs::read(&journal).unwrap(), false);
                 canary.search("the trace", &std::fs::read(&trace).unwrap(), true);
                 canary.run(&["trace", "show", &trace, "--format", format]);
-                canary.run(&["trace", "show", &trace, "--keys", keys, "--format", format]);
+                canary.run(&["trace", "show", &trace, "--keys", KEYS, "--format", format]);
             }
         }
     }
-    canary.run(&["sim", "new", "debit-contact-scp02", "--keys", keys, "--record", &record, "-o", &card]);
+    canary.run(&["sim", "new", "debit-contact-scp02", "--keys", KEYS, "--record", &record, "-o", &card]);
 }
 
-/// What a technician does with a personalized card: reading it, with and without keys, shows no canary; the file of
-/// `--trace` and `--log trace` may show what the wire shows, where every key is a test key.
+/// A technician's script, read, run, traced and replayed, with and without keys; and which keys fit the card.
 #[test]
-fn looking_into_a_personalized_card_shows_no_canary() {
+fn a_script_that_carries_secrets_shows_no_canary() {
     let canary = Canary::new();
-    let keys = "tests/samples/keys.test.json";
-    let (clear, record, card) = (canary.path("clear.json"), canary.path("record.json"), canary.path("card.json"));
-    canary.run(&["record", "seal", &clear, "--keys", keys, "-o", &record]);
-    canary.run(&["sim", "new", "debit-contact-scp02", "--keys", keys, "--record", &record, "-o", &card]);
-    let reader = format!("sim:{card}");
-    let made = canary.run(&["run", &record, "--keys", keys, "--reader", &reader]);
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let (reader, _) = canary.personalized();
+    let clear = canary.path("clear.json");
 
     let (script, trace) = (canary.path("script"), canary.path("trace"));
     let header: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&clear).unwrap()).unwrap();
@@ -208,7 +190,7 @@ fn looking_into_a_personalized_card_shows_no_canary() {
     std::fs::write(&script, text).unwrap();
     for format in ["text", "json"] {
         for log in ["warn", "debug", "trace"] {
-            for more in [&[][..], &["--keys", keys]] {
+            for more in [&[][..], &["--keys", KEYS]] {
                 let arguments =
                     ["card", "apdu", "--reader", &reader, &script, "--format", format, "--log", log, "--trace", &trace];
                 let done = canary.run(&[&arguments[..], more].concat());
@@ -217,11 +199,11 @@ fn looking_into_a_personalized_card_shows_no_canary() {
                 // The script carries a PIN and a key: its trace is without data, test keys or not.
                 canary.search("the trace", &bytes, false);
                 canary.run(&["trace", "show", &trace, "--format", format]);
-                canary.run(&["trace", "show", &trace, "--keys", keys, "--format", format]);
+                canary.run(&["trace", "show", &trace, "--keys", KEYS, "--format", format]);
                 let replay = format!("replay:{trace}");
                 canary.run(&["card", "apdu", "--reader", &replay, &script, "--format", format]);
             }
-            canary.run(&["explain-auth", "--reader", &reader, "--keys", keys, "--format", format, "--log", log]);
+            canary.run(&["explain-auth", "--reader", &reader, "--keys", KEYS, "--format", format, "--log", log]);
         }
     }
 }
@@ -276,13 +258,7 @@ fn the_search_finds_canaries() {
 #[test]
 fn looking_into_a_card_shows_no_canary() {
     let canary = Canary::new();
-    let keys = "tests/samples/keys.test.json";
-    let (clear, record, card) = (canary.path("clear.json"), canary.path("record.json"), canary.path("card.json"));
-    canary.run(&["record", "seal", &clear, "--keys", keys, "-o", &record]);
-    canary.run(&["sim", "new", "debit-contact-scp02", "--keys", keys, "--record", &record, "-o", &card]);
-    let reader = format!("sim:{card}");
-    let made = canary.run(&["run", &record, "--keys", keys, "--reader", &reader]);
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let (reader, card) = canary.personalized();
     for log in ["off", "debug", "trace"] {
         for format in ["text", "json"] {
             let common = ["--reader", &reader, "--format", format, "--log", log];
@@ -291,7 +267,7 @@ fn looking_into_a_card_shows_no_canary() {
             // The masked PAN is there, so the record was read.
             assert!(String::from_utf8_lossy(&data.stdout).contains("541333******0434"));
             canary.run(&[&["card", "info"][..], &common].concat());
-            canary.run(&[&["card", "apps", "--keys", keys][..], &common].concat());
+            canary.run(&[&["card", "apps", "--keys", KEYS][..], &common].concat());
         }
     }
     // An object of its own with the PAN, and the name where no dictionary knows it: the card's file is changed.

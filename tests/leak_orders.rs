@@ -1,9 +1,14 @@
 //! Nothing that an order holds gets out of `perso check`: not where it is right, not where any one of its values is wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "support/canary.rs"]
+mod canary;
 mod order_support;
 
+use std::sync::LazyLock;
+
 use assert_cmd::Command;
+use canary::{Canaries, Search};
 use order_support::{SITE, STORE, encrypt, envelope, sample};
 use perso::order::{check, d1_answer, view};
 use serde_json::{Value, json};
@@ -13,12 +18,11 @@ const ORDERS: [&str; 3] = ["own.json", "pismo-reissue.json", "mastercard-reissue
 const CANARY: &str = "5413339000001513";
 
 /// What may not be seen of the sample orders: PANs, PIN blocks, names, codes, tracks, MAC keys, addresses.
-const SECRETS: [&str; 14] = [
+const SECRETS: [&str; 13] = [
     "4761739001010119",
     "5413330089010434",
     "0123456789ABCDEF",
     "JANE DOE",
-    "Jane Doe",
     "DOE/JANE",
     "Sample Road",
     "301220100000",
@@ -29,6 +33,10 @@ const SECRETS: [&str; 14] = [
     "123456789",
     "NDc2MTczOTAwMTAxMDExO",
 ];
+
+static OWN: LazyLock<Search> = LazyLock::new(|| Canaries::new().values("a value", SECRETS).ready());
+static WITH_CANARY: LazyLock<Search> =
+    LazyLock::new(|| Canaries::new().values("a value", SECRETS).digits("the canary", CANARY).ready());
 
 /// Pointers to every value that is no container, and to every object.
 fn places(value: &Value, at: &str, leaves: &mut Vec<String>, objects: &mut Vec<String>) {
@@ -86,10 +94,9 @@ fn told(order: &Value) -> String {
     told
 }
 
-fn search(what: &str, told: &str, shown: &[&str]) {
-    for secret in SECRETS.iter().chain([&CANARY]).filter(|secret| !shown.contains(secret)) {
-        assert!(!told.contains(secret), "{what} shows {secret}: {told}");
-    }
+fn search(what: &str, told: &str, may_show_the_canary: bool) {
+    let search = if may_show_the_canary { &OWN } else { &WITH_CANARY };
+    search.search(what, told.as_bytes());
 }
 
 #[test]
@@ -97,14 +104,14 @@ fn no_value_of_an_order_is_told() {
     let mut orders = 0;
     for name in ORDERS {
         let order: Value = serde_json::from_str(&sample(name)).unwrap();
-        search(name, &told(&order), &[]);
+        search(name, &told(&order), false);
         for order in spoiled(&order) {
             orders += 1;
             // An id that has its form is made to be shown: whose order it is.
             let ids = ["issuer", "card", "operation", "orgId", "cardId", "issuerId", "cardContractId", "operationId"];
             let is_id = |node: &Value| ids.iter().any(|id| node.get(id) == Some(&CANARY.into()));
             let shown = is_id(&order) || order.get("identity").is_some_and(is_id);
-            search(name, &told(&order), if shown { &[CANARY] } else { &[] });
+            search(name, &told(&order), shown);
         }
     }
     assert!(orders > 300, "only {orders} orders");
@@ -116,9 +123,9 @@ fn nothing_of_encrypted_card_data_is_told() {
     let mut body = body["body"].clone();
     body.as_object_mut().unwrap().remove("encryptedData");
     let card: Value = serde_json::from_str(&sample("d1-everything.card.json")).unwrap();
-    search("a D1 order", &told(&envelope(&body, &card)), &[]);
+    search("a D1 order", &told(&envelope(&body, &card)), false);
     for card in spoiled(&card) {
-        search("faulty card data", &told(&envelope(&body, &card)), &[]);
+        search("faulty card data", &told(&envelope(&body, &card)), false);
     }
     for body in spoiled(&body) {
         let mut order = envelope(&json!({"encryptedData": "x"}), &card);
@@ -126,7 +133,7 @@ fn nothing_of_encrypted_card_data_is_told() {
         if order["body"]["encryptedData"].is_null() {
             order["body"]["encryptedData"] = encrypt(&card).into();
         }
-        search("a faulty body", &told(&order), &[]);
+        search("a faulty body", &told(&order), false);
     }
 }
 
@@ -152,17 +159,9 @@ fn the_program_shows_nothing_of_an_order() {
                     let shown =
                         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
                     assert!(shown.contains("order"), "{name}: {shown}");
-                    search(name, &shown, &[]);
+                    search(name, &shown, false);
                 }
             }
         }
-    }
-}
-
-/// The search itself finds what it looks for.
-#[test]
-fn the_search_finds_canaries() {
-    for secret in SECRETS {
-        assert!(std::panic::catch_unwind(|| search("it", &format!("x{secret}y"), &[])).is_err(), "{secret}");
     }
 }

@@ -1,6 +1,9 @@
 //! Running `perso calc`, and reading what it prints.
 #![allow(dead_code)]
 
+#[path = "../live_keys/mod.rs"]
+pub mod live_keys;
+
 use std::path::Path;
 
 use assert_cmd::Command;
@@ -89,31 +92,4 @@ pub fn vectors(file: &str, kind: &str) -> Vec<(Value, Value)> {
 #[track_caller]
 pub fn get<'a>(inputs: &'a Value, name: &str) -> &'a str {
     inputs[name].as_str().unwrap_or_else(|| panic!("{name}: {inputs}"))
-}
-
-const PASSPHRASE: &str = "canary passphrase 7C2E";
-
-/// The sample keys marked live, in a sealed file as docs/keys.md describes it: its name, its passphrase's, the values.
-pub fn live_keys(folder: &Path) -> (String, String, Vec<String>) {
-    let text = std::fs::read_to_string(format!("{}/{KEYS}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    let mut file: Value = serde_json::from_str(&text).unwrap();
-    let keys = file["keys"].as_array_mut().unwrap();
-    keys.iter_mut().for_each(|key| key["test"] = false.into());
-    let values = keys.iter().map(|key| key["value"].as_str().unwrap().to_owned()).collect();
-    let (salt, nonce) = ([3u8; 16], [4u8; 12]);
-    let mut key = [0u8; 32];
-    let parameters = argon2::Params::new(64, 1, 1, Some(32)).unwrap();
-    let argon2 = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, parameters);
-    argon2.hash_password_into(PASSPHRASE.as_bytes(), &salt, &mut key).unwrap();
-    let header = format!("perso_keys 1 argon2id 64 1 1 {}", hex::encode_upper(salt));
-    let clear = serde_json::to_vec(&file["keys"]).unwrap();
-    let (ciphertext, tag) = perso::base::crypto::gcm_seal(&key, &nonce, header.as_bytes(), &clear).unwrap();
-    let sealed = serde_json::json!({ "perso_keys": 1, "sealed": {
-        "kdf": "argon2id", "memory_kib": 64, "passes": 1, "lanes": 1, "salt": hex::encode_upper(salt),
-        "nonce": hex::encode_upper(nonce), "ciphertext": hex::encode_upper(ciphertext), "tag": hex::encode_upper(tag),
-    }});
-    let (path, passphrase) = (folder.join("live.json"), folder.join("passphrase"));
-    std::fs::write(&path, sealed.to_string()).unwrap();
-    std::fs::write(&passphrase, PASSPHRASE).unwrap();
-    (path.to_str().unwrap().into(), passphrase.to_str().unwrap().into(), values)
 }
