@@ -8,6 +8,8 @@
 mod canary;
 #[path = "key_stores_support/product.rs"]
 mod product;
+#[path = "key_stores_support/same_card.rs"]
+mod same_card;
 #[path = "key_stores_support/mod.rs"]
 mod suite;
 #[path = "key_stores_support/token.rs"]
@@ -48,7 +50,7 @@ fn main() -> ExitCode {
         Ok(())
     };
     let mut trials = vec![Trial::test("the_sealed_file", file)];
-    for (name, test) in token::TESTS.iter().chain(product::TESTS) {
+    for (name, test) in token::TESTS.iter().chain(same_card::TESTS).chain(product::TESTS) {
         trials.push(
             Trial::test(*name, || {
                 test();

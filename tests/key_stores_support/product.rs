@@ -1,124 +1,17 @@
-//! The whole product over a token: the same card as from the sealed file, and the commands as they are typed.
+//! The commands over a token, as they are typed.
 
-use std::path::Path;
 use std::process::Command;
-use std::sync::{LazyLock, mpsc};
-
-use perso::base::chance::Instant;
-use perso::base::{Chance, Clock};
-use perso::card::sim::SimTransport;
-use perso::issuance::blank::{self, Wanted};
-use perso::issuance::check;
-use perso::issuance::job::Job;
-use perso::issuance::journal::Journal;
-use perso::issuance::report::Report;
-use perso::issuance::result::ProgramRef;
-use perso::keys::KeyStore;
-use perso::order::{Order, Site};
-use perso::prepare::{IssuerCertificate, Materials, prepare};
-use perso::profile::Profile;
-use perso::record::Record;
+use std::sync::LazyLock;
 
 use super::canary::{Canaries, Search};
 use super::sample;
 use super::token::{self, PIN};
 
 pub const TESTS: &[(&str, fn())] = &[
-    ("an_order_becomes_the_same_record_and_card", an_order_becomes_the_same_record_and_card),
-    ("the_sample_records_become_the_same_cards", the_sample_records_become_the_same_cards),
     ("commands_take_their_keys_from_a_token", commands_take_their_keys_from_a_token),
     ("keys_are_made_and_brought_into_a_token", keys_are_made_and_brought_into_a_token),
     ("uris_that_are_none_are_refused", uris_that_are_none_are_refused),
 ];
-
-fn text(path: &str) -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
-}
-
-/// The same in every run.
-fn chance() -> Chance {
-    let mut state = 7u64;
-    Chance::new(move |buffer| {
-        for byte in buffer {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            *byte = (state >> 33) as u8;
-        }
-        Ok(())
-    })
-}
-
-fn profile(name: &str) -> Profile {
-    Profile::parse(&text(&format!("card-profiles/{name}.toml"))).unwrap_or_else(|problems| panic!("{problems:?}"))
-}
-
-/// The record of the sample order, as one text.
-fn prepared(store: &dyn KeyStore) -> String {
-    let site = Site::parse(&text("tests/samples/orders/site.toml")).unwrap();
-    let issuer = text("tests/samples/issuer/visa-like.issuer.test.json");
-    let issuer = IssuerCertificate::parse(issuer.as_bytes()).unwrap();
-    let order = Order::read(text("tests/samples/orders/visa-like.json").as_bytes(), &site, store);
-    let order = order.unwrap_or_else(|problems| panic!("{problems:?}"));
-    let (mut chance, profile) = (chance(), profile("visa-like-debit"));
-    let materials = Materials {
-        order: &order,
-        profile: &profile,
-        store,
-        issuer: Some(&issuer),
-        pool: None,
-        chance: &mut chance,
-        today: Some((2026, 11, 24)),
-    };
-    prepare(materials).unwrap_or_else(|error| panic!("{error}")).text
-}
-
-/// What a card's file holds after the job.
-fn card(store: &dyn KeyStore, record: &str, name: &str) -> serde_json::Value {
-    let profile = profile(name);
-    let record = Record::open(record.as_bytes(), store).unwrap_or_else(|problems| panic!("{problems:?}"));
-    let plan = check::plan(&record, &profile, store).unwrap_or_else(|problems| panic!("{problems:?}"));
-    let wanted = Wanted { profile: &profile, aids: blank::aids(&record), master: None, serial: Some([0, 0, 0, 0x2A]) };
-    let blank = blank::make(&wanted, &sample().into_store(), &mut Chance::fixed(Vec::new())).unwrap();
-    let transport = SimTransport::memory(blank);
-    let held = transport.card();
-    let clock = Clock::fixed(Instant(1_700_000_000_000_000));
-    let mut report = Report::new(ProgramRef { version: "test".into(), sha256: None }, true, &clock);
-    report.subject(&record, &plan, store);
-    let (told, _nobody) = mpsc::channel();
-    let (mut chance, mut journal) = (chance(), Journal::in_memory());
-    let job = Job {
-        record: &record,
-        profile: &profile,
-        plan: &plan,
-        store,
-        ca_keys: None,
-        journal: &mut journal,
-        clock,
-        chance: &mut chance,
-        progress: told,
-        recorder: None,
-    };
-    let result = job.run(Box::new(transport), report);
-    assert_eq!(serde_json::to_value(&result).unwrap()["state"], "good", "{name}");
-    let file = held.lock().unwrap().file().clone();
-    serde_json::to_value(&file).unwrap()
-}
-
-fn an_order_becomes_the_same_record_and_card() {
-    let (file, token) = (sample().into_store(), token::filled("order"));
-    let record = prepared(&file);
-    assert_eq!(record, prepared(&token));
-    assert_eq!(card(&file, &record, "visa-like-debit"), card(&token, &record, "visa-like-debit"));
-}
-
-fn the_sample_records_become_the_same_cards() {
-    let (file, token) = (sample().into_store(), token::filled("records"));
-    for name in
-        ["debit-contact-scp02", "debit-aes-scp03", "debit-long-packed", "dual-interface-scp03", "through-domain-scp02"]
-    {
-        let record = text(&format!("tests/samples/{name}.record.json"));
-        assert_eq!(card(&file, &record, name), card(&token, &record, name), "{name}");
-    }
-}
 
 static SECRETS: LazyLock<Search> = LazyLock::new(|| {
     let keys = ["10112233445566778899AABBCCDDEEFE", "0123456789ABCDEFFEDCBA9876543210"];

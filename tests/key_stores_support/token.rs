@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::{Error as CryptokiError, RvError};
+use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass};
 use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
 use perso::base::Secret;
 use perso::base::fault::{Code, Fault};
 use perso::keys::pkcs11::{Pkcs11Store, TokenPlace};
-use perso::keys::{Derivation, KeyError, KeyStore, Purpose};
+use perso::keys::{Algorithm, Derivation, KeyError, KeyStore, Purpose};
 use tempfile::TempDir;
 
 use super::{sample, suite};
@@ -21,6 +23,7 @@ pub const MARK: &str = "PERSO_TEST_TOKEN_MODULE";
 pub const TESTS: &[(&str, fn())] = &[
     ("the_token", the_suite),
     ("no_master_key_can_be_read", no_master_key_can_be_read),
+    ("every_master_key_says_that_it_stays", every_master_key_says_that_it_stays),
     ("a_key_that_can_be_read_is_not_used", a_key_that_can_be_read_is_not_used),
     ("what_is_put_twice_or_mixed_is_refused", what_is_put_twice_or_mixed_is_refused),
     ("wrong_module_label_and_pin_are_named", wrong_module_label_and_pin_are_named),
@@ -53,6 +56,8 @@ const LABELS: &[&str] = &[
     "other",
     "session",
     "order",
+    "bytes",
+    "kept",
     "records",
     "commands",
     "made",
@@ -161,6 +166,38 @@ fn no_master_key_can_be_read() {
         let handle = store.open(&key.name, key.purpose).unwrap();
         let refused = store.expose_test_key(&handle).err();
         assert!(matches!(refused, Some(KeyError::Unable { .. })), "{}: {refused:?}", key.name);
+    }
+}
+
+/// Asked of the token over its own interface, key by key: what its attributes say, and that it is not wrapped.
+fn every_master_key_says_that_it_stays() {
+    let store = filled("kept");
+    let session = session("kept");
+    let value = [
+        Attribute::Class(ObjectClass::SECRET_KEY),
+        Attribute::Token(false),
+        Attribute::Wrap(true),
+        Attribute::ValueLen(32.into()),
+    ];
+    let wrapping = session.generate_key(&Mechanism::AesKeyGen, &value).unwrap();
+    for key in store.keys() {
+        let pair = matches!(key.algorithm, Algorithm::Rsa | Algorithm::P256);
+        let class = if pair { ObjectClass::PRIVATE_KEY } else { ObjectClass::SECRET_KEY };
+        let find = [Attribute::Class(class), Attribute::Token(true), Attribute::Label(key.name.clone().into_bytes())];
+        let objects: Vec<_> = session.find_objects(&find).unwrap();
+        // A record key enciphers bodies and is in custody as the rest; a key that makes MACs has its left half beside it.
+        assert!((1..=2).contains(&objects.len()), "{}: {} objects", key.name, objects.len());
+        for object in objects {
+            let says = |of| session.get_attributes(object, &[of]).unwrap().remove(0);
+            assert_eq!(says(AttributeType::Sensitive), Attribute::Sensitive(true), "{}", key.name);
+            assert_eq!(says(AttributeType::Extractable), Attribute::Extractable(false), "{}", key.name);
+            // Whoever was made in the token never was anywhere else; whoever was brought there cannot say so.
+            let made_there = says(AttributeType::Local) == Attribute::Local(true);
+            assert_eq!(says(AttributeType::NeverExtractable), Attribute::NeverExtractable(made_there), "{}", key.name);
+            let wrapped = session.wrap_key(&Mechanism::AesKeyWrapPad, wrapping, object);
+            let refused = matches!(wrapped, Err(CryptokiError::Pkcs11(RvError::KeyUnextractable, _)));
+            assert!(refused, "{}: {:?}", key.name, wrapped.map(|it| it.len()));
+        }
     }
 }
 
