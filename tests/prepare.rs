@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 use perso::base::codec::tlv::{self, Tag};
 use perso::base::crypto;
 use perso::base::emv::certificate::{open_card, open_static};
+use perso::base::emv::rules::{Outcome, Verdict};
 use perso::base::emv::{Afl, Pan, static_data};
 use perso::base::{Code, Fault};
 use perso::card::sim::SimCard;
@@ -122,6 +123,49 @@ fn every_product_ends_good_over_both_interfaces_and_keeps_every_rule() {
             let bench = bench(product, contactless);
             let result = bench.run_on(bench.blank(), &[], &mut Journal::in_memory()).result;
             assert_eq!(result.state, "good", "{product}: {:?} {:?}", result.fault, result.findings);
+        }
+    }
+}
+
+/// What a rule says of the payment application, over every interface.
+fn verdicts(outcomes: &[Outcome], rule: u8) -> Vec<&Verdict> {
+    let of_payment = outcomes.iter().filter(|it| it.rule == rule && it.subject.starts_with("A000000999"));
+    of_payment.map(|it| &it.verdict).collect()
+}
+
+#[test]
+fn what_only_keys_show_is_computed_again_from_the_record() {
+    for product in PRODUCTS {
+        let made = prepared_with(&order_for(product), &profile_for(product), Some(&issuer_for(product)), None).unwrap();
+        for rule in [21, 22] {
+            assert_eq!(verdicts(&made.outcomes, rule), [&Verdict::Passed; 2], "{product}: R{rule}");
+        }
+    }
+    // The chip holds the stripe's value, or the order brings one that the issuer's key does not give: a warning.
+    let with_cvv = changed(|text| text.replace("chip2 = \"{pvki}{pvv}{icvv}00\"", "chip2 = \"{pvki}{pvv}{cvv}01\""));
+    let mut foreign = order();
+    foreign["card"]["icvv"] = "000".into();
+    for made in [prepared(&order(), &with_cvv).unwrap(), prepared(&foreign, &profile()).unwrap()] {
+        for verdict in verdicts(&made.outcomes, 21) {
+            let Verdict::Failed(failures) = verdict else { panic!("{verdict:?}") };
+            assert!(failures.iter().any(|it| it.what.contains("the issuer's key")), "{failures:?}");
+        }
+    }
+}
+
+#[test]
+fn keys_that_are_not_the_cards_are_refused() {
+    let check_values = |text: &str| {
+        text.replace("dgi = \"9000\"\nderive = \"check-values\"", "dgi = \"9000\"\nfixed = \"0123456789ABCDEF01\"")
+    };
+    let number = |text: &str| text.replace("{ tag = \"5F34\", order = \"psn\" }", "{ tag = \"5F34\", fixed = \"07\" }");
+    for (recipe, what) in [(changed(check_values), "check values"), (changed(number), "another PAN sequence number")] {
+        match prepared(&order(), &recipe) {
+            Err(PrepareError::Rules(outcomes)) => {
+                assert!(outcomes.iter().all(|it| it.rule == 22), "{what}: {outcomes:?}");
+                assert!(outcomes[0].failures()[0].what.contains(what), "{what}: {outcomes:?}");
+            }
+            other => panic!("{what}: {:?}", other.map(|made| made.outcomes)),
         }
     }
 }

@@ -124,6 +124,21 @@ impl<E: Engine> KeyStore for E {
         Ok((KeyStore::seal(self, under, iv, &clear)?, clear.len()))
     }
 
+    fn sealed_check_values(&self, from: &KeyHandle, sealed: &Sealed<'_>, length: usize) -> Result<Vec<u8>, KeyError> {
+        for_purpose(from, Purpose::Transport)?;
+        let clear = unseal(self, from, sealed)?;
+        let algorithm = Algorithm::Tdes2;
+        let keys = clear.expose().chunks_exact(algorithm.key_length());
+        if clear.is_empty() || !keys.remainder().is_empty() {
+            return Err(KeyError::Seal { name: from.name().to_owned(), why: "it holds no whole keys" });
+        }
+        let values = keys.map(|key| {
+            let label = Label { algorithm, derived: true, ..from.label().clone() };
+            self.kcv(&self.take_in(label, Secret::new(key.to_vec()))?, KcvMethod::DesZero, length)
+        });
+        Ok(values.collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
     fn unwrap(&self, kek: &KeyHandle, wrapped: &WrappedKey<'_>, purpose: Purpose) -> Result<KeyHandle, KeyError> {
         unwrap_key(self, kek, wrapped, purpose)
     }

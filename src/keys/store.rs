@@ -107,6 +107,13 @@ pub trait KeyStore: Send + Sync {
     /// wrong length.
     fn seal_keys(&self, keys: &[&KeyHandle], under: &KeyHandle, iv: &[u8]) -> Result<(Vec<u8>, usize), KeyError>;
 
+    /// The first `length` bytes of the check value (DES, zeros) of each two-key triple DES key in a sealed value, where
+    /// they stand one behind the other: without their values being seen.
+    ///
+    /// # Errors
+    /// [`KeyError::Purpose`], [`KeyError::Seal`] where the seal is broken, or it holds no whole keys.
+    fn sealed_check_values(&self, from: &KeyHandle, sealed: &Sealed<'_>, length: usize) -> Result<Vec<u8>, KeyError>;
+
     /// Takes in a key that arrives under a key encryption key. It is for this purpose from then on.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod assemble;
 mod authentication;
 mod blocks;
 mod error;
+mod judgement;
 mod larder;
 mod pattern;
 mod pin;
@@ -25,7 +26,7 @@ use self::larder::{Face, Goods};
 use self::secrets::Secrets;
 use self::values::Values;
 use crate::base::emv::certificate::MonthYear;
-use crate::base::emv::rules::{self, Outcome, Stage, Subject};
+use crate::base::emv::rules::{self, Outcome};
 use crate::base::{Chance, Secret};
 use crate::keys::KeyStore;
 use crate::order::{IndexUse, Order};
@@ -96,7 +97,7 @@ pub fn prepare(materials: Materials<'_>) -> Result<Prepared, PrepareError> {
         print: print(order, &values)?,
     };
     let (text, record) = draft.seal(store, chance).map_err(PrepareError::Record)?;
-    let outcomes = judge(&record, profile, order, &facts, today);
+    let outcomes = judgement::judge(&record, profile, &secrets, &facts, today)?;
     if outcomes.iter().any(Outcome::refuses) {
         return Err(PrepareError::Rules(outcomes.into_iter().filter(Outcome::refuses).collect()));
     }
@@ -269,28 +270,4 @@ fn print(order: &Order, values: &Values<'_>) -> Result<DraftPrint, PrepareError>
         design: None,
         fields,
     })
-}
-
-/// The consistency rules, with what only data preparation knows.
-fn judge(
-    record: &Record,
-    profile: &Profile,
-    order: &Order,
-    facts: &[(Vec<u8>, Option<rules::Certificates>)],
-    today: Option<(u16, u8, u8)>,
-) -> Vec<Outcome> {
-    let psn = order.chip().psn();
-    let subjects = record.subjects().into_iter().map(|subject| {
-        let certificates = facts.iter().find(|(aid, _)| *aid == subject.aid).and_then(|(_, facts)| facts.clone());
-        Subject {
-            today,
-            prefixes: profile.pan_prefixes().to_vec(),
-            versions: profile.versions(),
-            certificates,
-            // The number that the keys were derived with.
-            key_sequence_number: Some(larder::bcd(psn)),
-            ..subject
-        }
-    });
-    subjects.flat_map(|subject| rules::all(Stage::Prepare, &subject)).collect()
 }

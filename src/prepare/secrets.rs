@@ -82,11 +82,26 @@ impl Secrets<'_> {
     }
 
     fn icc_keys(&self) -> Result<Vec<KeyHandle>, PrepareError> {
-        [Role::ImkAc, Role::ImkSmi, Role::ImkSmc].into_iter().map(|role| self.card_key(role)).collect()
+        Recipe::ICC_KEYS.into_iter().map(|role| self.card_key(role)).collect()
     }
 
     /// A card's key under an issuer master key. // EMV B2 annex A1.4
     fn card_key(&self, role: Role) -> Result<KeyHandle, PrepareError> {
+        let (master, chip) = (self.master(role)?, self.order.chip());
+        let psn = super::larder::bcd(chip.psn());
+        Ok(icc_master_key(self.store, &master, chip.pan(), psn, self.method())?)
+    }
+
+    /// How card keys come from issuer master keys.
+    pub(super) fn method(&self) -> CardKeyMethod {
+        match self.recipe.icc_key_option() {
+            IccKeyOption::A => CardKeyMethod::A,
+            IccKeyOption::B => CardKeyMethod::B,
+        }
+    }
+
+    /// The issuer master key in a role: the one that the order names by index, or else the product's.
+    pub(super) fn master(&self, role: Role) -> Result<KeyHandle, PrepareError> {
         let (purpose, what) = match role {
             Role::ImkSmi => (Purpose::ImkSmi, "an issuer master key for the MAC of scripts"),
             Role::ImkSmc => (Purpose::ImkSmc, "an issuer master key for the encipherment of scripts"),
@@ -98,14 +113,7 @@ impl Secrets<'_> {
             |name: &&String| self.store.keys().iter().any(|key| key.name == **name && key.purpose == purpose);
         let indexed = named.and_then(|key| key.names.iter().find(of_purpose)).map(String::as_str);
         let name = indexed.or_else(|| self.recipe.key(role)).ok_or(PrepareError::NoKey(what))?;
-        let master = self.store.open(name, purpose)?;
-        let method = match self.recipe.icc_key_option() {
-            IccKeyOption::A => CardKeyMethod::A,
-            IccKeyOption::B => CardKeyMethod::B,
-        };
-        let chip = self.order.chip();
-        let psn = super::larder::bcd(chip.psn());
-        Ok(icc_master_key(self.store, &master, chip.pan(), psn, method)?)
+        Ok(self.store.open(name, purpose)?)
     }
 
     fn keys(&self, keys: &[&KeyHandle], transport: &KeyHandle, iv: &[u8]) -> Result<(Vec<u8>, usize), PrepareError> {

@@ -12,7 +12,7 @@ use crate::order::{IndexUse, Order, Pvv};
 use crate::profile::prepare::{Pattern, Recipe, Role};
 
 /// Digits of a card verification value where the order says nothing else.
-const DIGITS: usize = 3;
+pub(super) const DIGITS: usize = 3;
 
 /// The values of one card, each computed when it is first asked for.
 pub(super) struct Values<'a> {

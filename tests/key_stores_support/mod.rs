@@ -236,6 +236,15 @@ fn derived_keys_for_the_card(store: &dyn KeyStore) {
     assert_eq!(hex::encode_upper(&clear[..16]), "0275CDC8570E3BDFF231619285D3649D");
     assert!(clear[16..32].iter().all(|byte| byte.count_ones() % 2 == 1));
     assert_eq!(clear[32], 0x80);
+    // The check values of what is sealed are those of the keys before they were.
+    let kcv = |key: &KeyHandle| store.kcv(key, KcvMethod::DesZero, 3).unwrap();
+    let within = Sealed { iv: Some(&[3; 16]), ciphertext: &sealed, length };
+    assert_eq!(store.sealed_check_values(&tk, &within, 3).unwrap(), [kcv(&key), kcv(&other)].concat());
+    let short = store.seal(&tk, &[3; 16], &Secret::new(vec![1; 15])).unwrap();
+    let short = Sealed { iv: Some(&[3; 16]), ciphertext: &short, length: 15 };
+    assert!(matches!(store.sealed_check_values(&tk, &short, 3), Err(KeyError::Seal { .. })));
+    let other_purpose = store.sealed_check_values(&open(store, "lab-kek"), &within, 3);
+    assert!(matches!(other_purpose, Err(KeyError::Purpose { .. })));
     let refused = store.seal_keys(&[&open(store, "lab-imk-ac")], &tk, &[3; 16]);
     assert!(matches!(refused, Err(KeyError::Static(_))));
     assert!(store.seal_keys(&[&key], &tk, &[3; 8]).is_err());

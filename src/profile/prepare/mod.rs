@@ -141,6 +141,9 @@ pub enum Source {
 }
 
 impl Recipe {
+    /// The roles whose keys give a card its three: for cryptograms, script MAC and script encipherment.
+    pub const ICC_KEYS: [Role; 3] = [Role::ImkAc, Role::ImkSmi, Role::ImkSmc];
+
     /// Name of the key that seals records.
     pub fn record_key(&self) -> &str {
         &self.record_key

@@ -141,6 +141,10 @@ pub(super) fn sequence_number(view: &View<'_>, findings: &mut Findings) {
     if view.is_payment() == Some(false) {
         return findings.absent("it is no payment application");
     }
+    let keys = (0x8000..=0x800F).map(|dgi| view.grouping(dgi));
+    if keys.into_iter().all(|loaded| loaded == Some(false)) {
+        return findings.absent("no keys are loaded");
+    }
     let stated = view.value(0x5F34).and_then(|value| value.first().copied()).unwrap_or(0);
     match view.subject.key_sequence_number {
         Some(number) => {
@@ -153,6 +157,7 @@ pub(super) fn sequence_number(view: &View<'_>, findings: &mut Findings) {
         Some(matches) => {
             findings.must(matches, Place::Grouping(0x9000), "the key check values are not those of the keys");
         }
+        None if view.grouping(0x9000) == Some(false) => findings.absent("no check values are loaded"),
         None => findings.unseen("the keys are sealed; the card compares them with their check values"),
     }
 }

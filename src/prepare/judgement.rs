@@ -1,0 +1,192 @@
+//! The consistency rules, with what only data preparation knows: it has the keys and the record.
+//!
+//! What keys show (R21, R22) is computed again from the record that came out, not from what went into it: PAN, expiry,
+//! sequence number and check values are read from its groupings, and the card's keys are looked at inside the key store,
+//! out of the sealed grouping itself.
+
+use zeroize::Zeroizing;
+
+use super::larder;
+use super::secrets::Secrets;
+use super::values;
+use super::{PrepareError, Recipe};
+use crate::base::Secret;
+use crate::base::codec::tlv::{self, Tag, Tlv};
+use crate::base::crypto::KcvMethod;
+use crate::base::emv::rules::{self, Certificates, Outcome, Stage, Subject};
+use crate::base::emv::track::Fields;
+use crate::base::emv::{Afl, Pan};
+use crate::keys::issuer::icc_master_key;
+use crate::keys::{Purpose, Sealed};
+use crate::order::IndexUse;
+use crate::profile::Profile;
+use crate::profile::prepare::{Pattern, Role};
+use crate::record::{Application, Content, Record, SealedValue};
+
+/// The service code that the chip's own value is computed with, whatever the card's is.
+const CHIP: &str = "999";
+/// Bytes of one of the card's keys, and of its check value. // CPS 1.1 annex A
+const KEY: usize = 16;
+const CHECK_VALUE: usize = 3;
+
+/// Asks every rule about every application of the record.
+///
+/// # Errors
+/// A key that was used a moment ago cannot be used any more.
+pub(super) fn judge(
+    record: &Record,
+    profile: &Profile,
+    secrets: &Secrets<'_>,
+    facts: &[(Vec<u8>, Option<Certificates>)],
+    today: Option<(u16, u8, u8)>,
+) -> Result<Vec<Outcome>, PrepareError> {
+    let mut outcomes = Vec::new();
+    for subject in record.subjects() {
+        let Some(app) = record.applications().iter().find(|app| app.aid() == subject.aid) else { continue };
+        let certificates = facts.iter().find(|(aid, _)| *aid == subject.aid).and_then(|(_, facts)| facts.clone());
+        let objects = objects(&subject);
+        let keys = keys(app, &objects, secrets)?;
+        let subject = Subject {
+            today,
+            prefixes: profile.pan_prefixes().to_vec(),
+            versions: profile.versions(),
+            certificates,
+            chip_cvv_matches: chip_value(&objects, secrets)?,
+            check_values_match: keys.check_values,
+            key_sequence_number: keys.sequence_number,
+            ..subject
+        };
+        outcomes.extend(rules::all(Stage::Prepare, &subject));
+    }
+    Ok(outcomes)
+}
+
+/// The objects of the records that a terminal reads over the subject's interface.
+fn objects(subject: &Subject<'_>) -> Vec<Tlv> {
+    let located = subject.locator.as_ref().and_then(Option::as_ref);
+    let afl = located.and_then(|locator| Afl::parse(&locator.afl).ok());
+    let named: Vec<(u8, u8)> = afl.iter().flat_map(Afl::records).collect();
+    let records = named.iter().filter_map(|at| subject.records.get(at));
+    records.filter_map(|record| tlv::parse(record).ok()).flatten().collect()
+}
+
+fn value(objects: &[Tlv], tag: u32) -> Option<Vec<u8>> {
+    tlv::find(objects, Tag::of(tag)).map(Tlv::value_bytes)
+}
+
+/// R21: whether 57 holds the value that the issuer's key gives for a chip. None where there is no such key or no 57.
+fn chip_value(objects: &[Tlv], secrets: &Secrets<'_>) -> Result<Option<bool>, PrepareError> {
+    let Secrets { order, recipe, store, .. } = secrets;
+    let fields = value(objects, 0x57).and_then(|value| Fields::from_tag57(&value).ok());
+    let name = values::key(order, recipe, IndexUse::Cv, Role::Cvk);
+    let (Some(fields), Some(name), Some(pattern)) = (fields, name, recipe.pattern(Pattern::Chip2)) else {
+        return Ok(None);
+    };
+    let length = order.chip().icvv().map_or(values::DIGITS, |given| given.expose().len());
+    let Some(at) = place(pattern) else { return Ok(Some(false)) };
+    let Some(held) = fields.discretionary.get(at..at + length) else { return Ok(Some(false)) };
+    let digits = Zeroizing::new(format!("{:0<32}", format!("{}{}{CHIP}", fields.pan.digits(), fields.expiry)));
+    let blocks = Zeroizing::new(hex::decode(digits.as_str()).unwrap_or_default());
+    let mac = Zeroizing::new(store.retail_mac(&store.open(name, Purpose::Cvk)?, &blocks)?);
+    Ok(Some(decimal(&mac[..], length).equals(held.as_bytes())))
+}
+
+/// Where the chip's own value begins in the discretionary data. None where the product's pattern has none, or something
+/// of unknown length before it.
+fn place(pattern: &str) -> Option<usize> {
+    let (before, _) = pattern.split_once("{icvv}")?;
+    let plain = before.replace("{pvki}", "0").replace("{pvv}", "0000");
+    (!plain.contains('{')).then_some(plain.len())
+}
+
+/// The decimal digits of hexadecimal ones, then the letters as 0 to 5.
+fn decimal(mac: &[u8], length: usize) -> Secret<Vec<u8>> {
+    let text = Zeroizing::new(hex::encode(mac));
+    let digits = text.bytes().filter(u8::is_ascii_digit);
+    let letters = text.bytes().filter(u8::is_ascii_alphabetic).map(|letter| letter - b'a' + b'0');
+    Secret::new(digits.chain(letters).take(length).collect())
+}
+
+/// R22: what the card's keys show.
+#[derive(Default)]
+struct Keys {
+    /// Each grouping of keys has its check values, and they are the keys of this card.
+    check_values: Option<bool>,
+    /// The sequence number that they were derived with.
+    sequence_number: Option<u8>,
+}
+
+fn keys(app: &Application, objects: &[Tlv], secrets: &Secrets<'_>) -> Result<Keys, PrepareError> {
+    let ordered = larder::bcd(secrets.order.chip().psn());
+    let mut shown = Keys { check_values: None, sequence_number: Some(ordered) };
+    for (dgi, sealed) in sealed_keys(app) {
+        let of_keys = check_values(sealed, secrets)?;
+        let stated = app.clear_value(dgi | 0x1000).map(|value| value == of_keys);
+        // Whose keys they are can be told where there are all three, and the records name the card.
+        let mut theirs = true;
+        if let (Some(pan), true) = (pan(objects), sealed.length() == 3 * KEY) {
+            let written = value(objects, 0x5F34).and_then(|value| value.first().copied()).unwrap_or(0);
+            let mut found = None;
+            for number in [written, ordered] {
+                if found.is_none() && derived(&pan, number, secrets)? == of_keys {
+                    found = Some(number);
+                }
+            }
+            theirs = found.is_some();
+            shown.sequence_number = found.or(shown.sequence_number);
+        }
+        if let Some(stated) = stated {
+            shown.check_values = Some(shown.check_values.unwrap_or(true) && stated && theirs);
+        }
+    }
+    Ok(shown)
+}
+
+/// Groupings of symmetric keys. // CPS 1.1 annex A: 8000, 8001
+fn sealed_keys(app: &Application) -> impl Iterator<Item = (u16, &SealedValue)> {
+    let keys = app.groupings().iter().filter(|grouping| (0x8000..=0x800F).contains(&grouping.dgi()));
+    keys.filter_map(|grouping| match grouping.content() {
+        Content::Sealed(sealed) => Some((grouping.dgi(), sealed)),
+        Content::Clear(_) => None,
+    })
+}
+
+fn check_values(sealed: &SealedValue, secrets: &Secrets<'_>) -> Result<Vec<u8>, PrepareError> {
+    let transport = secrets.store.open(sealed.key(), Purpose::Transport)?;
+    let within = Sealed { iv: sealed.iv(), ciphertext: sealed.ciphertext(), length: sealed.length() };
+    Ok(secrets.store.sealed_check_values(&transport, &within, CHECK_VALUE)?)
+}
+
+fn pan(objects: &[Tlv]) -> Option<Pan> {
+    let track = || Fields::from_tag57(&value(objects, 0x57)?).ok().map(|fields| fields.pan.clone());
+    value(objects, 0x5A).and_then(|value| Pan::from_cn(&value).ok()).or_else(track)
+}
+
+/// Check values of the keys that the issuer's master keys give this PAN with this sequence number.
+fn derived(pan: &Pan, number: u8, secrets: &Secrets<'_>) -> Result<Vec<u8>, PrepareError> {
+    let mut values = Vec::new();
+    for role in Recipe::ICC_KEYS {
+        let master = secrets.master(role)?;
+        let key = icc_master_key(secrets.store, &master, pan, number, secrets.method())?;
+        values.extend(secrets.store.kcv(&key, KcvMethod::DesZero, CHECK_VALUE)?);
+    }
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chips_value_stands_behind_what_has_a_known_length() {
+        assert_eq!(place("{pvki}{pvv}{icvv}00"), Some(5));
+        assert_eq!(place("00{icvv}"), Some(2));
+        assert_eq!(place("{pvki}{pvv}{cvv}00"), None);
+        assert_eq!(place("{name}{icvv}"), None);
+    }
+
+    #[test]
+    fn digits_go_before_letters() {
+        assert!(decimal(&[0xA1, 0xBF, 0x23], 6).equals(b"123015"));
+    }
+}
