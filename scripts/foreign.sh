@@ -46,7 +46,7 @@ ready() {
   python3 -c 'import os, sysconfig; raise SystemExit(not os.path.exists(sysconfig.get_paths()["include"] + "/Python.h"))' ||
     missing+=(python3-dev)
   [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}" || echo "${missing[*]} are not installed and could not be"
-  for name in yubikit pygp emv; do environment "$name"; done
+  for name in yubikit pygp emv issuing; do environment "$name"; done
   kernel
 }
 

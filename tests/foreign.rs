@@ -5,6 +5,10 @@
 
 #[path = "foreign/hosts.rs"]
 mod hosts;
+#[path = "foreign/issuing.rs"]
+mod issuing;
+#[path = "foreign/key_blocks.rs"]
+mod key_blocks;
 #[path = "pcsc_support/mod.rs"]
 #[allow(dead_code)]
 mod readers;
@@ -40,6 +44,7 @@ fn main() {
     hosts::run(&mut table);
     tools::run(&mut table);
     terminals::run(&mut table);
+    issuing::run(&mut table);
     table.conclude();
 }
 

@@ -1,0 +1,76 @@
+"""A bank's system and an issuer host, of programs of others: jwcrypto encrypts, psec makes PIN blocks, MACs and key blocks,
+pyemv makes cryptograms. Test keys and public test values only. Arguments are a command and its values in hexadecimal; card data
+comes as JSON."""
+
+import json
+import sys
+
+from jwcrypto import jwe, jwk
+from psec import des, mac, pinblock, tr31
+from pyemv import cvn
+
+un = bytes.fromhex
+
+
+def encrypt(alg, kid, pem, card):
+    with open(pem, "rb") as file:
+        key = jwk.JWK.from_pem(file.read())
+    header = json.dumps({"alg": alg, "enc": "A256GCM", "kid": kid})
+    envelope = jwe.JWE(card.encode(), protected=header)
+    envelope.add_recipient(jwk.JWK.from_json(key.export_public()))
+    return envelope.serialize(compact=True)
+
+
+def pin_iso0(zpk, pin, pan):
+    return des.encrypt_tdes_ecb(un(zpk), pinblock.encode_pinblock_iso_0(pin, pan)).hex().upper()
+
+
+def pin_iso4(pek, pin, pan):
+    return pinblock.encipher_pinblock_iso_4(un(pek), pin, pan).hex().upper()
+
+
+def under_kek(kek, key):
+    """The key under the KEK, and its check value."""
+    return des.encrypt_tdes_ecb(un(kek), un(key)).hex().upper() + " " + des.generate_kcv(un(key), 3).hex().upper()
+
+
+def block_mac(key, data):
+    key = un(key)
+    return mac.generate_retail_mac(key[:8], key[8:], un(data), 2, 4).hex().upper()
+
+
+def host(imk, pan, psn):
+    # The key for cryptograms is the one that counts here.
+    return cvn.VisaCVN18(iss_mk_ac=un(imk), iss_mk_smi=un(imk), iss_mk_smc=un(imk), pan=pan, psn=psn)
+
+
+def cryptogram(imk, pan, psn, cdol, aip, atc, iad):
+    """From what CDOL1 of the sample product asks for: 9F02 9F03 9F1A 95 5F2A 9A 9C 9F37."""
+    data, parts = un(cdol), []
+    for length in (6, 6, 2, 5, 2, 3, 1, 4):
+        parts.append(data[:length])
+        data = data[length:]
+    names = ("tag_9f02", "tag_9f03", "tag_9f1a", "tag_95", "tag_5f2a", "tag_9a", "tag_9c", "tag_9f37")
+    rest = {"tag_82": un(aip), "tag_9f36": un(atc), "tag_9f10": un(iad)}
+    return host(imk, pan, psn).generate_ac(**dict(zip(names, parts)), **rest).hex().upper()
+
+
+def answer(imk, pan, psn, arqc, atc, csu):
+    """Issuer authentication data: ARPC by method 2, and the CSU behind it."""
+    arpc = host(imk, pan, psn).generate_arpc(tag_9f26=un(arqc), tag_9f36=un(atc), csu=un(csu))
+    return (arpc[:4] + un(csu)).hex().upper()
+
+
+def wrap(kbpk, version, usage, mode, key):
+    return tr31.wrap(un(kbpk), tr31.Header(version, usage, "T", mode, "00", "E"), un(key))
+
+
+def unwrap(kbpk, block):
+    header, key = tr31.unwrap(un(kbpk), block)
+    return f"{header.version_id} {header.key_usage} {key.hex().upper()} {des.generate_kcv(key, 3).hex().upper()}"
+
+
+COMMANDS = [encrypt, pin_iso0, pin_iso4, under_kek, block_mac, cryptogram, answer, wrap, unwrap]
+
+if __name__ == "__main__":
+    print({command.__name__: command for command in COMMANDS}[sys.argv[1]](*sys.argv[2:]))
