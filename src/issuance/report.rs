@@ -38,7 +38,7 @@ impl Report {
             result: RunResult {
                 perso_result: VERSION,
                 state: State::Refused.name().into(),
-                action: State::Refused.action().into(),
+                action: State::Refused.action(None).into(),
                 simulated,
                 job: None,
                 record: None,
@@ -147,7 +147,7 @@ impl Report {
     /// The result.
     pub fn finish(mut self, state: State, steps: Vec<StepRef>, clock: &Clock) -> RunResult {
         self.result.state = state.name().into();
-        self.result.action = state.action().into();
+        self.result.action = state.action(self.code).into();
         self.result.steps = steps;
         if state == State::Good {
             self.result.feeder = self.feeder;

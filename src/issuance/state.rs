@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::base::fault::Code;
+
 /// Where a job has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
@@ -37,16 +39,36 @@ impl State {
         Self::ALL.into_iter().find(|state| state.name() == name)
     }
 
-    /// What the person at the reader does with the card.
-    pub fn action(self) -> &'static str {
+    /// What the person at the reader does with the card. `fault` is what the job has ended with: an untouched card goes back
+    /// to the blanks only where nothing says that it is none, or none of ours.
+    pub fn action(self, fault: Option<Code>) -> &'static str {
         match self {
             State::Good => "Take the card.",
+            State::Untouched if fault.is_some_and(is_no_blank) => KEEP_ASIDE,
             State::Untouched => "Put the blank back.",
             State::Spoiled => "Destroy the card.",
-            State::InDoubt => "Keep the card aside and call.",
+            State::InDoubt => KEEP_ASIDE,
             State::Refused => "No card was touched.",
         }
     }
+}
+
+const KEEP_ASIDE: &str = "Keep the card aside and call.";
+
+/// Whether this fault shows a card that must not come to another order by way of the stock: it is somebody's, it is not made
+/// for our keys, or it has been left at work.
+fn is_no_blank(fault: Code) -> bool {
+    matches!(
+        fault,
+        Code::CardPersonalized
+            | Code::CardCryptogram
+            | Code::CardChallenge
+            | Code::CardLogin
+            | Code::CardSwapped
+            | Code::LedgerCard
+            | Code::LedgerDoubt
+            | Code::ReaderMute
+    )
 }
 
 impl fmt::Display for State {
@@ -100,6 +122,7 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::fault::CATALOGUE;
 
     #[test]
     fn a_failure_means_what_the_last_command_handed_over_says() {
@@ -110,6 +133,19 @@ mod tests {
             seen.push(progress.state_on_failure());
         }
         assert_eq!(seen, [State::Untouched, State::Spoiled, State::Spoiled, State::InDoubt]);
+    }
+
+    #[test]
+    fn an_untouched_card_goes_back_to_the_blanks_only_where_the_catalogue_lets_it() {
+        assert_eq!(State::Untouched.action(None), "Put the blank back.");
+        for (code, entry) in CATALOGUE {
+            let keeps = ["aside", "Do not try the card again"].iter().any(|words| entry.next.contains(words));
+            let action = State::Untouched.action(Some(*code));
+            assert!(!keeps || action == KEEP_ASIDE, "{code}: {action} {}", entry.next);
+            let goes_back = entry.next.contains("Put the card back");
+            assert!(!goes_back || action != KEEP_ASIDE, "{code}: {action} {}", entry.next);
+            assert_eq!(State::Spoiled.action(Some(*code)), "Destroy the card.");
+        }
     }
 
     #[test]

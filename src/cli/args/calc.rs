@@ -188,10 +188,10 @@ pub enum BlockFormat {
     Iso4,
 }
 
-/// Where a PIN key comes from, where there is one.
+/// Where a key comes from, where there is one.
 #[derive(Args)]
 pub struct PinKeyArgs {
-    /// Name of the PIN key in the key file; without a key the block is in the clear.
+    /// Name of the key in the key file; without a key a PIN block is in the clear, and a key block stays closed.
     #[arg(long, value_name = "NAME", requires = "keys", conflicts_with = "key_from")]
     pub key: Option<String>,
     #[command(flatten)]
