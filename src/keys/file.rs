@@ -126,7 +126,7 @@ pub fn is_sealed(bytes: &[u8]) -> Result<bool, KeyFileError> {
     shape(bytes).map(|shape| shape.sealed.is_some())
 }
 
-/// Opens a key file. Every key's check value is compared.
+/// Opens a key file. Every symmetric key's check value is compared; a private key's is where it is opened.
 ///
 /// # Errors
 /// The file, its passphrase or one of its keys is wrong.
@@ -134,7 +134,7 @@ pub fn load(bytes: &[u8], passphrase: Option<&Secret<Vec<u8>>>) -> Result<Softwa
     Ok(read(bytes, passphrase)?.into_store())
 }
 
-/// Opens a key file to change it. Every key's check value is compared.
+/// Opens a key file to change it. Every symmetric key's check value is compared; a private key's is where it is opened.
 ///
 /// # Errors
 /// The file or its passphrase is wrong.
