@@ -4,47 +4,116 @@ use std::collections::BTreeMap;
 
 use super::PrepareError;
 use crate::base::Secret;
-use crate::base::codec::tlv;
+use crate::base::codec::tlv::{self, Tag};
 use crate::keys::{KeyError, KeyStore, Purpose};
 use crate::order::{Order, TlvBlock};
-use crate::profile::prepare::Recipe;
+use crate::profile::prepare::{AppRecipe, Recipe};
 
-/// Groupings that blocks fill, by number.
-pub(super) type Filled = BTreeMap<u16, Secret<Vec<u8>>>;
+/// What the order's blocks have for the groupings of the applications. What is there must come into the record.
+pub(super) struct Blocks {
+    filled: BTreeMap<(Vec<u8>, u16), Filling>,
+}
 
-/// Checks and opens every block of the order; by AID, an empty one for blocks that name none.
+/// What fills a grouping.
+pub(super) struct Filling {
+    /// Its objects, one behind the other.
+    pub(super) value: Secret<Vec<u8>>,
+    /// The block that began it, from 1.
+    pub(super) number: usize,
+    tags: Vec<Tag>,
+}
+
+/// Checks and opens every block of the order.
 ///
 /// # Errors
-/// A MAC is wrong, the data is no BER-TLV, or a tag has no place in the profile's `[prepare.blocks]`.
-pub(super) fn open(
-    order: &Order,
-    recipe: &Recipe,
-    store: &dyn KeyStore,
-) -> Result<BTreeMap<Vec<u8>, Filled>, PrepareError> {
-    let mut filled: BTreeMap<Vec<u8>, Filled> = BTreeMap::new();
+/// A MAC is wrong, the data is no BER-TLV, a block belongs to no application or could belong to several, or a tag has no
+/// place there.
+pub(super) fn open(order: &Order, recipe: &Recipe, store: &dyn KeyStore) -> Result<Blocks, PrepareError> {
+    let mut blocks = Blocks { filled: BTreeMap::new() };
     for (at, block) in order.chip().blocks().iter().enumerate() {
-        let wrong = |why: String| PrepareError::Block { number: at + 1, why };
-        let data = checked(block, recipe, store, at + 1)?;
+        let number = at + 1;
+        let wrong = |why: String| PrepareError::Block { number, why };
+        let data = checked(block, recipe, store, number)?;
         let objects =
             tlv::parse(data.expose()).map_err(|error| wrong(format!("its data is broken BER-TLV: {error}")))?;
-        let groupings = filled.entry(block.aid().map(<[u8]>::to_vec).unwrap_or_default()).or_default();
+        if objects.is_empty() {
+            return Err(wrong("there is no object in its data; leave the block out of the order".into()));
+        }
+        let app = application(block, recipe).map_err(wrong)?;
         for object in objects {
             let dgi = recipe.block_grouping(object.tag).ok_or_else(|| {
                 wrong(format!("the profile's [prepare.blocks] has no grouping for tag {}", object.tag))
             })?;
-            // Several objects of one grouping stand one behind the other.
-            let before = groupings.remove(&dgi).unwrap_or_else(|| Secret::new(Vec::new()));
-            let whole = [before.expose().as_slice(), &object.encode()].concat();
-            groupings.insert(dgi, Secret::new(whole));
+            let encoded = Secret::new(object.encode());
+            blocks.add(app, dgi, object.tag, &encoded, number).map_err(wrong)?;
         }
     }
-    Ok(filled)
+    Ok(blocks)
 }
 
-/// What the blocks have for a grouping of an application.
-pub(super) fn of(blocks: &BTreeMap<Vec<u8>, Filled>, aid: &[u8], dgi: u16) -> Option<Secret<Vec<u8>>> {
-    let named = blocks.get(aid).or_else(|| blocks.get([].as_slice()));
-    named.and_then(|filled| filled.get(&dgi)).map(|value| Secret::new(value.expose().clone()))
+/// The application that a block is for: the one it names, or the card's only payment application.
+fn application<'r>(block: &TlvBlock, recipe: &'r Recipe) -> Result<&'r AppRecipe, String> {
+    let apps = recipe.applications();
+    if let Some(aid) = block.aid() {
+        return apps.iter().find(|app| app.aid == aid).ok_or_else(|| {
+            let aid = hex::encode_upper(aid);
+            format!("application {aid} is not on this card; correct the block's aid, or choose a profile that has it")
+        });
+    }
+    let payment: Vec<&AppRecipe> =
+        apps.iter().filter(|app| app.aip(false).is_some() || app.aip(true).is_some()).collect();
+    let candidates = if payment.is_empty() { apps.iter().collect() } else { payment };
+    match candidates.as_slice() {
+        [only] => Ok(only),
+        _ => Err(format!("it names no application, and the card has {}; have its aid ordered", candidates.len())),
+    }
+}
+
+impl Blocks {
+    /// Objects of one grouping stand one behind the other, whether their blocks name the application or not.
+    fn add(
+        &mut self,
+        app: &AppRecipe,
+        dgi: u16,
+        tag: Tag,
+        encoded: &Secret<Vec<u8>>,
+        number: usize,
+    ) -> Result<(), String> {
+        if !app.groupings.iter().any(|grouping| grouping.dgi == dgi) {
+            let aid = hex::encode_upper(&app.aid);
+            return Err(format!(
+                "tag {tag} goes to grouping {dgi:04X}, which application {aid} has not; correct the profile's \
+                 [prepare.blocks], or give the application the grouping"
+            ));
+        }
+        let empty = || Filling { value: Secret::new(Vec::new()), number, tags: Vec::new() };
+        let filling = self.filled.entry((app.aid.clone(), dgi)).or_insert_with(empty);
+        if filling.tags.contains(&tag) {
+            return Err(format!("tag {tag} comes a second time for grouping {dgi:04X}; have it ordered once"));
+        }
+        filling.tags.push(tag);
+        filling.value = Secret::new([filling.value.expose().as_slice(), encoded.expose()].concat());
+        Ok(())
+    }
+
+    /// What they have for a grouping of an application. What was taken is not left over.
+    pub(super) fn take(&mut self, aid: &[u8], dgi: u16) -> Option<Filling> {
+        self.filled.remove(&(aid.to_vec(), dgi))
+    }
+
+    /// All of it must have been taken.
+    ///
+    /// # Errors
+    /// [`PrepareError::Block`]: a block is for a grouping that this card does not get.
+    pub(super) fn finish(self) -> Result<(), PrepareError> {
+        let Some(((aid, dgi), filling)) = self.filled.into_iter().next() else { return Ok(()) };
+        let aid = hex::encode_upper(aid);
+        let why = format!(
+            "application {aid} gets no grouping {dgi:04X} on this card (it is made with a PIN only); leave the block out, \
+             or have a PIN ordered"
+        );
+        Err(PrepareError::Block { number: filling.number, why })
+    }
 }
 
 /// The clear data of a block whose MAC is right. The MAC is taken over the clear data.

@@ -22,6 +22,7 @@ pub use pool::{Pool, PoolError, PoolFile};
 use std::collections::BTreeMap;
 
 use self::authentication::{CardRsa, Signing};
+use self::blocks::Blocks;
 use self::larder::{Face, Goods};
 use self::secrets::Secrets;
 use self::values::Values;
@@ -74,15 +75,16 @@ pub fn prepare(materials: Materials<'_>) -> Result<Prepared, PrepareError> {
     let values = Values::new(order, recipe, store, pin.as_ref());
     let rsa = rsa(recipe, pool, chance)?;
     let secrets = Secrets { order, recipe, store, pin: pin.as_ref(), rsa: &rsa };
-    let blocks = blocks::open(order, recipe, store)?;
+    let mut blocks = blocks::open(order, recipe, store)?;
 
     let mut applications = Vec::new();
     let mut facts = Vec::new();
     for app in recipe.applications() {
         let goods = goods(app, order, recipe, &values, store, issuer, &rsa, chance)?;
         facts.push((app.aid.clone(), goods.certificates.clone()));
-        applications.push(application(app, &goods, &secrets, &blocks, chance)?);
+        applications.push(application(app, &goods, &secrets, &mut blocks, chance)?);
     }
+    blocks.finish()?;
     let draft = Draft {
         id: record_id(order),
         profile: (profile.name().to_owned(), hex::encode(profile.hash())),
@@ -202,7 +204,7 @@ fn application(
     app: &AppRecipe,
     goods: &Goods<'_>,
     secrets: &Secrets<'_>,
-    blocks: &BTreeMap<Vec<u8>, blocks::Filled>,
+    blocks: &mut Blocks,
     chance: &mut Chance,
 ) -> Result<DraftApplication, PrepareError> {
     let mut groupings: Vec<(u16, DraftValue)> = Vec::new();
@@ -211,8 +213,8 @@ fn application(
         None => true,
     });
     for grouping in made {
-        let value = match blocks::of(blocks, &app.aid, grouping.dgi) {
-            Some(filled) => DraftValue::Clear(filled),
+        let value = match blocks.take(&app.aid, grouping.dgi) {
+            Some(filling) => DraftValue::Clear(filling.value),
             None => value(app, grouping, goods, secrets, groupings.last(), chance)?,
         };
         groupings.push((grouping.dgi, value));

@@ -1,0 +1,140 @@
+//! Data preparation loses nothing of an order and takes nothing wrong: each of it is refused, with what to do next.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "support/prepared.rs"]
+mod prepared;
+mod support;
+
+use std::sync::LazyLock;
+
+use perso::base::crypto;
+use perso::base::{Code, Fault};
+use perso::order::{Order, Site};
+use perso::prepare::{IssuerCertificate, Materials, PrepareError, Prepared, prepare};
+use perso::profile::Profile;
+use perso::record::Record;
+use prepared::{KEYS, chance, issuer_for, order_for, text};
+use serde_json::{Value, json};
+
+const PAYMENT: &str = "A0000009990301";
+const PPSE: &str = "325041592E5359532E4444463031";
+const KEK: &str = "0123456789ABCDEFFEDCBA9876543210";
+const MAC_KEY: &str = "1122334455667788";
+
+fn order() -> Value {
+    order_for("visa-like")
+}
+
+/// The sample product with changes, each of which must have changed something.
+fn changed(changes: &[(&str, &str)]) -> Profile {
+    let mut profile = text("card-profiles/visa-like-debit.toml");
+    for (from, to) in changes {
+        assert!(profile.contains(from), "{from}");
+        profile = profile.replacen(from, to, 1);
+    }
+    Profile::parse(&profile).unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+/// The sample product with tags of prepared blocks in their groupings.
+fn with_blocks(tags: &str, changes: &[(&str, &str)]) -> Profile {
+    let blocks = format!("[prepare.blocks]\n{tags}\n\n[prepare.keys]");
+    changed(&[&[("[prepare.keys]", blocks.as_str())], changes].concat())
+}
+
+/// The sample site, where no product asks for a PIN.
+static SITE: LazyLock<Site> = LazyLock::new(|| {
+    Site::parse(&text("tests/samples/orders/site.toml").replace("pin_required = true", "pin_required = false")).unwrap()
+});
+
+fn prepared(order: &Value, profile: &Profile, issuer: &IssuerCertificate) -> Result<Prepared, PrepareError> {
+    prepared_on((2026, 11, 24), order, profile, issuer)
+}
+
+fn prepared_on(
+    today: (u16, u8, u8),
+    order: &Value,
+    profile: &Profile,
+    issuer: &IssuerCertificate,
+) -> Result<Prepared, PrepareError> {
+    let order =
+        Order::read(order.to_string().as_bytes(), &SITE, &*KEYS).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let (mut chance, issuer, today) = (chance(), Some(issuer), Some(today));
+    prepare(Materials { order: &order, profile, store: &*KEYS, issuer, pool: None, chance: &mut chance, today })
+}
+
+/// It is refused with this code, and the message has all of these words.
+fn refused(order: &Value, profile: &Profile, issuer: &IssuerCertificate, code: Code, words: &[&str]) {
+    let error = match prepared(order, profile, issuer) {
+        Ok(_) => panic!("it was prepared: {words:?}"),
+        Err(error) => error,
+    };
+    let message = error.to_string();
+    assert_eq!(error.code(), code, "{message}");
+    for word in words {
+        assert!(message.contains(word), "{word:?} is not in: {message}");
+    }
+}
+
+fn with(blocks: &[Value]) -> Value {
+    let mut order = order();
+    order["card"]["blocks"] = blocks.into();
+    order
+}
+
+fn block(aid: Option<&str>, data: &str) -> Value {
+    let (key, clear) = (hex::decode(MAC_KEY).unwrap(), hex::decode(data).unwrap());
+    let mac = crypto::retail_mac(&key.repeat(2), &[0; 8], &crypto::pad_80(&clear, 8)).unwrap();
+    let mac_key = hex::encode_upper(crypto::tdes_ecb_encrypt(&hex::decode(KEK).unwrap(), &key).unwrap());
+    let mut block = json!({"kek": "1", "mac_key": mac_key, "data": data, "mac": hex::encode_upper(&mac[..4])});
+    if let Some(aid) = aid {
+        block["aid"] = aid.into();
+    }
+    block
+}
+
+fn value(record: &Record, aid: &str, dgi: u16) -> Option<String> {
+    let app = record.applications().iter().find(|app| hex::encode_upper(app.aid()) == aid).unwrap();
+    app.clear_value(dgi).map(hex::encode_upper)
+}
+
+const ISSUER_DATA: &str = "9F100706011203A40000";
+
+#[test]
+fn no_prepared_block_is_lost() {
+    let issuer = issuer_for("visa-like");
+    let to_9200 = with_blocks("\"9F10\" = \"9200\"", &[]);
+    let says = |blocks: &[Value], profile: &Profile, words: &[&str]| {
+        refused(&with(blocks), profile, &issuer, Code::PrepareBlock, &[&["prepared block"], words].concat());
+    };
+    says(&[block(Some("A0000009990302"), ISSUER_DATA)], &to_9200, &["A0000009990302 is not on this card", "aid"]);
+    // A grouping that the application has not.
+    says(&[block(Some(PPSE), ISSUER_DATA)], &to_9200, &["grouping 9200", PPSE, "[prepare.blocks]"]);
+    let nowhere = with_blocks("\"9F10\" = \"92FF\"", &[]);
+    says(&[block(None, ISSUER_DATA)], &nowhere, &["grouping 92FF", PAYMENT]);
+    // Twice the same.
+    says(&[block(Some(PAYMENT), ISSUER_DATA), block(None, ISSUER_DATA)], &to_9200, &["block 2", "9F10", "second time"]);
+    // A grouping that is made with a PIN only, and there is none.
+    let mut order = with(&[block(None, "9F170103")]);
+    order["card"].as_object_mut().unwrap().remove("pin");
+    order["card"]["pvv"] = "0000".into();
+    order["product"].as_object_mut().unwrap().remove("pin_required");
+    order["product"].as_object_mut().unwrap().remove("pv_key");
+    let only = |dgi: &str| (format!("dgi = \"{dgi}\"\n"), format!("dgi = \"{dgi}\"\nonly = \"with-pin\"\n"));
+    let (tries, pin) = (only("9010"), only("8010"));
+    let tries = with_blocks("\"9F17\" = \"9010\"", &[(&tries.0, &tries.1), (&pin.0, &pin.1)]);
+    refused(&order, &tries, &issuer, Code::PrepareBlock, &["grouping 9010", "PIN"]);
+}
+
+#[test]
+fn a_block_without_a_name_is_for_the_only_application() {
+    let issuer = issuer_for("visa-like");
+    let profile = with_blocks("\"9F10\" = \"9200\"\n\"DF01\" = \"9200\"", &[]);
+    let blocks = [block(Some(PAYMENT), ISSUER_DATA), block(None, "DF010155")];
+    let record = prepared(&with(&blocks), &profile, &issuer).unwrap().record;
+    assert_eq!(value(&record, PAYMENT, 0x9200).unwrap(), format!("{ISSUER_DATA}DF010155"));
+    // The PPSE becomes an application with an AIP: now there are two.
+    let ppse = format!("[[prepare.application]]\naid = \"{PPSE}\"\n");
+    let two = with_blocks("\"9F10\" = \"9200\"", &[(&ppse, &format!("{ppse}aip = \"0000\"\n"))]);
+    let words = ["names no application", "has 2", "aid"];
+    refused(&with(&[block(None, ISSUER_DATA)]), &two, &issuer, Code::PrepareBlock, &words);
+}
