@@ -7,10 +7,11 @@ mod support;
 
 use std::sync::LazyLock;
 
-use perso::base::crypto;
+use perso::base::crypto::{self, RsaPrivate};
+use perso::base::emv::certificate::{Subject, sign_issuer};
 use perso::base::{Code, Fault};
 use perso::order::{Order, Site};
-use perso::prepare::{IssuerCertificate, Materials, PrepareError, Prepared, prepare};
+use perso::prepare::{IssuerCertificate, IssuerFile, Materials, PrepareError, Prepared, prepare};
 use perso::profile::Profile;
 use perso::record::Record;
 use prepared::{KEYS, chance, issuer_for, order_for, text};
@@ -41,24 +42,18 @@ fn with_blocks(tags: &str, changes: &[(&str, &str)]) -> Profile {
     changed(&[&[("[prepare.keys]", blocks.as_str())], changes].concat())
 }
 
-/// The sample site, where no product asks for a PIN.
+/// The sample site, where no product asks for a PIN, and what it says of applications is wrong.
 static SITE: LazyLock<Site> = LazyLock::new(|| {
-    Site::parse(&text("tests/samples/orders/site.toml").replace("pin_required = true", "pin_required = false")).unwrap()
+    let site = text("tests/samples/orders/site.toml");
+    assert!(site.contains("pin_required = true") && site.contains("applications = 1"));
+    let site = site.replace("pin_required = true", "pin_required = false");
+    Site::parse(&site.replace("applications = 1", "applications = 2")).unwrap()
 });
 
 fn prepared(order: &Value, profile: &Profile, issuer: &IssuerCertificate) -> Result<Prepared, PrepareError> {
-    prepared_on((2026, 11, 24), order, profile, issuer)
-}
-
-fn prepared_on(
-    today: (u16, u8, u8),
-    order: &Value,
-    profile: &Profile,
-    issuer: &IssuerCertificate,
-) -> Result<Prepared, PrepareError> {
     let order =
         Order::read(order.to_string().as_bytes(), &SITE, &*KEYS).unwrap_or_else(|problems| panic!("{problems:?}"));
-    let (mut chance, issuer, today) = (chance(), Some(issuer), Some(today));
+    let (mut chance, issuer, today) = (chance(), Some(issuer), Some((2026, 11, 24)));
     prepare(Materials { order: &order, profile, store: &*KEYS, issuer, pool: None, chance: &mut chance, today })
 }
 
@@ -137,4 +132,60 @@ fn a_block_without_a_name_is_for_the_only_application() {
     let two = with_blocks("\"9F10\" = \"9200\"", &[(&ppse, &format!("{ppse}aip = \"0000\"\n"))]);
     let words = ["names no application", "has 2", "aid"];
     refused(&with(&[block(None, ISSUER_DATA)]), &two, &issuer, Code::PrepareBlock, &words);
+}
+
+/// A certificate of the sample issuer's key by a CA made for this test: BIN filled with F, last month.
+fn certificate(issuer_id: &str, expiry: &str) -> IssuerCertificate {
+    static CA: LazyLock<RsaPrivate> = LazyLock::new(|| RsaPrivate::generate(1408, 3, &mut chance()).unwrap());
+    let id = hex::decode(issuer_id).unwrap().try_into().unwrap();
+    let subject = Subject { expiry: expiry.parse().unwrap(), serial: [0, 0, 1] };
+    let (ca, key) = (CA.public(), issuer_for("visa-like").key().clone());
+    let issued = sign_issuer(ca, id, subject, &key, |block| CA.raw(block)).unwrap();
+    let file = IssuerFile::of([0xA0, 0, 0, 9, 0x99], 0xFE, ca, &issued);
+    IssuerCertificate::parse(&serde_json::to_vec(&file).unwrap()).unwrap()
+}
+
+#[test]
+fn an_issuer_certificate_is_for_the_pan_and_of_today() {
+    let profile = changed(&[]);
+    for id in ["476FFFFF", "476173FF", "47617390"] {
+        prepared(&order(), &profile, &certificate(id, "2035-12")).unwrap_or_else(|error| panic!("{id}: {error}"));
+    }
+    for id in ["541333FF", "47617391", "476174FF"] {
+        let words = ["not for the order's PAN", "--issuer-certificate"];
+        refused(&order(), &profile, &certificate(id, "2035-12"), Code::PrepareIssuer, &words);
+    }
+    let words = ["expired with 2026-10", "--issuer-certificate"];
+    refused(&order(), &profile, &certificate("476173FF", "2026-10"), Code::PrepareIssuer, &words);
+    // The whole last month is good: that the card outlives it is told, and stops nothing.
+    assert!(prepared(&order(), &profile, &certificate("476173FF", "2026-11")).is_ok());
+}
+
+#[test]
+fn an_order_and_a_product_that_disagree_are_refused() {
+    let issuer = issuer_for("visa-like");
+    let says = |order: &Value, profile: &Profile, words: &[&str]| {
+        refused(order, profile, &issuer, Code::PrepareData, words);
+    };
+    let bare = changed(&[("stripe = \"elsewhere\"", "stripe = \"none\"")]);
+    says(&order(), &bare, &["wants a magnetic stripe", "stripe = \"none\""]);
+    // Given tracks are a wish for a stripe.
+    let mut given = order();
+    given["card"]["stripe"] = false.into();
+    assert!(prepared(&given, &bare, &issuer).is_ok());
+    given["card"]["track2"] = ";4761739001010119=30122011000012300000?".into();
+    says(&given, &bare, &["wants a magnetic stripe"]);
+    // A stripe with nothing to write on it.
+    let patterns = text("card-profiles/visa-like-debit.toml");
+    let line = |name: &str| format!("{}\n", patterns.lines().find(|line| line.starts_with(name)).unwrap());
+    let silent = changed(&[(&line("track1 ="), ""), (&line("track2 ="), "")]);
+    says(&order(), &silent, &["wants a magnetic stripe", "[prepare.patterns]"]);
+    // The site says something else of the product than its profile.
+    let mut two = order();
+    two["product"]["applications"] = 2.into();
+    says(&two, &changed(&[]), &["2 payment applications", "has 1"]);
+    let mut antenna = order();
+    antenna["product"]["contactless"] = true.into();
+    assert!(prepared(&antenna, &changed(&[]), &issuer).is_ok());
+    says(&antenna, &changed(&[("aip_contactless = \"2000\"\n", "")]), &["with contactless", "has none"]);
 }

@@ -8,7 +8,7 @@ use super::PrepareError;
 use crate::base::crypto::{RsaPrivate, RsaPublic};
 use crate::base::emv::Pan;
 use crate::base::emv::certificate::{
-    IssueError, Issued, MonthYear, Subject, open_issuer, sign_icc, sign_pin, sign_static,
+    IssueError, Issued, IssuerCertificate as Opened, MonthYear, Subject, open_issuer, sign_icc, sign_pin, sign_static,
 };
 use crate::base::emv::rules::{Certificates, Certified};
 use crate::keys::{KeyError, KeyHandle, KeyStore, Purpose};
@@ -22,8 +22,8 @@ pub struct IssuerCertificate {
     certificate: Vec<u8>,
     remainder: Vec<u8>,
     exponent: Vec<u8>,
-    expiry: MonthYear,
-    key: RsaPublic,
+    /// What stands in it.
+    opened: Opened,
 }
 
 /// The file of an issuer's certificate.
@@ -108,7 +108,7 @@ impl IssuerCertificate {
         let exponent = bytes("exponent", &file.exponent)?;
         let opened = open_issuer(&ca, &certificate, &remainder, &exponent)
             .map_err(|error| wrong("certificate", &error.to_string()))?;
-        Ok(Self { rid, ca_index, ca, certificate, remainder, exponent, expiry: opened.expiry, key: opened.key })
+        Ok(Self { rid, ca_index, ca, certificate, remainder, exponent, opened })
     }
 
     /// RID of the scheme.
@@ -118,7 +118,19 @@ impl IssuerCertificate {
 
     /// The issuer's public key.
     pub fn key(&self) -> &RsaPublic {
-        &self.key
+        &self.opened.key
+    }
+
+    /// Whether terminals take it for the cards of this PAN, today. // EMV B2 §6.3
+    ///
+    /// # Errors
+    /// It is for another issuer's PANs, or has expired.
+    fn is_good_for(&self, pan: &Pan, today: Option<(u16, u8, u8)>) -> Result<(), PrepareError> {
+        self.opened.is_for(pan).map_err(|_| PrepareError::OtherIssuer)?;
+        match today.and_then(|(year, month, _)| MonthYear::new(year, month)) {
+            Some(month) => self.opened.is_valid_in(month).map_err(|_| PrepareError::IssuerExpired(self.opened.expiry)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -145,14 +157,17 @@ pub(super) struct Signing<'a> {
 /// The values of the tags of offline data authentication.
 pub(super) type Signed = BTreeMap<Derived, Vec<u8>>;
 
-/// The issuer's key in custody, which must be the one that the certificate certifies.
+/// The issuer's key in custody, which must be the one that the certificate certifies, for this PAN and today.
 pub(super) fn issuer_key(
     store: &dyn KeyStore,
     name: &str,
     issuer: &IssuerCertificate,
+    pan: &Pan,
+    today: Option<(u16, u8, u8)>,
 ) -> Result<KeyHandle, PrepareError> {
+    issuer.is_good_for(pan, today)?;
     let key = store.open(name, Purpose::IssuerRsa)?;
-    if store.rsa_public(&key)? != issuer.key {
+    if store.rsa_public(&key)? != *issuer.key() {
         return Err(PrepareError::OtherIssuerKey(name.to_owned()));
     }
     Ok(key)
@@ -176,16 +191,16 @@ impl Signing<'_> {
         let raw = |block: &[u8]| self.store.rsa_sign(self.key, block);
         let subject = Subject { expiry: self.expiry, serial: self.serial };
         if wants(Derived::SignedStaticData) {
-            let ssad = sign_static(&issuer.key, self.dac, static_data, raw).map_err(issue)?;
+            let ssad = sign_static(issuer.key(), self.dac, static_data, raw).map_err(issue)?;
             signed.insert(Derived::SignedStaticData, ssad);
         }
         if let (Some(icc), true) = (&rsa.icc, wants(Derived::IccCertificate)) {
-            let issued = sign_icc(&issuer.key, self.pan, subject, icc.public(), static_data, raw).map_err(issue)?;
+            let issued = sign_icc(issuer.key(), self.pan, subject, icc.public(), static_data, raw).map_err(issue)?;
             let tags = [Derived::IccCertificate, Derived::IccRemainder, Derived::IccExponent];
             put(&mut signed, tags, issued);
         }
         if let (Some(pin), true) = (&rsa.pin, wants(Derived::PinCertificate)) {
-            let issued = sign_pin(&issuer.key, self.pan, subject, pin.public(), raw).map_err(issue)?;
+            let issued = sign_pin(issuer.key(), self.pan, subject, pin.public(), raw).map_err(issue)?;
             put(&mut signed, [Derived::PinCertificate, Derived::PinRemainder, Derived::PinExponent], issued);
         }
         Ok(signed)
@@ -200,7 +215,7 @@ impl Signing<'_> {
         let keys = [&rsa.icc, &rsa.pin].into_iter().flatten();
         Certificates {
             ca: self.issuer.ca.length(),
-            issuer: Some(certified(&self.issuer.key, self.issuer.expiry)),
+            issuer: Some(certified(self.issuer.key(), self.issuer.opened.expiry)),
             icc: keys.map(|key| certified(key.public(), self.expiry)).collect(),
             faults: Vec::new(),
         }

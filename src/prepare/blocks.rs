@@ -60,8 +60,7 @@ fn application<'r>(block: &TlvBlock, recipe: &'r Recipe) -> Result<&'r AppRecipe
             format!("application {aid} is not on this card; correct the block's aid, or choose a profile that has it")
         });
     }
-    let payment: Vec<&AppRecipe> =
-        apps.iter().filter(|app| app.aip(false).is_some() || app.aip(true).is_some()).collect();
+    let payment: Vec<&AppRecipe> = apps.iter().filter(|app| app.is_payment()).collect();
     let candidates = if payment.is_empty() { apps.iter().collect() } else { payment };
     match candidates.as_slice() {
         [only] => Ok(only),

@@ -2,6 +2,7 @@
 
 use crate::base::chance::ChanceError;
 use crate::base::codec::tlv::Tag;
+use crate::base::emv::certificate::MonthYear;
 use crate::base::emv::rules::Outcome;
 use crate::base::fault::{Code, Fault};
 use crate::keys::KeyError;
@@ -25,6 +26,27 @@ pub enum PrepareError {
     /// The order wants no antenna.
     #[error("the order wants a card without contactless, and profile {0:?} has it; choose a profile for contacts only")]
     Contactless(String),
+    /// The order wants an antenna.
+    #[error(
+        "the order wants a card with contactless, and profile {0:?} has none; choose a profile with both interfaces"
+    )]
+    NoContactless(String),
+    /// The order wants more payment applications.
+    #[error(
+        "the order wants {wanted} payment applications, and profile {profile:?} has {has}; choose another profile, and \
+         correct the site's [[product]]"
+    )]
+    Applications {
+        /// The product's profile.
+        profile: String,
+        /// As ordered.
+        wanted: u32,
+        /// As the profile has them.
+        has: usize,
+    },
+    /// A stripe that would be lost.
+    #[error("the order wants a magnetic stripe, and {0}, or order the card without")]
+    NoStripe(&'static str),
     /// The order's expiry is no month.
     #[error("the order's expiry is no month of a card's life")]
     Expiry,
@@ -81,6 +103,18 @@ pub enum PrepareError {
     /// A certificate of another scheme.
     #[error("the issuer's certificate is of another scheme than application {0}")]
     OtherRid(String),
+    /// A certificate for another issuer's PANs.
+    #[error(
+        "the issuer's certificate is not for the order's PAN: its issuer identifier is not the beginning of it; give the \
+         one of the PAN's BIN (--issuer-certificate)"
+    )]
+    OtherIssuer,
+    /// A certificate that no terminal takes any longer.
+    #[error(
+        "the issuer's certificate has expired with {0}; have the scheme certify the issuer's key again, and give the new \
+         one (--issuer-certificate)"
+    )]
+    IssuerExpired(MonthYear),
     /// A certificate or signature could not be made.
     #[error("a certificate cannot be made: {0}")]
     Certificate(String),
@@ -126,7 +160,11 @@ impl Fault for PrepareError {
             PrepareError::NoRecipe(_) | PrepareError::OtherProfile { .. } | PrepareError::Recipe { .. } => {
                 Code::PrepareRecipe
             }
-            PrepareError::NoIssuer | PrepareError::OtherIssuerKey(_) | PrepareError::OtherRid(_) => Code::PrepareIssuer,
+            PrepareError::NoIssuer
+            | PrepareError::OtherIssuerKey(_)
+            | PrepareError::OtherRid(_)
+            | PrepareError::OtherIssuer
+            | PrepareError::IssuerExpired(_) => Code::PrepareIssuer,
             PrepareError::Key(error) => error.code(),
             PrepareError::Issuer(error) => error.code(),
             PrepareError::Chance(_) | PrepareError::Certificate(_) | PrepareError::Rsa(_) => Code::ProgramFault,

@@ -80,7 +80,7 @@ pub fn prepare(materials: Materials<'_>) -> Result<Prepared, PrepareError> {
     let mut applications = Vec::new();
     let mut facts = Vec::new();
     for app in recipe.applications() {
-        let goods = goods(app, order, recipe, &values, store, issuer, &rsa, chance)?;
+        let goods = goods(app, order, recipe, &values, store, issuer, &rsa, chance, today)?;
         facts.push((app.aid.clone(), goods.certificates.clone()));
         applications.push(application(app, &goods, &secrets, &mut blocks, chance)?);
     }
@@ -95,7 +95,7 @@ pub fn prepare(materials: Materials<'_>) -> Result<Prepared, PrepareError> {
             StripePlace::Here => StripeMade::Here,
             StripePlace::Nowhere => StripeMade::Nowhere,
         },
-        tracks: tracks(recipe, &values)?,
+        tracks: tracks(order, recipe, &values)?,
         print: print(order, &values)?,
     };
     let (text, record) = draft.seal(store, chance).map_err(PrepareError::Record)?;
@@ -115,10 +115,19 @@ fn suits(order: &Order, profile: &Profile) -> Result<(), PrepareError> {
             profile: profile.name().to_owned(),
         });
     }
-    let recipe = profile.recipe().map(Recipe::applications).unwrap_or_default();
-    let antenna = recipe.iter().any(|app| app.aip_contactless.is_some());
-    if product.contactless() == Some(false) && antenna {
-        return Err(PrepareError::Contactless(profile.name().to_owned()));
+    let Some(recipe) = profile.recipe() else { return Ok(()) };
+    let antenna = recipe.applications().iter().any(|app| app.aip_contactless.is_some());
+    match product.contactless() {
+        Some(false) if antenna => return Err(PrepareError::Contactless(profile.name().to_owned())),
+        Some(true) if !antenna => return Err(PrepareError::NoContactless(profile.name().to_owned())),
+        _ => {}
+    }
+    let has = recipe.applications().iter().filter(|app| app.is_payment()).count();
+    if let Some(wanted) = product.applications().filter(|wanted| *wanted as usize > has) {
+        return Err(PrepareError::Applications { profile: profile.name().to_owned(), wanted, has });
+    }
+    if order.stripe().is_wanted() && recipe.stripe() == StripePlace::Nowhere {
+        return Err(PrepareError::NoStripe("the profile has stripe = \"none\"; choose a profile with a stripe"));
     }
     Ok(())
 }
@@ -157,6 +166,7 @@ fn goods<'a>(
     issuer: Option<&IssuerCertificate>,
     rsa: &CardRsa,
     chance: &mut Chance,
+    today: Option<(u16, u8, u8)>,
 ) -> Result<Goods<'a>, PrepareError> {
     let mut goods = Goods::new(order, values)?;
     let wants = |derived| app_derives(app, derived);
@@ -167,7 +177,7 @@ fn goods<'a>(
     let issuer = issuer.ok_or(PrepareError::NoIssuer)?;
     let name =
         values::key(order, recipe, IndexUse::Oda, Role::Issuer).ok_or(PrepareError::NoKey("the issuer's RSA key"))?;
-    let key = authentication::issuer_key(store, name, issuer)?;
+    let key = authentication::issuer_key(store, name, issuer, order.chip().pan(), today)?;
     if !app.aid.starts_with(&issuer.rid()) {
         return Err(PrepareError::OtherRid(hex::encode_upper(&app.aid)));
     }
@@ -243,11 +253,18 @@ fn value(
     })
 }
 
-fn tracks(recipe: &Recipe, values: &Values<'_>) -> Result<[Option<Secret<String>>; 3], PrepareError> {
+/// The tracks; an order that wants a stripe gets one at least.
+fn tracks(order: &Order, recipe: &Recipe, values: &Values<'_>) -> Result<[Option<Secret<String>>; 3], PrepareError> {
     if recipe.stripe() == StripePlace::Nowhere {
         return Ok([None, None, None]);
     }
-    Ok([values.track(1)?, values.track(2)?, values.track(3)?])
+    let tracks = [values.track(1)?, values.track(2)?, values.track(3)?];
+    if order.stripe().is_wanted() && tracks.iter().all(Option::is_none) {
+        let why =
+            "neither the order nor the profile's [prepare.patterns] has a track; have one ordered, or add a pattern";
+        return Err(PrepareError::NoStripe(why));
+    }
+    Ok(tracks)
 }
 
 /// What is printed. Whatever the order has beside what everybody prints travels under its own name.

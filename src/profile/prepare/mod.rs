@@ -265,6 +265,11 @@ impl Recipe {
 }
 
 impl AppRecipe {
+    /// Whether terminals pay with it, over any interface: directories have no AIP.
+    pub fn is_payment(&self) -> bool {
+        self.aip.is_some() || self.aip_contactless.is_some()
+    }
+
     /// Application interchange profile over an interface.
     pub fn aip(&self, contactless: bool) -> Option<[u8; 2]> {
         if contactless { self.aip_contactless } else { self.aip }
