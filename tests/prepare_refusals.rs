@@ -189,3 +189,10 @@ fn an_order_and_a_product_that_disagree_are_refused() {
     assert!(prepared(&antenna, &changed(&[]), &issuer).is_ok());
     says(&antenna, &changed(&[("aip_contactless = \"2000\"\n", "")]), &["with contactless", "has none"]);
 }
+
+#[test]
+fn a_card_key_longer_than_the_issuers_names_rsa_bits() {
+    let long = changed(&[("rsa_bits = 1024", "rsa_bits = 1416")]);
+    let words = ["1416 bits", "1408", "rsa_bits"];
+    refused(&order(), &long, &issuer_for("visa-like"), Code::PrepareIssuer, &words);
+}

@@ -232,6 +232,7 @@ fn put(signed: &mut Signed, tags: [Derived; 3], issued: Issued) {
 fn issue(error: IssueError<KeyError>) -> PrepareError {
     match error {
         IssueError::Signer(error) => error.into(),
+        IssueError::Longer { subject, signer } => PrepareError::LongerKey { card: subject * 8, issuer: signer * 8 },
         other => PrepareError::Certificate(other.to_string()),
     }
 }

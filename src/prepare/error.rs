@@ -115,6 +115,17 @@ pub enum PrepareError {
          one (--issuer-certificate)"
     )]
     IssuerExpired(MonthYear),
+    /// The issuer's key cannot certify a longer one.
+    #[error(
+        "the card's RSA key has {card} bits, the issuer's, which must certify it, {issuer}: lower rsa_bits in the profile's \
+         [prepare.make], or have a longer key of the issuer's certified"
+    )]
+    LongerKey {
+        /// Bits of the card's key.
+        card: usize,
+        /// Bits of the issuer's.
+        issuer: usize,
+    },
     /// A certificate or signature could not be made.
     #[error("a certificate cannot be made: {0}")]
     Certificate(String),
@@ -164,6 +175,7 @@ impl Fault for PrepareError {
             | PrepareError::OtherIssuerKey(_)
             | PrepareError::OtherRid(_)
             | PrepareError::OtherIssuer
+            | PrepareError::LongerKey { .. }
             | PrepareError::IssuerExpired(_) => Code::PrepareIssuer,
             PrepareError::Key(error) => error.code(),
             PrepareError::Issuer(error) => error.code(),
