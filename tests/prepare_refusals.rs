@@ -196,3 +196,54 @@ fn a_card_key_longer_than_the_issuers_names_rsa_bits() {
     let words = ["1416 bits", "1408", "rsa_bits"];
     refused(&order(), &long, &issuer_for("visa-like"), Code::PrepareIssuer, &words);
 }
+
+/// The first signed record of the sample card, and the one that holds the card's certificate.
+const SIGNED: u16 = 0x0201;
+const CERTIFICATE: u16 = 0x0205;
+
+#[test]
+fn a_block_in_a_signed_record_is_what_is_signed() {
+    let issuer = issuer_for("visa-like");
+    let profile = with_blocks("\"70\" = \"0201\"\n\"57\" = \"0201\"", &[]);
+    let plain = prepared(&order(), &profile, &issuer).unwrap().record;
+    // Another issuer country.
+    let record = value(&plain, PAYMENT, SIGNED).unwrap().replace("5F28020250", "5F28020280");
+    let made = prepared(&with(&[block(Some(PAYMENT), &record)]), &profile, &issuer).unwrap();
+    assert_eq!(value(&made.record, PAYMENT, SIGNED).unwrap(), record);
+    assert_ne!(value(&plain, PAYMENT, SIGNED).unwrap(), record);
+    let told = made.outcomes.iter().filter(|outcome| outcome.rule == 11 && !outcome.failures().is_empty()).count();
+    assert_eq!(told, 0);
+    // No template 70: nothing that a terminal would authenticate.
+    let bare = with(&[block(Some(PAYMENT), "57024761")]);
+    refused(&bare, &profile, &issuer, Code::PrepareBlock, &["signed record", "template 70", "whole record"]);
+}
+
+#[test]
+fn r11_opens_what_stands_in_the_finished_record() {
+    let issuer = issuer_for("visa-like");
+    let profile = with_blocks("\"70\" = \"0205\"", &[]);
+    let certificate_of =
+        |profile: &Profile| value(&prepared(&order(), profile, &issuer).unwrap().record, PAYMENT, CERTIFICATE).unwrap();
+    let good = certificate_of(&profile);
+    assert!(prepared(&with(&[block(Some(PAYMENT), &good)]), &profile, &issuer).is_ok());
+    let foreign = certificate_of(&changed(&[("rsa_exponent = 3", "rsa_exponent = 65537")]));
+    // The last byte of the certificate.
+    let end = good.find("9F4681B0").unwrap() + 8 + 2 * 0xB0;
+    let other = if &good[end - 1..end] == "0" { "1" } else { "0" };
+    let broken = format!("{}{other}{}", &good[..end - 1], &good[end..]);
+    let faults = [
+        (broken, "card certificate: it does not open"),
+        (foreign, "it certifies another key than the one that the card gets"),
+    ];
+    for (record, why) in faults {
+        let order = with(&[block(Some(PAYMENT), &record)]);
+        match prepared(&order, &profile, &issuer) {
+            Err(PrepareError::Rules(outcomes)) => {
+                let told = outcomes.iter().find(|outcome| outcome.rule == 11).unwrap().to_string();
+                assert!(told.contains(why), "{told}");
+            }
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("it was prepared: {why}"),
+        }
+    }
+}

@@ -10,7 +10,6 @@ use crate::base::emv::Pan;
 use crate::base::emv::certificate::{
     IssueError, Issued, IssuerCertificate as Opened, MonthYear, Subject, open_issuer, sign_icc, sign_pin, sign_static,
 };
-use crate::base::emv::rules::{Certificates, Certified};
 use crate::keys::{KeyError, KeyHandle, KeyStore, Purpose};
 use crate::profile::prepare::Derived;
 
@@ -121,6 +120,16 @@ impl IssuerCertificate {
         &self.opened.key
     }
 
+    /// Index of the CA's key.
+    pub(super) fn ca_index(&self) -> u8 {
+        self.ca_index
+    }
+
+    /// The CA's key.
+    pub(super) fn ca(&self) -> &RsaPublic {
+        &self.ca
+    }
+
     /// Whether terminals take it for the cards of this PAN, today. // EMV B2 §6.3
     ///
     /// # Errors
@@ -204,21 +213,6 @@ impl Signing<'_> {
             put(&mut signed, [Derived::PinCertificate, Derived::PinRemainder, Derived::PinExponent], issued);
         }
         Ok(signed)
-    }
-
-    /// What the consistency rules want to know. It was opened again as it was made.
-    pub(super) fn facts(&self, rsa: &CardRsa) -> Certificates {
-        let certified = |key: &RsaPublic, expiry: MonthYear| Certified {
-            modulus: key.length(),
-            expiry: (expiry.year(), expiry.month()),
-        };
-        let keys = [&rsa.icc, &rsa.pin].into_iter().flatten();
-        Certificates {
-            ca: self.issuer.ca.length(),
-            issuer: Some(certified(self.issuer.key(), self.issuer.opened.expiry)),
-            icc: keys.map(|key| certified(key.public(), self.expiry)).collect(),
-            faults: Vec::new(),
-        }
     }
 }
 

@@ -95,7 +95,12 @@ impl Blocks {
         Ok(())
     }
 
-    /// What they have for a grouping of an application. What was taken is not left over.
+    /// What they have for a grouping of an application.
+    pub(super) fn of(&self, aid: &[u8], dgi: u16) -> Option<&Filling> {
+        self.filled.get(&(aid.to_vec(), dgi))
+    }
+
+    /// As [`Blocks::of`], for the record. What was taken is not left over.
     pub(super) fn take(&mut self, aid: &[u8], dgi: u16) -> Option<Filling> {
         self.filled.remove(&(aid.to_vec(), dgi))
     }

@@ -6,14 +6,17 @@
 
 use zeroize::Zeroizing;
 
+use super::authentication::IssuerCertificate;
 use super::larder;
+use super::recovery;
 use super::secrets::Secrets;
 use super::values;
 use super::{PrepareError, Recipe};
 use crate::base::Secret;
 use crate::base::codec::tlv::{self, Tag, Tlv};
 use crate::base::crypto::KcvMethod;
-use crate::base::emv::rules::{self, Certificates, Outcome, Stage, Subject};
+use crate::base::emv::certificate::MonthYear;
+use crate::base::emv::rules::{self, Outcome, Stage, Subject};
 use crate::base::emv::track::Fields;
 use crate::base::emv::{Afl, Pan};
 use crate::keys::issuer::icc_master_key;
@@ -37,13 +40,14 @@ pub(super) fn judge(
     record: &Record,
     profile: &Profile,
     secrets: &Secrets<'_>,
-    facts: &[(Vec<u8>, Option<Certificates>)],
+    issuer: Option<&IssuerCertificate>,
     today: Option<(u16, u8, u8)>,
 ) -> Result<Vec<Outcome>, PrepareError> {
+    let month = today.and_then(|(year, month, _)| MonthYear::new(year, month));
     let mut outcomes = Vec::new();
     for subject in record.subjects() {
         let Some(app) = record.applications().iter().find(|app| app.aid() == subject.aid) else { continue };
-        let certificates = facts.iter().find(|(aid, _)| *aid == subject.aid).and_then(|(_, facts)| facts.clone());
+        let certificates = issuer.and_then(|issuer| recovery::recover(&subject, issuer, secrets.rsa, month));
         let objects = objects(&subject);
         let keys = keys(app, &objects, secrets)?;
         let subject = Subject {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::PrepareError;
 use super::assemble::{self, Larder};
 use super::authentication::Signed;
+use super::blocks::Blocks;
 use super::values::Values;
 use crate::base::Secret;
 use crate::base::codec::tlv::{self, Tag};
-use crate::base::emv::rules::Certificates;
 use crate::base::emv::{self, Afl};
 use crate::order::Order;
 use crate::profile::prepare::{AppRecipe, Content, Derived, OrderField};
@@ -21,8 +21,6 @@ pub(super) struct Goods<'a> {
     track_one: Option<Secret<Vec<u8>>>,
     /// Offline data authentication by interface: contactless or not.
     pub(super) signed: BTreeMap<bool, Signed>,
-    /// What the consistency rules want to know of it.
-    pub(super) certificates: Option<Certificates>,
 }
 
 /// The goods as one interface sees them.
@@ -39,7 +37,6 @@ impl<'a> Goods<'a> {
             track_equivalent: values.track_equivalent()?,
             track_one: values.track_one_discretionary()?,
             signed: BTreeMap::new(),
-            certificates: None,
         })
     }
 }
@@ -91,14 +88,16 @@ fn expiry(yymm: &str) -> Option<Vec<u8>> {
     Some(vec![bcd(year), bcd(month), bcd(last)])
 }
 
-/// The static data to be authenticated over one interface. // EMV B3 §10.3
+/// The static data to be authenticated over one interface, as they finally stand: a prepared block goes before what the
+/// recipe has. // EMV B3 §10.3
 ///
 /// # Errors
-/// A signed record has a source without a value.
+/// A signed record has a source without a value, or what a block makes of it cannot be signed.
 pub(super) fn static_data(
     app: &AppRecipe,
     contactless: bool,
     goods: &Goods<'_>,
+    blocks: &Blocks,
 ) -> Result<Secret<Vec<u8>>, PrepareError> {
     let wrong = |what| PrepareError::Recipe { aid: hex::encode_upper(&app.aid), what };
     let bytes = assemble::afl(&app.groupings, contactless);
@@ -109,14 +108,19 @@ pub(super) fn static_data(
     let face = Face { goods, contactless };
     let mut records: BTreeMap<(u8, u8), Secret<Vec<u8>>> = BTreeMap::new();
     let mut tag_list = Vec::new();
+    let mut by_block = None;
     for grouping in app.groupings.iter().filter(|it| it.read.is_reached(contactless)) {
         let Some(at) = grouping.record().filter(|_| grouping.signed) else { continue };
-        let value = match &grouping.content {
-            Content::Objects(template, objects) => {
+        let value = match (blocks.of(&app.aid, grouping.dgi), &grouping.content) {
+            (Some(filling), _) => {
+                by_block.get_or_insert(filling.number);
+                Secret::new(filling.value.expose().clone())
+            }
+            (None, Content::Objects(template, objects)) => {
                 assemble::objects(*template, objects, &face, &assemble::path(app, grouping))?
             }
-            Content::Fixed(value) => Secret::new(value.clone()),
-            Content::Derived(_) | Content::Secret(_) => continue,
+            (None, Content::Fixed(value)) => Secret::new(value.clone()),
+            (None, Content::Derived(_) | Content::Secret(_)) => continue,
         };
         let objects = tlv::parse(value.expose()).unwrap_or_default();
         if let Some(list) = tlv::find(&objects, Tag::of(0x9F4A)) {
@@ -126,7 +130,13 @@ pub(super) fn static_data(
     }
     let record = |sfi, number| records.get(&(sfi, number)).map(|value| value.expose().clone());
     let aip = app.aip(contactless).unwrap_or_default();
-    emv::static_data(&afl, record, &tag_list, aip)
-        .map(Secret::new)
-        .map_err(|_| wrong("its signed records give no static data to be authenticated"))
+    emv::static_data(&afl, record, &tag_list, aip).map(Secret::new).map_err(|error| match by_block {
+        Some(number) => PrepareError::Block {
+            number,
+            why: format!(
+                "it fills a signed record, which cannot be signed then: {error}; have the whole record ordered"
+            ),
+        },
+        None => wrong("its signed records give no static data to be authenticated"),
+    })
 }

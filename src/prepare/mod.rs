@@ -12,6 +12,7 @@ mod larder;
 mod pattern;
 mod pin;
 mod pool;
+mod recovery;
 mod secrets;
 mod values;
 
@@ -78,10 +79,8 @@ pub fn prepare(materials: Materials<'_>) -> Result<Prepared, PrepareError> {
     let mut blocks = blocks::open(order, recipe, store)?;
 
     let mut applications = Vec::new();
-    let mut facts = Vec::new();
     for app in recipe.applications() {
-        let goods = goods(app, order, recipe, &values, store, issuer, &rsa, chance, today)?;
-        facts.push((app.aid.clone(), goods.certificates.clone()));
+        let goods = goods(app, order, recipe, &values, store, issuer, &rsa, &blocks, chance, today)?;
         applications.push(application(app, &goods, &secrets, &mut blocks, chance)?);
     }
     blocks.finish()?;
@@ -99,7 +98,7 @@ pub fn prepare(materials: Materials<'_>) -> Result<Prepared, PrepareError> {
         print: print(order, &values)?,
     };
     let (text, record) = draft.seal(store, chance).map_err(PrepareError::Record)?;
-    let outcomes = judgement::judge(&record, profile, &secrets, &facts, today)?;
+    let outcomes = judgement::judge(&record, profile, &secrets, issuer, today)?;
     if outcomes.iter().any(Outcome::refuses) {
         return Err(PrepareError::Rules(outcomes.into_iter().filter(Outcome::refuses).collect()));
     }
@@ -165,6 +164,7 @@ fn goods<'a>(
     store: &dyn KeyStore,
     issuer: Option<&IssuerCertificate>,
     rsa: &CardRsa,
+    blocks: &Blocks,
     chance: &mut Chance,
     today: Option<(u16, u8, u8)>,
 ) -> Result<Goods<'a>, PrepareError> {
@@ -192,11 +192,10 @@ fn goods<'a>(
     };
     for contactless in [false, true] {
         if app.aip(contactless).is_some() {
-            let data = larder::static_data(app, contactless, &goods)?;
+            let data = larder::static_data(app, contactless, &goods, blocks)?;
             goods.signed.insert(contactless, signing.sign(rsa, data.expose(), wants)?);
         }
     }
-    goods.certificates = Some(signing.facts(rsa));
     Ok(goods)
 }
 
