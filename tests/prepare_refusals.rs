@@ -106,6 +106,9 @@ fn no_prepared_block_is_lost() {
     says(&[block(Some(PPSE), ISSUER_DATA)], &to_9200, &["grouping 9200", PPSE, "[prepare.blocks]"]);
     let nowhere = with_blocks("\"9F10\" = \"92FF\"", &[]);
     says(&[block(None, ISSUER_DATA)], &nowhere, &["grouping 92FF", PAYMENT]);
+    // A secret's place: what blocks bring stands in the record's clear groupings.
+    let secret = with_blocks("\"9F10\" = \"8010\"", &[]);
+    says(&[block(None, ISSUER_DATA)], &secret, &["grouping 8010", "secret", "[prepare.blocks]"]);
     // Twice the same.
     says(&[block(Some(PAYMENT), ISSUER_DATA), block(None, ISSUER_DATA)], &to_9200, &["block 2", "9F10", "second time"]);
     // A grouping that is made with a PIN only, and there is none.

@@ -7,7 +7,7 @@ use crate::base::Secret;
 use crate::base::codec::tlv::{self, Tag};
 use crate::keys::{KeyError, KeyStore, Purpose};
 use crate::order::{Order, TlvBlock};
-use crate::profile::prepare::{AppRecipe, Recipe};
+use crate::profile::prepare::{AppRecipe, Content, Recipe};
 
 /// What the order's blocks have for the groupings of the applications. What is there must come into the record.
 pub(super) struct Blocks {
@@ -78,11 +78,17 @@ impl Blocks {
         encoded: &Secret<Vec<u8>>,
         number: usize,
     ) -> Result<(), String> {
-        if !app.groupings.iter().any(|grouping| grouping.dgi == dgi) {
-            let aid = hex::encode_upper(&app.aid);
-            return Err(format!(
+        let aid = hex::encode_upper(&app.aid);
+        let grouping = app.groupings.iter().find(|grouping| grouping.dgi == dgi).ok_or_else(|| {
+            format!(
                 "tag {tag} goes to grouping {dgi:04X}, which application {aid} has not; correct the profile's \
                  [prepare.blocks], or give the application the grouping"
+            )
+        })?;
+        if matches!(grouping.content, Content::Secret(_)) {
+            return Err(format!(
+                "tag {tag} goes to grouping {dgi:04X} of application {aid}, which is secret, and blocks are stored in the \
+                 clear; correct the profile's [prepare.blocks]"
             ));
         }
         let empty = || Filling { value: Secret::new(Vec::new()), number, tags: Vec::new() };
