@@ -9,6 +9,7 @@ mod readers;
 mod support;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -47,6 +48,7 @@ fn main() {
         // Last: it takes every other connection down.
         ("the service dies and comes back", the_service_dies_and_comes_back),
         ("the program watches readers through a restart", the_program_watches_readers_through_a_restart),
+        ("the program waits for a card through a restart", the_program_waits_for_a_card_through_a_restart),
     ];
     let trial = |(title, test): &(&str, fn())| {
         let test = *test;
@@ -243,33 +245,49 @@ fn a_second_program_is_kept_out() {
 }
 
 fn the_program_waits_for_a_card() {
-    let bench = Bench::new(PROFILES[0]);
     let folder = tempfile::tempdir().unwrap();
     let journal = folder.path().join("journal");
-    let arguments = [
-        "run",
-        &record(PROFILES[0]),
-        "--keys",
-        KEYS,
-        "--reader",
-        &name(1),
-        "--journal",
-        journal.to_str().unwrap(),
-        "--timeout",
-    ];
-    let late = perso(&[&arguments[..], &["1"]].concat());
-    assert_eq!(late.0, 4, "{}", late.1);
-    assert!(late.1.contains("READER-NONE") && late.1.contains("Put the blank into reader"), "{}", late.1);
+    let (code, text) = run_in_reader_1(&journal, "1");
+    assert_eq!(code, 4, "{text}");
+    assert!(text.contains("READER-NONE") && text.contains("Put the blank into reader"), "{text}");
+    made_by_a_waiting_run(&journal, || ());
+}
+
+fn the_program_waits_for_a_card_through_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    made_by_a_waiting_run(&folder.path().join("journal"), || {
+        kill_service();
+        start_service();
+    });
+    let journal = folder.path().join("another");
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| perso(&[&arguments[..], &["30"]].concat()));
-        std::thread::sleep(Duration::from_millis(300));
-        let card = insert(1, bench.blank(), How::default());
+        let waiting = scope.spawn(|| run_in_reader_1(&journal, "3"));
+        std::thread::sleep(Duration::from_millis(500));
+        kill_service();
+        let (code, text) = waiting.join().unwrap();
+        assert_eq!((code, text.contains("READER-SERVICE")), (4, true), "{text}");
+    });
+    start_service();
+}
+
+/// The program waits, something happens, and the card comes.
+fn made_by_a_waiting_run(journal: &Path, meanwhile: impl FnOnce()) {
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| run_in_reader_1(journal, "30"));
+        std::thread::sleep(Duration::from_millis(500));
+        meanwhile();
+        let card = insert(1, Bench::new(PROFILES[0]).blank(), How::default());
         let (code, text) = waiting.join().unwrap();
         assert_eq!(code, 0, "{text}");
         assert!(text.contains("GOOD. Take the card."), "{text}");
         assert_eq!(text.matches("Put the blank").count(), 1, "{text}");
         drop(card);
     });
+}
+
+fn run_in_reader_1(journal: &Path, seconds: &str) -> (i32, String) {
+    let (record, reader, journal) = (record(PROFILES[0]), name(1), journal.to_str().unwrap());
+    perso(&["run", &record, "--keys", KEYS, "--reader", &reader, "--journal", journal, "--timeout", seconds])
 }
 
 fn the_program_serves_cards_until_a_signal() {

@@ -215,23 +215,39 @@ mod imp {
     }
 
     pub fn wait_for_card(name: &str, wait: Duration) -> Result<(), LinkError> {
-        let until = Instant::now() + wait;
-        let context = establish()?;
-        let mut states = [ReaderState::new(c_name(name)?, State::UNAWARE)];
+        let (reader, until) = (c_name(name)?, Instant::now() + wait);
         loop {
-            let left = until.saturating_duration_since(Instant::now());
-            match context.get_status_change(Some(left), &mut states) {
-                Ok(()) => {}
-                Err(Error::Timeout) => {
+            // A service that was restarted needs a new context, and has the reader a moment later.
+            let gone = match wait_in_one_context(&reader, until) {
+                Ok(true) => return Ok(()),
+                Ok(false) => {
                     return Err(LinkError::NoCard(format!(
                         "no card was put into {name:?} within {} s",
                         wait.as_secs()
                     )));
                 }
+                Err(gone) => gone,
+            };
+            if Instant::now() + SLICE > until {
+                return Err(gone);
+            }
+            std::thread::sleep(SLICE);
+        }
+    }
+
+    /// Whether a card has come. An error is the end of the context or of the reader.
+    fn wait_in_one_context(reader: &CString, until: Instant) -> Result<bool, LinkError> {
+        let context = establish()?;
+        let mut states = [ReaderState::new(reader.clone(), State::UNAWARE)];
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match context.get_status_change(Some(left), &mut states) {
+                Ok(()) => {}
+                Err(Error::Timeout) => return Ok(false),
                 Err(error) => return Err(unconnected(error)),
             }
             if states.iter().any(|state| state.event_state().contains(State::PRESENT)) {
-                return Ok(());
+                return Ok(true);
             }
             states.iter_mut().for_each(ReaderState::sync_current_state);
         }
@@ -317,7 +333,8 @@ mod imp {
     fn unconnected(error: Error) -> LinkError {
         match error {
             Error::SharingViolation => LinkError::Busy,
-            Error::NoService | Error::ServiceStopped => service(error),
+            // A service that is killed is told of as trouble within.
+            Error::NoService | Error::ServiceStopped | Error::CommError | Error::InternalError => service(error),
             Error::UnresponsiveCard | Error::UnpoweredCard | Error::ProtoMismatch => {
                 LinkError::NoCard(format!("the card does not answer to reset ({error})"))
             }
