@@ -9,7 +9,7 @@ use crate::keys::pin::{CardPin, Pin, PinFormat};
 use crate::keys::{KeyHandle, KeyStore, Purpose};
 use crate::order::{IndexUse, Order};
 use crate::profile::prepare::{AppRecipe, GroupingDerived, IccKeyOption, Recipe, Role, Secrets as Wanted};
-use crate::record::DraftValue;
+use crate::record::{CryptogramKey, DraftValue};
 
 /// What secret groupings are made of.
 pub(super) struct Secrets<'a> {
@@ -90,6 +90,15 @@ impl Secrets<'_> {
         let (master, chip) = (self.master(role)?, self.order.chip());
         let psn = super::larder::bcd(chip.psn());
         Ok(icc_master_key(self.store, &master, chip.pan(), psn, self.method())?)
+    }
+
+    /// What the card's keys for cryptograms are derived with, so that who proves the card goes by the same.
+    pub(super) fn cryptogram_key(&self) -> Result<Option<CryptogramKey>, PrepareError> {
+        if !self.recipe.asks_for(Wanted::IccKeys) {
+            return Ok(None);
+        }
+        let imk_ac = self.master(Role::ImkAc)?.name().to_owned();
+        Ok(Some(CryptogramKey { imk_ac, method: self.method() }))
     }
 
     /// How card keys come from issuer master keys.

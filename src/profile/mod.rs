@@ -197,7 +197,7 @@ impl Profile {
 
     /// What may be proven on a card of the product, and how.
     pub fn verification(&self) -> Verification<'_> {
-        Verification::of(&self.file.verify)
+        Verification::of(&self.file.verify, self.recipe.as_ref())
     }
 
     /// The secure channel.

@@ -1,7 +1,8 @@
 //! Whether a profile makes sense.
 
 use super::file::{DgiFile, Method, ModeName, PaddingName, ProfileFile, ProtocolName};
-use super::prepare::recipe;
+use super::prepare::{Recipe, recipe};
+use super::verification::CardKeyOption;
 use super::{ApplicationRule, Channel, DgiRule, Interface, Masters, Problem, Profile, Protocol, ReadBack, hash};
 use crate::base::Code;
 use crate::base::codec::tlv::Tag;
@@ -62,7 +63,7 @@ pub(super) fn make(file: ProfileFile) -> Result<Profile, Vec<Problem>> {
     blank(&file, &mut problems);
     rules(&file, &mut problems);
     let recipe = file.prepare.as_ref().map(|file| recipe(file, &mut |path, message| problems.add(path, message)));
-    verification(&file, &mut problems);
+    verification(&file, recipe.as_ref(), &mut problems);
     let read_too = tags(&file, &mut problems);
     let hash = hash(&file);
     if hash.is_none() {
@@ -76,10 +77,19 @@ pub(super) fn make(file: ProfileFile) -> Result<Profile, Vec<Problem>> {
     }
 }
 
-/// A transaction whose cryptogram nobody could compute would prove nothing.
-fn verification(file: &ProfileFile, problems: &mut Problems) {
+/// A transaction whose cryptogram nobody could compute would prove nothing, and one by other keys than the card's would
+/// spoil a good card.
+fn verification(file: &ProfileFile, recipe: Option<&Recipe>, problems: &mut Problems) {
     if file.verify.generate_ac && file.verify.imk_ac.is_none() {
         problems.add("verify.imk_ac", "generate_ac needs the name of the issuer master key for cryptograms");
+    }
+    let prepared = recipe.map(CardKeyOption::prepared);
+    if let (Some(stated), Some(prepared)) = (file.verify.card_key, prepared)
+        && stated != prepared
+    {
+        let message =
+            "prepare.make.icc_key derives the card's keys by the other option; leave card_key out, or let them agree";
+        problems.add("verify.card_key", message);
     }
 }
 

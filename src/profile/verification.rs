@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::prepare::{IccKeyOption, Recipe};
+
 /// What may be proven on a card of the product.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -14,19 +16,20 @@ pub(super) struct VerifyFile {
     /// Name of the issuer master key for application cryptograms (purpose imk-ac).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) imk_ac: Option<String>,
-    /// How the card's key comes from it: option `a` or `b`.
-    pub(super) card_key: CardKeyOption,
+    /// How the card's key comes from it: option `a` or `b`. Where it is absent, as `[prepare.make] icc_key` says; without
+    /// that, `a`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) card_key: Option<CardKeyOption>,
     /// Whose cryptograms they are, where the issuer application data (9F10) do not say it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cryptogram: Option<CryptogramKind>,
 }
 
 /// Derivation of a card's key. // EMV B2 A1.4
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CardKeyOption {
     /// From the rightmost 16 digits of PAN and PSN.
-    #[default]
     A,
     /// For PANs of more than 16 digits from their hash.
     B,
@@ -44,9 +47,19 @@ pub enum CryptogramKind {
     Plain,
 }
 
+impl CardKeyOption {
+    /// The option that data preparation derives by.
+    pub(super) fn prepared(recipe: &Recipe) -> Self {
+        match recipe.icc_key_option() {
+            IccKeyOption::A => Self::A,
+            IccKeyOption::B => Self::B,
+        }
+    }
+}
+
 impl VerifyFile {
     pub(super) fn is_default(&self) -> bool {
-        let nothing = self.imk_ac.is_none() && self.cryptogram.is_none() && self.card_key == CardKeyOption::A;
+        let nothing = self.imk_ac.is_none() && self.cryptogram.is_none() && self.card_key.is_none();
         !self.generate_ac && !self.pin_try && nothing
     }
 }
@@ -55,11 +68,13 @@ impl VerifyFile {
 #[derive(Debug, Clone, Copy)]
 pub struct Verification<'a> {
     file: &'a VerifyFile,
+    card_key: CardKeyOption,
 }
 
 impl<'a> Verification<'a> {
-    pub(super) fn of(file: &'a VerifyFile) -> Self {
-        Self { file }
+    pub(super) fn of(file: &'a VerifyFile, recipe: Option<&Recipe>) -> Self {
+        let prepared = recipe.map(CardKeyOption::prepared);
+        Self { file, card_key: file.card_key.or(prepared).unwrap_or(CardKeyOption::A) }
     }
 
     /// A transaction may be made.
@@ -79,7 +94,7 @@ impl<'a> Verification<'a> {
 
     /// How a card's key comes from it.
     pub fn card_key(self) -> CardKeyOption {
-        self.file.card_key
+        self.card_key
     }
 
     /// Whose cryptograms they are, where the profile says it.

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::file::{
-    ApplicationFile, BodyFile, GroupingFile, HeaderFile, MadeFile, MethodFile, PrintFile, ProfileFile, SealedFile,
-    StatedFile, StripeFile,
+    ApplicationFile, BodyFile, CardKeyFile, CryptogramKeyFile, GroupingFile, HeaderFile, MadeFile, MethodFile,
+    PrintFile, ProfileFile, SealedFile, StatedFile, StripeFile,
 };
 use super::seal::{describe, file};
-use super::{Method, Record, RecordProblems, StripeMade, problem};
+use super::{CryptogramKey, Method, Record, RecordProblems, StripeMade, problem};
 use crate::base::fault::{Code, Fault};
 use crate::base::{Chance, Secret};
+use crate::keys::issuer::CardKeyMethod;
 use crate::keys::{KeyStore, Purpose};
 
 /// A record in the making. Nothing of it is checked before [`Draft::seal`], which then checks everything.
@@ -28,6 +29,8 @@ pub struct Draft {
     pub tracks: [Option<Secret<String>>; 3],
     /// What is printed.
     pub print: DraftPrint,
+    /// What the card's keys for cryptograms were derived with, where there are such keys.
+    pub cryptogram_key: Option<CryptogramKey>,
 }
 
 /// One application.
@@ -149,6 +152,7 @@ impl Draft {
                 fields: print.fields.iter().map(|(name, value)| (name.clone(), value.expose().clone())).collect(),
             },
             stated: StatedFile::default(),
+            cryptogram_key: self.cryptogram_key.as_ref().map(CryptogramKey::file),
         }
     }
 }
@@ -156,6 +160,16 @@ impl Draft {
 /// The body's shape wipes what it holds when it goes.
 fn shown(text: &Option<Secret<String>>) -> Option<String> {
     text.as_ref().map(|text| text.expose().clone())
+}
+
+impl CryptogramKey {
+    fn file(&self) -> CryptogramKeyFile {
+        let card_key = match self.method {
+            CardKeyMethod::A => CardKeyFile::A,
+            CardKeyMethod::B => CardKeyFile::B,
+        };
+        CryptogramKeyFile { imk_ac: self.imk_ac.clone(), card_key }
+    }
 }
 
 impl DraftApplication {

@@ -82,6 +82,27 @@ pub struct BodyFile {
     /// Facts that stand in the profile too, and must be equal there.
     #[serde(default)]
     pub(super) stated: StatedFile,
+    /// What the card's keys for cryptograms were derived with, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) cryptogram_key: Option<CryptogramKeyFile>,
+}
+
+/// What the card's keys for cryptograms were derived with: names, no values.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CryptogramKeyFile {
+    /// Name of the issuer master key (purpose imk-ac).
+    pub(super) imk_ac: String,
+    /// Option of the derivation: `a` or `b`.
+    pub(super) card_key: CardKeyFile,
+}
+
+/// Options of the derivation. // EMV B2 annex A1.4
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum CardKeyFile {
+    A,
+    B,
 }
 
 /// Facts that may be stated beside the profile.

@@ -15,6 +15,7 @@ mod view;
 use crate::base::Secret;
 use crate::base::emv::Pan;
 use crate::base::fault::Code;
+use crate::keys::issuer::CardKeyMethod;
 
 pub use draft::{Draft, DraftApplication, DraftPrint, DraftValue};
 pub use file::{BodyFile, ClearFile, RecordFile, StatedFile};
@@ -35,6 +36,16 @@ pub struct Record {
     stripe: Stripe,
     print: Print,
     stated: StatedFile,
+    cryptogram_key: Option<CryptogramKey>,
+}
+
+/// What the card's keys for cryptograms were derived with.
+#[derive(Clone)]
+pub struct CryptogramKey {
+    /// Name of the issuer master key.
+    pub imk_ac: String,
+    /// How the card's key comes from it.
+    pub method: CardKeyMethod,
 }
 
 /// The clear part of a record.
@@ -183,6 +194,11 @@ impl Record {
     /// Facts that the record states beside the profile; they must be equal there.
     pub fn stated(&self) -> &StatedFile {
         &self.stated
+    }
+
+    /// What the card's keys for cryptograms were derived with; none where whoever made the record did not say.
+    pub fn cryptogram_key(&self) -> Option<&CryptogramKey> {
+        self.cryptogram_key.as_ref()
     }
 
     /// The PAN, first six and last four digits.

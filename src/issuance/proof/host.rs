@@ -8,6 +8,7 @@ use crate::keys::issuer::{
 };
 use crate::keys::{KeyHandle, KeyStore, Purpose};
 use crate::profile::{CardKeyOption, CryptogramKind, Verification};
+use crate::record::{CryptogramKey, Record};
 
 /// The code that stands for an approval, two characters. // EMV B4 annex A6
 pub(super) const APPROVED: [u8; 2] = *b"00";
@@ -69,6 +70,18 @@ pub(super) struct Transaction {
     pub(super) unpredictable: [u8; 4],
 }
 
+/// What the card's key is derived with; nothing where the profile names no key. The profile says whether, and its record
+/// by which: an order may have named other keys than the product's.
+pub(super) fn used(profile: Verification<'_>, record: Option<&Record>) -> Option<CryptogramKey> {
+    let imk_ac = profile.imk_ac()?.to_owned();
+    let method = match profile.card_key() {
+        CardKeyOption::A => CardKeyMethod::A,
+        CardKeyOption::B => CardKeyMethod::B,
+    };
+    let prepared = record.and_then(Record::cryptogram_key).cloned();
+    Some(prepared.unwrap_or(CryptogramKey { imk_ac, method }))
+}
+
 /// The keys of one card for one transaction.
 pub(super) struct Keys {
     card: KeyHandle,
@@ -76,17 +89,17 @@ pub(super) struct Keys {
 }
 
 impl<'a> Host<'a> {
-    /// The product's key out of the store; nothing where the profile names none.
+    /// The card's issuer master key out of the store; nothing where the profile names none.
     ///
     /// # Errors
-    /// The store does not hold the key that the profile names, or holds it for something else.
-    pub(super) fn new(store: &'a dyn KeyStore, profile: Verification<'_>) -> Result<Option<Self>, IssuerError> {
-        let Some(name) = profile.imk_ac() else { return Ok(None) };
-        let method = match profile.card_key() {
-            CardKeyOption::A => CardKeyMethod::A,
-            CardKeyOption::B => CardKeyMethod::B,
-        };
-        Ok(Some(Self { store, imk: store.open(name, Purpose::ImkAc)?, method, kind: profile.cryptogram() }))
+    /// The store does not hold the key that [`used`] names, or holds it for something else.
+    pub(super) fn new(
+        store: &'a dyn KeyStore,
+        profile: Verification<'_>,
+        record: Option<&Record>,
+    ) -> Result<Option<Self>, IssuerError> {
+        let Some(CryptogramKey { imk_ac, method }) = used(profile, record) else { return Ok(None) };
+        Ok(Some(Self { store, imk: store.open(&imk_ac, Purpose::ImkAc)?, method, kind: profile.cryptogram() }))
     }
 
     /// How cryptograms are made, by what the card says of itself; nothing where its version is not known.
@@ -143,6 +156,18 @@ impl<'a> Host<'a> {
     }
 }
 
+/// Whether these issuer application data have a scheme's form. Where the version is one that is not known here, how the
+/// cryptogram is made is not known either.
+fn is_of_a_scheme(issuer_data: &[u8]) -> bool {
+    match issuer_data {
+        [6, _, _, _, _, _, _, ..] => true,
+        // Visa's longer form. The first byte is the length of what follows.
+        [0x1F, ..] if issuer_data.len() == 32 => true,
+        // Mastercard's: key index, version, CVR, DAC or ICC dynamic number, counters; two lengths of them, and two bytes more.
+        _ => matches!(issuer_data.len(), 18 | 20 | 26 | 28),
+    }
+}
+
 impl Scheme {
     const PLAIN: Self = Self {
         kind: CryptogramKind::Plain,
@@ -165,7 +190,7 @@ impl Scheme {
             Some(CryptogramKind::Vsdc) => visa,
             Some(CryptogramKind::Mchip) => mastercard,
             Some(CryptogramKind::Plain) => Some(Self::PLAIN),
-            None => Some(visa.or(mastercard).unwrap_or(Self::PLAIN)),
+            None => visa.or(mastercard).or_else(|| (!is_of_a_scheme(issuer_data)).then_some(Self::PLAIN)),
         }
     }
 

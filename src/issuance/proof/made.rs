@@ -1,7 +1,7 @@
 //! Proving a card at the end of its job: what is read-only, and a transaction where its profile says so.
 
 use super::application::Prover;
-use super::host::Host;
+use super::host::{self, Host};
 use super::{Consent, VerifyError, bcd, evidence};
 use crate::base::codec::tlv::Tag;
 use crate::base::emv::certificate::MonthYear;
@@ -32,11 +32,12 @@ impl Made<'_> {
     /// card is touched.
     ///
     /// # Errors
-    /// The store does not hold the key that the profile names for the transaction.
+    /// The store does not hold the key that record or profile name for the transaction.
     pub(crate) fn is_wanted(&self) -> Result<bool, IssuerError> {
         let verification = self.profile.verification();
-        if let Some(name) = verification.imk_ac().filter(|_| verification.may_generate_ac()) {
-            self.store.open(name, Purpose::ImkAc)?;
+        let key = host::used(verification, Some(self.record)).filter(|_| verification.may_generate_ac());
+        if let Some(key) = key {
+            self.store.open(&key.imk_ac, Purpose::ImkAc)?;
             return Ok(true);
         }
         Ok(self.ca_keys.is_some())
@@ -56,7 +57,7 @@ impl Made<'_> {
         let day = report::day(self.clock.now()).ok_or(VerifyError::Clock)?;
         let verification = self.profile.verification();
         let transaction = verification.may_generate_ac();
-        let host = if transaction { Host::new(self.store, verification)? } else { None };
+        let host = if transaction { Host::new(self.store, verification, Some(self.record))? } else { None };
         let terminal = Terminal { date: bcd(day), unpredictable: chance.bytes()? };
         let mut prover = Prover {
             ca_keys: self.ca_keys,

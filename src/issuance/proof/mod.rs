@@ -150,7 +150,7 @@ impl Verification<'_> {
     ) -> Result<(CardContents, Vec<AppProof>), VerifyError> {
         let product = self.profile.map(Profile::verification);
         let host = match (self.store, product) {
-            (Some(store), Some(product)) => Host::new(store, product)?,
+            (Some(store), Some(product)) => Host::new(store, product, self.record.map(|(record, _)| record))?,
             _ => None,
         };
         let no_host = match (self.store, product) {
@@ -211,10 +211,10 @@ impl Verification<'_> {
             report.subject(record, plan, store);
         }
         let cryptogram = proofs.iter().any(|proof| proof.app.cryptogram_made);
-        if let (true, Some(store), Some(name)) =
-            (cryptogram, self.store, self.profile.and_then(|it| it.verification().imk_ac()))
-        {
-            report.key(store, name);
+        let record = self.record.map(|(record, _)| record);
+        let used = self.profile.and_then(|it| host::used(it.verification(), record));
+        if let (true, Some(store), Some(used)) = (cryptogram, self.store, used) {
+            report.key(store, &used.imk_ac);
         }
         let about = report.about();
         let begun = |step: &&StepRef| step.header.as_deref().is_some_and(|it| it.starts_with("80A8"));
