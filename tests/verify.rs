@@ -2,18 +2,24 @@
 //! that was not asked for.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "support/prepared.rs"]
+mod prepared;
 #[path = "support/proof.rs"]
 mod proof;
 mod support;
 
 use std::collections::BTreeSet;
 
-use perso::base::Secret;
+use perso::base::{Secret, crypto};
 use perso::card::sim::CardFile;
+use perso::issuance::check as whole;
 use perso::issuance::journal::Journal;
 use perso::issuance::proof::Consent;
 use perso::issuance::proof::result::VerifyResult;
 use perso::keys::ca_keys::CaKeys;
+use perso::keys::{SoftwareStore, file};
+use perso::order::{Order, Site};
+use perso::profile::Profile;
 use proof::{PIN, Proof, Wanted, check, failed};
 use support::{Bench, PROFILES, Ran};
 
@@ -345,4 +351,96 @@ fn a_job_proves_its_card() {
     let ran = run(&proof, &[]);
     assert_eq!(ran.result.state, "refused");
     assert!(ran.result.steps.is_empty());
+}
+
+/// With a second issuer master key for cryptograms.
+fn store_of_two() -> SoftwareStore {
+    let value = "FEDCBA98765432100123456789ABCDEF";
+    let kcv = crypto::tdes_ecb_encrypt(&hex::decode(value).unwrap(), &[0; 8]).unwrap();
+    let mut keys = proof::keys_file();
+    keys["keys"].as_array_mut().unwrap().push(serde_json::json!({
+        "name": "other-imk-ac", "zone": "lab", "purpose": "imk-ac", "version": 1, "algorithm": "tdes2",
+        "kcv": hex::encode_upper(&kcv[..3]), "kcv_method": "des-zero", "test": true, "value": value
+    }));
+    file::load(keys.to_string().as_bytes(), None).unwrap()
+}
+
+/// A card that is prepared from an order, made by a job that makes a transaction on it, and what it is verified with.
+fn prepared_card(order: &serde_json::Value, site: &Site, profile: &str) -> (Proof, Ran) {
+    let profile = Profile::parse(profile).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let store = store_of_two();
+    let order =
+        Order::read(order.to_string().as_bytes(), site, &store).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let issuer = prepared::issuer_for("visa-like");
+    let made = prepared::prepared_from(&order, &profile, &store, Some(&issuer), None);
+    let record = made.unwrap_or_else(|error| panic!("{error}")).record;
+    let plan = whole::plan(&record, &profile, &store).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let bench = Bench { record, profile, plan, store, contactless: false, ca_keys: Some(CaKeys::new(Vec::new())) };
+    let ran = bench.run_on(bench.blank(), &[], &mut Journal::in_memory());
+    let (clear, profile) = (serde_json::Value::Null, String::new());
+    (Proof { bench, store: store_of_two(), ca_keys: CaKeys::new(Vec::new()), clear, profile }, ran)
+}
+
+fn cryptogram_of(proof: &Proof, card: &CardFile, with_record: bool) -> (String, Option<String>) {
+    let (result, _) = proof.asked(card.clone(), &[], |it| {
+        it.consent = Consent { generate_ac: true, pin: None };
+        it.record = it.record.filter(|_| with_record);
+    });
+    let it = check(&result, "cryptogram");
+    (it.outcome.clone(), it.code.clone())
+}
+
+/// An order may name other issuer master keys than the product's: its card is good, and is proven by those.
+#[test]
+fn a_card_is_proven_by_the_keys_that_its_order_names() {
+    let index = "\n[[index]]\nuse = \"derivation\"\nindex = \"03\"\n\
+                 keys = [\"other-imk-ac\", \"lab-imk-smi\", \"lab-imk-smc\"]\n";
+    let site = prepared::text("tests/samples/orders/site.toml") + index;
+    let site = Site::parse(&site).unwrap();
+    let mut order = prepared::order_for("visa-like");
+    order["product"]["derivation_key"] = "03".into();
+    let (proof, ran) = prepared_card(&order, &site, &prepared::text("card-profiles/visa-like-debit.toml"));
+    assert_eq!(ran.result.state, "good", "{:?} {:?}", ran.result.fault, ran.result.findings);
+    assert!(ran.result.proven.iter().any(|it| it.dgi == "8000" && it.how.contains("the host computes")));
+    assert_eq!(proof.bench.record.cryptogram_key().unwrap().imk_ac, "other-imk-ac");
+    assert_eq!(cryptogram_of(&proof, &ran.card, true), ("passed".into(), None));
+    // Without the record nobody knows of the order's index.
+    assert_eq!(cryptogram_of(&proof, &ran.card, false), ("failed".into(), Some("CARD-AC".into())));
+}
+
+/// A PAN of 19 digits, where the two derivations differ.
+#[test]
+fn a_card_is_proven_by_the_derivation_that_it_is_prepared_by() {
+    let profile = prepared::text("card-profiles/visa-like-debit.toml").replace("icc_key = \"A\"", "icc_key = \"B\"");
+    let mut order = prepared::order_for("visa-like");
+    // Its last digits are the sample's: the PIN block stays right.
+    order["card"]["pan"] = "4761731739001010117".into();
+    let (proof, ran) = prepared_card(&order, &prepared::SITE, &profile);
+    assert_eq!(ran.result.state, "good", "{:?} {:?}", ran.result.fault, ran.result.findings);
+    assert_eq!(cryptogram_of(&proof, &ran.card, true), ("passed".into(), None));
+    assert_eq!(cryptogram_of(&proof, &ran.card, false), ("passed".into(), None), "the profile says it too");
+    let stated =
+        |option: &str| Profile::parse(&profile.replace("[verify]", &format!("[verify]\ncard_key = {option:?}")));
+    assert!(stated("b").is_ok());
+    let problems = stated("a").err().unwrap();
+    assert_eq!((problems.len(), problems[0].path.as_str()), (1, "verify.card_key"));
+}
+
+/// A scheme's card of a version that is not known here may be sound: nobody can tell, and it is not spoiled.
+#[test]
+fn a_cryptogram_of_an_unknown_version_is_skipped() {
+    let long = format!("1F2201{}", "A0".repeat(29));
+    for issuer_data in ["06011403A00000", "0199A00003220000000000000000000000FF", long.leak()] {
+        let proof = Proof::new(&Wanted { issuer_data, ..Wanted::default() });
+        let (result, _) = proof.everything(proof.card());
+        let it = check(&result, "cryptogram");
+        assert_eq!(it.outcome, "skipped", "{issuer_data}");
+        assert!(it.why.as_ref().unwrap().contains("version"), "{:?}", it.why);
+        assert!(failed(&result).is_empty(), "{issuer_data}: {:?}", failed(&result));
+    }
+    // Where the profile says how it is made, it is checked.
+    let verify = "\n[verify]\ngenerate_ac = true\nimk_ac = \"vectors-imk-ac\"\ncryptogram = \"plain\"\n";
+    let proof = Proof::new(&Wanted { issuer_data: "06011403A00000", verify, ..Wanted::default() });
+    let (result, _) = proof.everything(proof.card());
+    assert_eq!(check(&result, "cryptogram").outcome, "passed");
 }

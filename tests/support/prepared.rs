@@ -57,10 +57,19 @@ pub fn prepared_with(
     issuer: Option<&IssuerCertificate>,
     pool: Option<&mut Pool>,
 ) -> Result<Prepared, PrepareError> {
-    let order = read(order);
+    prepared_from(&read(order), profile, &KEYS, issuer, pool)
+}
+
+pub fn prepared_from(
+    order: &Order,
+    profile: &Profile,
+    store: &SoftwareStore,
+    issuer: Option<&IssuerCertificate>,
+    pool: Option<&mut Pool>,
+) -> Result<Prepared, PrepareError> {
     let mut chance = chance();
     let today = Some((2026, 11, 24));
-    prepare(Materials { order: &order, profile, store: &*KEYS, issuer, pool, chance: &mut chance, today })
+    prepare(Materials { order, profile, store, issuer, pool, chance: &mut chance, today })
 }
 
 /// A bench for the card of a product's sample order.
