@@ -282,6 +282,9 @@ catalogue! {
     LedgerBusy = "LEDGER-BUSY", Ledger, No, true, 9,
         "Another run has the journal open.",
         "Wait until that run has ended, then start again; two runs at once need a reader, a card and a journal each.";
+    PoolBusy = "POOL-BUSY", Ledger, No, true, 9,
+        "Another process takes keys from the pool or fills it.",
+        "Wait until it has ended, then start again; runs at once may have a pool each.";
     LedgerSyntax = "LEDGER-SYNTAX", Ledger, No, false, 9,
         "The journal holds a line that this program does not understand.",
         "Keep the file, do not edit it, and have it looked at.";

@@ -16,6 +16,7 @@ mod keys;
 mod out;
 mod output;
 mod plan;
+mod pool;
 mod prepare;
 mod reader;
 mod readers;
@@ -96,7 +97,7 @@ fn dispatch(command: Command, config: Option<&Config>, out: &mut Out) -> Result<
             Ok(card::exit(&command, &error))
         }),
         Command::Prepare(args) => prepare::run(&args, out),
-        Command::Pool(command) => prepare::pool(&command, out),
+        Command::Pool(command) => pool::run(&command, out),
         Command::Calc(command) => calc::run(&command, out),
         Command::Doctor(args) => doctor::run(&args, out),
         Command::Explain { code } => explain::run(code.as_deref(), out),

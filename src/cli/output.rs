@@ -12,6 +12,7 @@ const PRECIOUS: &[(&str, &str)] = &[
     ("{\"perso_record\"", "a prepared record"),
     ("{\"perso_clear_record\"", "a clear record"),
     ("{\"perso_keys\"", "a key file"),
+    ("{\"perso_pool\"", "a pool of card keys"),
     ("{\"simulated_card\"", "a simulated card"),
     ("{\"perso_test_ca\"", "a test CA"),
     ("{\"perso_issuer_certificate\"", "an issuer's certificate"),
@@ -23,7 +24,7 @@ const PRECIOUS: &[(&str, &str)] = &[
 /// So much of a file shows what it is.
 const BEGINNING: u64 = 4096;
 
-/// Writes a new file for its owner's eyes, and makes it durable.
+/// Writes a file for its owner's eyes, whoever could read the one that was there, and makes it durable.
 ///
 /// # Errors
 /// It cannot be written, or would replace something precious.
@@ -31,13 +32,57 @@ pub fn write(path: &Path, text: &str) -> Result<(), CliError> {
     let failed = |source| CliError::Write { path: path.to_owned(), source };
     spare(path).map_err(failed)?;
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path).map_err(failed)?;
+    // A terminal or a pipe has no owner to be kept for, and nothing to make durable.
+    let lasting = file.metadata().map_err(failed)?.is_file();
+    if lasting {
+        for_owner(&file).and_then(|()| file.set_len(0)).map_err(failed)?;
+    }
     file.write_all(text.as_bytes()).map_err(failed)?;
-    // A terminal or a pipe has nothing to make durable.
-    if path.is_file() { file.sync_all().map_err(failed) } else { Ok(()) }
+    if lasting { file.sync_all().map_err(failed) } else { Ok(()) }
+}
+
+/// Before anything is in it: the mode that a file is made with says nothing of one that was there.
+#[cfg(unix)]
+fn for_owner(file: &File) -> Result<(), Error> {
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+fn for_owner(_: &File) -> Result<(), Error> {
+    Ok(())
+}
+
+/// Replaces a file whole: another process sees the old one or the new one, and it lasts. Only for what the caller
+/// has just read from there.
+///
+/// # Errors
+/// It cannot be written. The file is as it was, unless only its folder could not be made durable.
+pub fn replace(path: &Path, text: &str) -> Result<(), CliError> {
+    let failed = |source| CliError::Write { path: path.to_owned(), source };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().ok_or_else(|| failed(Error::other("it is no name of a file")))?;
+    let beside = folder.join(format!(".{}.{}.new", name.to_string_lossy(), std::process::id()));
+    let written = write_new(&beside, text).and_then(|()| std::fs::rename(&beside, path));
+    if let Err(error) = written {
+        // What is left of the new file is no use to anybody.
+        let _ = std::fs::remove_file(&beside);
+        return Err(failed(error));
+    }
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+fn write_new(path: &Path, text: &str) -> Result<(), Error> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 /// A file that can be written, made before there is anything to write.

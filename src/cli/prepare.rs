@@ -1,12 +1,13 @@
-//! `perso prepare` and `perso pool`: from an order to a prepared record.
+//! `perso prepare`: from an order to a prepared record.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::args::{PoolCommand, PreparationArgs, PrepareArgs, Sources};
+use super::args::{PreparationArgs, PrepareArgs, Sources};
 use super::check::is_order;
 use super::common::{self, CliError, Out, Problem, warn};
+use super::pool::HeldPool;
 use super::ready::{Ready, ready, record_problems};
 use crate::base::fault::{Code, Fault};
 use crate::issuance::check;
@@ -14,7 +15,7 @@ use crate::issuance::report;
 use crate::issuance::result::RuleRef;
 use crate::keys::AnyStore;
 use crate::order::{D1Code, Order, Source};
-use crate::prepare::{IssuerCertificate, IssuerFileError, Materials, Pool, PoolError, PrepareError, Prepared, prepare};
+use crate::prepare::{IssuerCertificate, IssuerFileError, Materials, PoolError, PrepareError, Prepared, prepare};
 use crate::profile::Profile;
 
 /// What can go wrong before a record is prepared.
@@ -39,6 +40,20 @@ pub enum PreparationError {
         /// What is wrong with it.
         source: PoolError,
     },
+    /// Another process holds the pool.
+    #[error("pool {0} is in use by another perso: nothing was taken from it; wait until that one has ended")]
+    PoolInUse(PathBuf),
+    /// The pool cannot be locked.
+    #[error("pool {path} cannot be locked through {lock}")]
+    PoolLock {
+        /// The pool.
+        path: PathBuf,
+        /// The file that is locked for it.
+        lock: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
 }
 
 impl Fault for PreparationError {
@@ -47,6 +62,8 @@ impl Fault for PreparationError {
             PreparationError::Prepare(error) => error.code(),
             PreparationError::Issuer { .. } => Code::PrepareIssuer,
             PreparationError::Pool { source, .. } => source.code(),
+            PreparationError::PoolInUse(_) => Code::PoolBusy,
+            PreparationError::PoolLock { .. } => Code::OperatorInput,
         }
     }
 }
@@ -169,13 +186,13 @@ fn of_order(
     let profile = common::profile(order.product().profile(), &sources.profiles)?;
     let issuer = from.issuer_certificate.as_deref().map(issuer).transpose()?;
     let mut chance = common::chance();
-    let mut pool = from.pool.as_deref().map(|path| open_pool(path, store)).transpose()?;
+    let mut pool = from.pool.as_deref().map(|path| HeldPool::open(path, store)).transpose()?;
     let materials = Materials {
         order: &order,
         profile: &profile,
         store,
         issuer: issuer.as_ref(),
-        pool: pool.as_mut(),
+        pool: pool.as_mut().map(HeldPool::keys),
         chance: &mut chance,
         today: report::day(common::clock().now()),
     };
@@ -184,74 +201,13 @@ fn of_order(
         other => PreparationError::from(other).into(),
     })?;
     // A key that was taken is gone from the pool before the record is: no key goes into two cards.
-    if let (Some(pool), Some(path)) = (&pool, from.pool.as_deref()) {
-        save_pool(pool, path, profile_key(&profile), store)?;
+    if let Some(pool) = pool {
+        pool.save(store)?;
     }
     Ok((order, profile, prepared))
-}
-
-fn profile_key(profile: &Profile) -> &str {
-    profile.recipe().map_or("", |recipe| recipe.record_key())
 }
 
 fn issuer(path: &Path) -> Result<IssuerCertificate, CliError> {
     let failed = |source| PreparationError::Issuer { path: path.to_owned(), source };
     Ok(IssuerCertificate::parse(&common::read(path)?).map_err(failed)?)
-}
-
-fn open_pool(path: &Path, store: &AnyStore) -> Result<Pool, CliError> {
-    let failed = |source| PreparationError::Pool { path: path.to_owned(), source };
-    Ok(Pool::open(&common::read(path)?, store).map_err(failed)?)
-}
-
-/// Written beside the pool and moved into its place: a pool that is torn would be lost.
-fn save_pool(pool: &Pool, path: &Path, key: &str, store: &AnyStore) -> Result<(), CliError> {
-    let failed = |source| PreparationError::Pool { path: path.to_owned(), source };
-    let text = pool.seal(key, store, &mut common::chance()).map_err(failed)?;
-    let beside = PathBuf::from(format!("{}.new", path.display()));
-    common::write(&beside, &text)?;
-    std::fs::rename(&beside, path).map_err(|source| CliError::Write { path: path.to_owned(), source })
-}
-
-#[derive(Serialize, schemars::JsonSchema)]
-pub(super) struct StockView {
-    /// Bits of the modulus.
-    bits: usize,
-    /// Public exponent.
-    exponent: u32,
-    /// How many keys.
-    keys: usize,
-}
-
-/// Fills a pool, or tells what is in it.
-///
-/// # Errors
-/// The pool, its key or an option is wrong.
-pub fn pool(command: &PoolCommand, out: &mut Out) -> Result<u8, CliError> {
-    let pool = match command {
-        PoolCommand::Status { pool, keys, passphrase } => open_pool(pool, &common::keys(keys, passphrase)?)?,
-        PoolCommand::Generate { pool: path, count, bits, exponent, key, keys, passphrase } => {
-            let store = common::keys(keys, passphrase)?;
-            if !matches!(exponent, 3 | 65_537) || !(512..=1984).contains(bits) || !bits.is_multiple_of(8) {
-                let why = "EMV keys have 512 to 1984 bits in whole bytes, and exponent 3 or 65537".into();
-                return Err(CliError::Option { option: "--bits, --exponent", why });
-            }
-            let mut pool = if path.exists() { open_pool(path, &store)? } else { Pool::new() };
-            let failed = |source| PreparationError::Pool { path: path.clone(), source };
-            pool.fill(*count as usize, *bits, *exponent, &mut common::chance()).map_err(failed)?;
-            save_pool(&pool, path, key, &store)?;
-            pool
-        }
-    };
-    let stock: Vec<StockView> =
-        pool.stock().into_iter().map(|(bits, exponent, keys)| StockView { bits, exponent, keys }).collect();
-    if !out.json(&stock) {
-        for line in &stock {
-            out.line(format!("{} keys of {} bits, exponent {}", line.keys, line.bits, line.exponent));
-        }
-        if stock.is_empty() {
-            out.line("The pool is empty.");
-        }
-    }
-    Ok(0)
 }

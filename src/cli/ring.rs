@@ -1,10 +1,10 @@
 //! A key file while it is changed, or a token that keys are put into.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::args::KeyFileArgs;
 use super::common::{self, CliError};
+use super::output;
 use super::stores::TokenUri;
 use crate::base::Secret;
 use crate::keys::KeyStore;
@@ -74,31 +74,6 @@ impl Ring {
             Some(passphrase) => file::seal(&self.keys, passphrase, &mut common::chance()).map_err(failed)?,
             None => file::mark(&self.keys).map_err(failed)?,
         };
-        replace(&path, &zeroize::Zeroizing::new(text))
+        output::replace(&path, &zeroize::Zeroizing::new(text))
     }
-}
-
-/// Replaces a file whole: another process sees the old one or the new one, and it lasts.
-fn replace(path: &Path, text: &str) -> Result<(), CliError> {
-    let failed = |source| CliError::Write { path: path.to_owned(), source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().ok_or_else(|| failed(std::io::Error::other("it is no name of a file")))?;
-    let beside = folder.join(format!(".{}.{}.new", name.to_string_lossy(), std::process::id()));
-    let written = write_new(&beside, text).and_then(|()| std::fs::rename(&beside, path));
-    if let Err(error) = written {
-        // What is left of the new file is no use to anybody.
-        let _ = std::fs::remove_file(&beside);
-        return Err(failed(error));
-    }
-    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
-}
-
-fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }

@@ -33,6 +33,6 @@ fn schemas_are_in_step() {
     held::<RecordView>("record-show");
     held::<Written>("written");
     held::<super::prepare::PreparedView>("prepared");
-    held::<Vec<super::prepare::StockView>>("pool-status");
+    held::<Vec<super::pool::StockView>>("pool-status");
     held::<super::Failed<'_>>("fault");
 }

@@ -296,15 +296,16 @@ fn concatenated_cmac(
     messages: &[Vec<u8>],
     length: usize,
 ) -> Result<Vec<u8>, KeyError> {
-    let mut out = Vec::with_capacity(messages.len() * cipher(key)?.block());
+    // Whole from the start: what grows leaves copies behind.
+    let mut out = Zeroizing::new(Vec::with_capacity(messages.len() * cipher(key)?.block()));
     for message in messages {
-        out.extend(engine.cmac(key, message)?);
+        out.extend_from_slice(&Zeroizing::new(engine.cmac(key, message)?));
     }
     if out.len() < length {
         return Err(crypto_error(key)(CryptoError::DataLength(length)));
     }
     out.truncate(length);
-    Ok(out)
+    Ok(std::mem::take(&mut *out))
 }
 
 /// Takes in a key that arrives under a KEK, if it has the check value that came with it.

@@ -1,5 +1,7 @@
 //! Keys held in this process.
 
+use zeroize::Zeroizing;
+
 use super::custody::cipher;
 use super::engine::{Engine, crypto_error, wrong_kind};
 use super::handle::{Label, Repr};
@@ -106,8 +108,8 @@ impl Engine for SoftwareStore {
 
     fn cmac(&self, key: &KeyHandle, data: &[u8]) -> Result<Vec<u8>, KeyError> {
         match cipher(key)? {
-            Cipher::Tdes => crypto::tdes_cmac(held(key)?, data).map(Vec::from),
-            Cipher::Aes => crypto::aes_cmac(held(key)?, data).map(Vec::from),
+            Cipher::Tdes => crypto::tdes_cmac(held(key)?, data).map(|mac| Zeroizing::new(mac).to_vec()),
+            Cipher::Aes => crypto::aes_cmac(held(key)?, data).map(|mac| Zeroizing::new(mac).to_vec()),
         }
         .map_err(crypto_error(key))
     }

@@ -13,6 +13,8 @@ use crate::keys::{KeyError, KeyStore, Purpose};
 
 /// A pool of RSA keys. Each key is given out once.
 pub struct Pool {
+    /// Name of the record key that the file is sealed under; none where there is no file yet.
+    sealed_under: Option<String>,
     keys: Vec<Pooled>,
 }
 
@@ -96,7 +98,7 @@ impl Fault for PoolError {
 impl Pool {
     /// An empty pool.
     pub fn new() -> Self {
-        Self { keys: Vec::new() }
+        Self { sealed_under: None, keys: Vec::new() }
     }
 
     /// Makes so many keys more.
@@ -139,7 +141,13 @@ impl Pool {
         let body = store.open_body(&key, &nonce, HEADER, &hex(&file.ciphertext)?, &tag)?;
         // The parser's words are not passed on: they might quote a prime.
         let pairs: Vec<PairFile> = serde_json::from_slice(body.expose()).map_err(|_| PoolError::Seal)?;
-        Ok(Self { keys: pairs.iter().map(PairFile::pooled).collect::<Result<_, _>>()? })
+        let keys = pairs.iter().map(PairFile::pooled).collect::<Result<_, _>>()?;
+        Ok(Self { sealed_under: Some(file.key), keys })
+    }
+
+    /// Name of the record key that the pool's file is sealed under; none where there is no file yet.
+    pub fn key(&self) -> Option<&str> {
+        self.sealed_under.as_deref()
     }
 
     /// The pool's file, sealed under a record key.

@@ -3,6 +3,7 @@
 use aes::{Aes128, Aes192, Aes256};
 use cmac::{Cmac, KeyInit, Mac};
 use des::{TdesEde2, TdesEde3};
+use zeroize::{Zeroize, Zeroizing};
 
 use super::CryptoError;
 
@@ -17,7 +18,7 @@ pub fn aes_cmac(key: &[u8], data: &[u8]) -> Result<[u8; 16], CryptoError> {
         32 => compute::<Cmac<Aes256>>(key, data)?,
         other => return Err(CryptoError::KeyLength(other)),
     };
-    mac.try_into().map_err(|_| CryptoError::KeyLength(key.len()))
+    mac.as_slice().try_into().map_err(|_| CryptoError::KeyLength(key.len()))
 }
 
 /// Triple-DES CMAC, 8 bytes; key of 16 or 24 bytes.
@@ -30,11 +31,15 @@ pub fn tdes_cmac(key: &[u8], data: &[u8]) -> Result<[u8; 8], CryptoError> {
         24 => compute::<Cmac<TdesEde3>>(key, data)?,
         other => return Err(CryptoError::KeyLength(other)),
     };
-    mac.try_into().map_err(|_| CryptoError::KeyLength(key.len()))
+    mac.as_slice().try_into().map_err(|_| CryptoError::KeyLength(key.len()))
 }
 
-fn compute<M: Mac + KeyInit>(key: &[u8], data: &[u8]) -> Result<Vec<u8>, CryptoError> {
+/// What comes out may be half a session key: it is wiped where it was.
+fn compute<M: Mac + KeyInit>(key: &[u8], data: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
     let mut mac = <M as KeyInit>::new_from_slice(key).map_err(|_| CryptoError::KeyLength(key.len()))?;
     mac.update(data);
-    Ok(mac.finalize().into_bytes().to_vec())
+    let mut block = mac.finalize().into_bytes();
+    let out = Zeroizing::new(block.to_vec());
+    block.as_mut_slice().zeroize();
+    Ok(out)
 }

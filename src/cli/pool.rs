@@ -1,0 +1,130 @@
+//! `perso pool`, and a pool in this process's hands alone while keys are taken out of it or put into it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::args::PoolCommand;
+use super::common::{self, CliError, Out};
+use super::output;
+use super::prepare::PreparationError;
+use crate::keys::AnyStore;
+use crate::prepare::{Pool, PoolError};
+
+/// A pool that no other process takes from until this is gone.
+pub struct HeldPool {
+    path: PathBuf,
+    keys: Pool,
+    /// Locked. It is a file of its own, because the pool's is replaced; it stays there, because two processes could each
+    /// lock one of its name if it went.
+    _lock: File,
+}
+
+impl HeldPool {
+    /// Locks a pool and opens it.
+    ///
+    /// # Errors
+    /// It is in use, cannot be locked, or does not open.
+    pub fn open(path: &Path, store: &AnyStore) -> Result<Self, CliError> {
+        Self::lock(path, |path| open(path, store))
+    }
+
+    /// Locks a pool and opens it; an empty one where there is no file yet.
+    fn open_or_new(path: &Path, store: &AnyStore) -> Result<Self, CliError> {
+        Self::lock(path, |path| if path.exists() { open(path, store) } else { Ok(Pool::new()) })
+    }
+
+    fn lock(path: &Path, open: impl FnOnce(&Path) -> Result<Pool, CliError>) -> Result<Self, CliError> {
+        // A link to a pool and the pool itself have one lock.
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let _lock = lock_beside(&path)?;
+        let keys = open(&path)?;
+        Ok(Self { path, keys, _lock })
+    }
+
+    /// The keys.
+    pub fn keys(&mut self) -> &mut Pool {
+        &mut self.keys
+    }
+
+    /// Replaces the file, sealed under the key that it came with, and lets go of it.
+    ///
+    /// # Errors
+    /// It cannot be sealed or written; the file is then as it was.
+    pub fn save(self, store: &AnyStore) -> Result<(), CliError> {
+        let key = self.keys.key().unwrap_or_default().to_owned();
+        self.save_under(&key, store)
+    }
+
+    fn save_under(&self, key: &str, store: &AnyStore) -> Result<(), CliError> {
+        let failed = |source| PreparationError::Pool { path: self.path.clone(), source };
+        let text = self.keys.seal(key, store, &mut common::chance()).map_err(failed)?;
+        output::replace(&self.path, &text)
+    }
+}
+
+fn open(path: &Path, store: &AnyStore) -> Result<Pool, CliError> {
+    let failed = |source| PreparationError::Pool { path: path.to_owned(), source };
+    Ok(Pool::open(&common::read(path)?, store).map_err(failed)?)
+}
+
+fn lock_beside(path: &Path) -> Result<File, PreparationError> {
+    let mut lock = path.as_os_str().to_owned();
+    lock.push(".lock");
+    let lock = PathBuf::from(lock);
+    let failed = |source| PreparationError::PoolLock { path: path.to_owned(), lock: lock.clone(), source };
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(&lock).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(PreparationError::PoolInUse(path.to_owned())),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+#[derive(Serialize, schemars::JsonSchema)]
+pub(super) struct StockView {
+    /// Bits of the modulus.
+    bits: usize,
+    /// Public exponent.
+    exponent: u32,
+    /// How many keys.
+    keys: usize,
+}
+
+/// Fills a pool, or tells what is in it.
+///
+/// # Errors
+/// The pool, its key or an option is wrong, or another process uses the pool.
+pub fn run(command: &PoolCommand, out: &mut Out) -> Result<u8, CliError> {
+    let stock = match command {
+        PoolCommand::Status { pool, keys, passphrase } => open(pool, &common::keys(keys, passphrase)?)?.stock(),
+        PoolCommand::Generate { pool: path, count, bits, exponent, key, keys, passphrase } => {
+            let store = common::keys(keys, passphrase)?;
+            if !matches!(exponent, 3 | 65_537) || !(512..=1984).contains(bits) || !bits.is_multiple_of(8) {
+                let why = "EMV keys have 512 to 1984 bits in whole bytes, and exponent 3 or 65537".into();
+                return Err(CliError::Option { option: "--bits, --exponent", why });
+            }
+            let mut pool = HeldPool::open_or_new(path, &store)?;
+            let failed = |source: PoolError| PreparationError::Pool { path: path.clone(), source };
+            pool.keys.fill(*count as usize, *bits, *exponent, &mut common::chance()).map_err(failed)?;
+            pool.save_under(key, &store)?;
+            pool.keys.stock()
+        }
+    };
+    let stock: Vec<StockView> =
+        stock.into_iter().map(|(bits, exponent, keys)| StockView { bits, exponent, keys }).collect();
+    if !out.json(&stock) {
+        for line in &stock {
+            out.line(format!("{} keys of {} bits, exponent {}", line.keys, line.bits, line.exponent));
+        }
+        if stock.is_empty() {
+            out.line("The pool is empty.");
+        }
+    }
+    Ok(0)
+}
