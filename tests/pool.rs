@@ -1,0 +1,228 @@
+//! The pool of card keys in the hands of several processes: no key goes into two cards, whatever fails or runs beside it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![cfg(unix)]
+
+#[path = "support/prepared.rs"]
+mod prepared;
+mod support;
+
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use perso::base::codec::tlv::{self, Tag};
+use perso::base::emv::certificate::open_card;
+use perso::prepare::Pool;
+use perso::record::Record;
+use prepared::{KEYS, chance, issuer_for, order_for, prepared_with, profile_for};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const KEY_FILE: &str = "tests/samples/keys.test.json";
+const ORDER: &str = "tests/samples/orders/visa-like.json";
+const SOURCES: [&str; 4] = [
+    "--site",
+    "tests/samples/orders/site.toml",
+    "--issuer-certificate",
+    "tests/samples/issuer/visa-like.issuer.test.json",
+];
+
+/// A folder with a pool in it.
+struct Bench {
+    folder: TempDir,
+}
+
+impl Bench {
+    fn with(keys: usize) -> Self {
+        let bench = Self { folder: tempfile::tempdir().unwrap() };
+        let mut pool = Pool::new();
+        pool.fill(keys, 1024, 3, &mut chance()).unwrap();
+        fs::write(bench.path("pool"), pool.seal("lab-record", &*KEYS, &mut chance()).unwrap()).unwrap();
+        bench
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn pool(&self) -> Pool {
+        Pool::open(&fs::read(self.path("pool")).unwrap(), &*KEYS).unwrap()
+    }
+
+    fn left(&self) -> usize {
+        self.pool().stock().iter().map(|(.., keys)| keys).sum()
+    }
+
+    /// What the pool would give, in turn.
+    fn moduli(&self) -> Vec<Vec<u8>> {
+        let (mut pool, order, issuer) = (self.pool(), order_for("visa-like"), issuer_for("visa-like"));
+        let mut next = || prepared_with(&order, &profile_for("visa-like"), Some(&issuer), Some(&mut pool)).unwrap();
+        (0..self.left()).map(|_| modulus(&next().record)).collect()
+    }
+
+    fn prepare(&self, output: &str) -> Command {
+        self.prepare_with(KEY_FILE, output)
+    }
+
+    fn prepare_with(&self, keys: &str, output: &str) -> Command {
+        let pool = self.path("pool");
+        let mut command = perso(&["prepare", ORDER, "--keys", keys, "--pool", &pool, "-o", output]);
+        command.args(SOURCES);
+        command
+    }
+
+    /// The modulus in a record that was written.
+    fn written(&self, name: &str) -> Vec<u8> {
+        modulus(&Record::open(&fs::read(self.path(name)).unwrap(), &*KEYS).unwrap())
+    }
+}
+
+fn perso(arguments: &[&str]) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin("perso"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// The modulus of the card's key. The certificate around it has a number of its own each time.
+fn modulus(record: &Record) -> Vec<u8> {
+    let application = record.applications().iter().find(|app| app.clear_value(0x0205).is_some()).unwrap();
+    let objects = tlv::parse(application.clear_value(0x0205).unwrap()).unwrap();
+    let value = |tag| tlv::find(&objects, Tag::of(tag)).map(|object| object.value_bytes()).unwrap_or_default();
+    let issuer = issuer_for("visa-like");
+    let card = open_card(issuer.key(), &value(0x9F46), &value(0x9F48), &value(0x9F47)).unwrap().unproven();
+    card.key.modulus().to_vec()
+}
+
+#[track_caller]
+fn good(output: &Output) {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[track_caller]
+fn in_use(output: &Output) {
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(9), "{text}");
+    assert!(text.contains("POOL-BUSY") && text.contains("in use"), "{text}");
+}
+
+fn mode(path: &str) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn processes_at_once_never_take_the_same_key() {
+    let bench = Bench::with(8);
+    let started: Vec<_> = (0..6).map(|n| bench.prepare(&bench.path(&format!("record{n}"))).spawn().unwrap()).collect();
+    let ended: Vec<Output> = started.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+    let mut taken = Vec::new();
+    for (n, output) in ended.iter().enumerate() {
+        let name = format!("record{n}");
+        match output.status.success() {
+            true => taken.push(bench.written(&name)),
+            false => {
+                in_use(output);
+                assert!(!PathBuf::from(bench.path(&name)).exists());
+            }
+        }
+    }
+    assert!(!taken.is_empty());
+    assert_eq!(bench.left(), 8 - taken.len());
+    let all = taken.len();
+    taken.extend(bench.moduli());
+    taken.sort();
+    taken.dedup();
+    assert_eq!(taken.len(), 8, "one of the {all} keys that were taken went into two cards, or is in the pool yet");
+}
+
+#[test]
+fn a_pool_that_is_held_is_refused_to_every_command_that_changes_it() {
+    let bench = Bench::with(1);
+    let pool = bench.path("pool");
+    let link = bench.path("link");
+    std::os::unix::fs::symlink(&pool, &link).unwrap();
+    let before = fs::read(&pool).unwrap();
+    let lock = File::create(bench.path("pool.lock")).unwrap();
+    lock.lock().unwrap();
+    in_use(&bench.prepare(&bench.path("record")).output().unwrap());
+    let mut run = perso(&["run", ORDER, "--keys", KEY_FILE, "--reader", "sim", "--pool", &link]);
+    in_use(&run.args(SOURCES).output().unwrap());
+    let generate = ["pool", "generate", &pool, "--count", "1", "--key", "lab-record", "--keys", KEY_FILE];
+    in_use(&perso(&generate).output().unwrap());
+    assert!(fs::read(&pool).unwrap() == before && !PathBuf::from(bench.path("record")).exists());
+    // To look does not take.
+    good(&perso(&["pool", "status", &pool, "--keys", KEY_FILE]).output().unwrap());
+    drop(lock);
+    good(&perso(&generate).output().unwrap());
+    assert_eq!((bench.left(), mode(&pool)), (2, 0o600));
+    let mut run = perso(&["run", ORDER, "--keys", KEY_FILE, "--reader", "sim", "--pool", &link]);
+    good(&run.args(SOURCES).output().unwrap());
+    assert_eq!(bench.left(), 1);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+}
+
+#[test]
+fn a_key_whose_record_could_not_be_written_is_never_given_again() {
+    let bench = Bench::with(3);
+    let moduli = bench.moduli();
+    let failed = bench.prepare(&bench.path("nowhere/record")).output().unwrap();
+    assert_eq!(failed.status.code(), Some(2), "{}", String::from_utf8_lossy(&failed.stderr));
+    assert_eq!(bench.left(), 2);
+    good(&bench.prepare(&bench.path("record")).output().unwrap());
+    assert!(bench.written("record") == moduli[1]);
+}
+
+/// The pipe has no reader: the process stands between the pool and the record until it is killed.
+#[test]
+fn a_key_of_a_process_that_was_killed_is_never_given_again() {
+    let bench = Bench::with(3);
+    let moduli = bench.moduli();
+    let pipe = bench.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut child = bench.prepare(&pipe).spawn().unwrap();
+    let patience = Instant::now() + Duration::from_secs(60);
+    while bench.left() == 3 {
+        assert!(child.try_wait().unwrap().is_none() && Instant::now() < patience, "it took no key");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    assert!(!child.wait().unwrap().success());
+    good(&bench.prepare(&bench.path("record")).output().unwrap());
+    assert!(bench.written("record") == moduli[1]);
+}
+
+#[test]
+fn a_pool_stays_sealed_under_its_own_key() {
+    let bench = Bench::with(2);
+    let mut keys: Value = serde_json::from_slice(&fs::read(support::file_of(KEY_FILE)).unwrap()).unwrap();
+    let list = keys["keys"].as_array_mut().unwrap();
+    let mut own = list.iter().find(|key| key["name"] == "lab-record").unwrap().clone();
+    own["name"] = "lab-pool".into();
+    list.push(own);
+    let key_file = bench.path("keys");
+    fs::write(&key_file, keys.to_string()).unwrap();
+    let sealed = fs::read_to_string(bench.path("pool")).unwrap();
+    fs::write(bench.path("pool"), sealed.replace("\"lab-record\"", "\"lab-pool\"")).unwrap();
+    good(&bench.prepare_with(&key_file, &bench.path("record")).output().unwrap());
+    let pool: Value = serde_json::from_slice(&fs::read(bench.path("pool")).unwrap()).unwrap();
+    assert_eq!(pool["key"], "lab-pool");
+}
+
+#[test]
+fn no_record_replaces_a_pool_and_what_is_replaced_is_for_its_owner_only() {
+    let bench = Bench::with(2);
+    let other = bench.path("other");
+    fs::copy(bench.path("pool"), &other).unwrap();
+    let before = fs::read(&other).unwrap();
+    let refused = bench.prepare(&other).output().unwrap();
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("a pool of card keys already"));
+    assert!(!refused.status.success() && fs::read(&other).unwrap() == before);
+
+    let open = bench.path("open");
+    fs::write(&open, "something longer than it will be".repeat(10_000)).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o644)).unwrap();
+    good(&bench.prepare(&open).output().unwrap());
+    assert_eq!(mode(&open), 0o600);
+    bench.written("open");
+}
