@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use perso::base::chance::Instant;
 use perso::base::{Chance, Clock, Code, Fault};
 use perso::card::Card;
+use perso::card::apdu::Command;
 use perso::card::emv::view::{CardDataView, card_data};
 use perso::card::emv::{Terminal, Wanted, read_contents};
 use perso::card::gp;
@@ -77,6 +78,21 @@ fn application<O: ToString, R: Fn(&str) -> String + Send + 'static>(
         read if read.starts_with("00B2") => record(read),
         _ => "6A82".into(),
     })
+}
+
+/// ISO 7816-4 §5.3.3: the chaining bit in all parts but the last, which alone asks for an answer.
+#[test]
+fn a_chain_ends_where_a_part_is_refused() {
+    let command = Command { cla: 0x80, ins: 0xE2, p1: 0x01, p2: 0x02, data: vec![1, 2, 3, 4, 5], le: Some(256) };
+    let chain = |refused: &'static str| {
+        let (mut card, sent) = card(move |part| if part == refused { "6883".into() } else { "9000".into() });
+        let answer = card.transmit_chained(&command, 2).unwrap();
+        let sent = sent.lock().unwrap().clone();
+        (answer.sw.0, sent)
+    };
+    let parts = ["90E20102020102", "90E20102020304", "80E20102010500"];
+    assert_eq!(chain("none"), (0x9000, parts.map(str::to_owned).to_vec()));
+    assert_eq!(chain(parts[1]), (0x6883, parts[..2].iter().map(|part| (*part).to_owned()).collect()));
 }
 
 #[test]

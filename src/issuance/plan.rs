@@ -1,7 +1,6 @@
 //! The plan: the commands that a record means on its card product. Holds no secret and no customer's value.
 
 use super::options;
-use super::wire::Link;
 use crate::base::fault::Code;
 use crate::card::channel::ChannelSpec;
 use crate::card::cps::{self, Block, Piece};
@@ -126,11 +125,6 @@ impl Plan {
         let lengths = |app: &AppPlan| app.blocks.iter().map(|block| app.channel.protected_length(block.len)).max();
         self.applications.iter().filter_map(lengths).max().unwrap_or_default()
     }
-
-    /// Microseconds on the wire for the STORE DATA commands of the plan.
-    pub fn store_micros(&self, link: &Link) -> u64 {
-        self.applications.iter().flat_map(|app| app.blocks.iter().map(|block| app.block_micros(block, link))).sum()
-    }
 }
 
 impl AppPlan {
@@ -172,15 +166,6 @@ impl AppPlan {
         let data = self.channel.protected_length(block.len);
         let lc = if data > 255 { 3 } else { 1 };
         4 + lc + data
-    }
-
-    fn block_micros(&self, block: &Block, link: &Link) -> u64 {
-        link.micros(self.block_bytes(block), self.channel.answer_overhead() + 2)
-    }
-
-    /// Whether every STORE DATA command is one that could not be saved.
-    pub fn is_minimal(&self) -> bool {
-        self.blocks.len() == self.minimum
     }
 }
 

@@ -60,14 +60,6 @@ impl Cipher {
         }
     }
 
-    /// Whether a key of `length` bytes exists.
-    pub fn takes_key(self, length: usize) -> bool {
-        match self {
-            Cipher::Tdes => matches!(length, 16 | 24),
-            Cipher::Aes => matches!(length, 16 | 24 | 32),
-        }
-    }
-
     /// CBC encryption of whole blocks.
     ///
     /// # Errors
