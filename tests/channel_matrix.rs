@@ -1,6 +1,9 @@
 //! Every channel, every level, every awkward size, short and extended: what the host sends is what the card stores.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "support/blank.rs"]
+mod blank;
+
 use std::sync::{Arc, Mutex};
 
 use perso::base::chance::Instant;
@@ -10,11 +13,10 @@ use perso::card::Card;
 use perso::card::channel::{self, ChallengeCheck, ChannelError, ChannelSpec, Mode, Protocol, SecurityLevel, Session};
 use perso::card::cps::{self, Packing, Personalization, Piece};
 use perso::card::gp;
-use perso::card::sim::{Blank, EmvOptions, FaultRule, Hex, KeySet, SimCard, SimTransport};
+use perso::card::sim::{Blank, FaultRule, Hex, KeySet, SimCard, SimTransport};
 use perso::keys::{self, Algorithm, CardPadding, Kcv, KeyInfo, KeyStore, Purpose, Sealed, SoftwareStore};
 
 const AID: [u8; 7] = [0xA0, 0x00, 0x00, 0x09, 0x99, 0x01, 0x01];
-const DOMAIN: [u8; 8] = [0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00, 0x00];
 
 fn key(name: &str, purpose: Purpose, algorithm: Algorithm, value: Vec<u8>) -> (KeyInfo, Secret<Vec<u8>>) {
     let method = if algorithm == Algorithm::Tdes2 { KcvMethod::DesZero } else { KcvMethod::AesZero };
@@ -73,35 +75,21 @@ impl Case {
         let master: Vec<u8> = (0x40u8..).take(self.algorithm.key_length()).collect();
         let scp = if matches!(self.protocol, Protocol::Scp02 { .. }) { 2 } else { 3 };
         let blank = Blank {
-            atr: Hex(vec![0x3B, 0x80, 0x80, 0x01, 0x01]),
-            cplc: Hex(vec![0; 42]),
-            kdd: Hex((0..10).collect()),
-            domain: Hex(DOMAIN.to_vec()),
-            key_sets: vec![KeySet {
-                version: 1,
-                scp,
-                i: self.i,
-                s16: matches!(self.protocol, Protocol::Scp03 { mode: Mode::S16, .. }),
-                enc: Hex(master.clone()),
-                mac: Hex(master.clone()),
-                dek: Hex(master.clone()),
-                counter: 7,
-                failed: 0,
-            }],
-            applications: vec![Hex(AID.to_vec())],
-            contactless_atr: None,
-            t0: false,
-            memory: None,
             extended: self.extended,
-            strict_le: true,
-            gpo_format_1: false,
-            r_mac_on_errors: false,
-            no_card_data: false,
-            attempts: 10,
-            seed: 1,
-            ignores_challenge_option: false,
-            fixed_challenge: None,
-            emv: EmvOptions::default(),
+            ..blank::plain(
+                KeySet {
+                    version: 1,
+                    scp,
+                    i: self.i,
+                    s16: matches!(self.protocol, Protocol::Scp03 { mode: Mode::S16, .. }),
+                    enc: Hex(master.clone()),
+                    mac: Hex(master.clone()),
+                    dek: Hex(master.clone()),
+                    counter: 7,
+                    failed: 0,
+                },
+                vec![Hex(AID.to_vec())],
+            )
         };
         let mut host_key = master;
         if !right {

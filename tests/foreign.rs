@@ -3,6 +3,8 @@
 //! skipped, and is then not compared with the table; without virtual readers everything is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "support/blank.rs"]
+mod blank;
 #[path = "foreign/hosts.rs"]
 mod hosts;
 #[path = "foreign/issuing.rs"]

@@ -6,12 +6,14 @@
 //! blanks here state bit 08 for it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "support/blank.rs"]
+mod blank;
 #[path = "support/scll.rs"]
 mod scll_support;
 
 use std::sync::{Arc, Mutex};
 
-use perso::card::sim::{Blank, EmvOptions, FaultRule, Hex, KeySet, SimCard, SimTransport};
+use perso::card::sim::{Blank, FaultRule, Hex, KeySet, SimCard, SimTransport};
 use perso::card::transport::Transport as _;
 use scll::CardManager;
 use scll::backend::{KeyBackend, KeyKind};
@@ -23,7 +25,6 @@ use scll::workflow::{OpenScpArgs, SdKeys};
 use scll_support::{Bridge, Counting};
 
 const AID: [u8; 7] = [0xA0, 0x00, 0x00, 0x09, 0x99, 0x01, 0x01];
-const DOMAIN: [u8; 8] = [0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00, 0x00];
 
 struct Case {
     scp: u8,
@@ -44,36 +45,22 @@ impl Case {
 
     fn blank(&self) -> Blank {
         Blank {
-            atr: Hex(vec![0x3B, 0x80, 0x80, 0x01, 0x01]),
-            cplc: Hex(vec![0; 42]),
-            kdd: Hex((0..10).collect()),
-            domain: Hex(DOMAIN.to_vec()),
-            key_sets: vec![KeySet {
-                version: 1,
-                scp: self.scp,
-                i: self.i,
-                s16: self.scp == 3 && self.i & 0x08 != 0,
-                enc: Hex(self.key()),
-                mac: Hex(self.key()),
-                dek: Hex(self.key()),
-                counter: 3,
-                failed: 0,
-            }],
-            applications: vec![Hex(AID.to_vec())],
-            contactless_atr: None,
-            t0: false,
-            memory: None,
-            extended: false,
             // scll drops the Le of a command that it wraps for SCP02, even where the answer will carry an R-MAC.
             strict_le: self.scp == 3 || self.level & 0x10 == 0,
-            gpo_format_1: false,
-            r_mac_on_errors: false,
-            no_card_data: false,
-            attempts: 10,
-            seed: 1,
-            ignores_challenge_option: false,
-            fixed_challenge: None,
-            emv: EmvOptions::default(),
+            ..blank::plain(
+                KeySet {
+                    version: 1,
+                    scp: self.scp,
+                    i: self.i,
+                    s16: self.scp == 3 && self.i & 0x08 != 0,
+                    enc: Hex(self.key()),
+                    mac: Hex(self.key()),
+                    dek: Hex(self.key()),
+                    counter: 3,
+                    failed: 0,
+                },
+                vec![Hex(AID.to_vec())],
+            )
         }
     }
 

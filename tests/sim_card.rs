@@ -2,13 +2,15 @@
 //! The host's channel code is used only where the channel is not what is tested.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "support/blank.rs"]
+mod blank;
 mod support;
 
 use perso::base::chance::Instant;
 use perso::base::{Chance, Clock};
 use perso::card::apdu::Command;
 use perso::card::channel::{ChallengeCheck, ChannelSpec, Protocol, SecurityLevel, Session};
-use perso::card::sim::{Blank, EmvOptions, Hex, KeySet, SimCard, SimTransport};
+use perso::card::sim::{Blank, Hex, KeySet, SimCard, SimTransport};
 use perso::card::{Card, channel, gp};
 use perso::keys::{self, KeyStore, Purpose};
 use serde_json::Value;
@@ -56,36 +58,26 @@ fn card_of(vector: &Value) -> Option<(SimCard, Vec<u8>)> {
     }
     let key = |name: &str| Hex(bytes(&inputs[name]));
     let card = SimCard::new(Blank {
-        atr: Hex(vec![0x3B, 0x80, 0x80, 0x01, 0x01]),
-        cplc: Hex(vec![0; 42]),
         kdd: Hex(answer[..10].to_vec()),
         domain: Hex(hex::decode(aid.unwrap_or(DOMAIN)).unwrap()),
-        key_sets: vec![KeySet {
-            version: answer[10],
-            scp,
-            i,
-            s16,
-            enc: key("key_enc"),
-            mac: key("key_mac"),
-            dek: key("key_dek"),
-            counter,
-            failed: 0,
-        }],
-        applications: Vec::new(),
-        contactless_atr: None,
-        t0: false,
-        memory: None,
-        extended: false,
         // Some published hosts leave out their Le.
         strict_le: false,
-        gpo_format_1: false,
-        r_mac_on_errors: false,
-        no_card_data: false,
-        attempts: 10,
         seed: 0,
-        ignores_challenge_option: false,
         fixed_challenge: Some(Hex(challenge)),
-        emv: EmvOptions::default(),
+        ..blank::plain(
+            KeySet {
+                version: answer[10],
+                scp,
+                i,
+                s16,
+                enc: key("key_enc"),
+                mac: key("key_mac"),
+                dek: key("key_dek"),
+                counter,
+                failed: 0,
+            },
+            Vec::new(),
+        )
     });
     Some((card, answer))
 }

@@ -4,6 +4,8 @@
 //! What is compared is measured in turns, so that a machine that is busy for a while is busy for both.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "../../tests/support/blank.rs"]
+mod blank;
 mod desk;
 mod figures;
 mod jobs;

@@ -9,7 +9,7 @@ use perso::base::chance::Instant as Moment;
 use perso::base::{Chance, Clock};
 use perso::card::apdu::Command;
 use perso::card::channel::{ChallengeCheck, ChannelSpec, Mode, Protocol, SecurityLevel, begin};
-use perso::card::sim::{Blank, EmvOptions, Hex, KeySet as CardSet, SimCard};
+use perso::card::sim::{Blank, Hex, KeySet as CardSet, SimCard};
 use perso::card::{Card, gp};
 use perso::keys::{Diversification, KeySet};
 use scll::CardManager;
@@ -21,6 +21,7 @@ use scll::report::ScpTargetKind;
 use scll::transport::{AtrAts, Transport, TransportCaps, TransportError, TransportProtocol};
 use scll::workflow::{OpenScpArgs, SdKeys};
 
+use crate::blank;
 use crate::desk::Desk;
 use crate::figures::{head, median, millis, ratio, row};
 use crate::support::keys;
@@ -98,35 +99,22 @@ impl Work {
     fn blank(self) -> Blank {
         Blank {
             atr: Hex(hex::decode("3BE000FF8131FE4514").unwrap()),
-            cplc: Hex(vec![0; 42]),
-            kdd: Hex((0..10).collect()),
-            domain: Hex(hex::decode("A000000151000000").unwrap()),
-            key_sets: vec![CardSet {
-                version: 1,
-                scp: self.scp,
-                i: self.i,
-                s16: false,
-                enc: Hex(KEY.to_vec()),
-                mac: Hex(KEY.to_vec()),
-                dek: Hex(KEY.to_vec()),
-                counter: 3,
-                failed: 0,
-            }],
-            applications: vec![Hex(AID.to_vec())],
-            contactless_atr: None,
-            t0: false,
-            memory: None,
-            extended: false,
             // Not every host sends an Le with each command that may answer.
             strict_le: false,
-            gpo_format_1: false,
-            r_mac_on_errors: false,
-            no_card_data: false,
-            attempts: 10,
-            seed: 1,
-            ignores_challenge_option: false,
-            fixed_challenge: None,
-            emv: EmvOptions::default(),
+            ..blank::plain(
+                CardSet {
+                    version: 1,
+                    scp: self.scp,
+                    i: self.i,
+                    s16: false,
+                    enc: Hex(KEY.to_vec()),
+                    mac: Hex(KEY.to_vec()),
+                    dek: Hex(KEY.to_vec()),
+                    counter: 3,
+                    failed: 0,
+                },
+                vec![Hex(AID.to_vec())],
+            )
         }
     }
 

@@ -1,7 +1,8 @@
 //! Hosts that open a secure channel and store data: yubikit and Py-GP. And what every host is shown on.
 
-use perso::card::sim::{Blank, CardFile, EmvOptions, Hex, KeySet, SimCard};
+use perso::card::sim::{Blank, CardFile, Hex, KeySet, SimCard};
 
+use super::blank;
 use super::readers::{How, Inserted, insert, name};
 use super::table::Table;
 use super::{hold, installed, output, support};
@@ -48,35 +49,23 @@ impl Channel {
         Blank {
             // T=1 only.
             atr: hex("3B800181"),
-            cplc: Hex(vec![0; 42]),
-            kdd: Hex((0..10).collect()),
             domain: hex(DOMAIN),
-            key_sets: vec![KeySet {
-                version: 1,
-                scp: self.scp,
-                i: self.i,
-                s16: false,
-                enc: key.clone(),
-                mac: key.clone(),
-                dek: key,
-                counter: 3,
-                failed: 0,
-            }],
-            applications: vec![hex(AID)],
-            contactless_atr: None,
-            t0: false,
-            memory: None,
-            extended: false,
             // yubikit sends no Le; scll and Py-GP not always.
             strict_le: false,
-            emv: EmvOptions::default(),
-            gpo_format_1: false,
-            r_mac_on_errors: false,
-            no_card_data: false,
-            attempts: 10,
-            seed: 1,
-            ignores_challenge_option: false,
-            fixed_challenge: None,
+            ..blank::plain(
+                KeySet {
+                    version: 1,
+                    scp: self.scp,
+                    i: self.i,
+                    s16: false,
+                    enc: key.clone(),
+                    mac: key.clone(),
+                    dek: key,
+                    counter: 3,
+                    failed: 0,
+                },
+                vec![hex(AID)],
+            )
         }
     }
 }

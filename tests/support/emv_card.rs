@@ -2,6 +2,9 @@
 //! (How it comes to be personalized is shown by whole jobs.)
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "blank.rs"]
+mod blank;
+
 use perso::base::codec::tlv::{self, Tag};
 use perso::base::crypto::{RsaPublic, tdes_ecb_encrypt};
 use perso::card::sim::{Application, Blank, CardFile, EmvOptions, Hex, KeySet, SimCard};
@@ -85,35 +88,23 @@ impl Loaded {
     /// The card, reset.
     pub fn card(self) -> SimCard {
         let blank = Blank {
-            atr: Hex(vec![0x3B, 0x80, 0x80, 0x01, 0x01]),
-            cplc: Hex(vec![0; 42]),
             kdd: Hex(vec![0; 10]),
-            domain: Hex(hex::decode("A000000151000000").unwrap()),
-            key_sets: vec![KeySet {
-                version: 1,
-                scp: 2,
-                i: 0x55,
-                s16: false,
-                enc: Hex(vec![0x40; 16]),
-                mac: Hex(vec![0x41; 16]),
-                dek: Hex(vec![0x42; 16]),
-                counter: 0,
-                failed: 0,
-            }],
-            applications: vec![Hex(hex::decode(AID).unwrap())],
             contactless_atr: Some(Hex(vec![0x3B, 0x80, 0x80, 0x01, 0x01])),
-            t0: false,
-            memory: None,
-            extended: false,
-            strict_le: true,
-            gpo_format_1: false,
-            r_mac_on_errors: false,
-            no_card_data: false,
-            attempts: 10,
-            seed: 1,
-            ignores_challenge_option: false,
-            fixed_challenge: None,
             emv: self.emv,
+            ..blank::plain(
+                KeySet {
+                    version: 1,
+                    scp: 2,
+                    i: 0x55,
+                    s16: false,
+                    enc: Hex(vec![0x40; 16]),
+                    mac: Hex(vec![0x41; 16]),
+                    dek: Hex(vec![0x42; 16]),
+                    counter: 0,
+                    failed: 0,
+                },
+                vec![Hex(hex::decode(AID).unwrap())],
+            )
         };
         let mut file = CardFile::fresh(blank);
         let bytes = |(dgi, value): (String, String)| (dgi, Hex(hex::decode(value).unwrap()));
