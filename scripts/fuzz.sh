@@ -27,12 +27,18 @@ targets=("$@")
 [ ${#targets[@]} -gt 0 ] || mapfile -t targets < <(sed -n 's/^name = "\(.*\)"/\1/p' fuzz/Cargo.toml | tail -n +2)
 [ ${#targets[@]} -gt 0 ] || die "fuzz/Cargo.toml names no target"
 
-failed=()
+failed=() tried=()
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 for target in "${targets[@]}"; do
   say "fuzz $target, $seconds s"
   mkdir -p "fuzz/corpus/$target"
   # New inputs go to the first folder, the seeds stay as they are.
   cargo fuzz run -s "${SANITIZER:-none}" "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
-    -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 || failed+=("$target")
+    -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 2>&1 |
+    tee "$log" || failed+=("$target")
+  tried+=("$target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs tried")
 done
+say "fuzzed for $seconds s each"
+printf '%s\n' "${tried[@]}"
 [ ${#failed[@]} = 0 ] || die "these targets found something, see fuzz/artifacts: ${failed[*]}"
