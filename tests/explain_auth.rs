@@ -195,6 +195,23 @@ fn every_diversification_is_told_from_the_others() {
     }
 }
 
+/// One key and three keys of a card may share a name; which of them fits is told apart.
+#[test]
+fn a_set_of_three_is_told_from_a_key_of_its_name() {
+    let vector = handshakes().into_iter().find(is_scp02).unwrap();
+    let mut keys = set("card", &vector, true);
+    keys.push(key("card", vec![0x11; 16], true, true));
+    let store = SoftwareStore::new(keys);
+    let command = input(&vector, "init_update_cmd");
+    let answer = input(&vector, "init_update_rsp");
+    let handshake = Handshake::read(&command, &answer).unwrap();
+    let found = handshake.compare(&store, None).unwrap();
+    let names: Vec<_> = found.fits.iter().map(|fit| fit.set.name()).filter(|name| name.contains('/')).collect();
+    assert_eq!(names, ["card-enc/card-mac/card-dek"]);
+    assert!(KeySet::find(&store, names[0]).unwrap().is_three());
+    assert!(!KeySet::find(&store, "card").unwrap().is_three());
+}
+
 #[test]
 fn what_is_no_handshake_is_refused_in_words() {
     let vector = &handshakes()[0];

@@ -9,6 +9,7 @@ use crate::base::fault::{Code, Fault};
 
 /// Longest modulus in bytes. // EMV B2 §B2.1
 const LONGEST: usize = 248;
+const EXPONENT: &str = "a CA key's exponent is 03 or 010001";
 
 /// A CA's public key.
 #[derive(Clone, PartialEq, Eq)]
@@ -35,8 +36,8 @@ impl CaKey {
         if key.length() > LONGEST {
             return Err("a CA key has 248 bytes at most");
         }
-        if !matches!(key.exponent(), [3] | [1, 0, 1]) {
-            return Err("a CA key's exponent is 03 or 010001");
+        if !is_exponent(key.exponent()) {
+            return Err(EXPONENT);
         }
         Ok(Self { rid, index, key, expiry, test })
     }
@@ -208,6 +209,9 @@ impl CaKeyFile {
             _ => return Err(wrong("index", "an index has one byte".to_owned())),
         };
         let (modulus, exponent) = (bytes("modulus", &self.modulus)?, bytes("exponent", &self.exponent)?);
+        if !is_exponent(&exponent) {
+            return Err(wrong("exponent", EXPONENT.to_owned()));
+        }
         let key = RsaPublic::new(&modulus, &exponent).map_err(|error| wrong("modulus", error.to_string()))?;
         let expiry = self.expiry.as_deref().map(|text| {
             text.parse().map_err(|()| wrong("expiry", format!("{text:?} is no month YYYY-MM of 1950 to 2049")))
@@ -225,6 +229,11 @@ impl CaKeyFile {
         }
         Ok(key)
     }
+}
+
+/// Whether EMV lets a CA key have this exponent. // EMV Book 2 §11.1
+fn is_exponent(exponent: &[u8]) -> bool {
+    matches!(exponent, [3] | [1, 0, 1])
 }
 
 #[cfg(test)]
@@ -261,8 +270,8 @@ mod tests {
             ("\"rid\": \"A000000003\"", "\"rid\": \"A0000000\"", "keys[0].rid: a RID has 5 bytes"),
             ("\"modulus\": \"99", "\"modulus\": \"98", "keys[0].hash: "),
             ("\"modulus\": \"99", "\"modulus\": \"00", "keys[0].modulus: a modulus has"),
-            ("\"exponent\": \"03\"", "\"exponent\": \"05\"", "keys[0].modulus: a CA key's exponent"),
-            ("\"exponent\": \"03\"", "\"exponent\": \"02\"", "keys[0].modulus: the public exponent"),
+            ("\"exponent\": \"03\"", "\"exponent\": \"05\"", "keys[0].exponent: a CA key's exponent"),
+            ("\"exponent\": \"03\"", "\"exponent\": \"02\"", "keys[0].exponent: a CA key's exponent"),
             ("\"hash\": \"429C", "\"hash\": \"429G", "keys[0].hash: Invalid character"),
             ("\"hash\": \"429C", "\"expiry\": \"2050-01\", \"hash\": \"429C", "keys[0].expiry: \"2050-01\" is no"),
             ("\"hash\": \"429C", "\"expiry\": \"+202-01\", \"hash\": \"429C", "keys[0].expiry"),

@@ -74,6 +74,7 @@ fn cipher_key(algorithm: Algorithm, chance: &mut Chance) -> Result<Secret<Vec<u8
 fn rsa_pair(bits: usize, exponent: u32, chance: &mut Chance) -> Result<Secret<Vec<u8>>, KeyError> {
     let key = RsaPrivate::generate(bits, exponent, chance).map_err(|error| match error {
         RsaError::Chance(error) => KeyError::Chance(error),
+        RsaError::Stuck(_) => KeyError::Input("the random source repeats itself"),
         _ => KeyError::Input("RSA keys have 512 to 4096 bits, a multiple of 8, and exponent 3 or 65537"),
     })?;
     encoded_rsa(&key).map_err(|_| KeyError::Input("the RSA key cannot be encoded"))

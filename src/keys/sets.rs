@@ -7,6 +7,7 @@ const ENDS: [&str; 3] = ["-enc", "-mac", "-dek"];
 
 /// What a card's keys may come from: one master key for all three, or three keys `NAME-enc`, `NAME-mac`, `NAME-dek`
 /// that are the card's own.
+#[derive(Clone)]
 pub struct KeySet<'a> {
     name: String,
     parts: [&'a KeyInfo; 3],
@@ -25,7 +26,10 @@ impl<'a> KeySet<'a> {
                 masters.iter().find(|key| key.name == name && key.algorithm == first.algorithm).copied()
             };
             if let [Some(enc), Some(mac), Some(dek)] = ENDS.map(part) {
-                sets.push(Self { name: stem.to_owned(), parts: [enc, mac, dek] });
+                // A key of that name is a set too, and one name must not mean both.
+                let taken = masters.iter().any(|key| key.name == stem);
+                let name = if taken { ENDS.map(|end| format!("{stem}{end}")).join("/") } else { stem.to_owned() };
+                sets.push(Self { name, parts: [enc, mac, dek] });
             }
         }
         sets
@@ -40,7 +44,8 @@ impl<'a> KeySet<'a> {
         found.ok_or_else(|| KeyError::Unknown(name.to_owned()))
     }
 
-    /// Its name: the master key's, or what the names of the three keys begin with.
+    /// Its name: the master key's, or what the names of the three keys begin with; where a key has that name too, the
+    /// three names with slashes between.
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -62,7 +62,7 @@ impl Fault for TestCaError {
     fn code(&self) -> Code {
         match self {
             TestCaError::Issue(IssueError::Signer(_) | IssueError::Unfit(_)) => Code::ProgramFault,
-            TestCaError::Key(RsaError::Chance(_) | RsaError::Library(_)) => Code::ProgramFault,
+            TestCaError::Key(RsaError::Chance(_) | RsaError::Stuck(_) | RsaError::Library(_)) => Code::ProgramFault,
             TestCaError::Issue(_) | TestCaError::Outlives { .. } => Code::OperatorInput,
             _ => Code::CaKeys,
         }

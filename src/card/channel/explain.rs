@@ -157,10 +157,9 @@ impl Handshake {
                 out.compared += 1;
                 let keys = set.card_keys(store, method, &self.kdd)?;
                 if self.fits(store, &keys)? {
-                    let set = KeySet::find(store, set.name())?;
-                    let kcvs = [&keys.enc, &keys.mac, &keys.dek].map(|key| kcv(store, key));
+                    let kcvs = [kcv(store, &keys.enc)?, kcv(store, &keys.mac)?, kcv(store, &keys.dek)?];
                     let pseudo_random = aid.map(|aid| self.is_pseudo_random(store, &keys, aid)).transpose()?;
-                    out.fits.push(Fit { set, method, kcvs, pseudo_random });
+                    out.fits.push(Fit { set: set.clone(), method, kcvs, pseudo_random });
                 }
             }
         }
@@ -227,11 +226,11 @@ impl std::fmt::Display for Answered {
     }
 }
 
-/// A card key's check value, as GlobalPlatform makes it; nothing where it cannot be made.
-fn kcv(store: &dyn KeyStore, key: &KeyHandle) -> Vec<u8> {
+/// A card key's check value, as GlobalPlatform makes it.
+fn kcv(store: &dyn KeyStore, key: &KeyHandle) -> Result<Vec<u8>, KeyError> {
     let method = match key.algorithm().cipher() {
         Some(Cipher::Tdes) => KcvMethod::DesZero,
         _ => KcvMethod::AesOnes,
     };
-    store.kcv(key, method, 3).unwrap_or_default()
+    store.kcv(key, method, 3)
 }

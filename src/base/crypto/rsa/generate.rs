@@ -14,6 +14,8 @@ use crate::base::Chance;
 const WINDOW: usize = 4096;
 /// Candidates with a factor below this go without a closer look.
 const SIEVE: u32 = 1 << 14;
+/// Draws after which the source of randomness is at fault: a draw misses a prime with a chance of e^-5 at most.
+const DRAWS: usize = 64;
 /// The primes must differ within their first so many bits, or the modulus could be factored from its square root.
 const APART: i32 = 100;
 
@@ -22,7 +24,7 @@ impl RsaPrivate {
     /// 65537 and `p > q`. The same randomness gives the same key. Takes as long as it takes: seconds for 4096 bits.
     ///
     /// # Errors
-    /// [`RsaError::Size`], [`RsaError::ExponentToMake`], [`RsaError::Chance`].
+    /// [`RsaError::Size`], [`RsaError::ExponentToMake`], [`RsaError::Chance`], [`RsaError::Stuck`].
     pub fn generate(bits: usize, exponent: u32, chance: &mut Chance) -> Result<Self, RsaError> {
         if !bits.is_multiple_of(8) || !(512..=4096).contains(&bits) {
             return Err(RsaError::Size(bits));
@@ -32,10 +34,7 @@ impl RsaPrivate {
         }
         let sieve = small_primes();
         let p = prime(bits.div_ceil(2), exponent, &sieve, chance)?;
-        let mut q = prime(bits / 2, exponent, &sieve, chance)?;
-        while too_close(&p, &q)? {
-            q = prime(bits / 2, exponent, &sieve, chance)?;
-        }
+        let q = other_prime(&p, bits / 2, exponent, &sieve, chance)?;
         let (p, q) = if p.ucmp(&q) == Ordering::Greater { (p, q) } else { (q, p) };
         let modulus = product(&p, &q, &mut BigNumContext::new()?)?.to_vec();
         let public = RsaPublic::new(&modulus, &exponent.to_be_bytes())?;
@@ -43,11 +42,22 @@ impl RsaPrivate {
     }
 }
 
+/// A prime that is not too close to another.
+fn other_prime(p: &Wiped, bits: usize, exponent: u32, sieve: &[u32], chance: &mut Chance) -> Result<Wiped, RsaError> {
+    for _ in 0..DRAWS {
+        let q = prime(bits, exponent, sieve, chance)?;
+        if !too_close(p, &q)? {
+            return Ok(q);
+        }
+    }
+    Err(RsaError::Stuck(DRAWS))
+}
+
 /// A prime of exactly `bits` bits with the two first set, so that the product of two has no bit less than their sum,
 /// and which less one has no factor in common with the exponent (itself a prime).
 fn prime(bits: usize, exponent: u32, sieve: &[u32], chance: &mut Chance) -> Result<Wiped, RsaError> {
     let mut ctx = BigNumContext::new()?;
-    loop {
+    for _ in 0..DRAWS {
         let start = random_odd(bits, chance)?;
         let composite = sieved(&start, sieve)?;
         for at in (0..WINDOW).filter(|at| composite.get(*at) == Some(&false)) {
@@ -59,6 +69,7 @@ fn prime(bits: usize, exponent: u32, sieve: &[u32], chance: &mut Chance) -> Resu
             }
         }
     }
+    Err(RsaError::Stuck(DRAWS))
 }
 
 /// An odd number of exactly `bits` bits, the two first of them set.
@@ -155,6 +166,16 @@ mod tests {
         assert!(matches!(refused(1024, 5), RsaError::ExponentToMake(5)));
         let none = RsaPrivate::generate(1024, 3, &mut Chance::fixed(vec![0; 63])).err().unwrap();
         assert!(matches!(none, RsaError::Chance(_)));
+    }
+
+    #[test]
+    fn a_source_that_does_not_vary_is_given_up() {
+        let mut constant = Chance::new(|buffer| {
+            buffer.fill(0x5A);
+            Ok(())
+        });
+        let stuck = RsaPrivate::generate(512, 65537, &mut constant).err().unwrap();
+        assert!(matches!(stuck, RsaError::Stuck(_)), "{stuck}");
     }
 
     #[test]

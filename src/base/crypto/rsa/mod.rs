@@ -57,6 +57,9 @@ pub enum RsaError {
     /// No randomness.
     #[error(transparent)]
     Chance(#[from] ChanceError),
+    /// Randomness that does not lead to two primes.
+    #[error("the source of randomness does not vary: no two primes were found in {0} draws")]
+    Stuck(usize),
     /// OpenSSL failed.
     #[error("the RSA library failed: {0}")]
     Library(#[from] ErrorStack),
