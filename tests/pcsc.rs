@@ -7,6 +7,8 @@ mod prepared;
 #[path = "pcsc_support/mod.rs"]
 mod readers;
 mod support;
+#[path = "pcsc/swaps.rs"]
+mod swaps;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,6 +23,7 @@ use perso::card::transport::{LinkError, pcsc};
 use perso::issuance::journal::Journal;
 use perso::issuance::result::RunResult;
 use readers::{How, Inserted, insert, name, until};
+use support::swap::{changing, state_after};
 use support::{Bench, PROFILES, changes_card, file_of};
 
 const READERS: usize = 16;
@@ -37,7 +40,8 @@ fn main() {
         ("extended commands reach the card", extended_commands_reach_the_card),
         ("a cut ends as the card's own file says", cuts_end_as_the_cards_own_file_says),
         ("a half answer is never good", a_half_answer_is_never_good),
-        ("a swapped card is never good", a_swapped_card_is_never_good),
+        ("an unnoticed swap is found out", swaps::unnoticed),
+        ("a noticed swap is found out", swaps::noticed),
         ("a mute card is given up at the ceiling", a_mute_card_is_given_up_at_the_ceiling),
         ("a second program is kept out", a_second_program_is_kept_out),
         ("the program waits for a card", the_program_waits_for_a_card),
@@ -60,10 +64,6 @@ fn main() {
 
 fn run(bench: &Bench, card: &Inserted) -> RunResult {
     bench.run_over(card.link().unwrap(), &mut Journal::in_memory())
-}
-
-fn changing(card: &CardFile) -> usize {
-    card.state.diary.iter().filter(|entry| changes_card(entry.ins)).count()
 }
 
 /// Does `work` for each item, on as many readers as there are.
@@ -146,11 +146,7 @@ fn extended_commands_reach_the_card() {
 
 /// As `power_cuts.rs`, over the real stack: the state follows from the commands that were handed over.
 fn expected(card: &CardFile, planned: usize) -> &'static str {
-    match changing(card) {
-        0 => "untouched",
-        handed if handed < planned => "spoiled",
-        _ => "in-doubt",
-    }
+    state_after(changing(card), planned)
 }
 
 fn cuts_end_as_the_cards_own_file_says() {
@@ -191,23 +187,6 @@ fn a_half_answer_is_never_good() {
             } else {
                 assert_ne!(result.state, "untouched", "{name}: {n}");
             }
-        });
-    }
-}
-
-fn a_swapped_card_is_never_good() {
-    for name in PROFILES {
-        let bench = Bench::new(name);
-        let good = bench.run(&[]).card;
-        let exchanges: Vec<usize> = (1..=good.state.diary.len()).collect();
-        on_all_readers(exchanges, |reader, n| {
-            // The other card is one that would pass: the same order, made before.
-            let mut other = good.clone();
-            other.blank.cplc.0[13] ^= 0xFF;
-            let how = How { swap: Some((n, SimCard::of(other))), ..How::default() };
-            let card = insert(reader, bench.blank(), how);
-            let result = run(&bench, &card);
-            assert_ne!(result.state, "good", "{name}: swapped at exchange {n}");
         });
     }
 }

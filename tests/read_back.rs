@@ -5,8 +5,9 @@ mod support;
 
 use std::collections::BTreeSet;
 
+use perso::card::sim::CardFile;
 use perso::issuance::journal::Journal;
-use support::{Bench, PROFILES};
+use support::{Bench, PROFILES, swap};
 
 /// A grouping: its application, and its number.
 type Place = (String, String);
@@ -137,18 +138,29 @@ fn a_second_run_on_the_same_card_is_refused_and_changes_nothing() {
     }
 }
 
+/// Once the chip is known, whatever card comes in its place is found out, and the state follows from both cards' files.
 #[test]
 fn a_card_that_is_swapped_is_never_good() {
-    let bench = Bench::new(PROFILES[0]);
     let folder = tempfile::tempdir().unwrap();
-    let mut other = bench.run(&[]).card;
-    other.blank.cplc.0[13] ^= 0xFF;
     let path = folder.path().join("other.json");
-    other.save(&path).unwrap();
-    let exchanges = bench.run(&[]).card.state.diary.len();
-    for n in 2..=exchanges {
-        let ran = bench.run(&[format!("swap {} at {n}", path.display())]);
-        assert_ne!(ran.result.state, "good", "swapped at exchange {n}");
+    for name in PROFILES {
+        let bench = Bench::new(name);
+        let whole = bench.run(&[]).card;
+        let (exchanges, planned) = (whole.state.diary.len(), swap::changing(&whole));
+        let known = swap::identifications(&whole.state.diary)[0];
+        assert_eq!(swap::identifications(&whole.state.diary).last(), Some(&exchanges), "the chip has the last word");
+        for (which, other) in swap::others(&bench) {
+            let before = swap::changing(&other);
+            for n in known + 1..=exchanges {
+                other.save(&path).unwrap();
+                let ran = bench.run(&[format!("swap {} at {n}", path.display())]);
+                let second: CardFile = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+                let handed = swap::changing(&ran.card) + swap::changing(&second) - before;
+                let what = format!("{name}: {which} from exchange {n} on: {:?}", ran.result.fault);
+                assert_eq!(ran.result.state, swap::state_after(handed, planned), "{what}");
+                assert!(ran.result.fault.is_some(), "{what}");
+            }
+        }
     }
 }
 

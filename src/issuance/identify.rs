@@ -39,10 +39,16 @@ impl Chip {
 /// # Errors
 /// The link broke, or the card tells nothing that identifies it.
 pub fn chip(card: &mut Card, profile: &Profile) -> Result<Chip, JobError> {
+    let chip = identity(card, profile)?;
+    let card_data = optional(gp::get_data(card, 0x0066))?.and_then(|data| CardData::parse(&data).ok());
+    Ok(Chip { card_data, ..chip })
+}
+
+/// All of a chip but its card data.
+fn identity(card: &mut Card, profile: &Profile) -> Result<Chip, JobError> {
     let atr = card.reset()?;
     gp::select(card, profile.domain())?;
     let cplc = optional(gp::get_data(card, 0x9F7F))?.and_then(|data| Cplc::parse(&data).ok());
-    let card_data = optional(gp::get_data(card, 0x0066))?.and_then(|data| CardData::parse(&data).ok());
     let kdd = match cplc.as_ref().is_some_and(Cplc::identifies) {
         true => None,
         false => optional(gp::get_data(card, 0x00CF))?,
@@ -52,7 +58,7 @@ pub fn chip(card: &mut Card, profile: &Profile) -> Result<Chip, JobError> {
         seen: "not to be had (neither a serial number in its CPLC nor key diversification data)".into(),
         wanted: "one of the two".into(),
     })?;
-    Ok(Chip { id, atr, cplc, card_data })
+    Ok(Chip { id, atr, cplc, card_data: None })
 }
 
 /// Compares the chip with the profile's expected blank, and its card data with the profile's channel.
@@ -129,7 +135,7 @@ pub fn applets(card: &mut Card, record: &Record) -> Result<(), JobError> {
 /// # Errors
 /// The link broke, or it is another chip.
 pub fn same_chip(card: &mut Card, began: &Chip, profile: &Profile, step: &'static str) -> Result<(), JobError> {
-    let now = chip(card, profile)?;
+    let now = identity(card, profile)?;
     if now.id != began.id {
         return Err(JobError::Swapped { step, seen: now.id, began: began.id.clone() });
     }

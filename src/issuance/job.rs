@@ -138,9 +138,16 @@ impl<'a> Job<'a> {
         }
         let equal = found.findings.is_empty();
         report.read_back(found);
+        // What was read was on the card that was loaded only where that one is still there.
+        let same = identify::same_chip(card, &chip, self.profile, "after reading back");
         if !equal {
-            return Ok(State::Spoiled);
+            // The read-back has ended: a card that is lost now says nothing more about it, another card does.
+            return match same {
+                Err(error @ JobError::Swapped { .. }) => Err(error),
+                _ => Ok(State::Spoiled),
+            };
         }
+        same?;
         if self.plan.final_state.is_some() {
             self.tell("setting the card's life cycle");
             personalize::close(self, job, card, &chip, progress, report)?;

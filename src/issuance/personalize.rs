@@ -251,10 +251,11 @@ pub fn blank_life_cycle(job: &mut Job<'_>, card: &mut Card, wanted: u8, report: 
     Err(JobError::Blank { what: "its life cycle", seen: format!("{seen:02X}"), wanted: format!("{wanted:02X}") })
 }
 
-/// Sets the card's life cycle after an equal read-back, and has the card confirm it. // GPC 2.3.1 §11.10
+/// Sets the card's life cycle after an equal read-back, and has the card confirm it. The card was identified just before;
+/// that it was this one which was set is seen afterwards. // GPC 2.3.1 §11.10
 ///
 /// # Errors
-/// As [`all`]; the card does not confirm.
+/// As [`all`]; the card does not confirm, or it is another chip.
 pub fn close(
     job: &mut Job<'_>,
     name: &str,
@@ -264,7 +265,6 @@ pub fn close(
     report: &mut Report,
 ) -> Result<(), JobError> {
     let Some(FinalState { domain, life_cycle }) = job.plan.final_state.clone() else { return Ok(()) };
-    identify::same_chip(card, chip, job.profile, "before setting the card's life cycle")?;
     select(card, &domain)?;
     let spec = options::spec(job.profile, &domain)?;
     let mut session = login(job, card, &spec, report)?;
@@ -277,6 +277,7 @@ pub fn close(
     if seen != life_cycle {
         return Err(JobError::LifeCycle { seen: format!("{seen:02X}"), wanted: format!("{life_cycle:02X}") });
     }
+    identify::same_chip(card, chip, job.profile, "after setting the card's life cycle")?;
     job.journal.append(&Event::Did { job: name.to_owned(), step, outcome: "done".into() })?;
     Ok(())
 }

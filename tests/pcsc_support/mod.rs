@@ -27,6 +27,7 @@ pub struct Inserted {
     reader: usize,
     hand: Hand,
     card: Arc<Mutex<SimCard>>,
+    other: Option<Arc<Mutex<SimCard>>>,
     served: Option<JoinHandle<()>>,
 }
 
@@ -37,7 +38,8 @@ pub struct How {
     pub faults: Vec<String>,
     /// A trick at this command, counted from 1.
     pub trick: Option<(usize, Trick)>,
-    /// Another card is in the reader from this command on.
+    /// Another card is in the reader from this command on, or from a reset that comes before it: the reader does not
+    /// notice.
     pub swap: Option<(usize, SimCard)>,
     /// Milliseconds for each command.
     pub millis: u64,
@@ -50,8 +52,9 @@ pub fn insert(reader: usize, card: SimCard, how: How) -> Inserted {
     let card = transport.card();
     let hand = Hand::default();
     let stream = connect(reader);
-    let mut served =
-        Counting { inner: transport, seen: 0, hand: hand.clone(), trick: how.trick, swap: how.swap, reader };
+    let swap = how.swap.map(|(at, card)| (at, SimTransport::memory(card)));
+    let other = swap.as_ref().map(|(_, card)| card.card());
+    let mut served = Counting { inner: transport, seen: 0, hand: hand.clone(), trick: how.trick, swap };
     served.prepare();
     let mine = hand.clone();
     let served = std::thread::spawn(move || {
@@ -59,13 +62,18 @@ pub fn insert(reader: usize, card: SimCard, how: How) -> Inserted {
         vpcd::serve(stream, &mut served, &pace, &mine);
     });
     until(reader, true);
-    Inserted { reader, hand, card, served: Some(served) }
+    Inserted { reader, hand, card, other, served: Some(served) }
 }
 
 impl Inserted {
     /// The card's own file, as it is now.
     pub fn file(&self) -> perso::card::sim::CardFile {
         self.card.lock().unwrap().file().clone()
+    }
+
+    /// That of the card which was to take its place.
+    pub fn other(&self) -> perso::card::sim::CardFile {
+        self.other.as_ref().unwrap().lock().unwrap().file().clone()
     }
 
     /// The link to it.
@@ -120,8 +128,7 @@ struct Counting {
     seen: usize,
     hand: Hand,
     trick: Option<(usize, Trick)>,
-    swap: Option<(usize, SimCard)>,
-    reader: usize,
+    swap: Option<(usize, SimTransport)>,
 }
 
 impl Counting {
@@ -132,24 +139,15 @@ impl Counting {
         {
             self.hand.play(trick);
         }
+        if let Some((_, other)) = self.swap.take_if(|(at, _)| *at == self.seen + 1) {
+            self.hand.swap(Box::new(other));
+        }
     }
 }
 
 impl Transport for Counting {
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, LinkError> {
         self.seen += 1;
-        if self.swap.as_ref().is_some_and(|(at, _)| *at == self.seen) {
-            // Out and in again within one poll of the reader, which notices nothing.
-            if let Some((_, card)) = self.swap.take() {
-                let (reader, hand) = (self.reader, self.hand.clone());
-                std::thread::spawn(move || {
-                    let stream = connect(reader);
-                    let pace: Pace = Box::new(|_, _| Duration::ZERO);
-                    vpcd::serve(stream, &mut SimTransport::memory(card), &pace, &hand);
-                });
-            }
-            return Err(LinkError::CardLost("swapped".into()));
-        }
         let answer = self.inner.transmit(command);
         self.prepare();
         answer

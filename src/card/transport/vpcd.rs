@@ -41,7 +41,7 @@ pub enum Ended {
     Card(LinkError),
 }
 
-/// Takes the card out of its reader, and plays tricks. Clones act on the same card.
+/// Takes the card out of its reader, puts another into its place, and plays tricks. Clones act on the same reader.
 #[derive(Clone, Default)]
 pub struct Hand(Arc<Grip>);
 
@@ -56,6 +56,7 @@ struct Held {
     stream: Option<TcpStream>,
     removed: bool,
     trick: Option<Trick>,
+    other: Option<Box<dyn Transport>>,
 }
 
 impl Hand {
@@ -70,6 +71,12 @@ impl Hand {
     /// Plays a trick on the next command.
     pub fn play(&self, trick: Trick) {
         self.lock().trick = Some(trick);
+    }
+
+    /// Puts another card into the place of the one that is served, without the reader's noticing: from its next order or
+    /// command on the other one answers behind the same connection, with power where the first had it.
+    pub fn swap(&self, other: Box<dyn Transport>) {
+        self.lock().other = Some(other);
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
@@ -103,7 +110,7 @@ fn hang_up(held: &mut Held) {
 
 /// Serves a card over a connection with vpcd until one of them goes.
 pub fn serve(stream: TcpStream, card: &mut dyn Transport, pace: &Pace, hand: &Hand) -> Ended {
-    let mut served = Served { stream, card, pace, hand, atr: Vec::new(), power: false };
+    let mut served = Served { stream, card, other: None, pace, hand, atr: Vec::new(), power: false };
     let ended = served.run();
     hang_up(&mut hand.lock());
     ended
@@ -112,6 +119,8 @@ pub fn serve(stream: TcpStream, card: &mut dyn Transport, pace: &Pace, hand: &Ha
 struct Served<'a> {
     stream: TcpStream,
     card: &'a mut dyn Transport,
+    /// In the place of `card`, once that was swapped.
+    other: Option<Box<dyn Transport>>,
     pace: &'a Pace,
     hand: &'a Hand,
     atr: Vec<u8>,
@@ -136,7 +145,7 @@ impl Served<'_> {
             return Ended::ReaderGone(error);
         }
         // The reader asks for the ATR before it gives power.
-        match self.card.reset() {
+        match self.card().reset() {
             Ok(atr) => self.atr = atr,
             Err(error) => return Ended::Card(error),
         }
@@ -145,6 +154,9 @@ impl Served<'_> {
                 Ok(frame) => frame,
                 Err(error) => return self.gone(error),
             };
+            if let Err(error) = self.swapped() {
+                return Ended::Card(error);
+            }
             let began = Instant::now();
             match self.frame(&frame, began) {
                 Next::Nothing => {}
@@ -158,6 +170,24 @@ impl Served<'_> {
         }
     }
 
+    /// The card that is in the reader now.
+    fn card(&mut self) -> &mut dyn Transport {
+        match &mut self.other {
+            Some(other) => other.as_mut(),
+            None => &mut *self.card,
+        }
+    }
+
+    /// Takes the other card in, where the hand has swapped it.
+    fn swapped(&mut self) -> Result<(), LinkError> {
+        let other = self.hand.lock().other.take();
+        if let Some(mut other) = other {
+            self.atr = other.reset()?;
+            self.other = Some(other);
+        }
+        Ok(())
+    }
+
     fn frame(&mut self, frame: &[u8], began: Instant) -> Next {
         match frame {
             [] => Next::Nothing,
@@ -165,7 +195,7 @@ impl Served<'_> {
                 self.power = false;
                 Next::Nothing
             }
-            [0x01 | 0x02] => match self.card.reset() {
+            [0x01 | 0x02] => match self.card().reset() {
                 Ok(atr) => {
                     (self.atr, self.power) = (atr, true);
                     Next::Nothing
@@ -189,7 +219,7 @@ impl Served<'_> {
             }
             _ => {}
         }
-        let answer = match self.card.transmit(command) {
+        let answer = match self.card().transmit(command) {
             Ok(answer) => answer,
             Err(LinkError::CardLost(_)) => return Next::End(Ended::Removed),
             Err(error) => return Next::End(Ended::Card(error)),
