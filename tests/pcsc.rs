@@ -6,6 +6,8 @@
 mod prepared;
 #[path = "pcsc_support/mod.rs"]
 mod readers;
+#[path = "pcsc/serve.rs"]
+mod serve;
 mod support;
 #[path = "pcsc/swaps.rs"]
 mod swaps;
@@ -22,7 +24,7 @@ use perso::card::transport::vpcd::Trick;
 use perso::card::transport::{LinkError, pcsc};
 use perso::issuance::journal::Journal;
 use perso::issuance::result::RunResult;
-use readers::{How, Inserted, insert, name, until};
+use readers::{How, Inserted, insert, name};
 use support::swap::{changing, state_after};
 use support::{Bench, PROFILES, changes_card, file_of};
 
@@ -45,7 +47,8 @@ fn main() {
         ("a mute card is given up at the ceiling", a_mute_card_is_given_up_at_the_ceiling),
         ("a second program is kept out", a_second_program_is_kept_out),
         ("the program waits for a card", the_program_waits_for_a_card),
-        ("the program serves cards until a signal", the_program_serves_cards_until_a_signal),
+        ("the program serves cards until a signal", serve::until_a_signal),
+        ("orders to the served cards end a job as they should", serve::orders_in_mid_job),
         ("readers are watched", readers_are_watched),
         ("the program looks into cards", the_program_looks_into_cards),
         ("the doctor finds this machine ready", the_doctor_finds_this_machine_ready),
@@ -280,51 +283,6 @@ fn made_by_a_waiting_run(journal: &Path, meanwhile: impl FnOnce()) {
 fn run_in_reader_1(journal: &Path, seconds: &str) -> (i32, String) {
     let (record, reader, journal) = (record(PROFILES[0]), name(1), journal.to_str().unwrap());
     perso(&["run", &record, "--keys", KEYS, "--reader", &reader, "--journal", journal, "--timeout", seconds])
-}
-
-fn the_program_serves_cards_until_a_signal() {
-    use std::io::{BufRead, Write};
-    let bench = Bench::new(PROFILES[0]);
-    let folder = tempfile::tempdir().unwrap();
-    let cards = ["a.json", "b.json"].map(|file| folder.path().join(file));
-    cards.iter().for_each(|card| bench.blank().file().save(card).unwrap());
-    let mut served = std::process::Command::new(assert_cmd::cargo::cargo_bin!("perso"))
-        .args(["sim", "serve", "--connect", &readers::vpcd_address().unwrap().to_string()])
-        .args(&cards)
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut orders = served.stdin.take().unwrap();
-    let mut said = std::io::BufReader::new(served.stdout.take().unwrap()).lines().map(Result::unwrap);
-    for _ in 0..2 {
-        assert!(said.next().unwrap().starts_with("inserted "));
-    }
-    (0..2).for_each(|reader| until(reader, true));
-    let journal = folder.path().join("journal");
-    let job = ["run", &record(PROFILES[0]), "--keys", KEYS, "--journal", journal.to_str().unwrap(), "--reader"];
-    let (code, text) = perso(&[&job[..], &[&name(1)]].concat());
-    assert_eq!(code, 0, "{text}");
-    writeln!(orders, "remove 1").unwrap();
-    assert!(said.next().unwrap().starts_with("removed 1"));
-    until(1, false);
-    writeln!(orders, "insert 1").unwrap();
-    assert!(said.next().unwrap().starts_with("inserted 1"));
-    until(1, true);
-    // The state was kept: the card is made already.
-    let again = folder.path().join("again");
-    let job = ["run", &record(PROFILES[0]), "--keys", KEYS, "--journal", again.to_str().unwrap(), "--reader"];
-    let (code, text) = perso(&[&job[..], &[&name(1)]].concat());
-    assert_eq!(code, 6, "{text}");
-    writeln!(orders, "tear 0 after").unwrap();
-    let (code, text) = perso(&[&job[..], &[&name(0)]].concat());
-    assert_eq!(code, 6, "{text}");
-    assert!(said.next().unwrap().starts_with("removed 0"));
-
-    let end = std::process::Command::new("kill").args(["-TERM", &served.id().to_string()]).status().unwrap();
-    assert!(end.success());
-    assert_eq!(served.wait().unwrap().code(), Some(0));
-    (0..2).for_each(|reader| until(reader, false));
 }
 
 fn readers_are_watched() {

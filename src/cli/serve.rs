@@ -69,11 +69,11 @@ fn attend(heard: &Receiver<Heard>, slots: &[Slot], out: &mut Out) {
                 match words.as_slice() {
                     [] => {}
                     ["quit"] => return,
-                    words => {
-                        if obey(words, slots).is_none() {
-                            warn(&format!("{line:?} is no order: {ORDERS}"));
-                        }
-                    }
+                    words => match obey(words, slots) {
+                        Ok(None) => {}
+                        Ok(Some(event)) => out.raw(&event),
+                        Err(why) => warn(&format!("{line:?}: {why}")),
+                    },
                 }
             }
         }
@@ -82,23 +82,27 @@ fn attend(heard: &Receiver<Heard>, slots: &[Slot], out: &mut Out) {
 
 const ORDERS: &str = "insert N [FILE], remove N, swap N FILE, tear N before|after|within, mute N, quit";
 
-fn obey(words: &[&str], slots: &[Slot]) -> Option<()> {
-    let slot = |number: &str| slots.get(number.parse::<usize>().ok()?);
-    match words {
-        ["insert", number] => slot(number)?.insert(None),
-        ["insert", number, file] => slot(number)?.insert(Some(Path::new(file))),
-        ["remove", number] => slot(number)?.remove(),
-        ["swap", number, file] => {
-            slot(number)?.insert(Some(Path::new(file)));
-            slot(number)?.hand().remove();
+/// Carries an order out. What is to be told of it at once, or why it is not obeyed.
+fn obey(words: &[&str], slots: &[Slot]) -> Result<Option<String>, String> {
+    let [name, number, rest @ ..] = words else { return Err(format!("this is no order: {ORDERS}")) };
+    let slot = number.parse::<usize>().ok().and_then(|number| slots.get(number));
+    let slot =
+        slot.ok_or_else(|| format!("there is no card {number}; they are counted from 0 to {}", slots.len() - 1))?;
+    match (*name, rest) {
+        ("insert", []) => slot.insert(None)?,
+        ("insert", [file]) => slot.insert(Some(Path::new(file)))?,
+        ("remove", []) => slot.remove(),
+        ("swap", [file]) => {
+            slot.swap(Path::new(file))?;
+            return Ok(Some(format!("swapped {number} {file}")));
         }
-        ["tear", number, "before"] => slot(number)?.hand().play(Trick::TearBefore),
-        ["tear", number, "after"] => slot(number)?.hand().play(Trick::TearAfter),
-        ["tear", number, "within"] => slot(number)?.hand().play(Trick::TearWithin),
-        ["mute", number] => slot(number)?.hand().play(Trick::Mute),
-        _ => return None,
+        ("tear", ["before"]) => slot.hand().play(Trick::TearBefore),
+        ("tear", ["after"]) => slot.hand().play(Trick::TearAfter),
+        ("tear", ["within"]) => slot.hand().play(Trick::TearWithin),
+        ("mute", []) => slot.hand().play(Trick::Mute),
+        _ => return Err(format!("this is no order: {ORDERS}")),
     }
-    Some(())
+    Ok(None)
 }
 
 /// One virtual reader.
@@ -158,7 +162,8 @@ impl Slot {
                 // Whoever hears has gone when the program ends.
                 let say = |event| drop(tell.send(Heard::Event(event)));
                 say(mine.attend(number, &card, count, &link, &pace, &hand, &mut rules, &say));
-                if mine.lock().inserted.is_none() {
+                // Also where the next card has been ordered in already.
+                if mine.lock().inserted != Some(count) {
                     std::thread::sleep(POLL);
                 }
             }
@@ -166,14 +171,31 @@ impl Slot {
         Ok(Self(desk))
     }
 
-    fn insert(&self, card: Option<&Path>) {
+    fn insert(&self, card: Option<&Path>) -> Result<(), String> {
         let mut place = self.0.lock();
+        if place.inserted.is_some() {
+            return Err("a card is in this reader; remove it first, or swap it".into());
+        }
         if let Some(card) = card {
             card.clone_into(&mut place.card);
         }
         place.count += 1;
         place.inserted = Some(place.count);
+        place.hand = Hand::default();
         self.0.changed.notify_all();
+        Ok(())
+    }
+
+    /// Another card answers from the next command on; the reader notices nothing.
+    fn swap(&self, card: &Path) -> Result<(), String> {
+        let mut place = self.0.lock();
+        if place.inserted.is_none() {
+            return Err("there is no card in this reader; insert one".into());
+        }
+        let other = SimTransport::file(card).and_then(|other| other.approach(self.0.contactless));
+        place.hand.swap(Box::new(other.map_err(|error| error.to_string())?));
+        card.clone_into(&mut place.card);
+        Ok(())
     }
 
     fn remove(&self) {
@@ -211,7 +233,6 @@ impl Desk {
                 return None;
             }
             if let Some(count) = place.inserted {
-                place.hand = Hand::default();
                 return Some((place.card.clone(), count, place.hand.clone()));
             }
             place = self.changed.wait(place).unwrap_or_else(PoisonError::into_inner);
@@ -243,7 +264,11 @@ impl Desk {
         };
         let Some(stream) = self.reach(link, count) else { return format!("removed {number} {shown}") };
         say(format!("inserted {number} {shown}"));
-        match vpcd::serve(stream, &mut card, pace, hand) {
+        let ended = vpcd::serve(stream, &mut card, pace, hand);
+        // It may have been swapped meanwhile.
+        let last = self.last(count).unwrap_or_else(|| path.to_owned());
+        let shown = last.display();
+        match ended {
             Ended::Removed => {
                 self.out(count);
                 format!("removed {number} {shown}")
@@ -262,6 +287,12 @@ impl Desk {
         if place.inserted == Some(count) {
             place.inserted = None;
         }
+    }
+
+    /// The card of this insertion, unless the next one has begun.
+    fn last(&self, count: u32) -> Option<PathBuf> {
+        let place = self.lock();
+        (place.count == count).then(|| place.card.clone())
     }
 
     fn reach(&self, link: &Reader, count: u32) -> Option<TcpStream> {

@@ -322,7 +322,7 @@ pub enum RecordCommand {
 #[derive(Debug, Subcommand)]
 pub enum SimCommand {
     /// Put simulated cards behind virtual PC/SC readers, through vsmartcard's vpcd. Takes orders on standard input:
-    /// insert N [FILE], remove N, swap N FILE, tear N before|after|within, mute N, quit.
+    /// insert N [FILE], remove N, swap N FILE (the reader does not notice), tear N before|after|within, mute N, quit.
     Serve(ServeArgs),
     /// Make a simulated blank as the card maker of a profile's stock would have: its keys diversified from a test key.
     New(SimNewArgs),
