@@ -38,6 +38,7 @@ fn main() {
     let there = readers::vpcd_address().is_some();
     let tests: &[(&str, fn())] = &[
         ("every profile ends good", every_profile_ends_good),
+        ("sixteen readers work at once", sixteen_readers_work_at_once),
         ("orders become good cards", orders_become_good_cards),
         ("extended commands reach the card", extended_commands_reach_the_card),
         ("a cut ends as the card's own file says", cuts_end_as_the_cards_own_file_says),
@@ -108,6 +109,43 @@ fn every_profile_ends_good() {
             assert!(there.groupings == here.groupings, "{what}: not what the same job stores without a reader");
         }
     });
+}
+
+/// No measurement (scripts/bench.sh measures), but what readers one after the other could never do: sixteen slow cards in less
+/// than three times the time of one. And each reader makes its own card.
+fn sixteen_readers_work_at_once() {
+    let bench = Bench::new(PROFILES[1]);
+    let direct = bench.run(&[]).card;
+    let job = |reader: usize| {
+        let bench = Bench::new(PROFILES[1]);
+        let mut blank = bench.blank();
+        // The last byte of its serial number, which is nobody's where it is zero.
+        blank.file_mut().blank.cplc.0[15] = reader as u8 + 1;
+        let card = insert(reader, blank, How { millis: 40, ..How::default() });
+        (bench, card)
+    };
+    let at_once = |readers: usize| {
+        let ready: Vec<_> = (0..readers).map(job).collect();
+        let began = Instant::now();
+        let results: Vec<RunResult> = std::thread::scope(|scope| {
+            let running: Vec<_> = ready.iter().map(|(bench, card)| scope.spawn(|| run(bench, card))).collect();
+            running.into_iter().map(|running| running.join().unwrap()).collect()
+        });
+        let took = began.elapsed();
+        for (reader, (result, (_, card))) in results.iter().zip(&ready).enumerate() {
+            assert_eq!(result.state, "good", "{reader}: {:?} {:?}", result.fault, result.findings);
+            let serial = format!("-000000{:02X}-", reader + 1);
+            assert!(result.chip.as_ref().unwrap().id.contains(&serial), "{reader}: {:?}", result.chip);
+            for (there, here) in card.file().state.applications.iter().zip(&direct.state.applications) {
+                assert!(there.groupings == here.groupings, "{reader}: not what the same job stores alone");
+            }
+        }
+        took
+    };
+    let one = at_once(1);
+    let all = at_once(READERS);
+    println!("one: {one:?}; {READERS} at once: {all:?}");
+    assert!(all < one * 3, "one took {one:?}, {READERS} at once {all:?}");
 }
 
 /// An answer to reset of a card that speaks T=0 only.

@@ -1,5 +1,6 @@
 //! Medians, measured in turns, and tables.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// The middle one.
@@ -52,8 +53,39 @@ pub fn ratio(first: Duration, second: Duration) -> f64 {
     first.as_secs_f64() / second.as_secs_f64()
 }
 
-/// A ratio beside its aim.
-pub fn against(ratio: f64, aim: f64) -> [String; 2] {
-    let verdict = if ratio <= aim { "met" } else { "missed" };
-    [format!("{ratio:.3}"), format!("≤ {aim}: {verdict}")]
+/// A ratio beside its aim; `what` and `of` name it in the summary.
+pub fn against(what: &'static str, of: &str, ratio: f64, aim: f64) -> [String; 2] {
+    [format!("{ratio:.3}"), judged(what, of, &format!("≤ {aim}"), ratio <= aim)]
+}
+
+/// An aim, and whether it was met.
+pub fn judged(what: &'static str, of: &str, aim: &str, met: bool) -> String {
+    let verdict = format!("{aim}: {}", if met { "met" } else { "missed" });
+    JUDGED.lock().unwrap().push(Judged { what, of: of.to_owned(), aim: aim.to_owned(), met });
+    verdict
+}
+
+struct Judged {
+    what: &'static str,
+    of: String,
+    aim: String,
+    met: bool,
+}
+
+static JUDGED: Mutex<Vec<Judged>> = Mutex::new(Vec::new());
+
+/// Every aim in one line, with what has missed it. Whether all were met.
+pub fn aims() -> bool {
+    let judged = JUDGED.lock().unwrap();
+    head("Aims", &["what", "aim", "met", "missed by"]);
+    let mut names: Vec<&str> = judged.iter().map(|it| it.what).collect();
+    names.dedup();
+    for what in names {
+        let these: Vec<&Judged> = judged.iter().filter(|it| it.what == what).collect();
+        let missed: Vec<&str> = these.iter().filter(|it| !it.met).map(|it| it.of.as_str()).collect();
+        let met = format!("{} of {}", these.len() - missed.len(), these.len());
+        let missed = if missed.is_empty() { "-".to_owned() } else { missed.join(", ") };
+        row(&[what.to_owned(), these[0].aim.clone(), met, missed]);
+    }
+    judged.iter().all(|it| it.met)
 }

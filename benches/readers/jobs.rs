@@ -31,7 +31,7 @@ pub fn commands() {
         let has: usize = plan.applications.iter().map(|app| app.blocks.len()).sum();
         let least: usize = plan.applications.iter().map(|app| app.minimum).sum();
         let [ratio, aim] = match profile.packed() {
-            true => against(has as f64 / least as f64, 1.0),
+            true => against("STORE DATA commands beside their minimum", name, has as f64 / least as f64, 1.0),
             false => [format!("{:.3}", has as f64 / least as f64), "-".into()],
         };
         let takes = if profile.packed() { "as many groupings as fit" } else { "one grouping a command" };
@@ -72,7 +72,7 @@ pub fn beside_a_bare_replay() {
             // Only where the wire takes its time is there an aim.
             let [ratio, aim] = match link {
                 "no time" => [format!("{:.3}", ratio(job, replay)), "-".into()],
-                _ => against(ratio(job, replay), 1.02),
+                _ => against("job beside its replay, TA1=96", name, ratio(job, replay), 1.02),
             };
             let [name, link, journal] = [name, link, journal].map(str::to_owned);
             row(&[name, link, journal, script.len().to_string(), millis(job), millis(replay), ratio, aim]);
@@ -149,6 +149,6 @@ pub fn sixteen_at_once() {
         }
     }
     let (all, one) = (crate::figures::median(all), crate::figures::median(one));
-    let [ratio, aim] = against(ratio(all, one), 1.05);
+    let [ratio, aim] = against("sixteen jobs at once beside one", PROFILES[1], ratio(all, one), 1.05);
     row(&[PROFILES[1].to_owned(), millis(all), millis(one), ratio, aim]);
 }

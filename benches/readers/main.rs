@@ -31,4 +31,8 @@ fn main() {
     jobs::sixteen_at_once();
     program::start_and_memory();
     strangers::the_same_work();
+    // Only where it is asked for is a missed aim a failure: a busy machine misses some.
+    if !figures::aims() && std::env::var_os("PERSO_BENCH_STRICT").is_some() {
+        std::process::exit(1);
+    }
 }

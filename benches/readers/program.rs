@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::desk::Desk;
-use crate::figures::{head, in_turns, median, millis, row};
+use crate::figures::{head, in_turns, judged, median, millis, row};
 use crate::support::{Bench, PROFILES};
 
 const KEYS: &str = "tests/samples/keys.test.json";
@@ -38,14 +38,14 @@ pub fn start_and_memory() {
             },
         );
         let peak = median(memory).as_micros() as f64 / 1024.0;
-        let verdict = |met| if met { "met" } else { "missed" };
+        let quick = start <= Duration::from_millis(10);
         row(&[
             name.to_owned(),
             millis(start),
             millis(library),
-            format!("≤ 10 ms: {}", verdict(start <= Duration::from_millis(10))),
+            judged("start to first command", name, "≤ 10 ms", quick),
             format!("{peak:.1} MiB"),
-            format!("≤ 15 MB: {}", verdict(peak * 1.048_576 <= 15.0)),
+            judged("peak memory", name, "≤ 15 MB", peak * 1.048_576 <= 15.0),
         ]);
     }
 }
