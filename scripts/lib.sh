@@ -68,3 +68,19 @@ need_component() {
   cargo "${2#cargo-}" --version >/dev/null 2>&1 && return 0
   have rustup && rustup component add "$1" >/dev/null 2>&1 && cargo "${2#cargo-}" --version >/dev/null 2>&1
 }
+
+# What a passed run of scripts/foreign.sh comes to, by the summary that it left: a state and a note, with | between them.
+# Where nothing could be tried it was skipped, not passed.
+strangers_outcome() {
+  local tried count why
+  tried=$(sed -n 's/^tried //p' "$1" 2>/dev/null) || true
+  count=$(sed -n 's/^skipped \([0-9]*\) .*/\1/p' "$1" 2>/dev/null | awk '{ sum += $1 } END { print sum + 0 }') || true
+  why=$(sed -n 's/^skipped [^ ]* //p' "$1" 2>/dev/null | paste -sd';' | sed 's/;/; /g') || true
+  if [ "${tried:-0}" = 0 ]; then
+    echo "skipped|${why:-it has left no summary}"
+  elif [ -n "$why" ]; then
+    echo "passed|$tried passed, $count skipped: $why"
+  else
+    echo "passed|$tried passed"
+  fi
+}

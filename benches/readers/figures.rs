@@ -78,8 +78,12 @@ static JUDGED: Mutex<Vec<Judged>> = Mutex::new(Vec::new());
 pub fn aims() -> bool {
     let judged = JUDGED.lock().unwrap();
     head("Aims", &["what", "aim", "met", "missed by"]);
-    let mut names: Vec<&str> = judged.iter().map(|it| it.what).collect();
-    names.dedup();
+    let mut names: Vec<&str> = Vec::new();
+    for it in judged.iter() {
+        if !names.contains(&it.what) {
+            names.push(it.what);
+        }
+    }
     for what in names {
         let these: Vec<&Judged> = judged.iter().filter(|it| it.what == what).collect();
         let missed: Vec<&str> = these.iter().filter(|it| !it.met).map(|it| it.of.as_str()).collect();

@@ -53,6 +53,9 @@ impl Table {
         let failed = self.0.iter().filter(|row| matches!(row.outcome, Outcome::Failed(_))).count();
         let skipped = self.0.iter().filter(|row| matches!(row.outcome, Outcome::Skipped(_))).count();
         println!("{} passed, {failed} failed, {skipped} skipped", self.0.len() - failed - skipped);
+        if let Some(path) = std::env::var_os("PERSO_FOREIGN_SUMMARY") {
+            std::fs::write(path, self.summary()).unwrap();
+        }
         if std::env::var_os("PERSO_BLESS").is_some() {
             std::fs::write(&path, &text).unwrap();
         }
@@ -60,6 +63,21 @@ impl Table {
         let differs = self.differences(&held);
         differs.iter().for_each(|line| println!("docs/foreign.md: {line}; PERSO_BLESS=1 rewrites it"));
         std::process::exit(i32::from(failed > 0 || !differs.is_empty()));
+    }
+
+    /// How many were tried, then a line for each that was skipped and why: what scripts/test.sh tells of this run.
+    fn summary(&self) -> String {
+        let mut skipped: Vec<(&str, &str, usize)> = Vec::new();
+        for row in &self.0 {
+            let Outcome::Skipped(why) = &row.outcome else { continue };
+            match skipped.iter_mut().find(|(who, reason, _)| (*who, *reason) == (row.who, why)) {
+                Some((.., count)) => *count += 1,
+                None => skipped.push((row.who, why, 1)),
+            }
+        }
+        let tried = self.0.len() - skipped.iter().map(|(.., count)| count).sum::<usize>();
+        let lines = skipped.iter().map(|(who, why, count)| format!("skipped {count} {who}: {why}\n"));
+        format!("tried {tried}\n{}", lines.collect::<String>())
     }
 
     fn differences(&self, held: &str) -> Vec<String> {
