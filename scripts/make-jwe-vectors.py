@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes tests/order_support/jwe.json: encrypted texts made by jwcrypto, a JOSE library that shares nothing with this program.
+"""Writes tests/order_support/jwe.json, and what is encrypted in the D1 orders of tests/samples/orders: their card data, which stands beside them
+as d1-*.card.json. Made by jwcrypto, a JOSE library that shares nothing with this program; their PIN blocks by psec.
 
     python3 -m venv V && V/bin/pip install jwcrypto && V/bin/python scripts/make-jwe-vectors.py
 """
@@ -55,5 +56,5 @@ out = {
 for name, key, header in [("instant", ec, good), ("central", rsa, oaep), ("thales", ec, good)]:
     path = orders / f"d1-{name}.json"
     order = json.loads(path.read_text())
-    order["body"]["encryptedData"] = make(key, **header)
+    order["body"]["encryptedData"] = make(key, (orders / f"d1-{name}.card.json").read_text(), **header)
     path.write_text(json.dumps(order, indent=2) + "\n")

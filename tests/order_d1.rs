@@ -501,7 +501,7 @@ fn a_stripe_needs_a_pan_of_thirteen_digits_and_a_way_to_write_it() {
     refused(&body, &card, "cardData.pan", VALUE);
     card["pan"] = "4761739001010119".into();
     assert!(checked(&envelope(&body, &card)).order.unwrap().stripe().is_wanted());
-    let none = order_support::sample("site.toml").replace("stripe = \"elsewhere\"", "stripe = \"none\"");
+    let none = order_support::site_text().replace("stripe = \"elsewhere\"", "stripe = \"none\"");
     let site = perso::order::Site::parse(&none).unwrap();
     let order = envelope(&body, &card).to_string();
     let problems = perso::order::Order::read(order.as_bytes(), &site, &*order_support::STORE).err().unwrap();
@@ -510,7 +510,7 @@ fn a_stripe_needs_a_pan_of_thirteen_digits_and_a_way_to_write_it() {
 
 #[test]
 fn a_channel_that_is_not_served_is_not_allowed() {
-    let text = order_support::sample("site.toml").replace("\"instant\", \"central\", \"factory\"", "\"central\"");
+    let text = order_support::site_text().replace("\"instant\", \"central\", \"factory\"", "\"central\"");
     let site = perso::order::Site::parse(&text).unwrap();
     let (body, card) = plain();
     let order = envelope(&body, &card).to_string();

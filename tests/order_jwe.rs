@@ -170,7 +170,7 @@ fn the_form_is_strict() {
 /// A key that the site names and the key store lacks is the site's fault, and not told as the sender's.
 #[test]
 fn a_missing_key_is_no_fault_of_the_sender() {
-    let text = order_support::sample("site.toml").replace("key = \"lab-order-ec\"", "key = \"lost\"");
+    let text = order_support::site_text().replace("key = \"lab-order-ec\"", "key = \"lost\"");
     let error = open_at(&good(), &Site::parse(&text).unwrap()).unwrap_err();
     assert_eq!(error.code(), Code::KeyUnknown);
 }

@@ -4,7 +4,7 @@
 
 mod order_support;
 
-use order_support::{checked, encrypt, first, sample};
+use order_support::{checked, encrypt, first, sample, site_text};
 use perso::base::Code;
 use perso::order::{Issuance, Order, Part, Site, Source, check};
 use serde_json::{Value, json};
@@ -120,8 +120,7 @@ fn pismo_selects_product_and_station() {
 
 #[test]
 fn a_combo_product_must_have_two_applications() {
-    let text =
-        sample("site.toml").replace("contactless = true\napplications = 2", "contactless = true\napplications = 1");
+    let text = site_text().replace("contactless = true\napplications = 2", "contactless = true\napplications = 1");
     let order = with("pismo-reissue.json", "/request/mode_type", "COMBO".into()).to_string();
     let site = Site::parse(&text).unwrap();
     let problems = Order::read(order.as_bytes(), &site, &*order_support::STORE).err().unwrap();
@@ -167,7 +166,7 @@ fn a_pvv_that_is_asked_for_needs_a_key() {
     let order = with("pismo-reissue.json", "/request/generate_pvv", true.into());
     assert!(matches!(accepted(&order).stripe().pvv(), perso::order::Pvv::Computed));
     assert!(matches!(accepted(&json_of("pismo-reissue.json")).stripe().pvv(), perso::order::Pvv::Zero));
-    let site = Site::parse(&sample("site.toml").replacen("pv_key = \"01\"\n", "", 1)).unwrap();
+    let site = Site::parse(&site_text().replacen("pv_key = \"01\"\n", "", 1)).unwrap();
     let problems = Order::read(order.to_string().as_bytes(), &site, &*order_support::STORE).err().unwrap();
     assert_eq!(problems[0].path, "request.generate_pvv");
 }
@@ -315,7 +314,7 @@ fn a_view_shows_no_secret() {
 
 #[test]
 fn a_sites_configuration_must_make_sense() {
-    let text = sample("site.toml");
+    let text = site_text();
     let cases = [
         ("\"instant\", \"central\"", "\"instant\", \"postal\"", "channels[1]"),
         ("\"elsewhere\"", "\"somewhere\"", "stripe"),

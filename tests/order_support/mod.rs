@@ -27,10 +27,19 @@ pub static STORE: LazyLock<SoftwareStore> = LazyLock::new(|| {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/keys.test.json");
     perso::keys::file::load(&std::fs::read(path).unwrap(), None).unwrap()
 });
-pub static SITE: LazyLock<Site> = LazyLock::new(|| Site::parse(&sample("site.toml")).unwrap());
+pub static SITE: LazyLock<Site> = LazyLock::new(|| Site::parse(&site_text()).unwrap());
+
+/// The site of these tests: it has products of every kind, where the shipped one has those that there are.
+pub fn site_text() -> String {
+    file("tests/order_support/site.toml")
+}
 
 pub fn sample(name: &str) -> String {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/orders").join(name);
+    file(&format!("tests/samples/orders/{name}"))
+}
+
+fn file(name: &str) -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
