@@ -7,9 +7,12 @@ use serde::Serialize;
 use super::args::{ConfigCommand, PassphraseArgs};
 use super::common::{self, CliError, Out, Problem};
 use super::config::Config;
+use super::config_resolve as resolve;
 use super::stores::TokenUri;
 use crate::base::{Code, Fault};
-use crate::keys::{KeyStore, file};
+use crate::keys::{AnyStore, KeyStore, file};
+use crate::order::Site;
+use crate::profile::Profile;
 
 /// What was found.
 #[derive(Serialize, schemars::JsonSchema)]
@@ -34,9 +37,10 @@ pub fn run(command: ConfigCommand, config: Option<&Config>, out: &mut Out) -> Re
         why: "there is no perso.toml in this folder, and none is named".to_owned(),
     })?;
     let mut checked = Checked { file: config.path.display().to_string(), problems: Vec::new(), skipped: Vec::new() };
-    site(config, &mut checked);
-    keys(config, &mut checked);
-    profiles(config, &mut checked);
+    let site = site(config, &mut checked);
+    let store = keys(config, &mut checked);
+    let profiles = profiles(config, &mut checked);
+    names(site.as_ref(), store.as_ref(), profiles.as_deref(), &mut checked);
     journal(config, &mut checked);
     if config.file.readers.is_some() {
         checked
@@ -72,20 +76,48 @@ impl Checked {
     }
 }
 
-fn site(config: &Config, checked: &mut Checked) {
-    let Some(site) = &config.file.site else { return };
-    if let Err(error) = common::site(&config.place(&site.file)) {
-        checked.problem("site.file", &error);
+/// What site and profiles name must be there; where one side was not read, that is said.
+fn names(site: Option<&Site>, store: Option<&AnyStore>, profiles: Option<&[Profile]>, checked: &mut Checked) {
+    let Checked { problems, skipped, .. } = checked;
+    let mut add = |problem| problems.push(problem);
+    let mut skip =
+        |what: &str, without: &str| skipped.push(format!("{what}: {without} could not be read, or is not named"));
+    match (site, profiles) {
+        (Some(site), Some(profiles)) => resolve::products(site, profiles, &mut add),
+        (Some(_), None) => skip("the products that the site names", "profiles.folder"),
+        (None, _) => {}
+    }
+    match (site, store) {
+        (Some(site), Some(store)) => resolve::site_keys(site, store, &mut add),
+        (Some(_), None) => skip("the keys that the site names", "keys.file"),
+        (None, _) => {}
+    }
+    match (profiles, store) {
+        (Some(profiles), Some(store)) => {
+            profiles.iter().for_each(|profile| resolve::profile_keys(profile, store, &mut add));
+        }
+        (Some(_), None) => skip("the keys that the profiles name", "keys.file"),
+        (None, _) => {}
     }
 }
 
-fn keys(config: &Config, checked: &mut Checked) {
-    let Some(keys) = &config.file.keys else { return };
+fn site(config: &Config, checked: &mut Checked) -> Option<Site> {
+    match common::site(&config.place(&config.file.site.as_ref()?.file)) {
+        Ok(site) => Some(site),
+        Err(error) => {
+            checked.problem("site.file", &error);
+            None
+        }
+    }
+}
+
+fn keys(config: &Config, checked: &mut Checked) -> Option<AnyStore> {
+    let keys = config.file.keys.as_ref()?;
     let passphrase = keys.passphrase_file.as_ref().map(|path| config.place(path));
     if let Some(path) = &passphrase {
         private("keys.passphrase_file", path, checked);
     }
-    let Some(named) = &keys.file else { return };
+    let named = keys.file.as_ref()?;
     let token = TokenUri::is_one(named);
     let path = if token { named.clone() } else { config.place(named) };
     let sealed = if token { Ok(true) } else { is_sealed(&path) };
@@ -93,7 +125,7 @@ fn keys(config: &Config, checked: &mut Checked) {
         Ok(true) if passphrase.is_none() => {
             let what = if token { "it is a token" } else { "it is sealed" };
             checked.skipped.push(format!("keys.file: {what}, and keys.passphrase_file is not given"));
-            return;
+            return None;
         }
         Ok(_) => common::keys(&path, &PassphraseArgs { passphrase_file: passphrase, passphrase_fd: None }),
         Err(error) => Err(error),
@@ -105,11 +137,13 @@ fn keys(config: &Config, checked: &mut Checked) {
                     checked.problem("keys.file", &error);
                 }
             }
+            return Some(store);
         }
         // It was named already.
         Err(CliError::Read { path: unread, .. }) if unread != path => {}
         Err(error) => checked.problem("keys.file", &error),
     }
+    None
 }
 
 fn is_sealed(path: &Path) -> Result<bool, CliError> {
@@ -132,13 +166,17 @@ fn private(name: &str, path: &Path, checked: &mut Checked) {
     let _ = metadata;
 }
 
-fn profiles(config: &Config, checked: &mut Checked) {
-    let Some(profiles) = &config.file.profiles else { return };
-    let folder = config.place(&profiles.folder);
+/// The profiles that can be read.
+fn profiles(config: &Config, checked: &mut Checked) -> Option<Vec<Profile>> {
+    let folder = config.place(&config.file.profiles.as_ref()?.folder);
     let entries = match std::fs::read_dir(&folder) {
         Ok(entries) => entries,
-        Err(source) => return checked.problem("profiles.folder", &CliError::Read { path: folder, source }),
+        Err(source) => {
+            checked.problem("profiles.folder", &CliError::Read { path: folder, source });
+            return None;
+        }
     };
+    let mut read = Vec::new();
     let mut paths: Vec<_> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     paths.sort();
@@ -148,13 +186,14 @@ fn profiles(config: &Config, checked: &mut Checked) {
     }
     for path in paths {
         match common::profile_file(&path) {
-            Ok(_) => {}
+            Ok(profile) => read.push(profile),
             Err(CliError::Refused { problems, .. }) => checked.problems.extend(problems.into_iter().map(|problem| {
                 Problem { path: format!("profiles.folder: {}: {}", path.display(), problem.path), ..problem }
             })),
             Err(error) => checked.problem("profiles.folder", &error),
         }
     }
+    Some(read)
 }
 
 fn journal(config: &Config, checked: &mut Checked) {

@@ -8,6 +8,7 @@ mod check;
 mod common;
 pub mod config;
 pub mod config_check;
+mod config_resolve;
 mod custody;
 mod doctor;
 mod explain;

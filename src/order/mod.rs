@@ -24,6 +24,7 @@ mod scheme;
 mod sense;
 mod shape;
 mod site;
+mod site_names;
 mod tracks;
 mod view;
 
@@ -39,6 +40,7 @@ pub use pin::{ArrivedPin, PinForm};
 pub use problem::{D1Answer, D1Code, Problem, Problems, d1_answer};
 pub use scheme::Scheme;
 pub use site::{IndexFile, IndexUse, JweFile, PinKeyFile, ProductRule, SelectFile, Site, SiteError, SiteFile};
+pub use site_names::SiteKey;
 pub use view::{OrderView, view};
 
 /// An order that was read, opened and makes sense for this site.

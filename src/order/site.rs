@@ -230,6 +230,15 @@ impl Site {
         Ok(Self { file, channels, has_stripe })
     }
 
+    pub(super) fn file(&self) -> &SiteFile {
+        &self.file
+    }
+
+    /// What it says of a product.
+    pub fn product(&self, name: &str) -> Option<&ProductRule> {
+        self.file.profile.iter().find(|rule| rule.name == name)
+    }
+
     /// Whether orders of this channel are served.
     pub fn serves(&self, channel: Channel) -> bool {
         self.channels.contains(&channel)
@@ -246,10 +255,6 @@ impl Site {
 
     pub(super) fn has_center(&self, id: &str) -> bool {
         self.file.centers.iter().any(|own| own == id)
-    }
-
-    pub(super) fn product(&self, name: &str) -> Option<&ProductRule> {
-        self.file.profile.iter().find(|rule| rule.name == name)
     }
 
     /// Names of the keys with this index.

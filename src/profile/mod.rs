@@ -1,6 +1,7 @@
 //! A card product: everything that is the same for every card of it. `card-profiles/README.md` teaches the format.
 
 mod file;
+mod names;
 pub mod prepare;
 mod sense;
 mod verification;
@@ -10,6 +11,7 @@ use crate::base::crypto::sha256;
 use crate::keys::{CardPadding, Diversification};
 
 pub use file::ProfileFile;
+pub use names::ProfileKey;
 pub use verification::{CardKeyOption, CryptogramKind, Verification};
 
 /// A profile that is well formed and makes sense.
