@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::args::CheckArgs;
 use super::common::{self, CliError, Out, Problem};
+use super::orders::{self, is_order};
 use super::ready::record_problems;
 use crate::base::emv::rules::Stage;
 use crate::base::{Code, Fault};
@@ -14,7 +15,8 @@ use crate::issuance::check;
 use crate::issuance::report;
 use crate::issuance::result::{FaultRef, RuleRef};
 use crate::keys::{AnyStore, KeyStore, file};
-use crate::order::{self, D1Answer, D1Code, OrderView, Site, Source};
+use crate::order::{self, D1Answer, OrderView, Site, Source};
+use crate::prepare;
 use crate::profile::Profile;
 use crate::record::{self, Record};
 
@@ -122,7 +124,7 @@ fn one(path: &Path, args: &CheckArgs, store: Option<&AnyStore>, site: Option<&Si
     let (mut skipped, mut rules) = (Vec::new(), Vec::new());
     let toml = path.extension().is_some_and(|extension| extension == "toml");
     if !toml && is_order(&bytes) {
-        return order(path, &bytes, store, site);
+        return order(path, &bytes, args, store, site);
     }
     let (kind, problems) = if toml {
         ("profile", profile(&bytes))
@@ -140,32 +142,27 @@ fn one(path: &Path, args: &CheckArgs, store: Option<&AnyStore>, site: Option<&Si
     Checked { rules, skipped, ..Checked::of(file, kind, problems) }
 }
 
-/// Orders have the member that names their format; D1's envelope has its own.
-pub(super) fn is_order(bytes: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(bytes);
-    let words = ["\"perso_order\"", "\"perso_pismo\"", "\"perso_mastercard\"", "\"distributionChannel\""];
-    words.iter().any(|word| text.contains(word)) || order::source_of(bytes).is_some()
-}
-
-fn order(path: &Path, bytes: &[u8], store: Option<&AnyStore>, site: Option<&Site>) -> Checked {
-    let checked = order::check(bytes, site, store.map(|store| store as &dyn KeyStore));
-    let d1 = checked.source == Some(Source::D1);
+fn order(path: &Path, bytes: &[u8], args: &CheckArgs, store: Option<&AnyStore>, site: Option<&Site>) -> Checked {
+    let store = store.map(|store| store as &dyn KeyStore);
+    let order::Checked { source, order, mut problems, mut skipped } = order::check(bytes, site, store);
+    match (&order, store) {
+        (Some(order), Some(store)) => {
+            let profile = common::profile(order.product().profile(), &args.profiles).ok();
+            let examined = prepare::examine(order, profile.as_ref(), store);
+            problems.extend(examined.problems);
+            skipped.extend(examined.skipped);
+        }
+        _ if problems.is_empty() => {
+            let without = if site.is_none() { "no --site was given" } else { "no --keys were given" };
+            skipped.push(format!("the PIN block and the MACs of prepared blocks: {without}"));
+        }
+        _ => {}
+    }
     Checked {
-        file: path.display().to_string(),
-        kind: "order",
-        rules: Vec::new(),
-        order: checked.order.as_ref().map(order::view),
-        answer: order::d1_answer(&checked.problems).filter(|_| d1),
-        problems: checked
-            .problems
-            .into_iter()
-            .map(|problem| {
-                let d1 = D1Code::of(problem.code).filter(|_| d1);
-                let message = d1.map_or(problem.message.clone(), |d1| format!("{} ({})", problem.message, d1.name()));
-                Problem::new(problem.path, problem.code, message)
-            })
-            .collect(),
-        skipped: checked.skipped,
+        order: order.as_ref().filter(|_| problems.is_empty()).map(order::view),
+        answer: order::d1_answer(&problems).filter(|_| source == Some(Source::D1)),
+        skipped,
+        ..Checked::of(path.display().to_string(), "order", orders::shown(source, problems))
     }
 }
 

@@ -19,7 +19,7 @@ use crate::issuance::journal::JournalError;
 use crate::issuance::proof::VerifyError;
 use crate::issuance::result::ProgramRef;
 use crate::keys::file::KeyFileError;
-use crate::order::{Site, SiteError};
+use crate::order::{D1Answer, Site, SiteError};
 use crate::profile::Profile;
 
 /// Largest file that is read. Records are a few kilobytes.
@@ -94,6 +94,16 @@ pub enum CliError {
         what: String,
         /// The problems.
         problems: Vec<Problem>,
+    },
+    /// An order that was refused.
+    #[error("{what} is refused: {}", count(problems))]
+    Order {
+        /// What was refused.
+        what: String,
+        /// The problems.
+        problems: Vec<Problem>,
+        /// What the one who sent a D1 order is answered.
+        answer: Option<D1Answer>,
     },
     /// An option has no such value.
     #[error("{option}: {why}")]
@@ -188,7 +198,7 @@ impl Fault for CliError {
             | CliError::Unexplained(_) => Code::OperatorInput,
             CliError::Keys { source, .. } => source.code(),
             CliError::ProfileName { .. } => Code::RecordProfile,
-            CliError::Refused { problems, .. } => {
+            CliError::Refused { problems, .. } | CliError::Order { problems, .. } => {
                 problems.first().and_then(|problem| problem.kind).unwrap_or(Code::RecordSyntax)
             }
             CliError::Link(error) => error.code(),

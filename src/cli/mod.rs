@@ -14,6 +14,7 @@ mod doctor;
 mod explain;
 mod explain_auth;
 mod keys;
+mod orders;
 mod out;
 mod output;
 mod plan;
@@ -48,6 +49,7 @@ use self::config::Config;
 use self::out::Out;
 use crate::base::{Code, Fault};
 use crate::issuance::result::FaultRef;
+use crate::order::D1Answer;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
@@ -112,16 +114,20 @@ struct Failed<'a> {
     fault: FaultRef,
     /// Everything that is wrong with an input that was refused.
     problems: &'a [Problem],
+    /// What the one who sent a faulty D1 order is answered: its first fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<&'a D1Answer>,
 }
 
 fn report(error: &CliError, out: &mut Out) -> u8 {
     let fault = FaultRef::of(error);
-    let problems = match error {
-        CliError::Refused { problems, .. } => problems.as_slice(),
-        _ => &[],
+    let (problems, answer) = match error {
+        CliError::Refused { problems, .. } => (problems.as_slice(), None),
+        CliError::Order { problems, answer, .. } => (problems.as_slice(), answer.as_ref()),
+        _ => (&[][..], None),
     };
     let entry = error.code().entry();
-    if !out.json(&Failed { fault: fault.clone(), problems }) {
+    if !out.json(&Failed { fault: fault.clone(), problems, answer }) {
         warn(&format!("perso: {}", fault.message));
         for problem in problems {
             warn(&format!("  {}: {} [{}]", problem.path, problem.message, problem.code));

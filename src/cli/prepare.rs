@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::args::{PreparationArgs, PrepareArgs, Sources};
-use super::check::is_order;
 use super::common::{self, CliError, Out, Problem, warn};
+use super::orders::{self, is_order};
 use super::pool::HeldPool;
 use super::ready::{Ready, ready, record_problems};
 use crate::base::fault::{Code, Fault};
@@ -14,8 +14,10 @@ use crate::issuance::check;
 use crate::issuance::report;
 use crate::issuance::result::RuleRef;
 use crate::keys::AnyStore;
-use crate::order::{D1Code, Order, Source};
-use crate::prepare::{IssuerCertificate, IssuerFileError, Materials, PoolError, PrepareError, Prepared, prepare};
+use crate::order::Order;
+use crate::prepare::{
+    IssuerCertificate, IssuerFileError, Materials, PoolError, PrepareError, Prepared, prepare, problem_of,
+};
 use crate::profile::Profile;
 
 /// What can go wrong before a record is prepared.
@@ -171,18 +173,8 @@ fn of_order(
         why: "an order is for a site: name its configuration".into(),
     })?;
     let site = common::site(site)?;
-    let order = Order::read(bytes, &site, store).map_err(|problems| {
-        let shown = problems.into_iter().map(|problem| {
-            let message = match D1Code::of(problem.code) {
-                Some(code) if crate::order::source_of(bytes) == Some(Source::D1) => {
-                    format!("{} ({})", problem.message, code.name())
-                }
-                _ => problem.message,
-            };
-            Problem::new(problem.path, problem.code, message)
-        });
-        refused(shown.collect())
-    })?;
+    let source = crate::order::source_of(bytes);
+    let order = Order::read(bytes, &site, store).map_err(|problems| orders::refused(path, source, problems))?;
     let profile = common::profile(order.product().profile(), &sources.profiles)?;
     let issuer = from.issuer_certificate.as_deref().map(issuer).transpose()?;
     let mut chance = common::chance();
@@ -198,7 +190,10 @@ fn of_order(
     };
     let prepared = prepare(materials).map_err(|error| match error {
         PrepareError::Record(problems) => refused(record_problems(problems)),
-        other => PreparationError::from(other).into(),
+        other => match problem_of(&order, &other) {
+            Some(problem) => orders::refused(path, source, vec![problem]),
+            None => PreparationError::from(other).into(),
+        },
     })?;
     // A key that was taken is gone from the pool before the record is: no key goes into two cards.
     if let Some(pool) = pool {

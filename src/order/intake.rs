@@ -4,9 +4,9 @@ use super::file::{CardFile, OrderFile};
 use super::json::{Node, NotJson};
 use super::jwe::{Jwe, JweError};
 use super::problem::Findings;
-use super::sense::{self, Context, Paths};
+use super::sense::{self, Context};
 use super::site::Site;
-use super::{Order, Problems, Source, d1, mastercard, pismo};
+use super::{Order, Problems, Source, d1, mastercard, naming, pismo};
 use crate::base::{Code, Fault, Secret};
 use crate::keys::KeyStore;
 
@@ -89,13 +89,13 @@ fn format(node: &Node) -> Option<Source> {
 }
 
 fn order(bytes: &[u8], node: &Node, source: Source, context: &Context, found: &mut Findings) -> Option<Order> {
-    let (file, paths): (OrderFile, Paths) = match source {
-        Source::D1 => (d1::read(node, context, found), d1::PATHS),
-        Source::Pismo => (pismo::read(node, context, found), pismo::PATHS),
-        Source::Mastercard => (mastercard::read(node, context, found), mastercard::PATHS),
-        Source::Own => (own(bytes, context, found)?, &[]),
+    let file = match source {
+        Source::D1 => d1::read(node, context, found),
+        Source::Pismo => pismo::read(node, context, found),
+        Source::Mastercard => mastercard::read(node, context, found),
+        Source::Own => own(bytes, context, found)?,
     };
-    sense::assemble(&file, source, paths, context, found)
+    sense::assemble(&file, source, naming::paths(source), context, found)
 }
 
 /// Our own file.

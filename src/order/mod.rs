@@ -14,6 +14,7 @@ mod intake;
 mod json;
 mod jwe;
 mod mastercard;
+mod naming;
 mod parts;
 mod pin;
 mod pismo;

@@ -50,8 +50,9 @@ impl D1Code {
         match code {
             Code::OrderSyntax => Some(D1Code::ParsingError),
             Code::OrderFormat | Code::OrderPin => Some(D1Code::FieldInvalidFormat),
-            Code::OrderValue => Some(D1Code::FieldInvalidValue),
-            Code::OrderCrypto => Some(D1Code::CryptoError),
+            // A MAC that is wrong is a value that is not permitted: nothing was to be decrypted.
+            Code::OrderValue | Code::PrepareBlock => Some(D1Code::FieldInvalidValue),
+            Code::OrderCrypto | Code::PinBlock => Some(D1Code::CryptoError),
             Code::OrderNotAllowed => Some(D1Code::OperationNotAllowed),
             _ => None,
         }

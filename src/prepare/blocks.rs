@@ -31,24 +31,16 @@ pub(super) struct Filling {
 pub(super) fn open(order: &Order, recipe: &Recipe, store: &dyn KeyStore) -> Result<Blocks, PrepareError> {
     let mut blocks = Blocks { filled: BTreeMap::new() };
     for (at, block) in order.chip().blocks().iter().enumerate() {
-        let number = at + 1;
-        let wrong = |why: String| PrepareError::Block { number, why };
-        let data = checked(block, recipe, store, number)?;
-        let objects =
-            tlv::parse(data.expose()).map_err(|error| wrong(format!("its data is broken BER-TLV: {error}")))?;
-        if objects.is_empty() {
-            return Err(wrong("there is no object in its data; leave the block out of the order".into()));
-        }
-        let app = application(block, recipe).map_err(wrong)?;
-        for object in objects {
-            let dgi = recipe.block_grouping(object.tag).ok_or_else(|| {
-                wrong(format!("the profile's [prepare.blocks] has no grouping for tag {}", object.tag))
-            })?;
-            let encoded = Secret::new(object.encode());
-            blocks.add(app, dgi, object.tag, &encoded, number).map_err(wrong)?;
-        }
+        blocks.take_in(block, at + 1, recipe, store)?;
     }
     Ok(blocks)
+}
+
+/// As [`open`], but every block's fault instead of the first.
+pub(super) fn faults(order: &Order, recipe: &Recipe, store: &dyn KeyStore) -> Vec<PrepareError> {
+    let mut blocks = Blocks { filled: BTreeMap::new() };
+    let all = order.chip().blocks().iter().enumerate();
+    all.filter_map(|(at, block)| blocks.take_in(block, at + 1, recipe, store).err()).collect()
 }
 
 /// The application that a block is for: the one it names, or the card's only payment application.
@@ -69,6 +61,32 @@ fn application<'r>(block: &TlvBlock, recipe: &'r Recipe) -> Result<&'r AppRecipe
 }
 
 impl Blocks {
+    /// Checks a block, and adds its objects to their groupings.
+    fn take_in(
+        &mut self,
+        block: &TlvBlock,
+        number: usize,
+        recipe: &Recipe,
+        store: &dyn KeyStore,
+    ) -> Result<(), PrepareError> {
+        let wrong = |why: String| PrepareError::Block { number, why };
+        let data = checked(block, recipe, store, number)?;
+        let objects =
+            tlv::parse(data.expose()).map_err(|error| wrong(format!("its data is broken BER-TLV: {error}")))?;
+        if objects.is_empty() {
+            return Err(wrong("there is no object in its data; leave the block out of the order".into()));
+        }
+        let app = application(block, recipe).map_err(wrong)?;
+        for object in objects {
+            let dgi = recipe.block_grouping(object.tag).ok_or_else(|| {
+                wrong(format!("the profile's [prepare.blocks] has no grouping for tag {}", object.tag))
+            })?;
+            let encoded = Secret::new(object.encode());
+            self.add(app, dgi, object.tag, &encoded, number).map_err(wrong)?;
+        }
+        Ok(())
+    }
+
     /// Objects of one grouping stand one behind the other, whether their blocks name the application or not.
     fn add(
         &mut self,
@@ -137,7 +155,7 @@ fn checked(
     let kek = store.open(name, Purpose::Kek)?;
     let (mac_key, data) = (block.mac_key().expose(), block.data().expose());
     store.open_block(&kek, mac_key, data, recipe.blocks_enciphered(), block.mac()).map_err(|error| match error {
-        KeyError::NotForIt(_) => PrepareError::Block { number, why: "its MAC is wrong".into() },
+        KeyError::NotForIt(_) => PrepareError::BlockMac { number },
         other => other.into(),
     })
 }

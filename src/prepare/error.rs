@@ -132,6 +132,15 @@ pub enum PrepareError {
     /// An RSA key could not be made or taken from the pool.
     #[error("the card's RSA key: {0}")]
     Rsa(String),
+    /// A transport key that is another than its check value says.
+    #[error("the transport key of the PIN block has another check value than the order states")]
+    TransportKey,
+    /// A prepared TLV block whose MAC is wrong.
+    #[error("prepared block {number}: its MAC is wrong")]
+    BlockMac {
+        /// Which, from 1.
+        number: usize,
+    },
     /// A prepared TLV block.
     #[error("prepared block {number}: {why}")]
     Block {
@@ -181,7 +190,8 @@ impl Fault for PrepareError {
             PrepareError::Issuer(error) => error.code(),
             PrepareError::Chance(_) | PrepareError::Certificate(_) | PrepareError::Rsa(_) => Code::ProgramFault,
             PrepareError::NoKey(_) => Code::KeyUnknown,
-            PrepareError::Block { .. } => Code::PrepareBlock,
+            PrepareError::Block { .. } | PrepareError::BlockMac { .. } => Code::PrepareBlock,
+            PrepareError::TransportKey => Code::PinBlock,
             _ => Code::PrepareData,
         }
     }

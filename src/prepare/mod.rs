@@ -7,6 +7,7 @@ mod assemble;
 mod authentication;
 mod blocks;
 mod error;
+mod examine;
 mod judgement;
 mod larder;
 mod pattern;
@@ -18,6 +19,7 @@ mod values;
 
 pub use authentication::{IssuerCertificate, IssuerFile, IssuerFileError};
 pub use error::PrepareError;
+pub use examine::{Examined, examine, problem_of};
 pub use pool::{Pool, PoolError, PoolFile};
 
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 use super::PrepareError;
 use crate::base::crypto::KcvMethod;
 use crate::keys::pin::{ArrivedPin, Pin, PinFormat};
-use crate::keys::{Algorithm, Kcv, KeyStore, WrappedKey};
+use crate::keys::{Algorithm, Kcv, KeyError, KeyStore, WrappedKey};
 use crate::order::{Order, PinForm};
 
 /// Opens the order's PIN block. Nothing where the order brings none. Digits stay in the key room.
@@ -18,9 +18,9 @@ pub(super) fn open(order: &Order, store: &dyn KeyStore) -> Result<Option<Pin>, P
     let block = arrived.block().expose();
     let pin = match arrived.form() {
         PinForm::Iso0 => {
-            store.open_pin(&ArrivedPin::UnderZpk { key: &key, format: PinFormat::Iso0, block }, chip.pan())
+            store.open_pin(&ArrivedPin::UnderZpk { key: &key, format: PinFormat::Iso0, block }, chip.pan())?
         }
-        PinForm::Iso4 => store.open_pin(&ArrivedPin::UnderPek { key: &key, block }, chip.pan()),
+        PinForm::Iso4 => store.open_pin(&ArrivedPin::UnderPek { key: &key, block }, chip.pan())?,
         PinForm::Iso0Tk => {
             let (value, kcv) =
                 arrived.transport_key().ok_or(PrepareError::NoKey("the transport key of the PIN block"))?;
@@ -34,10 +34,12 @@ pub(super) fn open(order: &Order, store: &dyn KeyStore) -> Result<Option<Pin>, P
                 odd_parity: false,
             };
             let arrived = ArrivedPin::UnderTransportKey { kek: &key, wrapped, format: PinFormat::Iso0, block };
-            store.open_pin(&arrived, chip.pan())
+            store.open_pin(&arrived, chip.pan()).map_err(|error| match error {
+                KeyError::Kcv { .. } => PrepareError::TransportKey,
+                other => other.into(),
+            })?
         }
     };
-    let pin = pin?;
     match order.product().pin_length() {
         Some(length) if usize::from(length) != pin.length() => Err(PrepareError::PinLength { wanted: length }),
         _ => Ok(Some(pin)),
