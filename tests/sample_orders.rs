@@ -42,9 +42,9 @@ fn every_sample_order_ends_good() {
         let (code, told) = shell(&format!("{variables}\n{command}"));
         assert!(code == Some(0) && told.contains("GOOD"), "{command}\n{told}");
         // The product is the one that the line names.
-        let product = command.rsplit(": ").next().unwrap().split(',').next().unwrap();
-        let product = product.trim_start_matches(|c: char| c == '#' || c.is_whitespace());
-        let json = command.split('#').next().unwrap().to_owned() + " --format json";
+        let (command, comment) = command.split_once('#').unwrap();
+        let product = comment.rsplit(": ").next().unwrap().split(',').next().unwrap().trim();
+        let json = command.to_owned() + " --format json";
         let (code, told) = shell(&format!("{variables}\n{json} 2>/dev/null"));
         assert_eq!(code, Some(0), "{told}");
         let result: serde_json::Value = serde_json::from_str(&told).unwrap();
