@@ -56,6 +56,32 @@ fn against(script: &str, answers: &[&str]) -> (ScriptReport, Vec<String>) {
 }
 
 #[test]
+fn a_script_comes_on_standard_input() {
+    let (_folder, card) = blank("debit-contact-scp02");
+    let from = |text: &[u8], what: &[&str]| {
+        let mut command = Command::cargo_bin("perso").unwrap();
+        let arguments = [&["card", "apdu", "--reader", &card, "--format", "json"], what].concat();
+        let output =
+            command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).write_stdin(text).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let (code, text) = from(b"# the domain\n00A4040000\nsw 9000\n80CA9F7F00\nsw 9000\ndata 9F7F 2A *\n", &["-"]);
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(fits_schema(&text)["exchanges"].as_array().unwrap().len(), 2, "{text}");
+    let (code, text) = from(b"00A4040000\nsw 6A82\n", &["-"]);
+    assert_eq!(code, 10, "{text}");
+    for (input, what, why) in [
+        (&b"00A4040000\nsw 9Z00\n"[..], &["-"][..], "standard input, line 2"),
+        (b"", &["-"], "standard input holds no command"),
+        (b"\xFF\xFE", &["-"], "standard input"),
+        (b"00A4040000\n", &["-", "00A4040000"], "- alone for standard input"),
+    ] {
+        let (code, text) = from(input, what);
+        assert!(code != 0 && text.contains(why), "{why}: {code} {text}");
+    }
+}
+
+#[test]
 fn the_example_of_the_documentation_works() {
     let text = std::fs::read_to_string(file_of("docs/apdu-scripts.md")).unwrap();
     let (_, after) = text.split_once("```apdu\n").unwrap();

@@ -159,6 +159,18 @@ impl Atr {
         if named.is_empty() { vec![0] } else { named }
     }
 
+    /// The answer to reset of the same card where it talks T=0 alone: the global interface bytes of the first group and the
+    /// historical bytes; no TD1, and so no check byte. // ISO/IEC 7816-3 §8.2.3, §8.2.5
+    pub fn with_t0_alone(&self) -> Vec<u8> {
+        let Group { ta, tb, tc, .. } = self.groups.first().copied().unwrap_or_default();
+        let announced = |(bit, byte): (u8, Option<u8>)| byte.map_or(0, |_| bit);
+        let follows: u8 = [(0x10, ta), (0x20, tb), (0x40, tc)].into_iter().map(announced).sum();
+        let format = follows | self.historical.len() as u8;
+        let convention = self.bytes.first().copied();
+        let head = convention.into_iter().chain([format]).chain([ta, tb, tc].into_iter().flatten());
+        head.chain(self.historical.iter().copied()).collect()
+    }
+
     /// The speed that TA1 offers; none where its values are reserved.
     pub fn speed(&self) -> Option<Speed> {
         let ta1 = self.groups.first().and_then(|group| group.ta).unwrap_or(0x11);
@@ -300,6 +312,24 @@ mod tests {
         assert_eq!(atr.objects(), [(7, &[0xC8, 0x40, 0x00][..])]);
         assert_eq!(atr.takes_extended(), Some(false));
         assert_eq!(atr.check(), Check::Right);
+    }
+
+    /// Worked out by hand by ISO/IEC 7816-3 §8.2.
+    #[test]
+    fn of_t0_alone() {
+        for (both, t0) in [
+            ("3BE000FF8131FE4514", "3B6000FF"),
+            ("3B00", "3B00"),
+            ("3B6500002063CB6600", "3B6500002063CB6600"),
+            ("3F9A9681B1FE451F030102030405060708090A8B", "3F1A960102030405060708090A"),
+        ] {
+            let atr = atr(both);
+            let alone = atr.with_t0_alone();
+            assert_eq!(hex::encode_upper(&alone), t0);
+            let alone = Atr::parse(&alone).unwrap();
+            assert_eq!((alone.protocols(), alone.check()), (vec![0], Check::Absent), "{both}");
+            assert_eq!((alone.historical(), alone.speed()), (atr.historical(), atr.speed()), "{both}");
+        }
     }
 
     #[test]

@@ -14,5 +14,5 @@ pub mod trace;
 pub mod transport;
 pub mod words;
 
-pub use atr::Atr;
+pub use atr::{Atr, AtrError};
 pub use plain::{Card, CardError, Misbehaviour, Recorder, TraceEvent};

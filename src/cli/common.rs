@@ -293,6 +293,20 @@ pub fn read(path: &Path) -> Result<Vec<u8>, CliError> {
     if bytes.len() as u64 > MAX_FILE { Err(CliError::TooLarge(path.to_owned())) } else { Ok(bytes) }
 }
 
+/// The text of standard input.
+///
+/// # Errors
+/// As [`read_text`].
+pub fn standard_input() -> Result<String, CliError> {
+    let path = PathBuf::from("standard input");
+    let mut bytes = Vec::new();
+    match std::io::stdin().lock().take(MAX_FILE + 1).read_to_end(&mut bytes) {
+        Err(source) => Err(CliError::Read { path, source }),
+        Ok(_) if bytes.len() as u64 > MAX_FILE => Err(CliError::TooLarge(path)),
+        Ok(_) => String::from_utf8(bytes).map_err(|_| CliError::NotText(path)),
+    }
+}
+
 /// A file's text.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! `perso sim`: a simulated blank in a file.
 
 use super::args::{SimCommand, SimNewArgs};
-use super::common::{self, CliError, Out};
+use super::common::{self, CliError, Out, warn};
 use super::ready::ready;
 use super::serve;
 use crate::issuance::blank::{self, Wanted};
@@ -37,8 +37,16 @@ fn new(args: &SimNewArgs, out: &mut Out) -> Result<u8, CliError> {
     }
     let wanted = Wanted { profile: &profile, aids, master: master.as_deref(), serial };
     let mut card = blank::make(&wanted, &store, &mut common::chance())?;
-    card.file_mut().blank.t0 = *t0;
+    let wrong_atr = |error: crate::card::AtrError| CliError::Option { option: "--t0", why: error.to_string() };
+    let known = !t0 || blank::talk_t0(&mut card, &profile).map_err(wrong_atr)?;
     card.file().save(output)?;
+    if let (false, Some(pattern)) = (known, profile.blank_atr()) {
+        let atr = hex::encode_upper(&card.file().blank.atr.0);
+        warn(&format!(
+            "perso: with T=0 alone the card's ATR is {atr}; profile {} expects {pattern} of a blank, and its jobs refuse this one",
+            profile.name()
+        ));
+    }
     let (name, shown) = (profile.name(), output.display());
     out.written(output, format!("A blank for profile {name} lies in {shown}. Use it with --reader sim:{shown}"));
     Ok(0)

@@ -1,10 +1,12 @@
 //! A simulated blank, as the card maker of a profile's stock would deliver it.
 
+use super::options;
 use crate::base::Chance;
 use crate::base::chance::ChanceError;
 use crate::base::fault::{Code, Fault};
 use crate::card::gp::Cplc;
 use crate::card::sim::{Blank, EmvOptions, Hex, KeySet, SimCard};
+use crate::card::{Atr, AtrError};
 use crate::keys::{self, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose};
 use crate::profile::{self, Profile};
 use crate::record::Record;
@@ -83,8 +85,11 @@ pub fn make(wanted: &Wanted<'_>, store: &dyn KeyStore, chance: &mut Chance) -> R
         profile::Protocol::Scp03 { i, s16 } => (3, i, s16),
     };
     let domain = if wanted.profile.domain().is_empty() { DOMAIN.to_vec() } else { wanted.profile.domain().to_vec() };
+    let atr = concrete(wanted.profile.blank_atr().unwrap_or(ATR));
     let mut card = SimCard::new(Blank {
-        atr: Hex(concrete(wanted.profile.blank_atr().unwrap_or(ATR))),
+        // It talks what its ATR offers: T=1 where there is a choice.
+        t0: Atr::parse(&atr).is_ok_and(|atr| atr.protocols() == [0]),
+        atr: Hex(atr),
         cplc: Hex(cplc(wanted.profile, serial)),
         kdd: Hex(kdd.to_vec()),
         domain: Hex(domain),
@@ -104,7 +109,6 @@ pub fn make(wanted: &Wanted<'_>, store: &dyn KeyStore, chance: &mut Chance) -> R
             .profile
             .is_dual_interface()
             .then(|| Hex(concrete(wanted.profile.blank_contactless_atr().unwrap_or(CONTACTLESS_ATR)))),
-        t0: false,
         memory: Some([64 * 1024, 4 * 1024]),
         extended: wanted.profile.max_command() > 255,
         strict_le: true,
@@ -121,6 +125,17 @@ pub fn make(wanted: &Wanted<'_>, store: &dyn KeyStore, chance: &mut Chance) -> R
         card.file_mut().state.life_cycle = life_cycle;
     }
     Ok(card)
+}
+
+/// Has a blank talk T=0 alone, and say so in its ATR. Whether the profile's jobs still take it for their blank.
+///
+/// # Errors
+/// Its ATR is none.
+pub fn talk_t0(card: &mut SimCard, profile: &Profile) -> Result<bool, AtrError> {
+    let blank = &mut card.file_mut().blank;
+    blank.atr = Hex(Atr::parse(&blank.atr.0)?.with_t0_alone());
+    blank.t0 = true;
+    Ok(profile.blank_atr().is_none_or(|pattern| options::matches(pattern, &blank.atr.0)))
 }
 
 fn master<'s>(wanted: &Wanted<'_>, store: &'s dyn KeyStore) -> Result<(&'s KeyInfo, KeyHandle), BlankError> {

@@ -86,6 +86,14 @@ pub fn until_a_signal() {
     served.terminate(2);
 }
 
+impl Drop for Served {
+    /// Where a test has failed. Ended already otherwise.
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
+
 /// What is ordered, at which of the job's exchanges, and what comes of it.
 struct Order {
     order: &'static str,
@@ -108,7 +116,7 @@ pub fn orders_in_mid_job() {
     let torn: &[&str] = &["removed 0"];
     let swapped: &[&str] = &["swapped 0"];
     let cases = [
-        order("tear 0 before", 2, "untouched", "READER-LOST", 6, torn),
+        order("tear 0 before", 3, "untouched", "READER-LOST", 6, torn),
         order("tear 0 before", first + 1, "spoiled", "READER-LOST", 7, torn),
         order("tear 0 before", last, "in-doubt", "READER-LOST", 8, torn),
         order("tear 0 after", first, "spoiled", "READER-LOST", 7, torn),
@@ -116,7 +124,7 @@ pub fn orders_in_mid_job() {
         order("tear 0 within", first, "spoiled", "READER-LOST", 7, torn),
         order("tear 0 within", last, "in-doubt", "READER-LOST", 8, torn),
         // A mute card may still be at work.
-        order("mute 0", 2, "untouched", "READER-MUTE", 6, &[]),
+        order("mute 0", 3, "untouched", "READER-MUTE", 6, &[]),
         order("mute 0", first + 1, "in-doubt", "READER-MUTE", 8, &[]),
         order("swap 0 OTHER", first + 1, "spoiled", "CARD-REFUSED", 7, swapped),
         order("swap 0 OTHER", last + 1, "in-doubt", "CARD-SWAPPED", 8, swapped),
@@ -155,17 +163,18 @@ struct Done {
 }
 
 fn done(bench: &Bench, case: &Order) -> Done {
+    assert!(case.at > 2, "before the first exchange the card's file tells nothing");
     let folder = tempfile::tempdir().unwrap();
     let (card, other) = (folder.path().join("card.json"), folder.path().join("other.json"));
     bench.blank().file().save(&card).unwrap();
     let [_, (_, blank), _] = others(bench);
     blank.save(&other).unwrap();
-    // Long enough for the order to come in the middle of the exchange before.
-    let slow = format!("delay 1500 at {}", case.at - 1);
+    // Long enough for the order to come in the middle of the exchange before, which follows at once on the one before that.
+    let slow = format!("delay 2000 at {}", case.at - 1);
     let mut served = Served::new(std::slice::from_ref(&card), &["--fault", &slow]);
     let running = running(&folder);
     until_diary(&card, case.at - 2);
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(Duration::from_millis(500));
     served.order(&case.order.replace("OTHER", other.to_str().unwrap()));
     let output = running.wait_with_output().unwrap();
     case.says.iter().for_each(|line| served.says(line));

@@ -24,8 +24,8 @@ pub enum CardCommand {
 /// `perso card apdu`
 #[derive(Debug, Args)]
 pub struct ApduArgs {
-    /// A script file (docs/apdu-scripts.md), or commands in hexadecimal, one an argument. No secret is ever an
-    /// argument: commands that carry a PIN belong into a file.
+    /// A script file (docs/apdu-scripts.md), - for a script on standard input, or commands in hexadecimal, one an
+    /// argument. No secret is ever an argument: commands that carry a PIN belong into a file.
     #[arg(required = true, value_name = "FILE|HEX")]
     pub what: Vec<String>,
     #[command(flatten)]

@@ -348,7 +348,7 @@ pub struct SimNewArgs {
     /// Chip serial number, 8 hexadecimal digits; drawn at random otherwise.
     #[arg(long, value_name = "HEX")]
     pub serial: Option<String>,
-    /// The blank talks T=0; T=1 otherwise.
+    /// The blank talks T=0 alone, and its ATR says so; otherwise it talks what the profile's ATR offers, T=1 first.
     #[arg(long)]
     pub t0: bool,
     /// Write here; an existing file is not overwritten.

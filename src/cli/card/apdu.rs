@@ -64,15 +64,17 @@ pub fn run(args: &ApduArgs, out: &mut Out) -> Result<u8, CliError> {
     }
 }
 
-/// One file, or commands in hexadecimal, each a line.
+/// One file, standard input, or commands in hexadecimal, each a line.
 fn script(args: &ApduArgs) -> Result<Script, CliError> {
     let (text, from) = match args.what.as_slice() {
+        [one] if one == "-" => (common::standard_input()?, "standard input".to_owned()),
         [one] if Path::new(one).is_file() => (common::read_text(Path::new(one))?, one.clone()),
         several => {
             let is_command =
                 |text: &String| !text.is_empty() && text.chars().all(|c| c.is_ascii_hexdigit() || c == ' ');
             if !several.iter().all(is_command) {
-                let why = "name one script file that exists, or commands in hexadecimal".into();
+                let why = "name one script file that exists, or - alone for standard input, or commands in hexadecimal"
+                    .into();
                 return Err(CliError::Option { option: "FILE|HEX", why });
             }
             (several.join("\n"), "the command line".to_owned())
