@@ -2,6 +2,8 @@
 //! the readers; without them every test here is reported as ignored.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "pcsc/plug.rs"]
+mod plug;
 #[path = "support/prepared.rs"]
 mod prepared;
 #[path = "pcsc_support/mod.rs"]
@@ -50,6 +52,7 @@ fn main() {
         ("the program waits for a card", the_program_waits_for_a_card),
         ("the program serves cards until a signal", serve::until_a_signal),
         ("orders to the served cards end a job as they should", serve::orders_in_mid_job),
+        ("a reader that is not there is told at once", plug::told_at_once),
         ("readers are watched", readers_are_watched),
         ("the program looks into cards", the_program_looks_into_cards),
         ("the doctor finds this machine ready", the_doctor_finds_this_machine_ready),
@@ -57,6 +60,7 @@ fn main() {
         ("the service dies and comes back", the_service_dies_and_comes_back),
         ("the program watches readers through a restart", the_program_watches_readers_through_a_restart),
         ("the program waits for a card through a restart", the_program_waits_for_a_card_through_a_restart),
+        ("the program waits for a reader", plug::waited_for),
     ];
     let trial = |(title, test): &(&str, fn())| {
         let test = *test;

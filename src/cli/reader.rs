@@ -86,11 +86,26 @@ pub fn trace(path: &Path) -> Result<Trace, CliError> {
     Trace::parse(&common::read_text(path)?).map_err(|source| CliError::Trace { path: path.to_owned(), source })
 }
 
+/// Without `--timeout` a card is waited for, a reader is not: a mistyped name is told at once.
+const FOR_A_CARD: u32 = 120;
+
 fn connect(wanted: &str, args: &ReaderArgs, what: &str) -> Result<Box<dyn Transport>, CliError> {
-    let reader = pcsc::find(wanted)?;
-    if !reader.card_present && args.timeout > 0 {
-        warn(&format!("Put {what} into reader {:?}.", reader.name));
-        pcsc::wait_for_card(&reader.name, Duration::from_secs(args.timeout.into()))?;
+    let mut wait = Duration::from_secs(args.timeout.unwrap_or(FOR_A_CARD).into());
+    let (mut reader, mut asked) = (pcsc::look(wanted)?, false);
+    if reader.is_none() && args.timeout.is_some_and(|seconds| seconds > 0) {
+        warn(&format!("Plug in reader {wanted:?}, and put {what} into it."));
+        let (found, left) = pcsc::wait_for_reader(wanted, wait)?;
+        (reader, wait, asked) = (Some(found), left, true);
+    }
+    let reader = match reader {
+        Some(reader) => reader,
+        None => pcsc::find(wanted)?,
+    };
+    if !reader.card_present && !wait.is_zero() {
+        if !asked {
+            warn(&format!("Put {what} into reader {:?}.", reader.name));
+        }
+        pcsc::wait_for_card(&reader.name, wait)?;
     }
     Ok(pcsc::connect(&reader.name, Duration::from_secs(args.ceiling.into()))?)
 }

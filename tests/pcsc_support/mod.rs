@@ -94,6 +94,12 @@ impl Drop for Inserted {
     }
 }
 
+/// Serves a card to the reader at the other end until that hangs up.
+pub fn serve_until_gone(stream: TcpStream, card: SimCard) {
+    let pace: Pace = Box::new(|_, _| Duration::ZERO);
+    vpcd::serve(stream, &mut SimTransport::memory(card), &pace, &Hand::default());
+}
+
 /// A connection to the slot of a virtual reader.
 pub fn connect(reader: usize) -> TcpStream {
     let mut address = vpcd_address().unwrap();

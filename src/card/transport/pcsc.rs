@@ -1,6 +1,6 @@
 //! Real readers, through PC/SC.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -54,6 +54,47 @@ pub fn find(wanted: &str) -> Result<Reader, LinkError> {
     choose(&readers()?, wanted).cloned()
 }
 
+/// As [`find`], but nothing where there is no such reader yet.
+///
+/// # Errors
+/// There is more than one, or the service cannot be used.
+pub fn look(wanted: &str) -> Result<Option<Reader>, LinkError> {
+    let readers = readers()?;
+    match meant(&readers, wanted).is_empty() {
+        true => Ok(None),
+        false => choose(&readers, wanted).cloned().map(Some),
+    }
+}
+
+/// Waits until a reader is plugged in that is meant so. The reader, and what is left of the wait. A service that is started
+/// anew meanwhile is waited for as well.
+///
+/// # Errors
+/// There is none after `wait`, or more than one.
+pub fn wait_for_reader(wanted: &str, wait: Duration) -> Result<(Reader, Duration), LinkError> {
+    let until = Instant::now() + wait;
+    let mut watcher = Watcher::default();
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        match watcher.next(left.min(AGAIN)) {
+            Ok(Some(readers)) if !meant(&readers, wanted).is_empty() => {
+                let reader = choose(&readers, wanted)?.clone();
+                return Ok((reader, until.saturating_duration_since(Instant::now())));
+            }
+            Ok(_) if left.is_zero() => {
+                let why = format!("no reader named like {wanted:?} was plugged in within {} s", wait.as_secs());
+                return Err(LinkError::NoCard(why));
+            }
+            Ok(_) => {}
+            Err(gone) if left.is_zero() => return Err(gone),
+            Err(_) => std::thread::sleep(left.min(AGAIN)),
+        }
+    }
+}
+
+/// How often a service that has gone is asked for.
+const AGAIN: Duration = Duration::from_millis(500);
+
 /// Waits until a card is in the reader of this exact name.
 ///
 /// # Errors
@@ -71,18 +112,20 @@ pub fn connect(name: &str, ceiling: Duration) -> Result<Box<dyn Transport>, Link
     imp::connect(name, ceiling)
 }
 
-fn choose<'a>(readers: &'a [Reader], wanted: &str) -> Result<&'a Reader, LinkError> {
-    if let Some(exact) = readers.iter().find(|reader| reader.name == wanted) {
-        return Ok(exact);
+/// The readers that may be meant: the one of this exact name or number, else all whose name it is a part of.
+fn meant<'a>(readers: &'a [Reader], wanted: &str) -> Vec<&'a Reader> {
+    let exact = readers.iter().find(|reader| reader.name == wanted);
+    if let Some(only) = exact.or_else(|| readers.get(wanted.parse::<usize>().ok()?)) {
+        return vec![only];
     }
-    if let Some(numbered) = wanted.parse::<usize>().ok().and_then(|number| readers.get(number)) {
-        return Ok(numbered);
-    }
-    let named = |readers: &[&Reader]| readers.iter().map(|it| format!("{:?}", it.name)).collect::<Vec<_>>().join(", ");
     // Nothing is a part of every name: an empty variable in a script must not choose a reader.
     let part = |reader: &&Reader| !wanted.is_empty() && reader.name.contains(wanted);
-    let matching: Vec<&Reader> = readers.iter().filter(part).collect();
-    match matching.as_slice() {
+    readers.iter().filter(part).collect()
+}
+
+fn choose<'a>(readers: &'a [Reader], wanted: &str) -> Result<&'a Reader, LinkError> {
+    let named = |readers: &[&Reader]| readers.iter().map(|it| format!("{:?}", it.name)).collect::<Vec<_>>().join(", ");
+    match meant(readers, wanted).as_slice() {
         [only] => Ok(only),
         [] if readers.is_empty() => Err(LinkError::NoCard("there is no reader".into())),
         [] => {

@@ -184,9 +184,10 @@ pub struct ReaderArgs {
     /// Simulated cards only: the interface that the card is reached over. A real reader says it itself.
     #[arg(long, value_enum, default_value_t = Interface::Contact)]
     pub interface: Interface,
-    /// Wait so long for a card to be put into the reader; 0 does not wait.
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
-    pub timeout: u32,
+    /// Wait so long for the reader to be plugged in and a card to be put into it; 0 does not wait. Where it is not given
+    /// (nor in perso.toml), a card is waited for 120 s, and a reader that is not there is told at once.
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<u32>,
     /// Give up a card that has not answered a command for so long: nobody can know then what has become of it.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub ceiling: u32,
