@@ -5,7 +5,7 @@ import sys
 from emv.card import Card
 from emv.protocol.command import GetProcessingOptions
 from emv.protocol.data import Tag
-from emv.protocol.structures import DOL, TLV
+from emv.protocol.structures import AUC, DOL, TLV, CVMList
 from smartcard.System import readers
 
 name, *aid = sys.argv[1:]
@@ -24,6 +24,12 @@ def note(tlv):
                 note(value)
             elif isinstance(value, DOL):
                 seen[name_of(tag).hex().upper()] = b"".join(name_of(item) + bytes([size]) for item, size in value).hex().upper()
+            elif isinstance(value, CVMList):
+                # Amounts X and Y, then the rules; it keeps what it has parsed, and words only in print.
+                parsed = value.x.to_bytes(4, "big") + value.y.to_bytes(4, "big")
+                seen["8E"] = (parsed + b"".join(bytes([rule.b1, rule.b2]) for rule in value.rules)).hex().upper()
+            elif isinstance(value, AUC):
+                seen["9F07"] = bytes([value.b1, value.b2]).hex().upper()
             elif isinstance(value, (list, bytes, bytearray)):
                 seen[name_of(tag).hex().upper()] = bytes(value).hex().upper()
 

@@ -49,6 +49,7 @@ impl Table {
         let path = file_of("docs/foreign.md");
         let mut text = String::from(HEAD);
         self.0.iter().for_each(|row| writeln!(text, "{}", row.line()).unwrap());
+        text.push_str(TAIL);
         println!("\n{text}");
         let failed = self.0.iter().filter(|row| matches!(row.outcome, Outcome::Failed(_))).count();
         let skipped = self.0.iter().filter(|row| matches!(row.outcome, Outcome::Skipped(_))).count();
@@ -112,6 +113,20 @@ impl Table {
 const HEAD: &str = "# Programs that are not ours\n\nMade by `PERSO_BLESS=1 scripts/foreign.sh`: programs of others against our \
 simulated cards, through pcscd and vpcd. `scripts/test.sh` runs it again; what was not skipped there has to be as it stands \
 here.\n\n| who | version | what | outcome |\n|---|---|---|---|\n";
+
+const TAIL: &str = "
+## What is compared, and what is not
+
+- *python-emv* is held against `perso card data` element by element: the same tags, and the same bytes. Of 8E and 9F07 it keeps
+what it has parsed, which is put together again; its words for them are not compared, since it takes the bits of a rule for
+another one (1E, signature, is printed as a PIN online).
+- What we mask is compared by what we show: the first six and last four digits of the PAN, and in track 2 the expiry and the
+service code too, with the length of the whole. Of the cardholder's name (5F20) and of the discretionary data of track 1 (9F1F)
+we show nothing, so only tag and length are compared there; that the card holds the record's bytes is what reading back compares.
+- GET DATA (counters, log) is not asked through python-emv, and it speaks T=0 only and knows no contactless kernel: what a dual
+interface card says over its antenna is not compared with it. An element that is there twice is compared where it comes last.
+- Of the crate `emv` only what its terminal prints is compared: name, label, AIP, AFL, and that the records were read.
+";
 
 impl Row {
     fn line(&self) -> String {

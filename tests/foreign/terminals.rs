@@ -47,7 +47,7 @@ fn made_t0(profile: &str) -> Result<Inserted, String> {
 fn python_emv(table: &mut Table, profile: &str) {
     let (who, version) = ("python-emv", "1.0.14");
     let as_record = format!("{profile}: PAN, expiry, label, AIP, AFL as in the record");
-    let as_ours = format!("{profile}: all data elements but 8E and 9F07 as `perso card data` prints them");
+    let as_ours = format!("{profile}: all data elements as `perso card data` prints them");
     let Some(python) = installed("emv/bin/python").map(|path| path.display().to_string()) else {
         [as_record, as_ours].iter().for_each(|what| table.skip(who, version, what, "it could not be installed"));
         return;
@@ -71,11 +71,14 @@ fn python_emv(table: &mut Table, profile: &str) {
         let (their_tags, our_tags) = (tags(theirs.keys().collect()), tags(ours.keys().collect()));
         hold(their_tags == our_tags, "the tags differ", &format!("{their_tags} / ours {our_tags}"))?;
         hold(ours.len() > 15, "too few tags", &our_tags)?;
+        for tag in ["8E", "9F07", "5A", "57"] {
+            hold(ours.contains_key(tag), &format!("{tag} is not there to be compared"), &our_tags)?;
+        }
         for (tag, element) in &ours {
-            let same = match &element.value {
-                Some(value) => *value == theirs[tag],
-                // Masked: its length is what can be compared.
-                None => element.length == theirs[tag].len() / 2,
+            let value = &theirs[tag];
+            let same = match &element.shown {
+                Shown::Whole(ours) => ours == value,
+                Shown::Masked(ours) => element.length == value.len() / 2 && *ours == masked(tag, value),
             };
             hold(same, &format!("{tag} differs"), "")?;
         }
@@ -92,13 +95,28 @@ fn read(python: &str, aid: &str) -> Result<BTreeMap<String, String>, String> {
     serde_json::from_str(last).map_err(|error| error.to_string())
 }
 
-/// CVM list and application usage control: python-emv gives them in words of its own, not in bytes.
-const IN_WORDS: [&str; 2] = ["8E", "9F07"];
-
 struct Element {
     length: usize,
-    /// None where it is masked.
-    value: Option<String>,
+    shown: Shown,
+}
+
+enum Shown {
+    /// All bytes.
+    Whole(String),
+    /// What is told of a value that is masked.
+    Masked(String),
+}
+
+/// What we tell of a masked value, worked out of all of it: digits of a PAN, and of track 2 what stands around them.
+fn masked(tag: &str, value: &str) -> String {
+    let pan = |digits: &str| format!("{}{}{}", &digits[..6], "*".repeat(digits.len() - 10), &digits[digits.len() - 4..]);
+    match (tag, value.split_once('D')) {
+        ("5A", _) => pan(value.trim_end_matches('F')),
+        ("57", Some((digits, rest))) => {
+            format!("{}, expiry {}, service code {}, the rest not shown", pan(digits), &rest[..4], &rest[4..7])
+        }
+        _ => "not shown".into(),
+    }
 }
 
 /// What `perso card data` sees in the answers to SELECT, GET PROCESSING OPTIONS and READ RECORD, by tag.
@@ -112,7 +130,6 @@ fn card_data(aid: &str) -> Result<BTreeMap<String, Element>, String> {
     let application = application.ok_or("`perso card data` did not find the application")?;
     let mut elements = BTreeMap::new();
     ["fci", "options", "records"].iter().for_each(|part| collect(&application[part], &mut elements));
-    elements.retain(|tag, _| !IN_WORDS.contains(&tag.as_str()));
     Ok(elements)
 }
 
@@ -120,11 +137,12 @@ fn collect(node: &serde_json::Value, into: &mut BTreeMap<String, Element>) {
     match node {
         serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, into)),
         serde_json::Value::Object(members) => {
-            let value = node["value"].as_str().map(str::to_owned);
+            let text = |name: &str| node[name].as_str().map(str::to_owned);
+            let masked = || text("text").filter(|_| node["masked"] == true).map(Shown::Masked);
             if let (Some(tag), Some(length)) = (node["tag"].as_str(), node["length"].as_u64())
-                && (value.is_some() || node["masked"] == true)
+                && let Some(shown) = text("value").map(Shown::Whole).or_else(masked)
             {
-                into.insert(tag.to_owned(), Element { length: length as usize, value });
+                into.insert(tag.to_owned(), Element { length: length as usize, shown });
             }
             members.values().for_each(|member| collect(member, into));
         }
