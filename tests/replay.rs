@@ -41,13 +41,17 @@ fn is_recorded(vector: &Value) -> bool {
     matches!(text(vector, "provenance"), "real card" | "card trace in a project test")
 }
 
-/// Every recorded session whose EXTERNAL AUTHENTICATE is known, and the names of recorded handshakes that end before it.
-fn sessions() -> (Vec<Session>, Vec<String>) {
+/// Every recorded session whose EXTERNAL AUTHENTICATE is known, and recorded handshakes that end before it.
+fn sessions() -> (Vec<Session>, Vec<Session>) {
     let all = vectors();
     let (mut sessions, mut without) = (Vec::new(), Vec::new());
     for handshake in all.iter().filter(|vector| is_recorded(vector) && text(vector, "kind").ends_with("_handshake")) {
+        if text(&handshake["inputs"], "init_update_cmd").is_empty() {
+            assert_eq!(text(handshake, "name"), NO_COMMAND);
+            continue;
+        }
         if text(&handshake["expected"], "ext_auth_cmd").is_empty() {
-            without.push(text(handshake, "name").to_owned());
+            without.push(Session { handshake: handshake.clone(), steps: Vec::new() });
             continue;
         }
         let same = |field: &str, vector: &Value| vector["inputs"][field] == handshake["inputs"][field];
@@ -107,7 +111,10 @@ impl Session {
         writeln!(out, "! {challenge}").unwrap();
         let mut exchange = |command: &str, answer: &str| writeln!(out, "> {command}\n< {answer} 0").unwrap();
         exchange(self.initialize_update(), &format!("{}9000", self.input("init_update_rsp")));
-        exchange(text(&self.handshake["expected"], "ext_auth_cmd"), "9000");
+        let authenticate = text(&self.handshake["expected"], "ext_auth_cmd");
+        if !authenticate.is_empty() {
+            exchange(authenticate, "9000");
+        }
         for (given, expected) in &self.steps {
             let answer = given["rsp_wrapped"].as_str().unwrap_or(UNKNOWN);
             exchange(text(expected, "cmd_wrapped"), answer);
@@ -125,6 +132,29 @@ impl Session {
             }
         }
         out
+    }
+
+    /// The recorded commands as they were sent, and their answers, for a replay without a channel of our host's own.
+    fn raw_script(&self) -> String {
+        let mut out = String::new();
+        for line in self.trace().lines() {
+            if let Some(command) = line.strip_prefix("> ") {
+                writeln!(out, "{command}").unwrap();
+            } else if let Some(answer) = line.strip_prefix("< ") {
+                let (data, sw) = answer.trim_end_matches(" 0").split_at(answer.len() - 6);
+                writeln!(out, "sw {sw}\ndata {}", if data.is_empty() { "-" } else { data }).unwrap();
+            }
+        }
+        out
+    }
+
+    /// Sends the recorded bytes themselves.
+    fn replay_raw(&self, trace: &Path, folder: &Path) -> Output {
+        let script = folder.join("raw.apdu");
+        std::fs::write(&script, self.raw_script()).unwrap();
+        let mut command = Command::cargo_bin("perso").unwrap();
+        command.args(["card", "apdu", "--no-reset", "--format", "json", "--reader"]);
+        command.arg(format!("replay:{}", trace.display())).arg(script).output().unwrap()
     }
 
     fn is_scp02(&self) -> bool {
@@ -195,10 +225,17 @@ fn said(output: &Output) -> String {
 fn recorded_sessions_are_replayed_byte_for_byte() {
     let (sessions, without) = sessions();
     assert!(sessions.len() >= 15, "only {} sessions", sessions.len());
-    // These recordings end before EXTERNAL AUTHENTICATE: nothing of ours could be held against them.
-    // `perso explain-auth` is shown all of them (tests/explain_auth.rs).
-    println!("recorded up to INITIALIZE UPDATE only: {}", without.join(", "));
     let folder = tempfile::tempdir().unwrap();
+    // These recordings end before EXTERNAL AUTHENTICATE: what is recorded is sent as it stands, and `perso explain-auth` is
+    // shown all of them (tests/explain_auth.rs).
+    for session in &without {
+        let trace = folder.path().join("trace");
+        std::fs::write(&trace, session.trace()).unwrap();
+        let output = session.replay_raw(&trace, folder.path());
+        assert_eq!(output.status.code(), Some(0), "{}: {}", session.name(), said(&output));
+    }
+    let names: Vec<&str> = without.iter().map(Session::name).collect();
+    assert_eq!(names, BEFORE_AUTHENTICATION);
     let mut early = Vec::new();
     let schema = std::fs::read_to_string(file_of("docs/schemas/trace-view.schema.json")).unwrap();
     let schema = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
@@ -211,11 +248,14 @@ fn recorded_sessions_are_replayed_byte_for_byte() {
         if let Some((code, why)) = session.ends_early() {
             early.push(name);
             assert!(said(&output).contains(code) && said(&output).contains(why), "{name}: {}", said(&output));
-            continue;
+            // The recording itself holds: its bytes go over the wire, and its MACs are checked below.
+            let output = session.replay_raw(&trace, folder.path());
+            assert_eq!(output.status.code(), Some(0), "{name}: {}", said(&output));
+        } else {
+            assert_eq!(output.status.code(), Some(0), "{name}: {}", said(&output));
+            let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(report["exchanges"].as_array().unwrap().len(), session.steps.len(), "{name}");
         }
-        assert_eq!(output.status.code(), Some(0), "{name}: {}", said(&output));
-        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!(report["exchanges"].as_array().unwrap().len(), session.steps.len(), "{name}");
 
         // The trace opens with the same keys: every MAC is checked, and what was inside is told.
         let mut show = Command::cargo_bin("perso").unwrap();
@@ -229,7 +269,20 @@ fn recorded_sessions_are_replayed_byte_for_byte() {
         assert_eq!(shown.matches("; checked with vector").count(), protected, "{name}: {shown}");
     }
     assert_eq!(early, ["pysim_scp02_handshake", "gppro_15_handshake_level00_i55"]);
+    // The page about traces names them all.
+    let page = std::fs::read_to_string(file_of("docs/trace.md")).unwrap();
+    for name in
+        names.iter().chain([&NO_COMMAND]).chain(&early).chain(&sessions.iter().map(Session::name).collect::<Vec<_>>())
+    {
+        assert!(page.contains(&format!("`{name}`")), "docs/trace.md does not name {name}");
+    }
 }
+
+/// Recordings that end with INITIALIZE UPDATE.
+const BEFORE_AUTHENTICATION: [&str; 3] =
+    ["openfips201_48_handshake", "gppro_154_card_cryptogram_i55", "gppro_169_jcop_card_cryptogram_i55"];
+/// States challenges and cryptograms, and no command.
+const NO_COMMAND: &str = "gppro_98_i10_session";
 
 #[test]
 fn one_changed_byte_of_a_recording_is_noticed() {

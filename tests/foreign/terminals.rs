@@ -109,7 +109,8 @@ enum Shown {
 
 /// What we tell of a masked value, worked out of all of it: digits of a PAN, and of track 2 what stands around them.
 fn masked(tag: &str, value: &str) -> String {
-    let pan = |digits: &str| format!("{}{}{}", &digits[..6], "*".repeat(digits.len() - 10), &digits[digits.len() - 4..]);
+    let pan =
+        |digits: &str| format!("{}{}{}", &digits[..6], "*".repeat(digits.len() - 10), &digits[digits.len() - 4..]);
     match (tag, value.split_once('D')) {
         ("5A", _) => pan(value.trim_end_matches('F')),
         ("57", Some((digits, rest))) => {
