@@ -261,7 +261,7 @@ fn our_own_order_is_held_to_the_same() {
         ("/card/pin/block", "0123".into(), "card.pin.block", FORMAT),
         ("/card/pin/transport_key", "00".into(), "card.pin.transport_key", NOT_ALLOWED),
         ("/card/pin/kid", "9".into(), "card.pin.kid", VALUE),
-        ("/colour", "red".into(), "(file)", FORMAT),
+        ("/colour", "red".into(), "colour", FORMAT),
     ];
     for (pointer, value, path, code) in cases {
         refused(&with(name, pointer, value), path, code);

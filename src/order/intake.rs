@@ -6,8 +6,8 @@ use super::jwe::{Jwe, JweError};
 use super::problem::Findings;
 use super::sense::{self, Context};
 use super::site::Site;
-use super::{Order, Problems, Source, d1, mastercard, naming, pismo};
-use crate::base::{Code, Fault, Secret};
+use super::{Order, Problems, Source, d1, mastercard, naming, own_shape, pismo, shape};
+use crate::base::{Code, Fault};
 use crate::keys::KeyStore;
 
 /// Largest order that is read, in bytes.
@@ -93,19 +93,25 @@ fn order(bytes: &[u8], node: &Node, source: Source, context: &Context, found: &m
         Source::D1 => d1::read(node, context, found),
         Source::Pismo => pismo::read(node, context, found),
         Source::Mastercard => mastercard::read(node, context, found),
-        Source::Own => own(bytes, context, found)?,
+        Source::Own => own(bytes, node, context, found)?,
     };
     sense::assemble(&file, source, naming::paths(source), context, found)
 }
 
 /// Our own file.
-fn own(bytes: &[u8], context: &Context, found: &mut Findings) -> Option<OrderFile> {
-    let mut file: OrderFile = typed(bytes, "(file)", found)?;
-    if file.perso_order != 1 {
-        let message = format!("version {} is not known; this program reads version 1", file.perso_order);
+fn own(bytes: &[u8], node: &Node, context: &Context, found: &mut Findings) -> Option<OrderFile> {
+    // Another version may have other members: it is told of before them.
+    if let Some(version) = node.whole("perso_order").filter(|version| *version != 1) {
+        let message = format!("version {version} is not known; this program reads version 1");
         found.add("perso_order", Code::OrderSyntax, message);
         return None;
     }
+    let before = found.problems.len();
+    shape::object(node, own_shape::ORDER, "", found);
+    if found.problems.len() > before {
+        return None;
+    }
+    let mut file: OrderFile = typed(bytes, "(file)", found)?;
     take_card(&mut file, "card", "encrypted_data", context, found);
     Some(file)
 }
@@ -124,16 +130,25 @@ pub(super) fn take_card(file: &mut OrderFile, clear: &str, path: &str, context: 
             if opened.test != file.test {
                 found.refuse("test", "the order's mark is not that of the key that its card data is encrypted for");
             }
-            file.card = typed::<CardFile>(opened.clear.expose(), path, found);
+            file.card = card_of(&opened.node, found);
         }
     }
+}
+
+/// Card data in our own shape, clear or opened; `None` where something of its shape is wrong.
+pub(super) fn card_of(node: &Node, found: &mut Findings) -> Option<CardFile> {
+    let before = found.problems.len();
+    shape::object(node, own_shape::CARD, "card", found);
+    if found.problems.len() > before {
+        return None;
+    }
+    node.to_json().and_then(|text| typed(text.expose(), "card", found))
 }
 
 /// Encrypted card data that was opened.
 pub(super) struct Opened {
     pub(super) node: Node,
     pub(super) test: bool,
-    clear: Secret<Vec<u8>>,
 }
 
 /// Opens encrypted card data, where a site and a key store were given.
@@ -157,7 +172,7 @@ pub(super) fn open_card(text: &str, path: &str, context: &Context, found: &mut F
         }
     };
     match Node::parse(clear.expose()) {
-        Ok(node) => Some(Opened { node, test, clear }),
+        Ok(node) => Some(Opened { node, test }),
         Err(error) => {
             found.add(path, Code::OrderSyntax, no_json(error));
             None
@@ -166,7 +181,7 @@ pub(super) fn open_card(text: &str, path: &str, context: &Context, found: &mut F
 }
 
 /// The parser's words are passed on only where they cannot quote a value.
-pub(super) fn typed<T: serde::de::DeserializeOwned>(bytes: &[u8], path: &str, found: &mut Findings) -> Option<T> {
+fn typed<T: serde::de::DeserializeOwned>(bytes: &[u8], path: &str, found: &mut Findings) -> Option<T> {
     let error = match serde_json::from_slice(bytes) {
         Ok(value) => return Some(value),
         Err(error) => error,

@@ -3,7 +3,7 @@
 
 use super::d1::{leaves, option, text};
 use super::file::{IdentityFile, OrderFile, ProductFile};
-use super::intake::{take_card, typed};
+use super::intake::{card_of, take_card};
 use super::json::Node;
 use super::pismo::month;
 use super::problem::Findings;
@@ -91,7 +91,7 @@ pub(super) fn read(node: &Node, context: &Context, found: &mut Findings) -> Orde
     marked(node, found);
     select(node, &mut file, context, found);
     if let Some(card) = node.get("card") {
-        file.card = card.to_json().and_then(|text| typed(text.expose(), "card", found));
+        file.card = card_of(card, found);
         if file.card.is_none() {
             return file;
         }

@@ -15,6 +15,7 @@ mod json;
 mod jwe;
 mod mastercard;
 mod naming;
+mod own_shape;
 mod parts;
 mod pin;
 mod pismo;

@@ -2,7 +2,7 @@
 
 use super::d1::{leaves, option, text};
 use super::file::{IdentityFile, OrderFile, ProductFile, Values};
-use super::intake::{take_card, typed};
+use super::intake::{card_of, take_card};
 use super::json::Node;
 use super::pismo_shape::ENVELOPE;
 use super::problem::Findings;
@@ -148,7 +148,7 @@ fn report(node: &Node, request: &Node, response: &Node) -> Values {
 /// The card's data, clear or encrypted, in our own shape.
 fn card(node: &Node, file: &mut OrderFile, context: &Context, found: &mut Findings) {
     if let Some(card) = node.get("card") {
-        file.card = card.to_json().and_then(|text| typed(text.expose(), "card", found));
+        file.card = card_of(card, found);
         if file.card.is_none() {
             return;
         }

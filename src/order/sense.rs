@@ -55,7 +55,7 @@ pub(super) fn assemble(
     }
     let channel = channel(file, source, context, &own_path, found);
     let Some(card) = &file.card else {
-        found.skip("the card data: it is encrypted and was not opened");
+        found.skip("the card data: it was not opened, or is not of its shape");
         rule(file, source, context, &own_path, found);
         return None;
     };

@@ -1,4 +1,4 @@
-//! Checks JSON against a table of fields: what D1, Pismo and Mastercard publish, one table each.
+//! Checks JSON against a table of fields: what D1, Pismo and Mastercard publish, and our own order; one table each.
 
 use super::json::{Node, join};
 use super::problem::Findings;
@@ -8,6 +8,8 @@ use super::rules::Rule;
 pub(super) struct Field {
     pub(super) name: &'static str,
     pub(super) required: bool,
+    /// Whether `null` says that it is absent.
+    pub(super) nullable: bool,
     pub(super) kind: Kind,
 }
 
@@ -15,6 +17,8 @@ pub(super) struct Field {
 pub(super) enum Kind {
     /// Text of a rule.
     Text(&'static Rule),
+    /// Text; what it must look like is checked elsewhere.
+    AnyText,
     /// One of these words.
     Word(&'static [&'static str]),
     Flag,
@@ -28,6 +32,8 @@ pub(super) enum Kind {
     /// An object whose fields go by one of its own members. The published `oneOf` is not read: taken literally it
     /// refuses valid orders.
     Branch(&'static Branch),
+    /// Texts by names that the sender chooses.
+    Named,
     /// Any object of at most so many bytes.
     Anything(usize),
 }
@@ -41,11 +47,15 @@ pub(super) struct Branch {
 }
 
 pub(super) const fn must(name: &'static str, kind: Kind) -> Field {
-    Field { name, required: true, kind }
+    Field { name, required: true, nullable: false, kind }
 }
 
 pub(super) const fn may(name: &'static str, kind: Kind) -> Field {
-    Field { name, required: false, kind }
+    Field { name, required: false, nullable: false, kind }
+}
+
+pub(super) const fn null_or(name: &'static str, kind: Kind) -> Field {
+    Field { name, required: false, nullable: true, kind }
 }
 
 /// Holds an object against its fields.
@@ -84,6 +94,7 @@ fn members(node: &Node, fields: &[Field], others: &[&str], path: &str, found: &m
         match node.get(field.name) {
             None if field.required => found.format(path, "it is required"),
             None => {}
+            Some(Node::Null) if field.nullable => {}
             Some(member) => value(member, &field.kind, &path, found),
         }
     }
@@ -113,7 +124,7 @@ fn value(node: &Node, kind: &Kind, path: &str, found: &mut Findings) {
                 found.value(path, format!("it is none of {}", words.join(", ")));
             }
         }
-        (Kind::Flag, Node::Flag(_)) => {}
+        (Kind::AnyText, Node::Text(_)) | (Kind::Flag, Node::Flag(_)) => {}
         (Kind::Whole(least, most), Node::Whole(number)) => {
             if number < least || number > most {
                 found.value(path, format!("it is not between {least} and {most}"));
@@ -133,6 +144,11 @@ fn value(node: &Node, kind: &Kind, path: &str, found: &mut Findings) {
             }
         }
         (Kind::Branch(by), _) => branch(node, by, path, found),
+        (Kind::Named, Node::Map(members)) => {
+            for (name, node) in members {
+                value(node, &Kind::AnyText, &join(path, &shown(name)), found);
+            }
+        }
         (Kind::Anything(most), Node::Map(_)) => {
             let mut length = 0;
             node.leaves("", &mut |path, text| length += path.len() + text.len());
@@ -140,11 +156,11 @@ fn value(node: &Node, kind: &Kind, path: &str, found: &mut Findings) {
                 found.format(path, format!("it has more than {most} bytes"));
             }
         }
-        (Kind::Text(_) | Kind::Word(_), _) => found.format(path, "it is not text"),
+        (Kind::Text(_) | Kind::AnyText | Kind::Word(_), _) => found.format(path, "it is not text"),
         (Kind::Flag, _) => found.format(path, "it is neither true nor false"),
         (Kind::Whole(..), _) => found.format(path, "it is not a whole number"),
         (Kind::Texts(..) | Kind::Objects(..), _) => found.format(path, "it is not a list"),
-        (Kind::Anything(_), _) => found.format(path, "it is not an object"),
+        (Kind::Named | Kind::Anything(_), _) => found.format(path, "it is not an object"),
     }
 }
 
