@@ -169,6 +169,8 @@ fn a_pvv_that_is_asked_for_needs_a_key() {
     let site = Site::parse(&site_text().replacen("pv_key = \"01\"\n", "", 1)).unwrap();
     let problems = Order::read(order.to_string().as_bytes(), &site, &*order_support::STORE).err().unwrap();
     assert_eq!(problems[0].path, "request.generate_pvv");
+    // Whose key it would be cannot be known without a site: nothing is wrong then.
+    assert_eq!(check(order.to_string().as_bytes(), None, None).problems, []);
 }
 
 #[test]
@@ -195,6 +197,10 @@ fn mastercard_names_are_capitals_and_26_together() {
     assert_eq!(print(&accepted(&json_of(name))), ["MS JANE DOE"]);
     let company = accepted(&with(name, "/client/companyName", "Bank Co".into()));
     assert_eq!(print(&company), ["MS JANE DOE", "BANK CO"]);
+    // Without a company, the second line of the card's data is not lost.
+    let second = accepted(&with(name, "/card/second_name", "Family".into()));
+    assert_eq!(print(&second), ["MS JANE DOE", "FAMILY"]);
+    refused(&with(name, "/card/second_name", "x".repeat(27).into()), "card.second_name", FORMAT);
     // Ms Jane and a blank are 8 characters: 18 are left.
     accepted(&with(name, "/client/lastName", "x".repeat(18).into()));
     refused(&with(name, "/client/lastName", "x".repeat(19).into()), "client.lastName", FORMAT);

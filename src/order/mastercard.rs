@@ -5,7 +5,7 @@ use super::d1::{leaves, option, text};
 use super::file::{IdentityFile, OrderFile, ProductFile};
 use super::intake::{card_of, take_card};
 use super::json::Node;
-use super::pismo::month;
+use super::pismo::{is_month, month};
 use super::problem::Findings;
 use super::rules as r;
 use super::sense::{Context, Paths};
@@ -23,7 +23,6 @@ pub(super) const PATHS: Paths = &[
     ("channel", "productCode"),
     ("product.profile", "productCode"),
     ("card.name", "client.lastName"),
-    ("card.second_name", "client.companyName"),
 ];
 
 /// Most characters of a printed line. // Mastercard Processing: embossing lines
@@ -153,11 +152,19 @@ fn merge(file: &mut OrderFile, response: &Node, client: &Node, found: &mut Findi
             .format("client.lastName", format!("title, first and last name have more than {LINE} characters together"));
     }
     card.name = name;
-    card.second_name = client.text("companyName").map(str::to_ascii_uppercase);
+    // Without a company the second line is what the card's data has, if anything.
+    if let Some(company) = client.text("companyName") {
+        card.second_name = Some(company.to_ascii_uppercase());
+    } else if let Some(line) = &mut card.second_name {
+        if line.chars().count() > LINE {
+            found.format("card.second_name", format!("a line has at most {LINE} characters"));
+        }
+        line.make_ascii_uppercase();
+    }
     card.plastic_sequence = response.whole("newSequenceNumber").and_then(|number| u32::try_from(number).ok());
     match response.text("newCardExpiryDate").map(month) {
         Some(None) => found.format("response.newCardExpiryDate", "it is neither YYMM nor a date"),
-        Some(Some(month)) if month != card.expiry => {
+        Some(Some(month)) if is_month(&card.expiry) && month != card.expiry => {
             found.value("response.newCardExpiryDate", "it is not the expiry of the card's data");
         }
         _ => {}

@@ -23,7 +23,6 @@ pub(super) const PATHS: Paths = &[
     ("product.applications", "request.mode_type"),
     ("product.pin_length", "request.pin_length"),
     ("product.generate_pvv", "request.generate_pvv"),
-    ("card.name", "request.printed_name"),
 ];
 
 /// Reads an envelope into our own shape.
@@ -105,13 +104,16 @@ fn product(request: &Node, response: &Node, found: &mut Findings) -> ProductFile
         applications: combo.then_some(2),
         // The documented default.
         pin_length: Some(request.whole("pin_length").and_then(|it| u32::try_from(it).ok()).unwrap_or(4)),
-        generate_pvv: request.flag("generate_pvv").unwrap_or(false),
         ..ProductFile::default()
     }
 }
 
 /// Brand, template and embossing group select product and station, as the site is configured.
 fn select(file: &mut OrderFile, request: &Node, site: &Site, found: &mut Findings) {
+    // What could not be read selects nothing, and was told of.
+    if ["brand", "template_id", "embossing_group"].iter().any(|name| found.is_faulty(&format!("request.{name}"))) {
+        return;
+    }
     let (brand, template, group) =
         (request.text("brand"), request.text("template_id"), request.text("embossing_group"));
     let Some(rule) = site.select(Source::Pismo, brand, template, group) else {
@@ -132,6 +134,7 @@ fn select(file: &mut OrderFile, request: &Node, site: &Site, found: &mut Finding
     }
     file.station = Some(rule.station.clone());
     // The key is the site's: a reissue names none. Without the wish for a PVV none is computed.
+    file.product.generate_pvv = request.flag("generate_pvv").unwrap_or(false);
     if file.product.generate_pvv {
         file.product.pv_key.clone_from(&rule.pv_key);
     }
@@ -166,25 +169,50 @@ fn merge(file: &mut OrderFile, request: &Node, response: &Node, found: &mut Find
         let Some(text) = text else { continue };
         match month(text) {
             None => found.format(path, "it is neither YYMM nor a date of RFC 3339"),
-            Some(month) if card.expiry != month => found.value(path, "it is not the expiry of the card's data"),
+            Some(month) if is_month(&card.expiry) && card.expiry != month => {
+                found.value(path, "it is not the expiry of the card's data")
+            }
             Some(_) => {}
         }
     }
-    let names = [request.text("printed_name"), response.text("printed_name")];
-    if let [Some(asked), Some(told)] = names
+    let readable =
+        |node: &Node, path: &str| node.text("printed_name").filter(|_| !found.is_faulty(path)).map(str::to_owned);
+    let names = [readable(request, "request.printed_name"), readable(response, "response.printed_name")];
+    if let [Some(asked), Some(told)] = &names
         && asked != told
     {
         found.value("response.printed_name", "it is not the name that the request has");
     }
     if let Some(name) = names.into_iter().flatten().next() {
-        card.name = name.to_owned();
+        card.name = name;
     }
     if track_number.is_some() {
         card.track_number = track_number;
     }
     if card.effective.is_none() {
-        card.effective = response.text("issuing_date").and_then(|text| text.get(..10)).map(str::to_owned);
+        card.effective = first_day(response, &card.expiry, found);
     }
+}
+
+/// The day of issue, where it is one that a card of this expiry can have.
+fn first_day(response: &Node, expiry: &str, found: &mut Findings) -> Option<String> {
+    let path = "response.issuing_date";
+    let text = response.text("issuing_date").filter(|_| !found.is_faulty(path))?;
+    let day = text.parse::<jiff::Timestamp>().ok().and_then(|_| text.get(..10)).map(str::to_owned);
+    match day.as_deref().and_then(month) {
+        None => found.format(path, "it is no moment of RFC 3339"),
+        Some(first) if is_month(expiry) && first.as_str() > expiry => {
+            found.value(path, "the card would become effective after it expires");
+        }
+        Some(_) => return day,
+    }
+    None
+}
+
+/// Whether the card's data states its expiry as it must; where it does not, that is told of and nothing is held
+/// against it.
+pub(super) fn is_month(expiry: &str) -> bool {
+    expiry.len() == 4 && month(expiry).is_some()
 }
 
 /// A month YYMM, as itself or out of a date: 2031-05, 2031-05-31, 2031-05-31T00:00:00Z.

@@ -99,12 +99,17 @@ impl Findings {
     /// One path is told of once, by what was found first; and nothing is said of what lies below a faulty place.
     pub(super) fn add(&mut self, path: impl Into<String>, code: Code, message: impl Into<String>) {
         let path = path.into();
+        if !self.is_faulty(&path) {
+            self.problems.push(Problem { path, code, message: message.into() });
+        }
+    }
+
+    /// Whether a path, or a place that it lies below, was told of.
+    pub(super) fn is_faulty(&self, path: &str) -> bool {
         let told = |earlier: &Problem| {
             path.strip_prefix(&earlier.path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };
-        if !self.problems.iter().any(told) {
-            self.problems.push(Problem { path, code, message: message.into() });
-        }
+        self.problems.iter().any(told)
     }
 
     pub(super) fn format(&mut self, path: impl Into<String>, message: impl Into<String>) {

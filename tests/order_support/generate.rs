@@ -34,6 +34,10 @@ impl Rng {
         of[self.below(of.len())]
     }
 
+    pub fn one_of(&mut self, of: &[u32]) -> u32 {
+        of[self.below(of.len())]
+    }
+
     pub fn text(&mut self, alphabet: &str, least: usize, most: usize) -> String {
         let letters: Vec<char> = alphabet.chars().collect();
         (0..self.between(least, most)).map(|_| letters[self.below(letters.len())]).collect()
@@ -199,7 +203,8 @@ pub fn pan(rng: &mut Rng) -> String {
     format!("{payload}{check}")
 }
 
-fn card(rng: &mut Rng) -> Value {
+/// Card data as D1 has it.
+pub fn card(rng: &mut Rng) -> Value {
     let pan = pan(rng);
     let (month, year) = (rng.between(1, 12), rng.between(27, 49));
     let amex = pan.starts_with("37");
