@@ -40,7 +40,8 @@ pub fn run(command: &RecordCommand, out: &mut Out) -> Result<u8, CliError> {
 }
 
 fn print(view: &RecordView, out: &mut Out) {
-    out.line(format!("Record   {}{}", view.id, if view.test { " (test keys)" } else { "" }));
+    let sample = if view.sample { ", a SAMPLE" } else { "" };
+    out.line(format!("Record   {}{}{sample}", view.id, if view.test { " (test keys)" } else { "" }));
     out.line(format!("PAN      {}", view.pan.as_deref().unwrap_or("not stated")));
     out.line(format!("Profile  {} ({})", view.profile, view.profile_sha256));
     out.line(format!("Keys     {}", view.keys.join(", ")));

@@ -196,7 +196,8 @@ pub fn print(result: &RunResult, out: &mut Out) {
     let simulated = if result.simulated { " (simulated card)" } else { "" };
     out.line(format!("{}{simulated}. {}", out.state(state), result.action));
     if let Some(record) = &result.record {
-        out.line(format!("Record   {}, PAN {}", record.id, record.pan.as_deref().unwrap_or("not stated")));
+        let pan = record.pan.as_deref().unwrap_or("not stated");
+        out.line(format!("Record   {}, PAN {pan}{}", record.id, record.mark()));
     }
     if let Some(chip) = &result.chip {
         out.line(format!("Chip     {}", chip.id));

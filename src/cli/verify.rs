@@ -146,10 +146,11 @@ fn print(result: &VerifyResult, out: &mut Out) {
     }
     let count = |outcome: &str| result.checks.iter().filter(|check| check.outcome == outcome).count();
     out.line(format!("Passed   {} checks; not applicable {}", count("passed"), count("not applicable")));
-    if result.record.is_none() {
+    let Some(record) = &result.record else {
         out.line("Not compared with a record: none was given.");
         return;
-    }
+    };
+    out.line(format!("Record   {}, PAN {}{}", record.id, record.pan.as_deref().unwrap_or("not stated"), record.mark()));
     out.line(format!("Proven   {} groupings; --format json lists how each", result.proven.len()));
     if !result.loaded_not_proven.is_empty() {
         out.line("Loaded, not proven:");

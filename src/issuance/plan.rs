@@ -12,6 +12,8 @@ use crate::record::{Application, Content, Method, Record};
 pub struct Plan {
     /// Id of the record.
     pub record: String,
+    /// Whether the card is a sample.
+    pub sample: bool,
     /// Name of the profile.
     pub profile: String,
     /// Hash of the profile.
@@ -107,6 +109,7 @@ impl Plan {
         }
         Ok(Self {
             record: record.id().to_owned(),
+            sample: record.is_sample(),
             profile: profile.name().to_owned(),
             profile_hash: profile.hash(),
             applications,

@@ -18,6 +18,8 @@ pub struct PlanView {
     pub perso_plan: u32,
     /// Id of the record.
     pub record: String,
+    /// Whether the card is a sample.
+    pub sample: bool,
     /// The profile.
     pub profile: ProfileRef,
     /// The link that times are estimated for.
@@ -104,6 +106,7 @@ impl PlanView {
         Self {
             perso_plan: 1,
             record: plan.record.clone(),
+            sample: plan.sample,
             profile: ProfileRef { name: plan.profile.clone(), sha256: hex::encode(plan.profile_hash) },
             link: format!(
                 "{} at {} bit/s",
@@ -220,7 +223,9 @@ fn hex(byte: u8) -> String {
 
 impl fmt::Display for PlanView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Plan for record {} on profile {} ({})", self.record, self.profile.name, self.profile.sha256)?;
+        let sample = if self.sample { ", a SAMPLE," } else { "" };
+        let (name, hash) = (&self.profile.name, &self.profile.sha256);
+        writeln!(f, "Plan for record {}{sample} on profile {name} ({hash})", self.record)?;
         for app in &self.applications {
             let through = app.through.as_ref().map(|domain| format!(" through {domain}")).unwrap_or_default();
             writeln!(f, "\nApplication {}{through}: {}, level {}", app.aid, app.protocol, app.level)?;

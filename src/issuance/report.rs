@@ -63,7 +63,7 @@ impl Report {
 
     /// What is being made.
     pub fn subject(&mut self, record: &Record, plan: &Plan, store: &dyn KeyStore) {
-        self.result.record = Some(RecordRef { id: record.id().to_owned(), pan: record.masked_pan() });
+        self.result.record = Some(RecordRef::of(record));
         self.result.profile = Some(ProfileRef { name: plan.profile.clone(), sha256: hex::encode(plan.profile_hash) });
         self.stripe(record);
         self.feeder = feeder(record);

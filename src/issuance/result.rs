@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::emv::rules::{Outcome, Verdict};
+use crate::record::Record;
 
 /// Version of the result's shape.
 pub const VERSION: u32 = 1;
@@ -112,6 +113,21 @@ pub struct RecordRef {
     pub id: String,
     /// PAN, first six and last four digits.
     pub pan: Option<String>,
+    /// Whether the card is a sample, never to be used.
+    #[serde(default)]
+    pub sample: bool,
+}
+
+impl RecordRef {
+    /// Of a record.
+    pub fn of(record: &Record) -> Self {
+        Self { id: record.id().to_owned(), pan: record.masked_pan(), sample: record.is_sample() }
+    }
+
+    /// A word for people, where it is a sample.
+    pub fn mark(&self) -> &'static str {
+        if self.sample { ", a SAMPLE" } else { "" }
+    }
 }
 
 /// The profile a result is about.

@@ -37,6 +37,7 @@ pub struct Record {
     print: Print,
     stated: StatedFile,
     cryptogram_key: Option<CryptogramKey>,
+    sample: bool,
 }
 
 /// What the card's keys for cryptograms were derived with.
@@ -199,6 +200,11 @@ impl Record {
     /// What the card's keys for cryptograms were derived with; none where whoever made the record did not say.
     pub fn cryptogram_key(&self) -> Option<&CryptogramKey> {
         self.cryptogram_key.as_ref()
+    }
+
+    /// Whether the card is a sample, never to be used.
+    pub fn is_sample(&self) -> bool {
+        self.sample
     }
 
     /// The PAN, first six and last four digits.

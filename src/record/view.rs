@@ -20,6 +20,8 @@ pub struct RecordView {
     pub keys: Vec<String>,
     /// Whether it was made with test keys.
     pub test: bool,
+    /// Whether the card is a sample.
+    pub sample: bool,
     /// PAN, first six and last four digits.
     pub pan: Option<String>,
     /// The applications.
@@ -69,6 +71,7 @@ pub fn view(record: &Record) -> RecordView {
         profile_sha256: record.header.profile_sha256.clone(),
         keys: record.key_names(),
         test: record.header.test,
+        sample: record.sample,
         pan: record.masked_pan(),
         applications: record
             .applications
