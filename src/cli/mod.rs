@@ -13,6 +13,7 @@ mod custody;
 mod doctor;
 mod explain;
 mod explain_auth;
+mod kept;
 mod keys;
 mod orders;
 mod out;

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::args::{PreparationArgs, PrepareArgs, Sources};
+use super::args::{KeepArgs, PreparationArgs, PrepareArgs, Sources};
 use super::common::{self, CliError, Out, Problem, warn};
+use super::kept::Kept;
 use super::orders::{self, is_order};
 use super::pool::HeldPool;
 use super::ready::{Ready, ready, record_problems};
@@ -145,18 +146,26 @@ fn text(view: &PreparedView) -> Vec<String> {
 /// A record, or an order from which one is prepared now.
 ///
 /// # Errors
-/// As [`run`], and as [`ready`].
-pub fn ready_from(path: &Path, sources: &Sources, from: &PreparationArgs) -> Result<Ready, CliError> {
+/// As [`run`], and as [`ready`]; what is to be kept is there already, or is asked of a record.
+pub fn ready_from(path: &Path, sources: &Sources, from: &PreparationArgs, keep: &KeepArgs) -> Result<Ready, CliError> {
     let bytes = common::read(path)?;
     if !is_order(&bytes) {
+        if keep.record.is_some() {
+            let why = format!("it is for orders, and {} is a record already", path.display());
+            return Err(CliError::Option { option: "--record", why });
+        }
         return ready(path, sources);
     }
+    let kept = keep.record.as_deref().map(Kept::claim).transpose()?;
     let store = common::keys(&sources.keys, &sources.passphrase)?;
     let (_, profile, prepared) = of_order(path, &bytes, sources, from, &store)?;
     let plan = check::plan(&prepared.record, &profile, &store).map_err(|problems| CliError::Refused {
         what: path.display().to_string(),
         problems: problems.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect(),
     })?;
+    if let Some(kept) = kept {
+        kept.write(&prepared.text)?;
+    }
     Ok(Ready { store, record: prepared.record, profile, plan })
 }
 

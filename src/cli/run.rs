@@ -34,7 +34,7 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     }
     let clock = common::clock();
     let started = Clock::fixed(clock.now());
-    let ready = ready_from(&args.record, &args.sources, &args.preparation)?;
+    let ready = ready_from(&args.record, &args.sources, &args.preparation, &args.keep)?;
     let mut report = Report::new(ProgramRef::unhashed(), args.reader.is_simulated(), &started);
     let ca_keys = args.ca_keys.as_deref().map(ca::ca_keys).transpose()?;
     report.subject(&ready.record, &ready.plan, &ready.store);

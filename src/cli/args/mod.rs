@@ -7,6 +7,7 @@ mod calc_certificate;
 mod card;
 mod config;
 mod doctor;
+mod keep;
 mod keys;
 mod prepare;
 mod readers;
@@ -27,6 +28,7 @@ pub use self::calc_certificate::CertificateArgs;
 pub use self::card::{ApduArgs, AppsArgs, CardCommand, ChannelArgs, DataArgs, InfoArgs};
 pub use self::config::ConfigCommand;
 pub use self::doctor::DoctorArgs;
+pub use self::keep::KeepArgs;
 pub use self::keys::{
     ExportArgs, GenerateArgs, ImportArgs, KcvArgs, KeyFileArgs, KeysCommand, LoadArgs, NamedArgs, RotateArgs,
 };
@@ -216,6 +218,9 @@ pub enum Interface {
 pub struct RunArgs {
     /// The prepared record, or an order, which is prepared first.
     pub record: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub keep: KeepArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub preparation: PreparationArgs,
