@@ -8,8 +8,8 @@ use super::pin::{self, ArrivedPin, CardPin, Pin};
 use super::private::from_pkcs8;
 use super::tr31::{self, ArrivedKey, Header, KeyBlock, Version};
 use super::{
-    Algorithm, CardForm, CardPadding, Derivation, JweAlgorithm, Kcv, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose,
-    Sealed, WrappedKey,
+    Algorithm, BlockForm, CardForm, CardPadding, Derivation, JweAlgorithm, Kcv, KeyError, KeyHandle, KeyInfo, KeyStore,
+    Purpose, Sealed, WrappedKey,
 };
 use crate::base::crypto::{self, Cipher, CryptoError, KcvMethod, NONCE, RsaPublic, TAG};
 use crate::base::emv::Pan;
@@ -148,21 +148,38 @@ impl<E: Engine> KeyStore for E {
         kek: &KeyHandle,
         mac_key: &[u8],
         data: &[u8],
-        enciphered: bool,
+        form: BlockForm,
         mac: [u8; 4],
     ) -> Result<Secret<Vec<u8>>, KeyError> {
         for_purpose(kek, Purpose::Kek)?;
         let key = self.decrypt(kek, None, mac_key)?;
         // A single DES MAC is algorithm 3 under a key whose halves are equal.
         let key = Secret::new(key.expose().iter().copied().cycle().take(16).collect::<Vec<u8>>());
-        let clear = match enciphered {
-            true => self.decrypt(kek, Some(zero_iv(cipher(kek)?)), data)?,
-            false => Secret::new(data.to_vec()),
+        let right = |of: &[u8]| {
+            let padded = Secret::new(crypto::pad_80(of, 8));
+            let seen = crypto::retail_mac(key.expose(), &[0; 8], padded.expose()).map_err(crypto_error(kek))?;
+            let right = Secret::new(mac.to_vec()).equals(seen.get(..4).unwrap_or_default());
+            if right { Ok(()) } else { Err(KeyError::NotForIt(kek.name().to_owned())) }
         };
-        let padded = Secret::new(crypto::pad_80(clear.expose(), 8));
-        let seen = crypto::retail_mac(key.expose(), &[0; 8], padded.expose()).map_err(crypto_error(kek))?;
-        let right = Secret::new(mac.to_vec()).equals(seen.get(..4).unwrap_or_default());
-        if right { Ok(clear) } else { Err(KeyError::NotForIt(kek.name().to_owned())) }
+        // Nothing is opened whose MAC can be checked before.
+        if form.mac_over_enciphered || !form.enciphered {
+            right(data)?;
+        }
+        if !form.enciphered {
+            return Ok(Secret::new(data.to_vec()));
+        }
+        let clear = self.decrypt(kek, Some(zero_iv(cipher(kek)?)), data)?;
+        let clear = match form.padded {
+            true => {
+                let bare = crypto::unpad_80(clear.expose()).map(<[u8]>::to_vec).map(Secret::new);
+                bare.map_err(|_| KeyError::NotForIt(kek.name().to_owned()))?
+            }
+            false => clear,
+        };
+        if !form.mac_over_enciphered {
+            right(clear.expose())?;
+        }
+        Ok(clear)
     }
 
     fn open_pin(&self, arrived: &ArrivedPin<'_>, pan: &Pan) -> Result<Pin, KeyError> {

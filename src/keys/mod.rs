@@ -37,5 +37,5 @@ pub use info::{Algorithm, Kcv, KeyInfo, Purpose};
 pub use make::{from_components, random};
 pub use sets::KeySet;
 pub use software::SoftwareStore;
-pub use store::KeyStore;
+pub use store::{BlockForm, KeyStore};
 pub use verbs::{CardForm, CardPadding, Derivation, JweAlgorithm, Sealed, WrappedKey};

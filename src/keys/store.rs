@@ -7,6 +7,17 @@ use crate::base::crypto::{KcvMethod, NONCE, RsaPublic, TAG};
 use crate::base::emv::Pan;
 use crate::base::{Chance, Secret};
 
+/// How the data of a prepared block of card data arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BlockForm {
+    /// It is under the key encryption key too: CBC with a zero IV.
+    pub enciphered: bool,
+    /// The MAC is over the enciphered data; over the clear data, without padding, otherwise.
+    pub mac_over_enciphered: bool,
+    /// It was padded before it was enciphered: ISO 9797-1 method 2.
+    pub padded: bool,
+}
+
 /// Custody of keys: a software key file, or a token behind PKCS#11.
 pub trait KeyStore: Send + Sync {
     /// What is in custody, without any value.
@@ -122,18 +133,18 @@ pub trait KeyStore: Send + Sync {
     fn unwrap(&self, kek: &KeyHandle, wrapped: &WrappedKey<'_>, purpose: Purpose) -> Result<KeyHandle, KeyError>;
 
     /// Opens a prepared block of card data. Its MAC key arrives under a key encryption key, without a check value: of 8
-    /// bytes for a single DES MAC, of 16 for ISO 9797-1 algorithm 3; the MAC is over the clear data, padded by method 2,
-    /// and its leftmost four bytes count. `enciphered`: the data is under the key encryption key as well, CBC with a zero
-    /// IV.
+    /// bytes for a single DES MAC, of 16 for ISO 9797-1 algorithm 3; the MAC is over what `form` says, padded by method 2,
+    /// and its leftmost four bytes count.
     ///
     /// # Errors
-    /// [`KeyError::NotForIt`] where the MAC is another; [`KeyError::Purpose`], [`KeyError::Crypto`].
+    /// [`KeyError::NotForIt`] where the MAC is another, or the padding is not there; [`KeyError::Purpose`],
+    /// [`KeyError::Crypto`] where enciphered data is not whole blocks.
     fn open_block(
         &self,
         kek: &KeyHandle,
         mac_key: &[u8],
         data: &[u8],
-        enciphered: bool,
+        form: BlockForm,
         mac: [u8; 4],
     ) -> Result<Secret<Vec<u8>>, KeyError>;
 

@@ -13,8 +13,6 @@ const MAX_DATA: usize = 10_000;
 /// A prepared block. What the MAC covers, and whether the data is enciphered, is the profile's word.
 pub struct TlvBlock {
     aid: Option<Vec<u8>>,
-    size: Option<u32>,
-    start_code: Option<Vec<u8>>,
     kek: String,
     key: Option<String>,
     mac_key: Secret<Vec<u8>>,
@@ -43,6 +41,7 @@ impl TlvBlock {
         if aid.as_ref().is_some_and(|aid| !(5..=16).contains(&aid.len())) {
             found.format(path("aid"), "an AID has 5 to 16 bytes in hexadecimal");
         }
+        // What they count and start is not published: they have their form, and nothing is done with them.
         let start_code = file.start_code.as_ref().map(|text| hex::decode(text).unwrap_or_default());
         if start_code.as_ref().is_some_and(|code| !(2..=32).contains(&code.len())) {
             found.format(path("start_code"), "it is not 2 to 32 bytes in hexadecimal");
@@ -76,22 +75,12 @@ impl TlvBlock {
         if found.problems.len() > before {
             return None;
         }
-        Some(Self { aid, size: size.flatten(), start_code, kek: file.kek.clone(), key, mac_key, data, mac: mac? })
+        Some(Self { aid, kek: file.kek.clone(), key, mac_key, data, mac: mac? })
     }
 
     /// AID of the application that it is for, where it names one.
     pub fn aid(&self) -> Option<&[u8]> {
         self.aid.as_deref()
-    }
-
-    /// The application's size as stated. What it counts is not published: nothing is held against it.
-    pub fn size(&self) -> Option<u32> {
-        self.size
-    }
-
-    /// The application's start code.
-    pub fn start_code(&self) -> Option<&[u8]> {
-        self.start_code.as_deref()
     }
 
     /// The key encryption key's id in the order.
@@ -127,8 +116,6 @@ impl TlvBlock {
     pub(super) fn walk(&self, at: usize, say: &mut dyn FnMut(&str, &str)) {
         let mut say = |name: &str, value: &str| say(&format!("block {} {name}", at + 1), value);
         self.aid.iter().for_each(|aid| say("aid", &hex::encode_upper(aid)));
-        self.size.iter().for_each(|size| say("size", &size.to_string()));
-        self.start_code.iter().for_each(|code| say("start code", &hex::encode_upper(code)));
         say("kek", &self.kek);
         say("mac key", &hex::encode_upper(self.mac_key.expose()));
         say("data", &hex::encode_upper(self.data.expose()));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::PrepareError;
 use crate::base::Secret;
-use crate::base::codec::tlv::{self, Tag};
+use crate::base::codec::tlv::{self, Tag, Tlv};
 use crate::keys::{KeyError, KeyStore, Purpose};
 use crate::order::{Order, TlvBlock};
 use crate::profile::prepare::{AppRecipe, Content, Recipe};
@@ -16,11 +16,23 @@ pub(super) struct Blocks {
 
 /// What fills a grouping.
 pub(super) struct Filling {
-    /// Its objects, one behind the other.
-    pub(super) value: Secret<Vec<u8>>,
     /// The block that began it, from 1.
     pub(super) number: usize,
+    /// Its objects, one behind the other; of a secret, its value.
+    inside: Secret<Vec<u8>>,
+    /// The template around them, where they do not bring it.
+    template: Option<Tag>,
     tags: Vec<Tag>,
+}
+
+impl Filling {
+    /// The grouping's value.
+    pub(super) fn value(&self) -> Secret<Vec<u8>> {
+        match self.template {
+            Some(template) => Secret::new(tlv::encode(template, self.inside.expose())),
+            None => Secret::new(self.inside.expose().clone()),
+        }
+    }
 }
 
 /// Checks and opens every block of the order.
@@ -77,45 +89,45 @@ impl Blocks {
             return Err(wrong("there is no object in its data; leave the block out of the order".into()));
         }
         let app = application(block, recipe).map_err(wrong)?;
-        for object in objects {
+        for object in placed(objects, recipe) {
             let dgi = recipe.block_grouping(object.tag).ok_or_else(|| {
                 wrong(format!("the profile's [prepare.blocks] has no grouping for tag {}", object.tag))
             })?;
-            let encoded = Secret::new(object.encode());
-            self.add(app, dgi, object.tag, &encoded, number).map_err(wrong)?;
+            self.add(app, dgi, &object, recipe, number).map_err(wrong)?;
         }
         Ok(())
     }
 
-    /// Objects of one grouping stand one behind the other, whether their blocks name the application or not.
-    fn add(
-        &mut self,
-        app: &AppRecipe,
-        dgi: u16,
-        tag: Tag,
-        encoded: &Secret<Vec<u8>>,
-        number: usize,
-    ) -> Result<(), String> {
-        let aid = hex::encode_upper(&app.aid);
+    /// Objects of one grouping stand one behind the other in its template, whether their blocks name the application or
+    /// not. A whole record brings its template. A secret is its object's value, as the grouping holds no tag.
+    fn add(&mut self, app: &AppRecipe, dgi: u16, object: &Tlv, recipe: &Recipe, number: usize) -> Result<(), String> {
+        let (aid, tag) = (hex::encode_upper(&app.aid), object.tag);
         let grouping = app.groupings.iter().find(|grouping| grouping.dgi == dgi).ok_or_else(|| {
             format!(
                 "tag {tag} goes to grouping {dgi:04X}, which application {aid} has not; correct the profile's \
                  [prepare.blocks], or give the application the grouping"
             )
         })?;
-        if matches!(grouping.content, Content::Secret(_)) {
+        let secret = matches!(grouping.content, Content::Secret(_));
+        if secret && !recipe.block_form().enciphered {
             return Err(format!(
-                "tag {tag} goes to grouping {dgi:04X} of application {aid}, which is secret, and blocks are stored in the \
-                 clear; correct the profile's [prepare.blocks]"
+                "tag {tag} goes to grouping {dgi:04X} of application {aid}, which is secret, and blocks come in the clear; \
+                 correct the profile's [prepare.blocks], or have them enciphered (blocks_enciphered)"
             ));
         }
-        let empty = || Filling { value: Secret::new(Vec::new()), number, tags: Vec::new() };
+        let template = grouping.template().filter(|template| !secret && *template != tag);
+        let empty = || Filling { number, inside: Secret::new(Vec::new()), template, tags: Vec::new() };
         let filling = self.filled.entry((app.aid.clone(), dgi)).or_insert_with(empty);
         if filling.tags.contains(&tag) {
             return Err(format!("tag {tag} comes a second time for grouping {dgi:04X}; have it ordered once"));
         }
+        if !filling.tags.is_empty() && (secret || filling.template != template) {
+            let whole = if secret { "one value" } else { "a whole record" };
+            return Err(format!("tag {tag} cannot come beside what fills grouping {dgi:04X} already: {whole}"));
+        }
+        let encoded = Secret::new(if secret { object.value_bytes() } else { object.encode() });
         filling.tags.push(tag);
-        filling.value = Secret::new([filling.value.expose().as_slice(), encoded.expose()].concat());
+        filling.inside = Secret::new([filling.inside.expose().as_slice(), encoded.expose()].concat());
         Ok(())
     }
 
@@ -127,6 +139,11 @@ impl Blocks {
     /// As [`Blocks::of`], for the record. What was taken is not left over.
     pub(super) fn take(&mut self, aid: &[u8], dgi: u16) -> Option<Filling> {
         self.filled.remove(&(aid.to_vec(), dgi))
+    }
+
+    /// Whether they bring a card's symmetric keys, which no master key of ours gave. // CPS 1.1 annex A
+    pub(super) fn bring_keys(&self) -> bool {
+        self.filled.keys().any(|(_, dgi)| (0x8000..=0x800F).contains(dgi))
     }
 
     /// All of it must have been taken.
@@ -144,7 +161,18 @@ impl Blocks {
     }
 }
 
-/// The clear data of a block whose MAC is right. The MAC is taken over the clear data.
+/// The objects that have places: those of a template 70 that has none itself, one by one.
+fn placed(objects: Vec<Tlv>, recipe: &Recipe) -> Vec<Tlv> {
+    let record = Tag::of(0x70);
+    let opens = |object: &Tlv| object.tag == record && recipe.block_grouping(record).is_none();
+    let each = objects.into_iter().flat_map(|object| match opens(&object) {
+        true => tlv::parse(&object.value_bytes()).unwrap_or_else(|_| vec![object]),
+        false => vec![object],
+    });
+    each.collect()
+}
+
+/// The clear data of a block whose MAC is right, over what the profile says.
 fn checked(
     block: &TlvBlock,
     recipe: &Recipe,
@@ -154,8 +182,11 @@ fn checked(
     let name = block.key().ok_or(PrepareError::NoKey("a key encryption key of prepared blocks"))?;
     let kek = store.open(name, Purpose::Kek)?;
     let (mac_key, data) = (block.mac_key().expose(), block.data().expose());
-    store.open_block(&kek, mac_key, data, recipe.blocks_enciphered(), block.mac()).map_err(|error| match error {
+    store.open_block(&kek, mac_key, data, recipe.block_form(), block.mac()).map_err(|error| match error {
         KeyError::NotForIt(_) => PrepareError::BlockMac { number },
+        KeyError::Crypto { .. } => {
+            PrepareError::Block { number, why: "its enciphered data is not whole blocks".into() }
+        }
         other => other.into(),
     })
 }

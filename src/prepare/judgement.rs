@@ -128,7 +128,7 @@ fn keys(app: &Application, objects: &[Tlv], secrets: &Secrets<'_>) -> Result<Key
         let stated = app.clear_value(dgi | 0x1000).map(|value| value == of_keys);
         // Whose keys they are can be told where there are all three, and the records name the card.
         let mut theirs = true;
-        if let (Some(pan), true) = (pan(objects), sealed.length() == 3 * KEY) {
+        if let (Some(pan), true) = (pan(objects), sealed.length() == 3 * KEY && !secrets.foreign_keys) {
             let written = value(objects, 0x5F34).and_then(|value| value.first().copied()).unwrap_or(0);
             let mut found = None;
             for number in [written, ordered] {

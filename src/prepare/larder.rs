@@ -114,7 +114,7 @@ pub(super) fn static_data(
         let value = match (blocks.of(&app.aid, grouping.dgi), &grouping.content) {
             (Some(filling), _) => {
                 by_block.get_or_insert(filling.number);
-                Secret::new(filling.value.expose().clone())
+                filling.value()
             }
             (None, Content::Objects(template, objects)) => {
                 assemble::objects(*template, objects, &face, &assemble::path(app, grouping))?

@@ -77,8 +77,9 @@ pub fn prepare(materials: Materials<'_>) -> Result<Prepared, PrepareError> {
     let pin = pin::open(order, store)?;
     let values = Values::new(order, recipe, store, pin.as_ref());
     let rsa = rsa(recipe, pool, chance)?;
-    let secrets = Secrets { order, recipe, store, pin: pin.as_ref(), rsa: &rsa };
     let mut blocks = blocks::open(order, recipe, store)?;
+    let foreign_keys = blocks.bring_keys();
+    let secrets = Secrets { order, recipe, store, pin: pin.as_ref(), rsa: &rsa, foreign_keys };
 
     let mut applications = Vec::new();
     for app in recipe.applications() {
@@ -227,7 +228,10 @@ fn application(
     });
     for grouping in made {
         let value = match blocks.take(&app.aid, grouping.dgi) {
-            Some(filling) => DraftValue::Clear(filling.value),
+            Some(filling) if matches!(grouping.content, Content::Secret(_)) => {
+                secrets.sealed_value(&filling.value(), chance)?
+            }
+            Some(filling) => DraftValue::Clear(filling.value()),
             None => value(app, grouping, goods, secrets, groupings.last(), chance)?,
         };
         groupings.push((grouping.dgi, value));

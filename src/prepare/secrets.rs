@@ -6,7 +6,7 @@ use crate::base::crypto::KcvMethod;
 use crate::base::{Chance, Secret};
 use crate::keys::issuer::{CardKeyMethod, icc_master_key};
 use crate::keys::pin::{CardPin, Pin, PinFormat};
-use crate::keys::{KeyHandle, KeyStore, Purpose};
+use crate::keys::{KeyHandle, KeyStore, Purpose, Sealed};
 use crate::order::{IndexUse, Order};
 use crate::profile::prepare::{AppRecipe, GroupingDerived, IccKeyOption, Recipe, Role, Secrets as Wanted};
 use crate::record::{CryptogramKey, DraftValue};
@@ -18,16 +18,34 @@ pub(super) struct Secrets<'a> {
     pub(super) store: &'a dyn KeyStore,
     pub(super) pin: Option<&'a Pin>,
     pub(super) rsa: &'a CardRsa,
+    /// The card's symmetric keys come in prepared blocks: no master key of ours gave them.
+    pub(super) foreign_keys: bool,
 }
 
 impl Secrets<'_> {
-    /// A grouping under the transport key.
-    pub(super) fn sealed(&self, wanted: Wanted, chance: &mut Chance) -> Result<DraftValue, PrepareError> {
-        let name = self.recipe.transport_key();
-        let transport = self.store.open(name, Purpose::Transport)?;
+    /// A value that came in a prepared block, under the transport key.
+    pub(super) fn sealed_value(
+        &self,
+        value: &Secret<Vec<u8>>,
+        chance: &mut Chance,
+    ) -> Result<DraftValue, PrepareError> {
+        let (transport, iv) = self.transport(chance)?;
+        let ciphertext = self.store.seal(&transport, &iv, value)?;
+        Ok(DraftValue::Sealed { key: transport.name().to_owned(), iv, ciphertext, length: value.len() })
+    }
+
+    fn transport(&self, chance: &mut Chance) -> Result<(KeyHandle, Vec<u8>), PrepareError> {
+        let transport = self.store.open(self.recipe.transport_key(), Purpose::Transport)?;
         let cipher = transport.algorithm().cipher().ok_or(PrepareError::NoKey("a transport key of DES or AES"))?;
         let mut iv = vec![0; cipher.block()];
         chance.fill(&mut iv)?;
+        Ok((transport, iv))
+    }
+
+    /// A grouping under the transport key.
+    pub(super) fn sealed(&self, wanted: Wanted, chance: &mut Chance) -> Result<DraftValue, PrepareError> {
+        let name = self.recipe.transport_key();
+        let (transport, iv) = self.transport(chance)?;
         let (ciphertext, length) = match wanted {
             Wanted::IccKeys => {
                 let keys = self.icc_keys()?;
@@ -71,6 +89,11 @@ impl Secrets<'_> {
     /// Three bytes of each key in the grouping before. // CPS 1.1 annex A
     fn check_values(&self, app: &AppRecipe, before: Option<&(u16, DraftValue)>) -> Result<Vec<u8>, PrepareError> {
         let keys = match before {
+            Some((0x8000..=0x800F, DraftValue::Sealed { key, iv, ciphertext, length })) if self.foreign_keys => {
+                let transport = self.store.open(key, Purpose::Transport)?;
+                let sealed = Sealed { iv: Some(iv), ciphertext, length: *length };
+                return Ok(self.store.sealed_check_values(&transport, &sealed, 3)?);
+            }
             Some((0x8000..=0x800F, DraftValue::Sealed { .. })) => self.icc_keys()?,
             _ => {
                 let aid = hex::encode_upper(&app.aid);
@@ -94,7 +117,7 @@ impl Secrets<'_> {
 
     /// What the card's keys for cryptograms are derived with, so that who proves the card goes by the same.
     pub(super) fn cryptogram_key(&self) -> Result<Option<CryptogramKey>, PrepareError> {
-        if !self.recipe.asks_for(Wanted::IccKeys) {
+        if !self.recipe.asks_for(Wanted::IccKeys) || self.foreign_keys {
             return Ok(None);
         }
         let imk_ac = self.master(Role::ImkAc)?.name().to_owned();

@@ -32,6 +32,27 @@ pub(in crate::profile) struct PrepareFile {
     /// Whether the data of prepared TLV blocks is enciphered under the key that comes with them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(in crate::profile) blocks_enciphered: bool,
+    /// What the MAC of prepared TLV blocks is over: their `clear` data, or the `enciphered` data.
+    #[serde(default, skip_serializing_if = "BlocksMac::is_default")]
+    pub(in crate::profile) blocks_mac: BlocksMac,
+    /// The data was padded before it was enciphered: ISO 9797-1 method 2. Otherwise it is whole blocks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(in crate::profile) blocks_padded: bool,
+}
+
+/// What the MAC of prepared TLV blocks is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::profile) enum BlocksMac {
+    #[default]
+    Clear,
+    Enciphered,
+}
+
+impl BlocksMac {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Names of the keys by role; a role that no grouping asks for needs none.

@@ -5,9 +5,10 @@ mod sense;
 
 pub use file::{Derived, GroupingDerived, Only, OrderField, Secrets};
 
-use self::file::{DateOrder, OptionName, PinBlockName, PrepareFile, StripeName};
+use self::file::{BlocksMac, DateOrder, OptionName, PinBlockName, PrepareFile, StripeName};
 use super::Interface;
 use crate::base::codec::tlv::Tag;
+use crate::keys::BlockForm;
 
 /// Data preparation for a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,9 +165,13 @@ impl Recipe {
         self.blocks.iter().find(|(held, _)| *held == tag).map(|(_, dgi)| *dgi)
     }
 
-    /// Whether the data of prepared TLV blocks is enciphered.
-    pub fn blocks_enciphered(&self) -> bool {
-        self.file.blocks_enciphered
+    /// How the data of prepared TLV blocks arrives.
+    pub fn block_form(&self) -> BlockForm {
+        BlockForm {
+            enciphered: self.file.blocks_enciphered,
+            mac_over_enciphered: self.file.blocks_mac == BlocksMac::Enciphered,
+            padded: self.file.blocks_padded,
+        }
     }
 
     /// Name of the key in a role, where an order does not name another.
@@ -292,6 +297,15 @@ impl GroupingRecipe {
     /// Whether only the antenna shows it.
     pub fn is_contactless_only(&self) -> bool {
         self.read == Interface::Contactless
+    }
+
+    /// The template that its objects stand in: the recipe's, or that of records which terminals read. // EMV B3 §6.5.11
+    pub fn template(&self) -> Option<Tag> {
+        let of_records = || matches!(self.record(), Some((1..=10, _))).then(|| Tag::of(0x70));
+        match &self.content {
+            Content::Objects(template, _) => template.or_else(of_records),
+            _ => of_records(),
+        }
     }
 
     /// SFI and number, of a record.

@@ -1,6 +1,6 @@
 //! Whether what a profile says of data preparation makes sense.
 
-use super::file::{ApplicationFile, GroupingFile, ObjectFile, PrepareFile};
+use super::file::{ApplicationFile, BlocksMac, GroupingFile, ObjectFile, PrepareFile};
 use super::{AppRecipe, Content, Derived, GroupingRecipe, Object, Recipe, Source};
 use crate::base::codec::tlv::Tag;
 
@@ -12,6 +12,7 @@ const MOST_RECORDS: usize = 63;
 /// Reads the part; every fault is added with its path.
 pub(in crate::profile) fn recipe(file: &PrepareFile, problems: &mut dyn FnMut(String, String)) -> Recipe {
     make(file, problems);
+    blocks(file, problems);
     patterns(file, problems);
     let applications: Vec<AppRecipe> = file
         .application
@@ -36,6 +37,17 @@ pub(in crate::profile) fn recipe(file: &PrepareFile, problems: &mut dyn FnMut(St
         blocks: blocks.collect(),
         applications,
         file: file.clone(),
+    }
+}
+
+/// What is said of enciphered data goes with data that is.
+fn blocks(file: &PrepareFile, problems: &mut dyn FnMut(String, String)) {
+    let why = "the data of prepared blocks is not enciphered: blocks_enciphered is not set";
+    if !file.blocks_enciphered && file.blocks_mac == BlocksMac::Enciphered {
+        problems("prepare.blocks_mac".into(), why.into());
+    }
+    if !file.blocks_enciphered && file.blocks_padded {
+        problems("prepare.blocks_padded".into(), why.into());
     }
 }
 
