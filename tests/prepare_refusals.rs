@@ -216,9 +216,9 @@ fn a_block_in_a_signed_record_is_what_is_signed() {
     assert_ne!(value(&plain, PAYMENT, SIGNED).unwrap(), record);
     let told = made.outcomes.iter().filter(|outcome| outcome.rule == 11 && !outcome.failures().is_empty()).count();
     assert_eq!(told, 0);
-    // No template 70: nothing that a terminal would authenticate.
+    // Bare objects get template 70, and are the whole record: what it lacks then refuses the order.
     let bare = with(&[block(Some(PAYMENT), "57024761")]);
-    refused(&bare, &profile, &issuer, Code::PrepareBlock, &["signed record", "template 70", "whole record"]);
+    refused(&bare, &profile, &issuer, Code::PrepareData, &["57", "SFI 2 record 1", "R8"]);
 }
 
 #[test]

@@ -100,6 +100,7 @@ pub fn prepare(materials: Materials<'_>) -> Result<Prepared, PrepareError> {
         tracks: tracks(order, recipe, &values)?,
         print: print(order, &values)?,
         cryptogram_key: secrets.cryptogram_key()?,
+        foreign_keys,
         sample: order.product().is_sample(),
     };
     let (text, record) = draft.seal(store, chance).map_err(PrepareError::Record)?;

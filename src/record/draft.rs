@@ -31,6 +31,8 @@ pub struct Draft {
     pub print: DraftPrint,
     /// What the card's keys for cryptograms were derived with, where there are such keys.
     pub cryptogram_key: Option<CryptogramKey>,
+    /// The card's keys for cryptograms came with the order.
+    pub foreign_keys: bool,
     /// The card is a sample.
     pub sample: bool,
 }
@@ -155,6 +157,7 @@ impl Draft {
             },
             stated: StatedFile::default(),
             cryptogram_key: self.cryptogram_key.as_ref().map(CryptogramKey::file),
+            foreign_keys: self.foreign_keys,
             sample: self.sample,
         }
     }

@@ -85,6 +85,9 @@ pub struct BodyFile {
     /// What the card's keys for cryptograms were derived with, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) cryptogram_key: Option<CryptogramKeyFile>,
+    /// The card's keys for cryptograms came with the order: no issuer master key here gave them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) foreign_keys: bool,
     /// The card is a sample: it is never used.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) sample: bool,

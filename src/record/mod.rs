@@ -37,6 +37,7 @@ pub struct Record {
     print: Print,
     stated: StatedFile,
     cryptogram_key: Option<CryptogramKey>,
+    foreign_keys: bool,
     sample: bool,
 }
 
@@ -200,6 +201,11 @@ impl Record {
     /// What the card's keys for cryptograms were derived with; none where whoever made the record did not say.
     pub fn cryptogram_key(&self) -> Option<&CryptogramKey> {
         self.cryptogram_key.as_ref()
+    }
+
+    /// Whether the card's keys for cryptograms came with the order, so that no issuer master key here proves them.
+    pub fn has_foreign_keys(&self) -> bool {
+        self.foreign_keys
     }
 
     /// Whether the card is a sample, never to be used.

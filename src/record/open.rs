@@ -83,6 +83,7 @@ impl Record {
             },
             stated: body.stated.clone(),
             cryptogram_key: body.cryptogram_key.as_ref().map(CryptogramKeyFile::read),
+            foreign_keys: body.foreign_keys,
             sample: body.sample,
         };
         check::record(&record, body, &mut problems);

@@ -70,9 +70,12 @@ pub(super) struct Transaction {
     pub(super) unpredictable: [u8; 4],
 }
 
-/// What the card's key is derived with; nothing where the profile names no key. The profile says whether, and its record
-/// by which: an order may have named other keys than the product's.
+/// What the card's key is derived with; nothing where the profile names no key, or the card's came with the order. The
+/// profile says whether, and its record by which: an order may have named other keys than the product's.
 pub(super) fn used(profile: Verification<'_>, record: Option<&Record>) -> Option<CryptogramKey> {
+    if record.is_some_and(Record::has_foreign_keys) {
+        return None;
+    }
     let imk_ac = profile.imk_ac()?.to_owned();
     let method = match profile.card_key() {
         CardKeyOption::A => CardKeyMethod::A,

@@ -156,6 +156,9 @@ impl Verification<'_> {
         let no_host = match (self.store, product) {
             (None, _) => "no keys were given (--keys)",
             (_, None) => "no profile was given",
+            _ if self.record.is_some_and(|(record, _)| record.has_foreign_keys()) => {
+                "the card's keys came with the order: no issuer master key here proves them"
+            }
             _ => "the profile names no issuer master key ([verify] imk_ac)",
         };
         let record = self.record.map(|(record, _)| record);
