@@ -142,11 +142,11 @@ fn the_mac_is_over_what_the_profile_says() {
         for mac_key in [SINGLE, DOUBLE] {
             let sent = block(&objects, form, mac_key);
             for (with, other) in forms.into_iter().enumerate() {
-                let made = made(&[sent.clone()], &profile(other, places));
+                let made = made(std::slice::from_ref(&sent), &profile(other, places));
                 assert_eq!(made.is_ok(), at == with, "sent as {at}, read as {with}: {:?}", made.map(|_| ()).err());
             }
             let profile = profile(form, places);
-            assert_eq!(value(&made(&[sent.clone()], &profile).unwrap().record, 0x9200), objects);
+            assert_eq!(value(&made(std::slice::from_ref(&sent), &profile).unwrap().record, 0x9200), objects);
             // One bit of the MAC, one of the data.
             for (member, at) in [("mac", 7), ("data", 9)] {
                 let mut changed = sent.clone();
@@ -185,7 +185,7 @@ fn objects_of_a_record_stand_in_template_70() {
     // A whole record keeps the template that it brings, and nothing comes beside it.
     let whole = profile(CLEAR, "\"70\" = \"0101\"\n\"57\" = \"0101\"");
     let brought = block(&record, CLEAR, DOUBLE);
-    assert_eq!(value(&made(&[brought.clone()], &whole).unwrap().record, 0x0101), record);
+    assert_eq!(value(&made(std::slice::from_ref(&brought), &whole).unwrap().record, 0x0101), record);
     let track = block(&objects[..name], CLEAR, DOUBLE);
     refused(&[brought, track], &whole, &["block 2", "57", "a whole record"]);
     // Internal data has no template.
@@ -199,7 +199,7 @@ fn secrets_come_enciphered_and_are_sealed_again() {
     let places = "\"DF01\" = \"8010\"";
     let profile = |form| self::profile(form, places);
     let pin = block("DF0108245678FFFFFFFFFF", SECRET, DOUBLE);
-    let prepared = made(&[pin.clone()], &profile(SECRET)).unwrap();
+    let prepared = made(std::slice::from_ref(&pin), &profile(SECRET)).unwrap();
     let grouping = payment(&prepared.record).groupings().iter().find(|it| it.dgi() == 0x8010).unwrap();
     assert!(matches!(grouping.content(), Content::Sealed(_)), "it stands in the clear");
     assert_eq!(grouping.length(), 8);
