@@ -147,9 +147,12 @@ fn what_is_generated_has_the_shape_that_is_published() {
     }
 }
 
+/// Spoils an order; false where this order has nothing to be spoiled so.
+type Spoil = Box<dyn Fn(&mut Value, &mut Rng) -> bool>;
+
 /// One thing that is wrong: how it is made so (false where this order has nothing to change), and the answer.
 struct Mutation {
-    spoil: Box<dyn Fn(&mut Value, &mut Rng) -> bool>,
+    spoil: Spoil,
     path: String,
     code: &'static str,
 }

@@ -242,6 +242,8 @@ fn record_of(data: &Data) -> Result<Record, Vec<Problem>> {
         tracks: [Some(Secret::new(one)), Some(Secret::new(two)), None],
         print: DraftPrint::default(),
         cryptogram_key: None,
+        foreign_keys: false,
+        sample: false,
     };
     draft.seal(&*KEYS, &mut chance()).map(|(_, record)| record)
 }
