@@ -100,8 +100,9 @@ fn order(bytes: &[u8], node: &Node, source: Source, context: &Context, found: &m
 
 /// Our own file.
 fn own(bytes: &[u8], node: &Node, context: &Context, found: &mut Findings) -> Option<OrderFile> {
-    // Another version may have other members: it is told of before them.
-    if let Some(version) = node.whole("perso_order").filter(|version| *version != 1) {
+    // Another version may have other members: it is told of before them. What no version can be is not shown.
+    let version = node.whole("perso_order").and_then(|version| u32::try_from(version).ok());
+    if let Some(version) = version.filter(|version| *version != 1) {
         let message = format!("version {version} is not known; this program reads version 1");
         found.add("perso_order", Code::OrderSyntax, message);
         return None;
