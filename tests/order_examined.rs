@@ -108,7 +108,7 @@ fn block() -> Value {
 #[test]
 fn a_pin_block_that_is_not_this_cards_is_refused_by_all_alike() {
     let desk = Desk::new();
-    let answer = json!({"errorCode": "CRYPTO_ERROR"});
+    let answer = json!({"status": 400, "errorCode": "CRYPTO_ERROR"});
     let mut other_pan = card();
     other_pan["pin"]["encryptedPin"] = "C2FC6FC3F8B8B83B".into();
     desk.refused(&other_pan, "PIN-BLOCK", "cardData.pin.encryptedPin", &answer);
@@ -130,10 +130,11 @@ fn a_prepared_block_is_checked_before_it_is_used() {
     card["applications"] = json!([block(), block()]);
     card["applications"][1]["mac"] = "00000000".into();
     // The first one is good: were it not, both would be told.
-    let answer = json!({"errorCode": "FIELD_INVALID_VALUE", "error": "cardData.applications[1].mac"});
+    let answer = json!({"status": 400, "errorCode": "FIELD_INVALID_VALUE", "error": "cardData.applications[1].mac"});
     desk.refused(&card, "PREPARE-BLOCK", "cardData.applications[1].mac", &answer);
     card["applications"] = json!([block(), block()]);
-    let answer = json!({"errorCode": "FIELD_INVALID_VALUE", "error": "cardData.applications[1].tlvData"});
+    let answer =
+        json!({"status": 400, "errorCode": "FIELD_INVALID_VALUE", "error": "cardData.applications[1].tlvData"});
     desk.refused(&card, "PREPARE-BLOCK", "cardData.applications[1].tlvData", &answer);
 }
 

@@ -7,6 +7,7 @@ mod order_support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use order_support::{checked, envelope, sample};
+use perso::issuance::jobs::{Fulfilment, ReportBack};
 use perso::order::rules::RULES;
 use serde_json::{Value, json};
 
@@ -74,6 +75,12 @@ fn parts(order: &Value) -> BTreeMap<String, BTreeSet<(String, String)>> {
         parts.entry(part.name().into()).or_default().insert((name.into(), value.into()));
     });
     parts
+}
+
+/// What becomes of the order in a file of jobs, but for what its record says.
+fn handed_over(order: &Value) -> Value {
+    let order = checked(order).order.unwrap();
+    json!({"fulfilment": Fulfilment::of(&order), "report": ReportBack::of(&order)})
 }
 
 /// One order with everything in it, by document and variant, and how to send it.
@@ -156,6 +163,11 @@ impl Canaries {
         let expected: Vec<String> = if place == "ignored" { Vec::new() } else { vec![place.clone()] };
         assert_ne!(order, other, "{property}: nothing was changed");
         assert_eq!(differing(order, other), expected, "{property}");
+        // What is written for others holds it too, in its own part, and nothing of other destinations.
+        let (before, after) = (handed_over(order), handed_over(other));
+        for part in ["fulfilment", "report"] {
+            assert_eq!(before[part] != after[part], place == part, "{property}: {part}");
+        }
         self.seen.insert(property.to_owned());
     }
 

@@ -30,6 +30,17 @@ impl Kept {
         Ok(Self { path: path.to_owned(), file: Some(file) })
     }
 
+    /// Writes a value as JSON.
+    ///
+    /// # Errors
+    /// As [`Kept::write`].
+    pub(super) fn write_json(self, value: &impl serde::Serialize) -> Result<(), CliError> {
+        let path = self.path.clone();
+        let failed = |error: serde_json::Error| CliError::Write { path, source: error.into() };
+        let text = serde_json::to_string_pretty(value).map_err(failed)?;
+        self.write(&(text + "\n"))
+    }
+
     /// Writes it, and makes it last.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ const PRECIOUS: &[(&str, &str)] = &[
     ("{\"simulated_card\"", "a simulated card"),
     ("{\"perso_test_ca\"", "a test CA"),
     ("{\"perso_issuer_certificate\"", "an issuer's certificate"),
+    ("{\"perso_jobs\"", "the jobs of an order"),
     ("{\"perso_order\"", "an order"),
     ("{\"perso_pismo\"", "an order"),
     ("{\"perso_mastercard\"", "an order"),

@@ -12,6 +12,7 @@ use super::pool::HeldPool;
 use super::ready::{Ready, ready, record_problems};
 use crate::base::fault::{Code, Fault};
 use crate::issuance::check;
+use crate::issuance::jobs::Jobs;
 use crate::issuance::report;
 use crate::issuance::result::RuleRef;
 use crate::keys::AnyStore;
@@ -88,6 +89,8 @@ pub(super) struct PreparedView {
     rules: Vec<RuleRef>,
     /// Where the record was written; none: it went to standard output.
     file: Option<String>,
+    /// Where the jobs were written, if they were asked for.
+    jobs: Option<String>,
 }
 
 /// Prepares a record.
@@ -97,6 +100,9 @@ pub(super) struct PreparedView {
 pub fn run(args: &PrepareArgs, out: &mut Out) -> Result<u8, CliError> {
     let store = common::keys(&args.sources.keys, &args.sources.passphrase)?;
     let bytes = common::read(&args.order)?;
+    let jobs = args.preparation.jobs.as_deref();
+    common::distinct(&[("--output", args.output.as_deref()), ("--jobs", jobs)])?;
+    let jobs = jobs.map(Kept::claim).transpose()?;
     let (order, profile, prepared) = of_order(&args.order, &bytes, &args.sources, &args.preparation, &store)?;
     if let Some(name) = &args.profile
         && name != profile.name()
@@ -108,6 +114,9 @@ pub fn run(args: &PrepareArgs, out: &mut Out) -> Result<u8, CliError> {
         Some(path) => common::write(path, &prepared.text)?,
         None => out.raw(&prepared.text),
     }
+    if let Some(jobs) = jobs {
+        jobs.write_json(&Jobs::of(&order, &prepared.record))?;
+    }
     let view = PreparedView {
         perso_prepared: 1,
         record: prepared.record.id().to_owned(),
@@ -115,6 +124,7 @@ pub fn run(args: &PrepareArgs, out: &mut Out) -> Result<u8, CliError> {
         profile: profile.name().to_owned(),
         sample: order.product().is_sample(),
         rules: prepared.outcomes.iter().map(RuleRef::of).collect(),
+        jobs: args.preparation.jobs.as_ref().map(|path| path.display().to_string()),
         file: args.output.as_ref().map(|path| path.display().to_string()),
     };
     show(&view, args.output.is_some(), out);
@@ -136,6 +146,7 @@ fn text(view: &PreparedView) -> Vec<String> {
     let pan = view.pan.as_deref().unwrap_or("not stated");
     let mut lines = vec![format!("Record {} for profile {}, PAN {pan}{sample}", view.record, view.profile)];
     lines.extend(view.file.iter().map(|file| format!("Written to {file}")));
+    lines.extend(view.jobs.iter().map(|file| format!("Jobs for the feeder and for fulfilment written to {file}")));
     let told = view.rules.iter().filter(|rule| rule.verdict == "failed");
     lines.extend(
         told.map(|rule| format!("Warning {} {}: {}", rule.rule, rule.subject, rule.why.as_deref().unwrap_or_default())),
@@ -150,21 +161,27 @@ fn text(view: &PreparedView) -> Vec<String> {
 pub fn ready_from(path: &Path, sources: &Sources, from: &PreparationArgs, keep: &KeepArgs) -> Result<Ready, CliError> {
     let bytes = common::read(path)?;
     if !is_order(&bytes) {
-        if keep.record.is_some() {
-            let why = format!("it is for orders, and {} is a record already", path.display());
-            return Err(CliError::Option { option: "--record", why });
+        for (option, file) in [("--record", &keep.record), ("--jobs", &from.jobs)] {
+            if file.is_some() {
+                let why = format!("it is for orders, and {} is a record already", path.display());
+                return Err(CliError::Option { option, why });
+            }
         }
         return ready(path, sources);
     }
     let kept = keep.record.as_deref().map(Kept::claim).transpose()?;
+    let jobs = from.jobs.as_deref().map(Kept::claim).transpose()?;
     let store = common::keys(&sources.keys, &sources.passphrase)?;
-    let (_, profile, prepared) = of_order(path, &bytes, sources, from, &store)?;
+    let (order, profile, prepared) = of_order(path, &bytes, sources, from, &store)?;
     let plan = check::plan(&prepared.record, &profile, &store).map_err(|problems| CliError::Refused {
         what: path.display().to_string(),
         problems: problems.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect(),
     })?;
     if let Some(kept) = kept {
         kept.write(&prepared.text)?;
+    }
+    if let Some(jobs) = jobs {
+        jobs.write_json(&Jobs::of(&order, &prepared.record))?;
     }
     Ok(Ready { store, record: prepared.record, profile, plan })
 }

@@ -30,6 +30,7 @@ fn schemas_are_in_step() {
     held::<Listed<'_>>("key");
     held::<Exported<'_>>("keys-export");
     held::<KcvShown<'_>>("keys-kcv");
+    held::<crate::issuance::jobs::Jobs>("jobs");
     held::<RecordView>("record-show");
     held::<Written>("written");
     held::<super::prepare::PreparedView>("prepared");

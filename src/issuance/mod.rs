@@ -6,6 +6,7 @@ mod compare;
 mod error;
 mod identify;
 pub mod job;
+pub mod jobs;
 pub mod journal;
 pub mod login;
 pub mod options;

@@ -158,7 +158,7 @@ impl Report {
 }
 
 /// Stripe before print: a printed card cannot be encoded any more in most machines.
-fn feeder(record: &Record) -> Vec<FeederJob> {
+pub(super) fn feeder(record: &Record) -> Vec<FeederJob> {
     let tracks: Vec<String> = match record.stripe().made() {
         StripeMade::Nowhere => Vec::new(),
         StripeMade::Here | StripeMade::Elsewhere => {

@@ -63,7 +63,6 @@ impl D1Code {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct D1Answer {
     /// HTTP status of the answer.
-    #[serde(skip)]
     pub status: u16,
     /// One of the API's error codes.
     #[serde(rename = "errorCode")]

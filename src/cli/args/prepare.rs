@@ -18,6 +18,10 @@ pub struct PreparationArgs {
     /// Orders only: RSA keys made ahead with `perso pool`; a key that is taken is taken out of the file.
     #[arg(long, value_name = "FILE")]
     pub pool: Option<PathBuf>,
+    /// Orders only: write what others have to do for the card (encoding, printing, packing, sending), and what is told to
+    /// the one who ordered, into this file, which must not be there yet.
+    #[arg(long, value_name = "FILE")]
+    pub jobs: Option<PathBuf>,
 }
 
 /// `perso prepare`
