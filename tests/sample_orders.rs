@@ -53,6 +53,19 @@ fn every_sample_order_ends_good() {
     }
 }
 
+/// The products with an antenna, in a contactless reader.
+#[test]
+fn products_with_an_antenna_end_good_over_it_too() {
+    let block = block();
+    let variables: Vec<&str> = block.lines().filter(|line| !line.is_empty() && !line.starts_with("perso ")).collect();
+    for sample in ["visa-like.json", "pismo-combo.json", "mastercard-reissue.json"] {
+        let command = block.lines().find(|line| line.contains(&format!("/{sample} "))).unwrap();
+        let command = command.split('#').next().unwrap().to_owned() + " --interface contactless";
+        let (code, told) = shell(&format!("{}\n{command}", variables.join("\n")));
+        assert!(code == Some(0) && told.contains("GOOD"), "{command}\n{told}");
+    }
+}
+
 #[test]
 fn no_sample_order_is_left_out() {
     let block = block();
