@@ -60,10 +60,7 @@ pub fn find(wanted: &str) -> Result<Reader, LinkError> {
 /// There is more than one, or the service cannot be used.
 pub fn look(wanted: &str) -> Result<Option<Reader>, LinkError> {
     let readers = readers()?;
-    match meant(&readers, wanted).is_empty() {
-        true => Ok(None),
-        false => choose(&readers, wanted).cloned().map(Some),
-    }
+    if meant(&readers, wanted).is_empty() { Ok(None) } else { choose(&readers, wanted).cloned().map(Some) }
 }
 
 /// Waits until a reader is plugged in that is meant so. The reader, and what is left of the wait. A service that is started
@@ -76,7 +73,7 @@ pub fn wait_for_reader(wanted: &str, wait: Duration) -> Result<(Reader, Duration
     let mut watcher = Watcher::default();
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        match watcher.next(left.min(AGAIN)) {
+        match watcher.next(left.min(SLICE)) {
             Ok(Some(readers)) if !meant(&readers, wanted).is_empty() => {
                 let reader = choose(&readers, wanted)?.clone();
                 return Ok((reader, until.saturating_duration_since(Instant::now())));
@@ -87,13 +84,14 @@ pub fn wait_for_reader(wanted: &str, wait: Duration) -> Result<(Reader, Duration
             }
             Ok(_) => {}
             Err(gone) if left.is_zero() => return Err(gone),
-            Err(_) => std::thread::sleep(left.min(AGAIN)),
+            Err(_) => std::thread::sleep(left.min(SLICE)),
         }
     }
 }
 
-/// How often a service that has gone is asked for.
-const AGAIN: Duration = Duration::from_millis(500);
+/// How often a service that has gone is asked for. Nobody is woken either where a program takes a card to itself or lets go
+/// of it, so that is looked for as often.
+const SLICE: Duration = Duration::from_millis(500);
 
 /// Waits until a card is in the reader of this exact name.
 ///
@@ -157,14 +155,12 @@ mod imp {
         Transaction,
     };
 
-    use super::{LinkError, Reader, Transport};
+    use super::{LinkError, Reader, SLICE, Transport};
     use crate::card::transport::Watched;
     use crate::card::transport::watched::Requests;
 
     /// Most readers that the service has; it takes no longer list, the entry for readers that come included.
     const MOST_READERS: usize = 16;
-    /// Nobody is woken where a program takes a card to itself or lets go of it, so it is looked for now and then.
-    const SLICE: Duration = Duration::from_millis(500);
     /// Room for the longest answer: 65,536 bytes and a status word. A buffer that is too small loses the answer.
     const ANSWER: usize = 65_536 + 2;
 
