@@ -28,7 +28,7 @@ pub struct Inserted {
     hand: Hand,
     card: Arc<Mutex<SimCard>>,
     other: Option<Arc<Mutex<SimCard>>>,
-    served: Option<JoinHandle<()>>,
+    served: Option<JoinHandle<Counting>>,
 }
 
 /// How a card is put in.
@@ -50,19 +50,32 @@ pub fn insert(reader: usize, card: SimCard, how: How) -> Inserted {
     let rules = how.faults.iter().map(|rule| FaultRule::parse(rule).unwrap()).collect();
     let transport = SimTransport::memory(card).with_faults(rules);
     let card = transport.card();
-    let hand = Hand::default();
-    let stream = connect(reader);
     let swap = how.swap.map(|(at, card)| (at, SimTransport::memory(card)));
     let other = swap.as_ref().map(|(_, card)| card.card());
-    let mut served = Counting { inner: transport, seen: 0, hand: hand.clone(), trick: how.trick, swap };
+    let mut served = Counting { inner: transport, seen: 0, hand: Hand::default(), trick: how.trick, swap };
     served.prepare();
-    let mine = hand.clone();
-    let served = std::thread::spawn(move || {
-        let pace: Pace = Box::new(move |_, _| Duration::from_millis(how.millis));
-        vpcd::serve(stream, &mut served, &pace, &mine);
-    });
-    until(reader, true);
-    Inserted { reader, hand, card, other, served: Some(served) }
+    for _ in 0..3 {
+        let (stream, hand) = (connect(reader), served.hand.clone());
+        let serving = std::thread::spawn(move || {
+            let pace: Pace = Box::new(move |_, _| Duration::from_millis(how.millis));
+            let mine = served.hand.clone();
+            vpcd::serve(stream, &mut served, &pace, &mine);
+            served
+        });
+        if sees(reader, true, Duration::from_secs(10)) {
+            return Inserted { reader, hand, card, other, served: Some(serving) };
+        }
+        // A busy machine: the service has missed it. Out again, and in again.
+        println!("reader {reader}: the card was not seen; once more");
+        hand.remove();
+        served = serving.join().unwrap();
+        served.hand = Hand::default();
+        if let (0, Some((1, trick))) = (served.seen, served.trick) {
+            served.hand.play(trick);
+        }
+        std::thread::sleep(POLL * 2);
+    }
+    panic!("reader {}: no card is seen: {:?}", name(reader), pcsc::readers());
 }
 
 impl Inserted {
@@ -116,16 +129,21 @@ pub fn connect(reader: usize) -> TcpStream {
 
 /// Waits until PC/SC sees a card in the reader, or none.
 pub fn until(reader: usize, present: bool) {
-    let end = Instant::now() + Duration::from_secs(10);
-    let name = name(reader);
+    let seen = sees(reader, present, Duration::from_secs(10));
+    assert!(seen, "reader {}: card present is not {present} after ten seconds: {:?}", name(reader), pcsc::readers());
+}
+
+/// Whether PC/SC comes to see a card in the reader, or none, within this time.
+fn sees(reader: usize, present: bool, wait: Duration) -> bool {
+    let (end, name) = (Instant::now() + wait, name(reader));
     while Instant::now() < end {
         let seen = pcsc::readers().unwrap_or_default().into_iter().find(|it| it.name == name);
         if seen.is_some_and(|seen| seen.card_present == present && (!present || seen.atr.is_some())) {
-            return;
+            return true;
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    panic!("reader {name}: card present is not {present} after ten seconds: {:?}", pcsc::readers());
+    false
 }
 
 /// Counts commands, and does something at one of them.
