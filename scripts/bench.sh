@@ -22,7 +22,7 @@ if [ -x scripts/foreign.sh ]; then
   scripts/foreign.sh --ready >&2 || true
 fi
 # Neither in the time that is measured nor where there is no network.
-cargo bench --locked --no-run --bench readers >&2
+cargo bench --locked --no-run --bench readers --bench prepare >&2
 
 processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
 system=$(. /etc/os-release 2>/dev/null && echo "$PRETTY_NAME")
@@ -32,4 +32,5 @@ echo "- perso $(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1), $(r
 echo "- $(nproc) processors (${processor:-unknown}), ${system:-unknown system}, load $(cut -d' ' -f1-3 /proc/loadavg)"
 echo "- pcscd and vpcd in a namespace of their own, 16 virtual readers, simulated cards in the same process"
 echo "- command: \`scripts/bench.sh\`"
+cargo bench --locked --offline --quiet --bench prepare
 scripts/virtual-readers.sh --readers 16 cargo bench --locked --offline --quiet --bench readers

@@ -1,5 +1,7 @@
 //! Keys held in this process.
 
+use std::sync::OnceLock;
+
 use zeroize::Zeroizing;
 
 use super::custody::cipher;
@@ -14,14 +16,17 @@ use crate::base::crypto::{self, Cipher, NONCE, RsaPublic, TAG};
 pub struct SoftwareStore {
     infos: Vec<KeyInfo>,
     values: Vec<Secret<Vec<u8>>>,
+    /// Private keys that were opened: to test whether one is good takes longer than all else about a record.
+    tested: Vec<OnceLock<PrivateKey>>,
 }
 
 impl SoftwareStore {
     /// A store of these keys: those of ciphers as they are, private keys in PKCS#8 (DER). Check values are compared
     /// when a key is opened.
     pub fn new(keys: Vec<(KeyInfo, Secret<Vec<u8>>)>) -> Self {
-        let (infos, values) = keys.into_iter().unzip();
-        Self { infos, values }
+        let (infos, values): (Vec<_>, Vec<_>) = keys.into_iter().unzip();
+        let tested = infos.iter().map(|_| OnceLock::new()).collect();
+        Self { infos, values, tested }
     }
 
     /// The check value of a key, whatever is stated beside it.
@@ -53,9 +58,17 @@ impl Engine for SoftwareStore {
     }
 
     fn load(&self, info: &KeyInfo) -> Result<KeyHandle, KeyError> {
-        let found = self.infos.iter().zip(&self.values).find(|(held, _)| held.name == info.name);
-        let (_, value) = found.ok_or_else(|| KeyError::Unknown(info.name.clone()))?;
-        Self::of(Label::of(info), Secret::new(value.expose().clone()))
+        let mut held = self.infos.iter().zip(&self.values).zip(&self.tested);
+        let found = held.find(|((held, _), _)| held.name == info.name);
+        let ((held, value), tested) = found.ok_or_else(|| KeyError::Unknown(info.name.clone()))?;
+        if let Some(private) = tested.get().filter(|_| held.algorithm == info.algorithm) {
+            return Ok(KeyHandle::new(Label::of(info), Repr::Private(private.clone())));
+        }
+        let key = Self::of(Label::of(info), Secret::new(value.expose().clone()))?;
+        if let (Repr::Private(private), true) = (key.repr(), held.algorithm == info.algorithm) {
+            tested.get_or_init(|| private.clone());
+        }
+        Ok(key)
     }
 
     fn copy(&self, key: &KeyHandle) -> Result<KeyHandle, KeyError> {

@@ -18,10 +18,23 @@ pub struct Pool {
     keys: Vec<Pooled>,
 }
 
+/// A key as its primes: a pool is opened for one of its keys, and only that one is built and looked at.
 struct Pooled {
     bits: usize,
     exponent: u32,
-    key: RsaPrivate,
+    p: Secret<Vec<u8>>,
+    q: Secret<Vec<u8>>,
+}
+
+impl Pooled {
+    fn of(bits: usize, exponent: u32, key: &RsaPrivate) -> Result<Self, RsaError> {
+        Ok(Self { bits, exponent, p: key.p()?, q: key.q()? })
+    }
+
+    /// The key, whose parts are tried.
+    fn key(&self) -> Result<RsaPrivate, RsaError> {
+        RsaPrivate::from_primes(&self.p, &self.q, &minimal(self.exponent))
+    }
 }
 
 /// The file of a pool: AES-256-GCM under a record key.
@@ -107,7 +120,7 @@ impl Pool {
     /// The size is none, or the random source failed.
     pub fn fill(&mut self, count: usize, bits: usize, exponent: u32, chance: &mut Chance) -> Result<(), PoolError> {
         for _ in 0..count {
-            self.keys.push(Pooled { bits, exponent, key: RsaPrivate::generate(bits, exponent, chance)? });
+            self.keys.push(Pooled::of(bits, exponent, &RsaPrivate::generate(bits, exponent, chance)?)?);
         }
         Ok(())
     }
@@ -156,7 +169,7 @@ impl Pool {
     /// The key is not in custody, or the random source failed.
     pub fn seal(&self, key: &str, store: &dyn KeyStore, chance: &mut Chance) -> Result<String, PoolError> {
         let handle = store.open(key, Purpose::Record)?;
-        let pairs: Vec<PairFile> = self.keys.iter().map(PairFile::of).collect::<Result<_, _>>()?;
+        let pairs: Vec<PairFile> = self.keys.iter().map(PairFile::of).collect();
         let body = Secret::new(serde_json::to_vec(&pairs).unwrap_or_default());
         let nonce: [u8; NONCE] = chance.bytes()?;
         let (ciphertext, tag) = store.seal_body(&handle, &nonce, HEADER, &body)?;
@@ -178,20 +191,18 @@ impl Default for Pool {
 }
 
 impl PairFile {
-    fn of(pooled: &Pooled) -> Result<Self, PoolError> {
-        let (p, q) = (pooled.key.p()?, pooled.key.q()?);
-        Ok(Self {
+    fn of(pooled: &Pooled) -> Self {
+        Self {
             bits: pooled.bits,
             exponent: pooled.exponent,
-            p: hex::encode_upper(p.expose()),
-            q: hex::encode_upper(q.expose()),
-        })
+            p: hex::encode_upper(pooled.p.expose()),
+            q: hex::encode_upper(pooled.q.expose()),
+        }
     }
 
     fn pooled(&self) -> Result<Pooled, PoolError> {
         let prime = |text: &str| hex::decode(text).map(Secret::new).map_err(|_| PoolError::Seal);
-        let key = RsaPrivate::from_primes(&prime(&self.p)?, &prime(&self.q)?, &minimal(self.exponent))?;
-        Ok(Pooled { bits: self.bits, exponent: self.exponent, key })
+        Ok(Pooled { bits: self.bits, exponent: self.exponent, p: prime(&self.p)?, q: prime(&self.q)? })
     }
 }
 
@@ -212,7 +223,8 @@ pub(super) fn take(
     if let Some(pool) = pool
         && let Some(at) = pool.keys.iter().position(|key| (key.bits, key.exponent) == (bits, exponent))
     {
-        return Ok(pool.keys.remove(at).key);
+        let taken = pool.keys.remove(at);
+        return taken.key().map_err(|error| PrepareError::Rsa(error.to_string()));
     }
     RsaPrivate::generate(bits, exponent, chance).map_err(|error| PrepareError::Rsa(error.to_string()))
 }
