@@ -4,6 +4,8 @@
 
 #[path = "support/prepared.rs"]
 mod prepared;
+#[path = "support/stranger.rs"]
+mod stranger;
 mod support;
 
 use emv::core::oda::{CaPublicKey, recover_icc_public_key, recover_issuer_public_key, verify_sda};
@@ -13,6 +15,7 @@ use perso::base::codec::tlv::{self, Tag, Tlv};
 use perso::card::Card;
 use perso::card::emv::{ApplicationContents, Seen, Terminal, Wanted, read_contents};
 use perso::card::sim::{SimCard, SimTransport};
+use perso::profile::Profile;
 use serde_json::Value;
 
 const TERMINAL: Terminal = Terminal { date: [0x26, 0x11, 0x24], unpredictable: [1, 2, 3, 4] };
@@ -139,5 +142,68 @@ fn a_flipped_bit_is_not_recovered() {
             change(&mut told);
             assert_eq!(recovered(&told).err(), Some(what), "{product}, change {number}");
         }
+    }
+}
+
+/// The products with their AIP, without CDA, and the version of their application.
+const AIPS: [(&str, &str, &str, &str); 2] = [
+    ("visa-like", "aip = \"7D00\"", "aip = \"7C00\"", "0096"),
+    ("mastercard-like", "aip = \"3900\"", "aip = \"3800\"", "0002"),
+];
+/// TVR, first byte: DDA failed, CDA failed, SDA selected. // EMV B3 annex C5
+const DDA_FAILED: u8 = 0x08;
+const CDA_FAILED: u8 = 0x04;
+const SDA_SELECTED: u8 = 0x02;
+
+/// The card of a product, changed or not, pays in a terminal of the crate's, which has these CA keys and is given this PIN.
+fn paid(at: usize, change: (&str, &str), keys: &[CaPublicKey], pin: [u8; 4]) -> stranger::Ended {
+    let (product, .., version) = AIPS[at];
+    let text = prepared::text(&format!("card-profiles/{product}-debit.toml"));
+    assert!(text.contains(change.0));
+    let profile = Profile::parse(&text.replacen(change.0, change.1, 1)).unwrap();
+    let payment = profile.recipe().unwrap().applications().iter().find(|app| app.is_payment());
+    let aid = hex::encode_upper(&payment.unwrap().aid);
+    let ran = prepared::bench_of(product, profile).run(&[]);
+    assert_eq!(ran.result.state, "good", "{:?}", ran.result.fault);
+    let link = Box::new(SimTransport::memory(SimCard::of(ran.card)));
+    stranger::pay(link, &aid, version, keys, &pin).unwrap_or_else(|error| panic!("{product}: {error}"))
+}
+
+fn test_ca() -> Vec<CaPublicKey> {
+    stranger::ca_keys(&prepared::text("tests/samples/issuer/ca-keys.test.json"))
+}
+
+#[test]
+fn a_terminal_of_others_finds_nothing_wrong_with_prepared_cards() {
+    for (at, (product, cda, dda, _)) in AIPS.into_iter().enumerate() {
+        for aip in [cda, dda] {
+            let ended = paid(at, (cda, aip), &test_ca(), [1, 2, 3, 4]);
+            assert_eq!((ended.approved, ended.verification_results), (true, [0; 5]), "{product} {aip}: {ended:?}");
+            // Data authentication, cardholder verification and risk management were performed; only a signature that was
+            // verified gives the dynamic number.
+            assert_eq!(ended.status[0] & 0xC8, 0xC8, "{product} {aip}: {ended:?}");
+            assert!(ended.dynamic_number.is_some(), "{product} {aip}");
+        }
+    }
+    let ended = paid(0, (AIPS[0].1, "aip = \"5C00\""), &test_ca(), [1, 2, 3, 4]);
+    assert_eq!(
+        (ended.approved, ended.verification_results, ended.dynamic_number),
+        (true, [SDA_SELECTED, 0, 0, 0, 0], None)
+    );
+}
+
+#[test]
+fn a_terminal_of_others_finds_what_is_wrong() {
+    let mut other_ca = test_ca();
+    other_ca.iter_mut().for_each(|key| key.modulus[20] ^= 1);
+    for (at, (product, cda, dda, _)) in AIPS.into_iter().enumerate() {
+        for (aip, failed) in [(cda, CDA_FAILED), (dda, DDA_FAILED)] {
+            let ended = paid(at, (cda, aip), &other_ca, [1, 2, 3, 4]);
+            assert_eq!(ended.verification_results[0], failed, "{product} {aip}: {ended:?}");
+            assert!(ended.dynamic_number.is_none(), "{product} {aip}");
+        }
+        // The card refuses the PIN: cardholder verification fails, or the next method is taken, the PIN that the issuer tests.
+        let ended = paid(at, (cda, cda), &test_ca(), [1, 2, 3, 5]);
+        assert_ne!(ended.verification_results[2] & 0x84, 0, "{product}: {ended:?}");
     }
 }

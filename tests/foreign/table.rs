@@ -112,7 +112,11 @@ impl Table {
 
 const HEAD: &str = "# Programs that are not ours\n\nMade by `PERSO_BLESS=1 scripts/foreign.sh`: programs of others against our \
 simulated cards, through pcscd and vpcd. `scripts/test.sh` runs it again; what was not skipped there has to be as it stands \
-here.\n\n| who | version | what | outcome |\n|---|---|---|---|\n";
+here.\n\nBeyond the table, `tests/foreign_emv.rs` has the flow of the crate `emv` pay with prepared cards in process: SDA, DDA and CDA \
+pass. Its program `emv-test-transaction` fails CDA with every card (version 0.1.1): the check takes the unpredictable number from \
+the tag store (`src/contact/transaction_driver.rs`, 1160), where only `start` of `src/contact/transaction_flow.rs` (114) puts it, \
+which the program does not call; filling CDOL1 (`src/contact/dol_resolve.rs`, 11) leaves the store alone. It ends with 95 \
+04..: CDA failed, whatever the card signs.\n\n| who | version | what | outcome |\n|---|---|---|---|\n";
 
 const TAIL: &str = "
 ## What is compared, and what is not

@@ -74,9 +74,13 @@ pub fn prepared_from(
 
 /// A bench for the card of a product's sample order.
 pub fn bench(product: &str, contactless: bool) -> Bench {
-    let profile = profile_for(product);
+    Bench { contactless, ..bench_of(product, profile_for(product)) }
+}
+
+/// The same of a profile that was changed, in a reader with contacts.
+pub fn bench_of(product: &str, profile: Profile) -> Bench {
     let prepared = prepared_with(&order_for(product), &profile, Some(&issuer_for(product)), None)
         .unwrap_or_else(|error| panic!("{product}: {error}"));
     let plan = check::plan(&prepared.record, &profile, &*KEYS).unwrap_or_else(|problems| panic!("{problems:?}"));
-    Bench { record: prepared.record, profile, plan, store: support::keys(), contactless, ca_keys: None }
+    Bench { record: prepared.record, profile, plan, store: support::keys(), contactless: false, ca_keys: None }
 }
