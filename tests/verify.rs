@@ -320,6 +320,12 @@ fn a_job_proves_its_card() {
     let ran = run(&proof, &[]);
     assert!(signing.iter().all(|dgi| left(&ran).iter().any(|it| it == dgi)), "{:?}", left(&ran));
     assert_eq!((sent(&ran, "88"), sent(&ran, "AE")), (0, 0));
+    assert!(ran.result.counters.is_empty());
+    let used = |ran: &Ran| {
+        let counter = ran.result.counters.iter().find(|counter| counter.atc.is_some()).unwrap();
+        assert!(u16::from_str_radix(counter.atc.as_ref().unwrap(), 16).unwrap() > 0);
+        counter.cryptogram_made
+    };
 
     proof.bench.ca_keys = Some(proof.ca_keys.clone());
     let ran = run(&proof, &[]);
@@ -327,6 +333,7 @@ fn a_job_proves_its_card() {
     assert!(signing.iter().all(|dgi| ran.result.proven.iter().any(|it| it.dgi == *dgi)));
     assert_eq!(left(&ran), ["9010", "8010", "9200", "A002", "A001"]);
     assert_eq!((sent(&ran, "88"), sent(&ran, "AE"), sent(&ran, "20")), (1, 0, 0));
+    assert!(!used(&ran));
 
     // A key that went wrong as it was stored.
     let ran = run(&proof, &["corrupt DGI 8205 byte 20 mask 02 after loading"]);
@@ -342,6 +349,7 @@ fn a_job_proves_its_card() {
     let ran = run(&proof, &[]);
     assert_eq!(ran.result.state, "good", "{:?}", ran.result.findings);
     assert_eq!((sent(&ran, "88"), sent(&ran, "AE"), sent(&ran, "20")), (0, 2, 0));
+    assert!(used(&ran));
     assert!(ran.result.proven.iter().any(|it| it.dgi == "8000" && it.how.contains("the host computes")));
     let ran = run(&proof, &["corrupt DGI 8000 byte 3 mask 02 after loading"]);
     assert_eq!((ran.result.state.as_str(), ran.result.findings[0].code.as_str()), ("spoiled", "CARD-AC"));

@@ -224,6 +224,10 @@ pub fn print(result: &RunResult, out: &mut Out) {
     if !result.proven.is_empty() {
         out.line(format!("Proven   {} groupings; --format json lists how each", result.proven.len()));
     }
+    for counter in &result.counters {
+        let atc = counter.atc.as_deref().unwrap_or("not told by the card");
+        out.line(format!("Counter  {}: {atc}, used to prove the card", counter.aid));
+    }
     if !result.loaded_not_proven.is_empty() {
         out.line("Loaded, not proven:");
         for item in &result.loaded_not_proven {

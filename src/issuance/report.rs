@@ -51,6 +51,7 @@ impl Report {
                 findings: Vec::new(),
                 proven: Vec::new(),
                 loaded_not_proven: Vec::new(),
+                counters: Vec::new(),
                 stripe: None,
                 rules: Vec::new(),
                 feeder: Vec::new(),
@@ -110,6 +111,7 @@ impl Report {
         self.result.findings = found.findings;
         self.result.proven = found.proven;
         self.result.loaded_not_proven = found.not_proven;
+        self.result.counters = found.counters;
     }
 
     /// The stripe, which this program does not write: the record says where it is made.

@@ -43,6 +43,9 @@ pub struct RunResult {
     pub proven: Vec<Evidence>,
     /// What was loaded and cannot be read back.
     pub loaded_not_proven: Vec<Evidence>,
+    /// Transaction counters (ATC) that the proof at the end of the job has used; none where it made no transaction.
+    #[serde(default)]
+    pub counters: Vec<CounterRef>,
     /// What became of the magnetic stripe, and whether its tracks were checked.
     pub stripe: Option<String>,
     /// What the consistency rules R1 to R26 say of the record before a card is touched.
@@ -55,6 +58,19 @@ pub struct RunResult {
     pub started: String,
     /// Microseconds from start to end.
     pub micros: u64,
+}
+
+/// The transaction counter of an application of a card that was just made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CounterRef {
+    /// AID, hexadecimal.
+    pub aid: String,
+    /// Counter (9F36) of the transaction that was begun to prove the card, hexadecimal: the card's next one is higher. Absent
+    /// where the card does not tell it.
+    pub atc: Option<String>,
+    /// Whether a cryptogram was asked for in it.
+    pub cryptogram_made: bool,
 }
 
 /// A consistency rule's verdict on one application over one interface.

@@ -6,7 +6,7 @@
 use super::compare;
 use super::error::JobError;
 use super::plan::{AppPlan, Grouping};
-use super::result::{Evidence, Finding};
+use super::result::{CounterRef, Evidence, Finding};
 use crate::base::codec::tlv::{self, Tag, Tlv};
 use crate::base::emv::{self, Afl, Dol};
 use crate::base::fault::{Code, Fault};
@@ -43,6 +43,8 @@ pub struct ReadBackReport {
     pub proven: Vec<Evidence>,
     /// What cannot be read.
     pub not_proven: Vec<Evidence>,
+    /// Transaction counters that a proof behind the read-back has used.
+    pub counters: Vec<CounterRef>,
 }
 
 /// Reads one application back. The card has just been reset; nothing is selected.

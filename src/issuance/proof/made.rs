@@ -10,7 +10,7 @@ use crate::base::{Chance, Clock};
 use crate::card::Card;
 use crate::card::emv::{Terminal, Wanted, read_and_visit};
 use crate::issuance::report;
-use crate::issuance::result::Finding;
+use crate::issuance::result::{CounterRef, Finding};
 use crate::issuance::verify::ReadBackReport;
 use crate::keys::ca_keys::CaKeys;
 use crate::keys::issuer::IssuerError;
@@ -82,6 +82,11 @@ impl Made<'_> {
         }
         for proof in &prover.proofs {
             evidence::shrink(proof, found);
+            found.counters.push(CounterRef {
+                aid: proof.app.aid.clone(),
+                atc: proof.app.atc.clone(),
+                cryptogram_made: proof.app.cryptogram_made,
+            });
             let faults = proof.offline_faults.iter().map(|what| ("CARD-ODA", what.clone()));
             let refused = proof.checks.iter().filter(|it| it.code.as_deref() == Some("CARD-AC"));
             let refused =
