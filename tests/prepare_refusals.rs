@@ -194,6 +194,19 @@ fn an_order_and_a_product_that_disagree_are_refused() {
 }
 
 #[test]
+fn a_signature_of_cda_that_goes_into_no_answer_is_refused() {
+    let words = ["1648 bits", "1640 at most", "rsa_bits", "CDA"];
+    let long = changed(&[("rsa_bits = 1024", "rsa_bits = 1648")]);
+    refused(&order(), &long, &issuer_for("visa-like"), Code::PrepareRecipe, &words);
+    // What fits, or is not CDA, goes on to the next question: whether the issuer's key can certify it.
+    let without = changed(&[("rsa_bits = 1024", "rsa_bits = 1648"), ("aip = \"7D00\"", "aip = \"7C00\"")]);
+    let fitting = changed(&[("rsa_bits = 1024", "rsa_bits = 1640")]);
+    for profile in [without, fitting] {
+        refused(&order(), &profile, &issuer_for("visa-like"), Code::PrepareIssuer, &["1408", "rsa_bits"]);
+    }
+}
+
+#[test]
 fn a_card_key_longer_than_the_issuers_names_rsa_bits() {
     let long = changed(&[("rsa_bits = 1024", "rsa_bits = 1416")]);
     let words = ["1416 bits", "1408", "rsa_bits"];

@@ -47,8 +47,18 @@ impl Scheme {
         }
     }
 
-    /// Digits of the printed card verification value.
-    pub(super) fn printed_digits(self) -> &'static [usize] {
+    /// Digits of the printed card verification value where nobody says another number.
+    pub fn printed_digits(self) -> usize {
+        if self == Scheme::Amex { 4 } else { 3 }
+    }
+
+    /// Digits of the card verification values of stripe and chip where nobody says another number.
+    pub fn encoded_digits(self) -> usize {
+        if self == Scheme::Amex { 5 } else { 3 }
+    }
+
+    /// How many digits an order may give of the printed card verification value.
+    pub(super) fn printed_allowed(self) -> &'static [usize] {
         match self {
             Scheme::Visa | Scheme::Mastercard => &[3],
             Scheme::Amex => &[4],
@@ -56,8 +66,8 @@ impl Scheme {
         }
     }
 
-    /// Digits of the card verification values of stripe and chip.
-    pub(super) fn encoded_digits(self) -> &'static [usize] {
+    /// How many digits an order may give of the card verification values of stripe and chip.
+    pub(super) fn encoded_allowed(self) -> &'static [usize] {
         match self {
             Scheme::Visa | Scheme::Mastercard => &[3],
             Scheme::Amex => &[5],

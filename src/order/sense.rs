@@ -325,9 +325,9 @@ fn effective(
 /// Card verification values have as many digits as the scheme's have.
 fn codes(card: &CardFile, scheme: Scheme, path: &Naming, found: &mut Findings) {
     let all = [
-        ("cvv", &card.cvv, scheme.encoded_digits()),
-        ("icvv", &card.icvv, scheme.encoded_digits()),
-        ("cvv2", &card.cvv2, scheme.printed_digits()),
+        ("cvv", &card.cvv, scheme.encoded_allowed()),
+        ("icvv", &card.icvv, scheme.encoded_allowed()),
+        ("cvv2", &card.cvv2, scheme.printed_allowed()),
         ("service_code", &card.service_code, &[3]),
     ];
     for (own, code, digits) in all {

@@ -85,6 +85,11 @@ pub enum PrepareError {
     /// Something needs a PIN, and the order has none.
     #[error("{0} is wanted, and the order brings no PIN")]
     NoPin(&'static str),
+    /// The PAN has not the digits that are validation data.
+    #[error(
+        "an offset is wanted, and the PAN is too short for the profile's [prepare.offset]: correct first or digits"
+    )]
+    Validation,
     /// A PIN of another length than was asked for.
     #[error("the order says that the PIN has {wanted} digits, and the one that came has not")]
     PinLength {
@@ -125,6 +130,17 @@ pub enum PrepareError {
         card: usize,
         /// Bits of the issuer's.
         issuer: usize,
+    },
+    /// A signature of CDA that goes into no answer.
+    #[error(
+        "an application's AIP has CDA, and its signature of {bits} bits does not go into an answer to GENERATE AC of 256 \
+         bytes: set rsa_bits in the profile's [prepare.make] to {most} at most, or take CDA out of the AIP"
+    )]
+    LongAnswer {
+        /// Bits of the card's key.
+        bits: usize,
+        /// The most that go.
+        most: usize,
     },
     /// A certificate or signature could not be made.
     #[error("a certificate cannot be made: {0}")]
@@ -177,6 +193,7 @@ fn named(outcomes: &[Outcome]) -> String {
 impl Fault for PrepareError {
     fn code(&self) -> Code {
         match self {
+            PrepareError::LongAnswer { .. } => Code::PrepareRecipe,
             PrepareError::NoRecipe(_) | PrepareError::OtherProfile { .. } | PrepareError::Recipe { .. } => {
                 Code::PrepareRecipe
             }

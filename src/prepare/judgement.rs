@@ -20,6 +20,7 @@ use crate::base::emv::rules::{self, Outcome, Stage, Subject};
 use crate::base::emv::track::Fields;
 use crate::base::emv::{Afl, Pan};
 use crate::keys::issuer::icc_master_key;
+use crate::keys::pin::Pin;
 use crate::keys::{Purpose, Sealed};
 use crate::order::IndexUse;
 use crate::profile::Profile;
@@ -86,8 +87,9 @@ fn chip_value(objects: &[Tlv], secrets: &Secrets<'_>) -> Result<Option<bool>, Pr
     let (Some(fields), Some(name), Some(pattern)) = (fields, name, recipe.pattern(Pattern::Chip2)) else {
         return Ok(None);
     };
-    let length = order.chip().icvv().map_or(values::DIGITS, |given| given.expose().len());
-    let Some(at) = place(pattern) else { return Ok(Some(false)) };
+    let length = order.chip().icvv().map_or(values::encoded_digits(order, recipe), |given| given.expose().len());
+    let offset = secrets.pin.map_or(0, Pin::length);
+    let Some(at) = place(pattern, offset) else { return Ok(Some(false)) };
     let Some(held) = fields.discretionary.get(at..at + length) else { return Ok(Some(false)) };
     let digits = Zeroizing::new(format!("{:0<32}", format!("{}{}{CHIP}", fields.pan.digits(), fields.expiry)));
     let blocks = Zeroizing::new(hex::decode(digits.as_str()).unwrap_or_default());
@@ -96,10 +98,10 @@ fn chip_value(objects: &[Tlv], secrets: &Secrets<'_>) -> Result<Option<bool>, Pr
 }
 
 /// Where the chip's own value begins in the discretionary data. None where the product's pattern has none, or something
-/// of unknown length before it.
-fn place(pattern: &str) -> Option<usize> {
+/// of unknown length before it. An offset is as long as the PIN.
+fn place(pattern: &str, offset: usize) -> Option<usize> {
     let (before, _) = pattern.split_once("{icvv}")?;
-    let plain = before.replace("{pvki}", "0").replace("{pvv}", "0000");
+    let plain = before.replace("{pvki}", "0").replace("{pvv}", "0000").replace("{offset}", &"0".repeat(offset));
     (!plain.contains('{')).then_some(plain.len())
 }
 
@@ -183,10 +185,11 @@ mod tests {
 
     #[test]
     fn the_chips_value_stands_behind_what_has_a_known_length() {
-        assert_eq!(place("{pvki}{pvv}{icvv}00"), Some(5));
-        assert_eq!(place("00{icvv}"), Some(2));
-        assert_eq!(place("{pvki}{pvv}{cvv}00"), None);
-        assert_eq!(place("{name}{icvv}"), None);
+        assert_eq!(place("{pvki}{pvv}{icvv}00", 4), Some(5));
+        assert_eq!(place("00{icvv}", 4), Some(2));
+        assert_eq!(place("{pvki}{offset}{icvv}", 6), Some(7));
+        assert_eq!(place("{pvki}{pvv}{cvv}00", 4), None);
+        assert_eq!(place("{name}{icvv}", 4), None);
     }
 
     #[test]

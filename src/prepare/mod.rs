@@ -8,6 +8,7 @@ mod authentication;
 mod blocks;
 mod error;
 mod examine;
+mod fit;
 mod judgement;
 mod larder;
 mod pattern;
@@ -74,6 +75,7 @@ pub fn prepare(materials: Materials<'_>) -> Result<Prepared, PrepareError> {
     let Materials { order, profile, store, issuer, pool, chance, today } = materials;
     let recipe = profile.recipe().ok_or_else(|| PrepareError::NoRecipe(profile.name().to_owned()))?;
     suits(order, profile)?;
+    fit::answers(recipe)?;
     let pin = pin::open(order, store)?;
     let values = Values::new(order, recipe, store, pin.as_ref());
     let rsa = rsa(recipe, pool, chance)?;
@@ -194,7 +196,7 @@ fn goods<'a>(
         pan: order.chip().pan(),
         expiry: month(order.chip().expiry())?,
         serial: chance.bytes()?,
-        dac: chance.bytes()?,
+        dac: recipe.dac().map_or_else(|| chance.bytes(), Ok)?,
     };
     for contactless in [false, true] {
         if app.aip(contactless).is_some() {

@@ -8,7 +8,7 @@ use crate::keys::issuer::{CardKeyMethod, icc_master_key};
 use crate::keys::pin::{CardPin, Pin, PinFormat};
 use crate::keys::{KeyHandle, KeyStore, Purpose, Sealed};
 use crate::order::{IndexUse, Order};
-use crate::profile::prepare::{AppRecipe, GroupingDerived, IccKeyOption, Recipe, Role, Secrets as Wanted};
+use crate::profile::prepare::{AppRecipe, Content, GroupingDerived, IccKeyOption, Recipe, Role, Secrets as Wanted};
 use crate::record::{CryptogramKey, DraftValue};
 
 /// What secret groupings are made of.
@@ -88,13 +88,18 @@ impl Secrets<'_> {
 
     /// Three bytes of each key in the grouping before. // CPS 1.1 annex A
     fn check_values(&self, app: &AppRecipe, before: Option<&(u16, DraftValue)>) -> Result<Vec<u8>, PrepareError> {
-        let keys = match before {
-            Some((0x8000..=0x800F, DraftValue::Sealed { key, iv, ciphertext, length })) if self.foreign_keys => {
-                let transport = self.store.open(key, Purpose::Transport)?;
-                let sealed = Sealed { iv: Some(iv), ciphertext, length: *length };
-                return Ok(self.store.sealed_check_values(&transport, &sealed, 3)?);
-            }
-            Some((0x8000..=0x800F, DraftValue::Sealed { .. })) => self.icc_keys()?,
+        if let (true, Some((0x8000..=0x800F, DraftValue::Sealed { key, iv, ciphertext, length }))) =
+            (self.foreign_keys, before)
+        {
+            let transport = self.store.open(key, Purpose::Transport)?;
+            let sealed = Sealed { iv: Some(iv), ciphertext, length: *length };
+            return Ok(self.store.sealed_check_values(&transport, &sealed, 3)?);
+        }
+        let sealed = before.filter(|(_, value)| matches!(value, DraftValue::Sealed { .. }));
+        let recipe = sealed.and_then(|(dgi, _)| app.groupings.iter().find(|grouping| grouping.dgi == *dgi));
+        let keys = match recipe.map(|recipe| &recipe.content) {
+            Some(Content::Secret(Wanted::IccKeys)) => self.icc_keys()?,
+            Some(Content::Secret(Wanted::CvcKey)) => vec![self.card_key(Role::ImkCvc)?],
             _ => {
                 let aid = hex::encode_upper(&app.aid);
                 return Err(PrepareError::Recipe { aid, what: "check values stand behind the keys that they are for" });

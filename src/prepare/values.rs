@@ -6,13 +6,16 @@ use super::{PrepareError, pattern};
 use crate::base::Secret;
 use crate::base::emv::track::Fields;
 use crate::keys::card_values::{self, CVV2_SERVICE_CODE, CvvInput, ICVV_SERVICE_CODE};
-use crate::keys::pin::{self, Pin};
+use crate::keys::pin::{self, Ibm3624, Pin};
 use crate::keys::{KeyStore, Purpose};
 use crate::order::{IndexUse, Order, Pvv};
 use crate::profile::prepare::{Pattern, Recipe, Role};
 
-/// Digits of a card verification value where the order says nothing else.
-pub(super) const DIGITS: usize = 3;
+/// Digits of the card verification values of stripe and chip where the order gives none: as the product says, or else as
+/// the PAN's network has them.
+pub(super) fn encoded_digits(order: &Order, recipe: &Recipe) -> usize {
+    recipe.cvv_digits().unwrap_or(order.product().scheme().encoded_digits())
+}
 
 /// The values of one card, each computed when it is first asked for.
 pub(super) struct Values<'a> {
@@ -24,6 +27,7 @@ pub(super) struct Values<'a> {
     cvv: OnceCell<Secret<String>>,
     icvv: OnceCell<Secret<String>>,
     pvv: OnceCell<Secret<String>>,
+    offset: OnceCell<Secret<String>>,
 }
 
 impl<'a> Values<'a> {
@@ -38,6 +42,7 @@ impl<'a> Values<'a> {
             cvv: OnceCell::new(),
             icvv: OnceCell::new(),
             pvv: OnceCell::new(),
+            offset: OnceCell::new(),
         }
     }
 
@@ -113,7 +118,8 @@ impl<'a> Values<'a> {
             Some((year, month)) if self.recipe.cvv2_over_mmyy() => format!("{month}{year}"),
             _ => yymm.to_owned(),
         };
-        self.verification_value(&expiry, CVV2_SERVICE_CODE).map(Some)
+        let digits = self.recipe.cvv2_digits().unwrap_or(self.order.product().scheme().printed_digits());
+        self.verification_value(&expiry, CVV2_SERVICE_CODE, digits).map(Some)
     }
 
     fn fill(&self, pattern: &str) -> Result<Secret<String>, PrepareError> {
@@ -130,6 +136,7 @@ impl<'a> Values<'a> {
             "service_code" => self.service_code.as_deref().and_then(text),
             "pvki" => text(&self.recipe.pvki().to_string()),
             "pvv" => Some(again(self.pvv()?)),
+            "offset" => Some(again(self.offset()?)),
             "cvv" => Some(again(self.cvv()?)),
             "icvv" => Some(again(self.icvv()?)),
             _ => None,
@@ -141,7 +148,7 @@ impl<'a> Values<'a> {
             Some(given) => Ok(again(given)),
             None => {
                 let code = self.service_code.clone().ok_or(PrepareError::ServiceCode)?;
-                self.verification_value(self.order.chip().expiry(), &code)
+                self.verification_value(self.order.chip().expiry(), &code, encoded_digits(self.order, self.recipe))
             }
         })
     }
@@ -149,28 +156,59 @@ impl<'a> Values<'a> {
     fn icvv(&self) -> Result<&Secret<String>, PrepareError> {
         once(&self.icvv, || match self.order.chip().icvv() {
             Some(given) => Ok(again(given)),
-            None => self.verification_value(self.order.chip().expiry(), ICVV_SERVICE_CODE),
+            None => {
+                let digits = encoded_digits(self.order, self.recipe);
+                self.verification_value(self.order.chip().expiry(), ICVV_SERVICE_CODE, digits)
+            }
         })
     }
 
     fn pvv(&self) -> Result<&Secret<String>, PrepareError> {
         once(&self.pvv, || match self.order.stripe().pvv() {
             Pvv::Given(given) => Ok(again(given)),
-            Pvv::Zero => Ok(Secret::new("0000".to_owned())),
-            Pvv::Computed => {
+            Pvv::Zero if !self.recipe.computes_pvv() => Ok(Secret::new("0000".to_owned())),
+            Pvv::Zero | Pvv::Computed => {
                 let pin = self.pin.ok_or(PrepareError::NoPin("a PIN verification value"))?;
-                let name = self.key(IndexUse::Pv, Role::Pvk).ok_or(PrepareError::NoKey("a PIN verification key"))?;
+                let name =
+                    self.pin_key(Role::Pvk, Purpose::Pvk).ok_or(PrepareError::NoKey("a PIN verification key"))?;
                 let key = self.store.open(name, Purpose::Pvk)?;
                 digits(pin::pvv(self.store, &key, self.order.chip().pan(), self.recipe.pvki(), pin)?)
             }
         })
     }
 
-    fn verification_value(&self, expiry: &str, service_code: &str) -> Result<Secret<String>, PrepareError> {
+    /// How far the PIN is from the natural one, digit by digit. // IBM 3624
+    fn offset(&self) -> Result<&Secret<String>, PrepareError> {
+        once(&self.offset, || {
+            let pin = self.pin.ok_or(PrepareError::NoPin("an offset"))?;
+            let how = self.recipe.offset().ok_or(PrepareError::Placeholder("offset".to_owned()))?;
+            let validation = how.validation(self.order.chip().pan()).ok_or(PrepareError::Validation)?;
+            let name = self.pin_key(Role::Pvk3624, Purpose::Pvk3624);
+            let name = name.ok_or(PrepareError::NoKey("a PIN verification key of the IBM 3624 method (pvk_3624)"))?;
+            let key = self.store.open(name, Purpose::Pvk3624)?;
+            let method = Ibm3624 { validation: &validation, table: how.table() };
+            digits(pin::pin_offset(self.store, &key, &method, pin)?)
+        })
+    }
+
+    /// The key for a purpose among those that the order's index names, or else the product's.
+    fn pin_key(&self, role: Role, purpose: Purpose) -> Option<&str> {
+        let of_purpose =
+            |name: &&String| self.store.keys().iter().any(|key| key.name == **name && key.purpose == purpose);
+        let indexed = self.order.product().keys(IndexUse::Pv).and_then(|key| key.names.iter().find(of_purpose));
+        indexed.map(String::as_str).or_else(|| self.recipe.key(role))
+    }
+
+    fn verification_value(
+        &self,
+        expiry: &str,
+        service_code: &str,
+        length: usize,
+    ) -> Result<Secret<String>, PrepareError> {
         let name = self.key(IndexUse::Cv, Role::Cvk).ok_or(PrepareError::NoKey("a card verification key"))?;
         let key = self.store.open(name, Purpose::Cvk)?;
         let input = CvvInput { pan: self.order.chip().pan(), expiry, service_code };
-        digits(card_values::cvv(self.store, &key, &input, DIGITS)?)
+        digits(card_values::cvv(self.store, &key, &input, length)?)
     }
 
     /// The key that the order names by index, or else the product's.

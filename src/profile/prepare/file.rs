@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::offset::OffsetFile;
 use crate::profile::Interface;
 
 /// Where every value of a card comes from: what data preparation does for this product.
@@ -21,7 +22,11 @@ pub(in crate::profile) struct PrepareFile {
     /// How keys, PIN and card values are made.
     #[serde(default)]
     pub(in crate::profile) make: MakeFile,
-    /// The stripe: patterns with `{pan}`, `{name}`, `{expiry}`, `{service_code}`, `{pvki}`, `{pvv}`, `{cvv}`, `{icvv}`.
+    /// How an offset is made, where a pattern has `{offset}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::profile) offset: Option<OffsetFile>,
+    /// The stripe: patterns with `{pan}`, `{name}`, `{expiry}`, `{service_code}`, `{pvki}`, `{pvv}`, `{offset}`, `{cvv}`,
+    /// `{icvv}`.
     #[serde(default)]
     pub(in crate::profile) patterns: PatternsFile,
     /// The applications in the order of personalization.
@@ -67,12 +72,12 @@ pub(in crate::profile) struct RolesFile {
     pub(in crate::profile) imk_smc: Option<String>,
     /// Issuer master key for dynamic card verification codes.
     pub(in crate::profile) imk_cvc: Option<String>,
-    /// Issuer master key for data authentication codes.
-    pub(in crate::profile) imk_dac: Option<String>,
     /// Card verification key.
     pub(in crate::profile) cvk: Option<String>,
-    /// PIN verification key.
+    /// PIN verification key, for a PVV.
     pub(in crate::profile) pvk: Option<String>,
+    /// PIN verification key of the IBM 3624 method, for an offset.
+    pub(in crate::profile) pvk_3624: Option<String>,
     /// The issuer's RSA key.
     pub(in crate::profile) issuer: Option<String>,
 }
@@ -95,6 +100,15 @@ pub(in crate::profile) struct MakeFile {
     pub(in crate::profile) pin_tries: u8,
     /// PIN verification key index, 0 to 6.
     pub(in crate::profile) pvki: u8,
+    /// Whose PVV it is where the order has none: `ordered`: computed if the order names a key, else 0000; `computed`:
+    /// always, under the role's key where the order names none.
+    pub(in crate::profile) pvv: PvvName,
+    /// Digits of the card verification values of stripe and chip, 3 to 5; absent: as the PAN's network has them.
+    pub(in crate::profile) cvv_digits: Option<usize>,
+    /// Digits of the printed one, 3 or 4; absent: as the PAN's network has them.
+    pub(in crate::profile) cvv2_digits: Option<usize>,
+    /// Data authentication code in signed static data, hexadecimal, two bytes; absent: drawn for each card.
+    pub(in crate::profile) dac: Option<String>,
     /// Service code of the stripe where the order has none.
     pub(in crate::profile) service_code: Option<String>,
     /// Where the stripe is made.
@@ -113,6 +127,10 @@ impl Default for MakeFile {
             pin_block_wide: false,
             pin_tries: 3,
             pvki: 1,
+            pvv: PvvName::Ordered,
+            cvv_digits: None,
+            cvv2_digits: None,
+            dac: None,
             service_code: None,
             stripe: StripeName::Elsewhere,
             cvv2_expiry: DateOrder::Yymm,
@@ -133,6 +151,14 @@ pub(in crate::profile) enum OptionName {
 pub(in crate::profile) enum PinBlockName {
     Iso1,
     Iso2,
+}
+
+/// When a PVV is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::profile) enum PvvName {
+    Ordered,
+    Computed,
 }
 
 /// Where the stripe is made.

@@ -1,11 +1,14 @@
 //! What a profile says of data preparation: where every value of a card comes from.
 
 pub(super) mod file;
+mod offset;
 mod sense;
 
 pub use file::{Derived, GroupingDerived, Only, OrderField, Secrets};
 
-use self::file::{BlocksMac, DateOrder, OptionName, PinBlockName, PrepareFile, StripeName};
+pub use self::offset::Offset;
+
+use self::file::{BlocksMac, DateOrder, OptionName, PinBlockName, PrepareFile, PvvName, StripeName};
 use super::Interface;
 use crate::base::codec::tlv::Tag;
 use crate::keys::BlockForm;
@@ -17,6 +20,8 @@ pub struct Recipe {
     transport_key: String,
     applications: Vec<AppRecipe>,
     blocks: Vec<(Tag, u16)>,
+    offset: Option<Offset>,
+    dac: Option<[u8; 2]>,
     file: PrepareFile,
 }
 
@@ -31,12 +36,12 @@ pub enum Role {
     ImkSmc,
     /// Issuer master key for dynamic card verification codes.
     ImkCvc,
-    /// Issuer master key for data authentication codes.
-    ImkDac,
     /// Card verification key.
     Cvk,
-    /// PIN verification key.
+    /// PIN verification key, for a PVV.
     Pvk,
+    /// PIN verification key of the IBM 3624 method, for an offset.
+    Pvk3624,
     /// The issuer's RSA key.
     Issuer,
 }
@@ -182,9 +187,9 @@ impl Recipe {
             Role::ImkSmi => keys.imk_smi.as_deref(),
             Role::ImkSmc => keys.imk_smc.as_deref(),
             Role::ImkCvc => keys.imk_cvc.as_deref(),
-            Role::ImkDac => keys.imk_dac.as_deref(),
             Role::Cvk => keys.cvk.as_deref(),
             Role::Pvk => keys.pvk.as_deref(),
+            Role::Pvk3624 => keys.pvk_3624.as_deref(),
             Role::Issuer => keys.issuer.as_deref(),
         }
     }
@@ -220,6 +225,31 @@ impl Recipe {
     /// PIN verification key index.
     pub fn pvki(&self) -> u8 {
         self.file.make.pvki
+    }
+
+    /// Whether a PVV is computed even where the order names no key for it.
+    pub fn computes_pvv(&self) -> bool {
+        self.file.make.pvv == PvvName::Computed
+    }
+
+    /// How an offset of the IBM 3624 method is made, where the product has one.
+    pub fn offset(&self) -> Option<&Offset> {
+        self.offset.as_ref()
+    }
+
+    /// Digits of the card verification values of stripe and chip, where the product says it.
+    pub fn cvv_digits(&self) -> Option<usize> {
+        self.file.make.cvv_digits
+    }
+
+    /// Digits of the printed card verification value, where the product says it.
+    pub fn cvv2_digits(&self) -> Option<usize> {
+        self.file.make.cvv2_digits
+    }
+
+    /// Data authentication code of signed static data, where the product has one for all its cards. // EMV B2 §5.1
+    pub fn dac(&self) -> Option<[u8; 2]> {
+        self.dac
     }
 
     /// Service code of the stripe where the order has none.

@@ -1,11 +1,12 @@
 //! Whether what a profile says of data preparation makes sense.
 
 use super::file::{ApplicationFile, BlocksMac, GroupingFile, ObjectFile, PrepareFile};
+use super::offset::Offset;
 use super::{AppRecipe, Content, Derived, GroupingRecipe, Object, Recipe, Source};
 use crate::base::codec::tlv::Tag;
 
 /// Placeholders of the patterns.
-const PLACEHOLDERS: &[&str] = &["pan", "name", "expiry", "service_code", "pvki", "pvv", "cvv", "icvv"];
+const PLACEHOLDERS: &[&str] = &["pan", "name", "expiry", "service_code", "pvki", "pvv", "offset", "cvv", "icvv"];
 /// The two AFLs may each name so many records. // EMV B3 annex A
 const MOST_RECORDS: usize = 63;
 
@@ -14,6 +15,8 @@ pub(in crate::profile) fn recipe(file: &PrepareFile, problems: &mut dyn FnMut(St
     make(file, problems);
     blocks(file, problems);
     patterns(file, problems);
+    let offset = file.offset.as_ref().map(|offset| Offset::read(offset, problems));
+    let dac = dac(file, problems);
     let applications: Vec<AppRecipe> = file
         .application
         .iter()
@@ -35,6 +38,8 @@ pub(in crate::profile) fn recipe(file: &PrepareFile, problems: &mut dyn FnMut(St
         record_key: file.record_key.clone(),
         transport_key: file.transport_key.clone(),
         blocks: blocks.collect(),
+        offset,
+        dac,
         applications,
         file: file.clone(),
     }
@@ -63,8 +68,19 @@ fn make(file: &PrepareFile, problems: &mut dyn FnMut(String, String)) {
     wrong(matches!(make.rsa_exponent, 3 | 65_537), "rsa_exponent", "EMV knows 3 and 65537");
     wrong((1..=15).contains(&make.pin_tries), "pin_tries", "1 to 15");
     wrong(make.pvki <= 6, "pvki", "0 to 6");
+    wrong(make.cvv_digits.is_none_or(|digits| (3..=5).contains(&digits)), "cvv_digits", "3 to 5");
+    wrong(make.cvv2_digits.is_none_or(|digits| matches!(digits, 3 | 4)), "cvv2_digits", "3 or 4");
     let service = make.service_code.as_deref().is_none_or(|code| code.len() == 3 && digits(code));
     wrong(service, "service_code", "three digits");
+}
+
+fn dac(file: &PrepareFile, problems: &mut dyn FnMut(String, String)) -> Option<[u8; 2]> {
+    let text = file.make.dac.as_ref()?;
+    let bytes = hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+    if bytes.is_none() {
+        problems("prepare.make.dac".into(), "two bytes, in hexadecimal".into());
+    }
+    bytes
 }
 
 fn digits(text: &str) -> bool {
@@ -79,6 +95,10 @@ fn patterns(file: &PrepareFile, problems: &mut dyn FnMut(String, String)) {
         if let Some(foreign) = unknown_placeholder(pattern) {
             let known = PLACEHOLDERS.join(", ");
             problems(format!("prepare.patterns.{name}"), format!("{foreign:?} is no placeholder; there are {known}"));
+        }
+        if pattern.contains("{offset}") && file.offset.is_none() {
+            let why = "it has {offset}, and [prepare.offset] does not say how one is made";
+            problems(format!("prepare.patterns.{name}"), why.into());
         }
     }
 }
