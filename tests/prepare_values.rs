@@ -199,3 +199,24 @@ fn a_key_for_dynamic_codes_has_its_check_value() {
     let ran = bench.run_on(bench.blank(), &[], &mut Journal::in_memory());
     assert_eq!(ran.result.state, "good", "{:?}", ran.result.fault);
 }
+
+#[test]
+fn one_place_names_the_master_key_for_cryptograms() {
+    let stated = ("pin_try = true\nimk_ac = \"lab-imk-ac\"", "pin_try = true");
+    let profile = changed(&[stated]);
+    assert_eq!(profile.verification().imk_ac(), Some("lab-imk-ac"));
+    // Nothing is proven by a key where the product does not allow it.
+    let quiet = changed(&[stated, ("generate_ac = true", "generate_ac = false")]);
+    assert_eq!(quiet.verification().imk_ac(), None);
+    let contradiction =
+        profile_text(&[("pin_try = true\nimk_ac = \"lab-imk-ac\"", "pin_try = true\nimk_ac = \"lab-imk-smi\"")]);
+    let problems = Profile::parse(&contradiction).unwrap_err();
+    let [problem] = problems.as_slice() else { panic!("{problems:?}") };
+    assert_eq!(problem.path, "verify.imk_ac");
+    assert!(
+        problem.message.contains("[prepare.keys]") && problem.message.contains("leave this one out"),
+        "{problem:?}"
+    );
+    let nowhere = profile_text(&[stated, ("imk_ac = \"lab-imk-ac\"\nimk_smi", "imk_smi")]);
+    assert_eq!(Profile::parse(&nowhere).unwrap_err()[0].path, "verify.imk_ac");
+}

@@ -1,7 +1,7 @@
 //! Whether a profile makes sense.
 
 use super::file::{DgiFile, Method, ModeName, PaddingName, ProfileFile, ProtocolName};
-use super::prepare::{Recipe, recipe};
+use super::prepare::{Recipe, Role, recipe};
 use super::verification::CardKeyOption;
 use super::{ApplicationRule, Channel, DgiRule, Interface, Masters, Problem, Profile, Protocol, ReadBack, hash};
 use crate::base::Code;
@@ -80,7 +80,15 @@ pub(super) fn make(file: ProfileFile) -> Result<Profile, Vec<Problem>> {
 /// A transaction whose cryptogram nobody could compute would prove nothing, and one by other keys than the card's would
 /// spoil a good card.
 fn verification(file: &ProfileFile, recipe: Option<&Recipe>, problems: &mut Problems) {
-    if file.verify.generate_ac && file.verify.imk_ac.is_none() {
+    let made_with = recipe.and_then(|recipe| recipe.key(Role::ImkAc));
+    if let (Some(stated), Some(made_with)) = (file.verify.imk_ac.as_deref(), made_with)
+        && stated != made_with
+    {
+        let message =
+            format!("{stated:?}, and [prepare.keys] imk_ac is {made_with:?}: a card has one; leave this one out");
+        problems.add("verify.imk_ac", message);
+    }
+    if file.verify.generate_ac && file.verify.imk_ac.is_none() && made_with.is_none() {
         problems.add("verify.imk_ac", "generate_ac needs the name of the issuer master key for cryptograms");
     }
     let prepared = recipe.map(CardKeyOption::prepared);

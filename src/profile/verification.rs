@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::prepare::{IccKeyOption, Recipe};
+use super::prepare::{IccKeyOption, Recipe, Role};
 
 /// What may be proven on a card of the product.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -13,7 +13,8 @@ pub(super) struct VerifyFile {
     pub(super) generate_ac: bool,
     /// One offline PIN try may be made, where the operator asks for it too and gives the PIN.
     pub(super) pin_try: bool,
-    /// Name of the issuer master key for application cryptograms (purpose imk-ac).
+    /// Name of the issuer master key for application cryptograms (purpose imk-ac). Where it is absent, as `[prepare.keys] imk_ac`
+    /// says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) imk_ac: Option<String>,
     /// How the card's key comes from it: option `a` or `b`. Where it is absent, as `[prepare.make] icc_key` says; without
@@ -68,13 +69,16 @@ impl VerifyFile {
 #[derive(Debug, Clone, Copy)]
 pub struct Verification<'a> {
     file: &'a VerifyFile,
+    imk_ac: Option<&'a str>,
     card_key: CardKeyOption,
 }
 
 impl<'a> Verification<'a> {
-    pub(super) fn of(file: &'a VerifyFile, recipe: Option<&Recipe>) -> Self {
+    pub(super) fn of(file: &'a VerifyFile, recipe: Option<&'a Recipe>) -> Self {
         let prepared = recipe.map(CardKeyOption::prepared);
-        Self { file, card_key: file.card_key.or(prepared).unwrap_or(CardKeyOption::A) }
+        let key = recipe.filter(|_| file.generate_ac).and_then(|recipe| recipe.key(Role::ImkAc));
+        let imk_ac = file.imk_ac.as_deref().or(key);
+        Self { file, imk_ac, card_key: file.card_key.or(prepared).unwrap_or(CardKeyOption::A) }
     }
 
     /// A transaction may be made.
@@ -89,7 +93,7 @@ impl<'a> Verification<'a> {
 
     /// Name of the issuer master key for cryptograms.
     pub fn imk_ac(self) -> Option<&'a str> {
-        self.file.imk_ac.as_deref()
+        self.imk_ac
     }
 
     /// How a card's key comes from it.
