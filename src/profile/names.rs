@@ -20,9 +20,9 @@ const ROLES: [(&str, Role, Purpose); 8] = [
     ("imk_smi", Role::ImkSmi, Purpose::ImkSmi),
     ("imk_smc", Role::ImkSmc, Purpose::ImkSmc),
     ("imk_cvc", Role::ImkCvc, Purpose::ImkCvc),
-    ("imk_dac", Role::ImkDac, Purpose::ImkDac),
     ("cvk", Role::Cvk, Purpose::Cvk),
     ("pvk", Role::Pvk, Purpose::Pvk),
+    ("pvk_3624", Role::Pvk3624, Purpose::Pvk3624),
     ("issuer", Role::Issuer, Purpose::IssuerRsa),
 ];
 
@@ -31,7 +31,7 @@ impl Profile {
     pub fn named_keys(&self) -> Vec<ProfileKey<'_>> {
         let mut keys = Vec::new();
         let mut add = |path: String, name, purpose| keys.push(ProfileKey { path, name, purpose });
-        if let Some(name) = self.verification().imk_ac() {
+        if let Some(name) = self.file.verify.imk_ac.as_deref() {
             add("verify.imk_ac".into(), name, Purpose::ImkAc);
         }
         let Some(recipe) = self.recipe() else { return keys };
