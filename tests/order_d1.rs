@@ -532,7 +532,8 @@ fn the_answer_has_the_first_fault_and_our_report_all_of_them() {
     let all = ["body.services.pinMailer", "cardData.cvv2", "cardData.pan", "body.paymentApplication.config"];
     assert_eq!(paths, all);
     let answer = perso::order::d1_answer(&checked.problems).unwrap();
-    assert_eq!(serde_json::to_value(&answer).unwrap(), json!({"errorCode": FORMAT, "error": "services.pinMailer"}));
+    let told = json!({"status": 400, "errorCode": FORMAT, "error": "services.pinMailer"});
+    assert_eq!(serde_json::to_value(&answer).unwrap(), told);
 }
 
 #[test]

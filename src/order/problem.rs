@@ -59,10 +59,10 @@ impl D1Code {
     }
 }
 
-/// The body of a D1 error answer.
+/// A D1 error answer: its HTTP status, and its body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct D1Answer {
-    /// HTTP status of the answer.
+    /// HTTP status of the answer; no part of its body.
     pub status: u16,
     /// One of the API's error codes.
     #[serde(rename = "errorCode")]
