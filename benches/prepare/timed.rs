@@ -9,7 +9,7 @@ use perso::base::{Chance, Secret};
 use perso::keys::pin::{ArrivedPin, CardPin, Pin};
 use perso::keys::tr31::{ArrivedKey, Header, KeyBlock, Version};
 use perso::keys::{
-    CardForm, Derivation, JweAlgorithm, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose, Sealed, WrappedKey,
+    BlockForm, CardForm, Derivation, JweAlgorithm, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose, Sealed, WrappedKey,
 };
 
 /// Time spent in a key store, and in it with the issuer's RSA key.
@@ -73,7 +73,7 @@ timed! {
     seal_keys(keys: &[&KeyHandle], under: &KeyHandle, iv: &[u8]) -> (Vec<u8>, usize);
     sealed_check_values(from: &KeyHandle, sealed: &Sealed<'_>, length: usize) -> Vec<u8>;
     unwrap(kek: &KeyHandle, wrapped: &WrappedKey<'_>, purpose: Purpose) -> KeyHandle;
-    open_block(kek: &KeyHandle, mac_key: &[u8], data: &[u8], enciphered: bool, mac: [u8; 4]) -> Secret<Vec<u8>>;
+    open_block(kek: &KeyHandle, mac_key: &[u8], data: &[u8], form: BlockForm, mac: [u8; 4]) -> Secret<Vec<u8>>;
     open_pin(arrived: &ArrivedPin<'_>, pan: &Pan) -> Pin;
     seal_pin(pin: &Pin, form: CardPin, under: &KeyHandle, iv: &[u8], chance: &mut Chance) -> (Vec<u8>, usize);
     tr31_keys(kbpk: &KeyHandle, version: Version) -> (KeyHandle, KeyHandle);
