@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use perso::card::sim::{CardFile, Entry};
 use tempfile::TempDir;
 
-use super::readers::{name, until, vpcd_address};
+use super::readers::{POLL, name, sees, until, vpcd_address};
 use super::support::swap::{others, state_after};
 use super::support::{Bench, PROFILES, changes_card};
 use super::{KEYS, changing, perso, record};
@@ -35,7 +35,15 @@ impl Served {
         let said = BufReader::new(program.stdout.take().unwrap()).lines();
         let mut served = Self { program, orders, said };
         cards.iter().for_each(|_| served.says("inserted "));
-        (0..cards.len()).for_each(|reader| until(reader, true));
+        for reader in 0..cards.len() {
+            if !sees(reader, true, Duration::from_secs(10)) {
+                // A busy machine: the service has missed it.
+                served.order(&format!("remove {reader}\ninsert {reader}"));
+                served.says(&format!("removed {reader}"));
+                served.says(&format!("inserted {reader}"));
+                until(reader, true);
+            }
+        }
         served
     }
 
@@ -55,6 +63,7 @@ impl Served {
         assert!(end.success());
         assert_eq!(self.program.wait().unwrap().code(), Some(0));
         (0..cards).for_each(|reader| until(reader, false));
+        std::thread::sleep(POLL);
     }
 }
 
@@ -182,8 +191,6 @@ fn done(bench: &Bench, case: &Order) -> Done {
         until(0, true);
     }
     served.terminate(1);
-    // The reader shows its next card only where it has seen this one go.
-    std::thread::sleep(Duration::from_millis(450));
     let read = |path: &Path| -> CardFile { serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap() };
     Done {
         code: output.status.code().unwrap(),

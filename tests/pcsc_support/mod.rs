@@ -10,7 +10,7 @@ use perso::card::transport::vpcd::{self, Hand, Pace, Trick};
 use perso::card::transport::{LinkError, Transport, pcsc};
 
 /// pcscd looks at a reader every 400 ms, and misses a card for good that comes before it has seen the last one go.
-const POLL: Duration = Duration::from_millis(450);
+pub const POLL: Duration = Duration::from_millis(450);
 
 /// The address of the first virtual reader; none where there are no virtual readers.
 pub fn vpcd_address() -> Option<SocketAddr> {
@@ -134,7 +134,7 @@ pub fn until(reader: usize, present: bool) {
 }
 
 /// Whether PC/SC comes to see a card in the reader, or none, within this time.
-fn sees(reader: usize, present: bool, wait: Duration) -> bool {
+pub fn sees(reader: usize, present: bool, wait: Duration) -> bool {
     let (end, name) = (Instant::now() + wait, name(reader));
     while Instant::now() < end {
         let seen = pcsc::readers().unwrap_or_default().into_iter().find(|it| it.name == name);
