@@ -16,9 +16,9 @@ use crate::token;
 
 const PRODUCTS: [&str; 2] = ["visa-like", "mastercard-like"];
 /// Records of a way that are measured, after one that is not.
-const TIMES: usize = 40;
+const TIMES: usize = 30;
 /// RSA keys take much longer, each another time.
-const GENERATED: usize = 60;
+const GENERATED: usize = 40;
 /// Keys in a pool's file.
 const STOCK: usize = 100;
 
