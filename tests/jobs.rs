@@ -14,6 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 const PAN: &str = "4761739001010119";
+const GROUPED: &str = "4761 7390 0101 0119";
 /// Where an order's data goes, and where it stands in the body of a D1 order.
 const CANARIES: [(&str, &[&str]); 3] = [
     (
@@ -74,7 +75,7 @@ impl Desk {
             }
         }
         // A PAN where nobody looks for one.
-        order["body"]["shipment"]["individualAddress"]["line2"] = format!("card {PAN}").into();
+        order["body"]["shipment"]["individualAddress"]["line2"] = format!("card {PAN}, or {GROUPED}").into();
         order["body"]["consumerId"] = format!("{}-{PAN}", order["body"]["consumerId"].as_str().unwrap()).into();
         let desk = Self { folder: tempfile::tempdir().unwrap(), canaries };
         std::fs::write(desk.path("order"), order.to_string()).unwrap();
@@ -158,7 +159,8 @@ fn each_canary_stands_at_its_destination_only() {
         desk.holds("the record's body", &body(&desk.read(record)), &["print"]);
         let text = desk.read(jobs);
         desk.holds(jobs, &text, &["fulfilment", "report"]);
-        assert!(!text.contains(PAN) && text.contains("card 476173******0119"), "{text}");
+        assert!(![PAN, GROUPED].iter().any(|pan| text.contains(pan)), "{text}");
+        assert!(text.contains("card 476173******0119, or 476173******0119"), "{text}");
         assert_eq!(std::fs::metadata(desk.path(jobs)).unwrap().permissions().mode() & 0o777, 0o600);
         let written: Value = serde_json::from_str(&text).unwrap();
         let schema = std::fs::read_to_string(format!("{}/docs/schemas/jobs.schema.json", env!("CARGO_MANIFEST_DIR")));

@@ -44,6 +44,18 @@ fn refused(order: &Value, path: &str, code: &str) {
 }
 
 #[test]
+fn an_identity_that_holds_the_pan_is_refused() {
+    for member in ["issuer", "card", "operation"] {
+        for id in ["c-4761739001010119", "4761-7390-0101-0119"] {
+            let pointer = format!("/identity/{member}");
+            refused(&with("own.json", &pointer, id.into()), &format!("identity.{member}"), VALUE);
+        }
+    }
+    refused(&with("d1-instant.json", "/cardId", "4761739001010119".into()), "cardId", VALUE);
+    refused(&with("pismo-reissue.json", "/cardId", "4761739001010119".into()), "cardId", VALUE);
+}
+
+#[test]
 fn every_sample_is_accepted_and_known() {
     for (name, source) in [
         ("own.json", Source::Own),

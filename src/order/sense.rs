@@ -66,6 +66,7 @@ pub(super) fn assemble(
         (None, Some(pan)) => Scheme::of_pan(pan),
         (None, None) => Scheme::Other,
     };
+    no_pan_in_identity(file, pan.as_ref(), &own_path, found);
     let keys = rule(file, source, context, &own_path, found);
     let expiry = expiry(card, received, &own_path, found);
     let effective = effective(card, received, expiry, &own_path, found);
@@ -175,6 +176,17 @@ fn identity(file: &OrderFile, path: &Naming, found: &mut Findings) -> Option<Dat
         found.format(path.of("identity.received_at"), format!("it must be {}", r::MOMENT.words));
     }
     moment.map(|moment| jiff::tz::Offset::UTC.to_datetime(moment).date())
+}
+
+/// The identity is shown everywhere, and so may not hold the PAN.
+fn no_pan_in_identity(file: &OrderFile, pan: Option<&Pan>, path: &Naming, found: &mut Findings) {
+    let Some(pan) = pan else { return };
+    let identity = &file.identity;
+    for (own, value) in [("issuer", &identity.issuer), ("card", &identity.card), ("operation", &identity.operation)] {
+        if pan.masked_in(value) != *value {
+            found.value(path.of(&format!("identity.{own}")), "it holds the PAN; give another id");
+        }
+    }
 }
 
 fn channel(

@@ -50,6 +50,42 @@ impl Pan {
         &self.0
     }
 
+    /// A text in which it stands masked, also where blanks, hyphens or dots are between its digits.
+    pub fn masked_in(&self, text: &str) -> String {
+        let (mut masked, mut rest) = (String::new(), text);
+        while let Some(first) = rest.chars().next() {
+            let length = match self.begins(rest) {
+                Some(length) => {
+                    masked += &self.to_string();
+                    length
+                }
+                None => {
+                    masked.push(first);
+                    first.len_utf8()
+                }
+            };
+            rest = rest.get(length..).unwrap_or_default();
+        }
+        masked
+    }
+
+    /// Length of what a text begins with, where that is this PAN.
+    fn begins(&self, text: &str) -> Option<usize> {
+        let mut digits = self.0.bytes();
+        let mut wanted = digits.next()?;
+        for (at, byte) in text.bytes().enumerate() {
+            match byte {
+                _ if byte == wanted => match digits.next() {
+                    Some(next) => wanted = next,
+                    None => return Some(at + 1),
+                },
+                b' ' | b'-' | b'.' if at > 0 => {}
+                _ => return None,
+            }
+        }
+        None
+    }
+
     /// Whether the last digit is the check digit. // ISO/IEC 7812-1 annex B
     pub fn luhn_ok(&self) -> bool {
         luhn_valid(&self.0)
@@ -111,6 +147,21 @@ mod tests {
         let pan = Pan::parse("4761739001010119").unwrap();
         assert_eq!(format!("{pan} {pan:?}"), "476173******0119 476173******0119");
         assert!(pan.luhn_ok());
+    }
+
+    #[test]
+    fn masked_in_a_text_however_its_digits_are_grouped() {
+        let pan = Pan::parse("4761739001010119").unwrap();
+        for (text, masked) in [
+            ("card 4761739001010119.", "card 476173******0119."),
+            ("é4761-7390-0101-0119/4761 7390 0101 0119", "é476173******0119/476173******0119"),
+            ("44761.7390.0101.0119 ", "4476173******0119 "),
+            ("476173900101011", "476173900101011"),
+            ("4761739001010118 4761", "4761739001010118 4761"),
+            ("", ""),
+        ] {
+            assert_eq!(pan.masked_in(text), masked);
+        }
     }
 
     #[test]
