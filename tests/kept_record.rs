@@ -71,6 +71,13 @@ fn a_file_that_is_there_is_refused_before_anything() {
         let (code, told) = desk.perso(&[&run[..], &SOURCES].concat());
         assert!(code != 0 && told.contains(&kept), "{code} {told}");
     }
+    let same = desk.path("same").to_str().unwrap().to_owned();
+    for other in ["--jobs", "--journal", "--trace", "--result"] {
+        let run = ["run", ORDER, "--record", &same, other, &same, "--reader", "sim", "--pool", &pool];
+        let (code, told) = desk.perso(&[&run[..], &SOURCES].concat());
+        assert!(code == 2 && told.contains("the file that --record names"), "{code} {told}");
+        assert!(!desk.path("same").exists());
+    }
     assert_eq!(std::fs::read(desk.path("there")).unwrap(), b"anything");
     assert_eq!(std::fs::read(&pool).unwrap(), before);
     assert!(!desk.path("journal").exists());

@@ -34,6 +34,11 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     }
     let clock = common::clock();
     let started = Clock::fixed(clock.now());
+    let (result, trace, journal) = (args.result.as_deref(), args.trace.as_deref(), journal_path(args));
+    let (record, jobs) = (args.keep.record.as_deref(), args.preparation.jobs.as_deref());
+    let kept = [("--record", record), ("--jobs", jobs)];
+    let written = [("--journal", journal.as_deref()), ("--trace", trace), ("--result", result)];
+    common::distinct(&[&kept[..], &written].concat())?;
     let ready = ready_from(&args.record, &args.sources, &args.preparation, &args.keep)?;
     let mut report = Report::new(ProgramRef::unhashed(), args.reader.is_simulated(), &started);
     let ca_keys = args.ca_keys.as_deref().map(ca::ca_keys).transpose()?;
@@ -47,9 +52,7 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     }
 
     // All that can fail for reasons of its own fails before a card is asked for.
-    let (result, trace, journal) = (args.result.as_deref(), args.trace.as_deref(), journal_path(args));
-    common::distinct(&[("--journal", journal.as_deref()), ("--trace", trace), ("--result", result)])?;
-    let result_file = args.result.as_deref().map(common::create).transpose()?;
+    let result_file = result.map(common::create).transpose()?;
     let mut chance = common::chance();
     // A simulated card is there or is not: a mistyped name leaves no journal behind. Its serial number is no part of the
     // job, and so not of its trace.
