@@ -137,6 +137,16 @@ fn processes_at_once_never_take_the_same_key() {
 }
 
 #[test]
+fn an_order_for_another_profile_than_was_named_costs_no_key() {
+    let bench = Bench::with(1);
+    let output = bench.prepare(&bench.path("record")).args(["--profile", "visa-like-contact"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && text.contains("the order is for profile"), "{text}");
+    assert_eq!(bench.left(), 1);
+    assert!(!PathBuf::from(bench.path("record")).exists());
+}
+
+#[test]
 fn a_pool_that_is_held_is_refused_to_every_command_that_changes_it() {
     let bench = Bench::with(1);
     let pool = bench.path("pool");

@@ -103,13 +103,8 @@ pub fn run(args: &PrepareArgs, out: &mut Out) -> Result<u8, CliError> {
     let jobs = args.preparation.jobs.as_deref();
     common::distinct(&[("--output", args.output.as_deref()), ("--jobs", jobs)])?;
     let jobs = jobs.map(Kept::claim).transpose()?;
-    let (order, profile, prepared) = of_order(&args.order, &bytes, &args.sources, &args.preparation, &store)?;
-    if let Some(name) = &args.profile
-        && name != profile.name()
-    {
-        let why = format!("the order is for profile {:?}", order.product().profile());
-        return Err(CliError::Option { option: "--profile", why });
-    }
+    let named = args.profile.as_deref();
+    let (order, profile, prepared) = of_order(&args.order, &bytes, named, &args.sources, &args.preparation, &store)?;
     match &args.output {
         Some(path) => common::write(path, &prepared.text)?,
         None => out.raw(&prepared.text),
@@ -172,7 +167,7 @@ pub fn ready_from(path: &Path, sources: &Sources, from: &PreparationArgs, keep: 
     let kept = keep.record.as_deref().map(Kept::claim).transpose()?;
     let jobs = from.jobs.as_deref().map(Kept::claim).transpose()?;
     let store = common::keys(&sources.keys, &sources.passphrase)?;
-    let (order, profile, prepared) = of_order(path, &bytes, sources, from, &store)?;
+    let (order, profile, prepared) = of_order(path, &bytes, None, sources, from, &store)?;
     let plan = check::plan(&prepared.record, &profile, &store).map_err(|problems| CliError::Refused {
         what: path.display().to_string(),
         problems: problems.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect(),
@@ -186,9 +181,11 @@ pub fn ready_from(path: &Path, sources: &Sources, from: &PreparationArgs, keep: 
     Ok(Ready { store, record: prepared.record, profile, plan })
 }
 
+/// Prepares a record of an order, which must be for the profile that is named, if one is.
 fn of_order(
     path: &Path,
     bytes: &[u8],
+    named: Option<&str>,
     sources: &Sources,
     from: &PreparationArgs,
     store: &AnyStore,
@@ -202,6 +199,10 @@ fn of_order(
     let source = crate::order::source_of(bytes);
     let order = Order::read(bytes, &site, store).map_err(|problems| orders::refused(path, source, problems))?;
     let profile = common::profile(order.product().profile(), &sources.profiles)?;
+    if named.is_some_and(|name| name != profile.name()) {
+        let why = format!("the order is for profile {:?}", profile.name());
+        return Err(CliError::Option { option: "--profile", why });
+    }
     let issuer = from.issuer_certificate.as_deref().map(issuer).transpose()?;
     let mut chance = common::chance();
     let mut pool = from.pool.as_deref().map(|path| HeldPool::open(path, store)).transpose()?;
