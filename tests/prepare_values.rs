@@ -16,10 +16,11 @@ use perso::base::emv::{Afl, static_data};
 use perso::base::{Code, Fault};
 use perso::issuance::check;
 use perso::issuance::journal::Journal;
+use perso::order::{Order, Site};
 use perso::prepare::{IssuerCertificate, IssuerFile, PrepareError, Prepared};
 use perso::profile::Profile;
 use perso::record::{Application, Record};
-use prepared::{KEYS, chance, issuer_for, order_for, prepared_with, text};
+use prepared::{KEYS, chance, issuer_for, order_for, prepared_from, prepared_with, text};
 use serde_json::{Value, json};
 use support::Bench;
 
@@ -81,6 +82,20 @@ fn a_profile_has_a_pvv_computed_under_its_own_key() {
     unnamed["card"].as_object_mut().unwrap().remove("pvv");
     let error = refused(&unnamed, &[computed, ("pvk = \"lab-pvk\"\n", "")]);
     assert!(error.code() == Code::KeyUnknown && error.to_string().contains("PIN verification key"), "{error}");
+}
+
+#[test]
+fn an_index_with_keys_for_offsets_only_gives_no_pvv() {
+    let site = text("tests/samples/orders/site.toml");
+    let pv = "use = \"pv\"\nindex = \"01\"\nkeys = [\"lab-pvk";
+    assert!(site.contains(pv));
+    let site = Site::parse(&site.replacen(pv, &format!("{pv}-3624"), 1)).unwrap();
+    let order = Order::read(order().to_string().as_bytes(), &site, &*KEYS).unwrap();
+    let prepared = |changes| prepared_from(&order, &changed(changes), &KEYS, Some(&ISSUER), None);
+    // The product's own key is not the one that was ordered, unless the product says that it computes every PVV.
+    assert_eq!(prepared(&[]).err().unwrap().code(), Code::KeyPurpose);
+    let computed = prepared(&[("pvki = 1", "pvki = 1\npvv = \"computed\"")]).unwrap();
+    assert_eq!(discretionary(&computed.record)[0][..5], *"10949");
 }
 
 #[test]

@@ -193,10 +193,10 @@ fn named(outcomes: &[Outcome]) -> String {
 impl Fault for PrepareError {
     fn code(&self) -> Code {
         match self {
-            PrepareError::LongAnswer { .. } => Code::PrepareRecipe,
-            PrepareError::NoRecipe(_) | PrepareError::OtherProfile { .. } | PrepareError::Recipe { .. } => {
-                Code::PrepareRecipe
-            }
+            PrepareError::NoRecipe(_)
+            | PrepareError::OtherProfile { .. }
+            | PrepareError::Recipe { .. }
+            | PrepareError::LongAnswer { .. } => Code::PrepareRecipe,
             PrepareError::NoIssuer
             | PrepareError::OtherIssuerKey(_)
             | PrepareError::OtherRid(_)

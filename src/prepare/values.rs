@@ -169,8 +169,7 @@ impl<'a> Values<'a> {
             Pvv::Zero if !self.recipe.computes_pvv() => Ok(Secret::new("0000".to_owned())),
             Pvv::Zero | Pvv::Computed => {
                 let pin = self.pin.ok_or(PrepareError::NoPin("a PIN verification value"))?;
-                let name =
-                    self.pin_key(Role::Pvk, Purpose::Pvk).ok_or(PrepareError::NoKey("a PIN verification key"))?;
+                let name = self.pvv_key().ok_or(PrepareError::NoKey("a PIN verification key"))?;
                 let key = self.store.open(name, Purpose::Pvk)?;
                 digits(pin::pvv(self.store, &key, self.order.chip().pan(), self.recipe.pvki(), pin)?)
             }
@@ -183,7 +182,7 @@ impl<'a> Values<'a> {
             let pin = self.pin.ok_or(PrepareError::NoPin("an offset"))?;
             let how = self.recipe.offset().ok_or(PrepareError::Placeholder("offset".to_owned()))?;
             let validation = how.validation(self.order.chip().pan()).ok_or(PrepareError::Validation)?;
-            let name = self.pin_key(Role::Pvk3624, Purpose::Pvk3624);
+            let name = self.indexed(Purpose::Pvk3624).or_else(|| self.recipe.key(Role::Pvk3624));
             let name = name.ok_or(PrepareError::NoKey("a PIN verification key of the IBM 3624 method (pvk_3624)"))?;
             let key = self.store.open(name, Purpose::Pvk3624)?;
             let method = Ibm3624 { validation: &validation, table: how.table() };
@@ -191,12 +190,19 @@ impl<'a> Values<'a> {
         })
     }
 
-    /// The key for a purpose among those that the order's index names, or else the product's.
-    fn pin_key(&self, role: Role, purpose: Purpose) -> Option<&str> {
+    /// The key of a PVV: the order's, or else the product's where it computes one always. An index that has keys of another
+    /// purpose only gives the first of them, which is refused by its purpose.
+    fn pvv_key(&self) -> Option<&str> {
+        let of_product = || self.recipe.key(Role::Pvk).filter(|_| self.recipe.computes_pvv());
+        self.indexed(Purpose::Pvk).or_else(of_product).or_else(|| self.key(IndexUse::Pv, Role::Pvk))
+    }
+
+    /// The key for a purpose among those that the order's PIN verification index names.
+    fn indexed(&self, purpose: Purpose) -> Option<&str> {
         let of_purpose =
             |name: &&String| self.store.keys().iter().any(|key| key.name == **name && key.purpose == purpose);
-        let indexed = self.order.product().keys(IndexUse::Pv).and_then(|key| key.names.iter().find(of_purpose));
-        indexed.map(String::as_str).or_else(|| self.recipe.key(role))
+        let key = self.order.product().keys(IndexUse::Pv)?;
+        key.names.iter().find(of_purpose).map(String::as_str)
     }
 
     fn verification_value(
