@@ -30,8 +30,8 @@ pub fn examine(order: &Order, profile: Option<&Profile>, store: &dyn KeyStore) -
         if count > 0 {
             let name = order.product().profile();
             examined.skipped.push(format!(
-                "the MACs of {count} prepared blocks: what they cover is said by profile {name:?}, and there is none of \
-                 that name with [prepare] (--profiles)"
+                "the MACs of {count} prepared blocks: what they cover is said by profile {name:?}, and none of that \
+                 name with [prepare] could be read (--profiles)"
             ));
         }
         return examined;
