@@ -137,7 +137,13 @@ START
 chmod +x "$work/start"
 
 stop() {
-  if [ -s "$work/pcscd.pid" ]; then kill "$(cat "$work/pcscd.pid")" 2>/dev/null || true; fi
+  local command= service=
+  # The command, where this is ended before it; the service is no child any more.
+  read -r command 2>/dev/null <"/proc/$$/task/$$/children" || true
+  [ -z "$command" ] || kill $command 2>/dev/null || true
+  read -r service 2>/dev/null <"$work/pcscd.pid" || true
+  # The number of one that has ended may be another program's by now.
+  if [ -n "$service" ] && [ "$(cat "/proc/$service/comm" 2>/dev/null)" = pcscd ]; then kill "$service" 2>/dev/null || true; fi
   rm -rf "$work"
 }
 trap stop EXIT
