@@ -92,6 +92,28 @@ fn the_three_counters_are_kept_apart() {
 }
 
 #[test]
+fn a_counter_that_the_card_data_contradicts_is_refused() {
+    let cases = [
+        ("mastercard-reissue.json", "/card/plastic_sequence", "response.newSequenceNumber"),
+        ("pismo-reissue.json", "/card/track_number", "response.track_number"),
+    ];
+    for (name, pointer, path) in cases {
+        // The answers have 2.
+        let agreeing = accepted(&with(name, pointer, 2.into()));
+        assert_eq!(agreeing.plastic_sequence().or(agreeing.track_number()), Some(2));
+        refused(&with(name, pointer, 3.into()), path, VALUE);
+        let mut encrypted = with(name, pointer, 3.into());
+        encrypted["encryptedData"] = encrypt(&encrypted["card"]).into();
+        put(&mut encrypted, "/card", Value::Null);
+        refused(&encrypted, path, VALUE);
+    }
+    // Where the answer has none, the card data's stands.
+    let mut silent = with("pismo-reissue.json", "/response/track_number", Value::Null);
+    put(&mut silent, "/card/track_number", 3.into());
+    assert_eq!(accepted(&silent).track_number(), Some(3));
+}
+
+#[test]
 fn pismo_makes_plastic_cards_with_a_pan_only() {
     let name = "pismo-reissue.json";
     for kind in ["VIRTUAL", "TEMPORARY", "RECURRING"] {

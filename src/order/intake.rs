@@ -147,6 +147,16 @@ pub(super) fn card_of(node: &Node, found: &mut Findings) -> Option<CardFile> {
     node.to_json().and_then(|text| typed(text.expose(), "card", found))
 }
 
+/// A counter that the answer states too: the card data may leave it to the answer, and may not contradict it. What the
+/// answer has in another form was told of.
+pub(super) fn counted(own: &mut Option<u32>, told: Option<i64>, path: &str, what: &str, found: &mut Findings) {
+    let Some(told) = told.and_then(|number| u32::try_from(number).ok()) else { return };
+    if own.is_some_and(|own| own != told) {
+        found.value(path, format!("it is not the {what} of the card's data"));
+    }
+    *own = Some(told);
+}
+
 /// Encrypted card data that was opened.
 pub(super) struct Opened {
     pub(super) node: Node,

@@ -3,7 +3,7 @@
 
 use super::d1::{leaves, option, text};
 use super::file::{IdentityFile, OrderFile, ProductFile};
-use super::intake::{card_of, take_card};
+use super::intake::{card_of, counted, take_card};
 use super::json::Node;
 use super::pismo::{is_month, month};
 use super::problem::Findings;
@@ -161,7 +161,8 @@ fn merge(file: &mut OrderFile, response: &Node, client: &Node, found: &mut Findi
         }
         line.make_ascii_uppercase();
     }
-    card.plastic_sequence = response.whole("newSequenceNumber").and_then(|number| u32::try_from(number).ok());
+    let path = "response.newSequenceNumber";
+    counted(&mut card.plastic_sequence, response.whole("newSequenceNumber"), path, "plastic sequence", found);
     match response.text("newCardExpiryDate").map(month) {
         Some(None) => found.format("response.newCardExpiryDate", "it is neither YYMM nor a date"),
         Some(Some(month)) if is_month(&card.expiry) && month != card.expiry => {

@@ -2,7 +2,7 @@
 
 use super::d1::{leaves, option, text};
 use super::file::{IdentityFile, OrderFile, ProductFile, Values};
-use super::intake::{card_of, take_card};
+use super::intake::{card_of, counted, take_card};
 use super::json::Node;
 use super::pismo_shape::ENVELOPE;
 use super::problem::Findings;
@@ -163,7 +163,6 @@ fn card(node: &Node, file: &mut OrderFile, context: &Context, found: &mut Findin
 fn merge(file: &mut OrderFile, request: &Node, response: &Node, found: &mut Findings) {
     let asked = request.text("expiration_date");
     let told = response.text("expiration_date");
-    let track_number = response.whole("track_number").and_then(|number| u32::try_from(number).ok());
     let Some(card) = &mut file.card else { return };
     for (path, text) in [("request.expiration_date", asked), ("response.expiration_date", told)] {
         let Some(text) = text else { continue };
@@ -186,9 +185,8 @@ fn merge(file: &mut OrderFile, request: &Node, response: &Node, found: &mut Find
     if let Some(name) = names.into_iter().flatten().next() {
         card.name = name;
     }
-    if track_number.is_some() {
-        card.track_number = track_number;
-    }
+    let track_number = response.whole("track_number");
+    counted(&mut card.track_number, track_number, "response.track_number", "track number", found);
     if card.effective.is_none() {
         card.effective = first_day(response, &card.expiry, found);
     }

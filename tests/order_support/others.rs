@@ -111,7 +111,7 @@ pub fn pismo(rng: &mut Rng) -> Value {
     may(rng, &mut response, "contactless_enabled", |_| contactless.into());
     may(rng, &mut response, "expiration_date", |rng| date(rng, &expiry));
     may(rng, &mut response, "issuing_date", moment);
-    may(rng, &mut response, "track_number", |rng| rng.between(1, 9999).into());
+    may(rng, &mut response, "track_number", |rng| counter(rng, &card["track_number"], 9999));
     may(rng, &mut response, "id", |rng| rng.between(0, 9_999_999).into());
     may(rng, &mut response, "status", |rng| rng.one(&["CREATED", "NORMAL"]).into());
     may(rng, &mut response, "name", |rng| text(rng, 50));
@@ -123,6 +123,11 @@ pub fn pismo(rng: &mut Rng) -> Value {
     });
     may(rng, &mut order, "x-idempotency-key", |rng| rng.text(ID, 1, 36).into());
     order
+}
+
+/// What the card's data counts, where it does; answers count from 1.
+fn counter(rng: &mut Rng, stated: &Value, most: usize) -> Value {
+    if stated.is_null() { rng.between(1, most).into() } else { stated.clone() }
 }
 
 /// A Mastercard-shaped order.
@@ -149,7 +154,7 @@ pub fn mastercard(rng: &mut Rng) -> Value {
         "request": {"reissueType": rng.one(&["REISSUE", "RENEW", "REPLACE"])},
         "response": {
             "newCardExpiryDate": date(rng, &expiry), "plasticId": rng.text(ID, 1, 64),
-            "newSequenceNumber": rng.between(1, 999),
+            "newSequenceNumber": counter(rng, &card["plastic_sequence"], 999),
         },
         "client": client, "card": card,
     });
@@ -237,8 +242,8 @@ fn ours(rng: &mut Rng, pin: bool, fits: fn(&str) -> bool) -> Value {
         card["blocks"] = blocks.iter().map(block).collect();
     }
     card["stripe"] = (!theirs["cardProductionType"].is_null()).into();
-    may(rng, &mut card, "plastic_sequence", |rng| rng.between(0, 99).into());
-    may(rng, &mut card, "track_number", |rng| rng.between(0, 99).into());
+    may(rng, &mut card, "plastic_sequence", |rng| rng.between(1, 99).into());
+    may(rng, &mut card, "track_number", |rng| rng.between(1, 99).into());
     card
 }
 
