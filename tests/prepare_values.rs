@@ -98,6 +98,30 @@ fn an_index_with_keys_for_offsets_only_gives_no_pvv() {
     assert_eq!(discretionary(&computed.record)[0][..5], *"10949");
 }
 
+/// 56, of the antenna's image of track 1: format B without sentinels. // EMV Contactless Book C-2, annex A
+#[test]
+fn the_antenna_shows_a_track_1_of_its_own() {
+    let asked = (
+        "{ tag = \"57\", derive = \"track-equivalent\" }",
+        "{ tag = \"57\", derive = \"track-equivalent\" }, { tag = \"56\", derive = \"track-one-contactless\" }",
+    );
+    let pattern = |text: &str| format!("{CHIP2}\ncontactless1 = \"{text}\"");
+    let whole = pattern("B{pan}^ /^{expiry}{service_code}0000000000");
+    let made = made(&order(), &[asked, (CHIP2, &whole)]);
+    let objects = tlv::parse(payment(&made.record).clear_value(0x0101).unwrap()).unwrap();
+    let shown = String::from_utf8(tlv::find(&objects, Tag::of(0x56)).unwrap().value_bytes()).unwrap();
+    let stripe = made.record.subjects().remove(0).tracks.unwrap().one.unwrap();
+    let (pan, expiry, code) = (stripe.pan.digits(), &stripe.expiry, &stripe.service_code);
+    assert!(shown == format!("B{pan}^ /^{expiry}{code}0000000000"));
+    // What is no track, or another card's, is refused; without the pattern there is nothing to show.
+    for text in ["B{pan}^ /^{expiry}", "B{pan}{expiry}", "B{pan}^ /^9912{service_code}0000000000"] {
+        let error = refused(&order(), &[asked, (CHIP2, &pattern(text))]);
+        assert!(matches!(error, PrepareError::Track { number: 1, .. }), "{text}: {error}");
+    }
+    assert!(Profile::parse(&profile_text(&[(CHIP2, &pattern("{cvc3}"))])).is_err());
+    refused(&order(), &[asked]);
+}
+
 #[test]
 fn an_offset_stands_where_the_profile_says() {
     let key = ("pvk = \"lab-pvk\"", "pvk = \"lab-pvk\"\npvk_3624 = \"lab-pvk-3624\"");

@@ -19,6 +19,7 @@ pub(super) struct Goods<'a> {
     service_code: Option<&'a str>,
     track_equivalent: Option<Secret<Vec<u8>>>,
     track_one: Option<Secret<Vec<u8>>>,
+    track_contactless: Option<Secret<Vec<u8>>>,
     /// Offline data authentication by interface: contactless or not.
     pub(super) signed: BTreeMap<bool, Signed>,
 }
@@ -36,6 +37,7 @@ impl<'a> Goods<'a> {
             service_code: values.service_code(),
             track_equivalent: values.track_equivalent()?,
             track_one: values.track_one_discretionary()?,
+            track_contactless: values.track_one_contactless()?,
             signed: BTreeMap::new(),
         })
     }
@@ -61,6 +63,7 @@ impl Larder for Face<'_, '_> {
         match derived {
             Derived::TrackEquivalent => self.goods.track_equivalent.as_ref().map(again),
             Derived::TrackOneDiscretionary => self.goods.track_one.as_ref().map(again),
+            Derived::TrackOneContactless => self.goods.track_contactless.as_ref().map(again),
             _ => {
                 let signed = self.goods.signed.get(&self.contactless)?;
                 signed.get(&derived).filter(|value| !value.is_empty()).map(|value| Secret::new(value.clone()))

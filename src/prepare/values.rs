@@ -102,6 +102,22 @@ impl<'a> Values<'a> {
         Ok(Some(Secret::new(self.fill(pattern)?.expose().clone().into_bytes())))
     }
 
+    /// 56: track 1 as the antenna shows it, without sentinels.
+    ///
+    /// # Errors
+    /// As [`Values::track`]; the PAN or the expiry in it is not the order's.
+    pub(super) fn track_one_contactless(&self) -> Result<Option<Secret<Vec<u8>>>, PrepareError> {
+        let Some(pattern) = self.recipe.pattern(Pattern::Contactless1) else { return Ok(None) };
+        let content = self.fill(pattern)?;
+        let track = Secret::new(format!("%{}?", content.expose()));
+        let wrong = |why: String| PrepareError::Track { number: 1, why: format!("as the antenna shows it: {why}") };
+        let fields = Fields::track1(track.expose()).map_err(|error| wrong(error.to_string()))?;
+        if fields.pan != *self.order.chip().pan() || fields.expiry != self.order.chip().expiry() {
+            return Err(wrong("PAN or expiry are not the order's".into()));
+        }
+        Ok(Some(Secret::new(content.expose().clone().into_bytes())))
+    }
+
     /// The printed card verification value: the order's, or computed where the product has a key for it.
     ///
     /// # Errors

@@ -190,6 +190,8 @@ pub(in crate::profile) struct PatternsFile {
     pub(in crate::profile) chip2: Option<String>,
     /// Discretionary data of track 1 on the chip (9F1F).
     pub(in crate::profile) chip1: Option<String>,
+    /// Track 1 as the antenna shows it (56), from `B` on; a name of ` /` where none is to be shown.
+    pub(in crate::profile) contactless1: Option<String>,
 }
 
 /// An application's data.
@@ -305,6 +307,8 @@ pub enum Derived {
     TrackEquivalent,
     /// 9F1F: discretionary data of track 1 with the chip's own card verification value.
     TrackOneDiscretionary,
+    /// 56: track 1 as the antenna shows it, without sentinels.
+    TrackOneContactless,
     /// 8F: index of the CA's key.
     CaIndex,
     /// 90: issuer public key certificate.

@@ -77,6 +77,8 @@ pub enum Pattern {
     Chip2,
     /// Discretionary data of track 1 on the chip.
     Chip1,
+    /// Track 1 as the antenna shows it.
+    Contactless1,
 }
 
 /// An application's data.
@@ -279,6 +281,7 @@ impl Recipe {
             Pattern::Track2 => patterns.track2.as_deref(),
             Pattern::Chip2 => patterns.chip2.as_deref(),
             Pattern::Chip1 => patterns.chip1.as_deref(),
+            Pattern::Contactless1 => patterns.contactless1.as_deref(),
         }
     }
 

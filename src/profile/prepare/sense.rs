@@ -89,7 +89,13 @@ fn digits(text: &str) -> bool {
 
 fn patterns(file: &PrepareFile, problems: &mut dyn FnMut(String, String)) {
     let all = &file.patterns;
-    let named = [("track1", &all.track1), ("track2", &all.track2), ("chip2", &all.chip2), ("chip1", &all.chip1)];
+    let named = [
+        ("track1", &all.track1),
+        ("track2", &all.track2),
+        ("chip2", &all.chip2),
+        ("chip1", &all.chip1),
+        ("contactless1", &all.contactless1),
+    ];
     for (name, pattern) in named {
         let Some(pattern) = pattern else { continue };
         if let Some(foreign) = unknown_placeholder(pattern) {
