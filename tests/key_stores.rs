@@ -10,13 +10,15 @@ mod canary;
 mod product;
 #[path = "key_stores_support/same_card.rs"]
 mod same_card;
+#[path = "support/softhsm.rs"]
+mod softhsm;
 #[path = "key_stores_support/mod.rs"]
 mod suite;
 #[path = "key_stores_support/token.rs"]
 mod token;
 
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 use perso::keys::file::{self, Unsealed};
@@ -28,20 +30,10 @@ pub fn sample() -> Unsealed {
 }
 
 fn main() -> ExitCode {
-    if std::env::var_os(token::MARK).is_none()
-        && let Some(module) = token::module()
-    {
-        let folder = token::folder();
-        let mut again = Command::new(std::env::current_exe().unwrap());
-        let status = again
-            .args(std::env::args_os().skip(1))
-            .env("SOFTHSM2_CONF", folder.path().join("softhsm2.conf"))
-            .env(token::MARK, module)
-            .status()
-            .unwrap();
-        return ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1));
+    if let Some(code) = softhsm::again(token::LABELS) {
+        return code;
     }
-    let ready = std::env::var_os(token::MARK).is_some();
+    let ready = softhsm::module().is_some();
     if !ready {
         eprintln!("key_stores: softhsm2 is not installed: the token's tests are ignored");
     }

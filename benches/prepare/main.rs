@@ -6,26 +6,20 @@
 #[allow(dead_code)]
 mod figures;
 mod line;
+#[path = "../../tests/support/softhsm.rs"]
+mod softhsm;
 mod timed;
 mod token;
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // `cargo bench` says so; `cargo test --benches` only wants to know that it is built.
     if !std::env::args().any(|argument| argument == "--bench") {
         return ExitCode::SUCCESS;
     }
-    // The module reads its configuration when it is loaded, from the environment.
-    if std::env::var_os(token::MARK).is_none()
-        && let Some(module) = token::module()
-    {
-        let folder = token::folder();
-        let mut again = Command::new(std::env::current_exe().unwrap());
-        again.args(std::env::args_os().skip(1));
-        again.env("SOFTHSM2_CONF", folder.path().join("softhsm2.conf")).env(token::MARK, module);
-        let code = again.status().unwrap().code();
-        return ExitCode::from(u8::try_from(code.unwrap_or(1)).unwrap_or(1));
+    if let Some(code) = softhsm::again(&[token::LABEL]) {
+        return code;
     }
     line::records_per_second();
     ExitCode::SUCCESS

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use super::canary::{Canaries, Search};
 use super::sample;
-use super::token::{self, PIN};
+use super::softhsm::PIN;
+use super::token;
 
 pub const TESTS: &[(&str, fn())] = &[
     ("commands_take_their_keys_from_a_token", commands_take_their_keys_from_a_token),

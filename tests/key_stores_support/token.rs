@@ -1,7 +1,6 @@
 //! The token: the suite over it, and what its attributes say.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error as CryptokiError, RvError};
@@ -13,12 +12,9 @@ use perso::base::Secret;
 use perso::base::fault::{Code, Fault};
 use perso::keys::pkcs11::{Pkcs11Store, TokenPlace};
 use perso::keys::{Algorithm, Derivation, KeyError, KeyStore, Purpose};
-use tempfile::TempDir;
 
+use super::softhsm::{self, PIN};
 use super::{sample, suite};
-
-/// Set where the configuration of SoftHSM is ours: the module's path.
-pub const MARK: &str = "PERSO_TEST_TOKEN_MODULE";
 
 pub const TESTS: &[(&str, fn())] = &[
     ("the_token", the_suite),
@@ -31,22 +27,8 @@ pub const TESTS: &[(&str, fn())] = &[
     ("session_keys_do_not_stay", session_keys_do_not_stay),
 ];
 
-pub const PIN: &str = "726354";
-
-/// SoftHSM's module, where it is installed.
-pub fn module() -> Option<PathBuf> {
-    let places = [
-        "/usr/lib/softhsm/libsofthsm2.so",
-        "/usr/lib64/softhsm/libsofthsm2.so",
-        "/usr/local/lib/softhsm/libsofthsm2.so",
-        "/opt/homebrew/lib/softhsm/libsofthsm2.so",
-    ];
-    let module = places.iter().map(PathBuf::from).find(|path| path.exists())?;
-    Command::new("softhsm2-util").arg("--version").output().ok().map(|_| module)
-}
-
 /// The tokens, one for each test that fills one: a module that runs does not see new ones.
-const LABELS: &[&str] = &[
+pub const LABELS: &[&str] = &[
     "suite",
     "attributes",
     "careless",
@@ -63,24 +45,8 @@ const LABELS: &[&str] = &[
     "made",
 ];
 
-/// A folder with a configuration and empty tokens, made by SoftHSM's own tool.
-pub fn folder() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let tokens = folder.path().join("tokens");
-    std::fs::create_dir(&tokens).unwrap();
-    let text = format!("directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n", tokens.display());
-    let conf = folder.path().join("softhsm2.conf");
-    std::fs::write(&conf, text).unwrap();
-    for label in LABELS {
-        let init = ["--init-token", "--free", "--label", label, "--so-pin", "12345678", "--pin", PIN];
-        let made = Command::new("softhsm2-util").args(init).env("SOFTHSM2_CONF", &conf).output().unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    }
-    folder
-}
-
 pub fn the_module() -> PathBuf {
-    PathBuf::from(std::env::var_os(MARK).unwrap())
+    softhsm::module().unwrap()
 }
 
 fn open(label: &str) -> Result<Pkcs11Store, KeyError> {
