@@ -8,6 +8,7 @@ use super::args::{ConfigCommand, PassphraseArgs};
 use super::common::{self, CliError, Out, Problem};
 use super::config::Config;
 use super::config_resolve as resolve;
+use super::output;
 use super::stores::TokenUri;
 use crate::base::{Code, Fault};
 use crate::keys::{AnyStore, KeyStore, file};
@@ -199,7 +200,7 @@ fn profiles(config: &Config, checked: &mut Checked) -> Option<Vec<Profile>> {
 fn journal(config: &Config, checked: &mut Checked) {
     let Some(journal) = &config.file.journal else { return };
     let path = config.place(&journal.file);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = output::folder(&path);
     if path.is_dir() || !folder.is_dir() {
         let message = format!("{} cannot be a file: its folder is not there, or it is a folder", path.display());
         checked.problems.push(Problem::new("journal.file", Code::Config, message));

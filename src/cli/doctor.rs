@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::args::{DoctorArgs, PassphraseArgs};
 use super::common::{self, CliError, Out};
+use super::output;
 use super::stores::TokenUri;
 use crate::base::Fault;
 use crate::base::chance::Instant;
@@ -326,7 +327,7 @@ fn journal(path: &Path) -> CheckView {
             Err(error) => CheckView::problem("journal", named(&error.to_string()), remedy),
         };
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = output::folder(path);
     match writable(folder) {
         Ok(()) => CheckView::ok("journal", named("not there yet, its folder can be written")),
         Err(error) => CheckView::problem("journal", format!("folder {}: {error}", folder.display()), remedy),

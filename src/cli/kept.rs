@@ -1,10 +1,11 @@
 //! A file that is kept: claimed before anything is done, written once, and never over another.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Error, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::common::CliError;
+use super::output;
 
 /// A file that is claimed. It is gone again where nothing was written into it.
 pub(super) struct Kept {
@@ -18,11 +19,7 @@ impl Kept {
     /// # Errors
     /// It is there already, or cannot be made.
     pub(super) fn claim(path: &Path) -> Result<Self, CliError> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path).map_err(|error| {
+        let file = output::new_file(path).map_err(|error| {
             let there = error.kind() == ErrorKind::AlreadyExists;
             let source = if there { Error::other("it is there already, and is never replaced") } else { error };
             CliError::Write { path: path.to_owned(), source }
@@ -47,9 +44,9 @@ impl Kept {
     /// It cannot be written; it is gone then.
     pub(super) fn write(mut self, text: &str) -> Result<(), CliError> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-        let lasting = written.and_then(|()| File::open(folder)).and_then(|folder| folder.sync_all());
+        let lasting =
+            written.and_then(|()| File::open(output::folder(&self.path))).and_then(|folder| folder.sync_all());
         lasting.map_err(|source| CliError::Write { path: self.path.clone(), source })?;
         self.file = None;
         Ok(())

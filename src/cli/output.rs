@@ -64,7 +64,7 @@ fn for_owner(_: &File) -> Result<(), Error> {
 /// It cannot be written. The file is as it was, unless only its folder could not be made durable.
 pub fn replace(path: &Path, text: &str) -> Result<(), CliError> {
     let failed = |source| CliError::Write { path: path.to_owned(), source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder(path);
     let name = path.file_name().ok_or_else(|| failed(Error::other("it is no name of a file")))?;
     let beside = folder.join(format!(".{}.{}.new", name.to_string_lossy(), std::process::id()));
     let written = write_new(&beside, text).and_then(|()| std::fs::rename(&beside, path));
@@ -77,13 +77,23 @@ pub fn replace(path: &Path, text: &str) -> Result<(), CliError> {
 }
 
 fn write_new(path: &Path, text: &str) -> Result<(), Error> {
+    let mut file = new_file(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// Makes a file that is not there yet, for its owner's eyes.
+pub fn new_file(path: &Path) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+    options.open(path)
+}
+
+/// The folder that a file is in, or will be.
+pub fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A file that can be written, made before there is anything to write.
@@ -142,8 +152,7 @@ fn place(path: &Path) -> Option<PathBuf> {
     if let Ok(known) = path.canonicalize() {
         return known.is_file().then_some(known);
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Some(folder.canonicalize().ok()?.join(path.file_name()?))
+    Some(folder(path).canonicalize().ok()?.join(path.file_name()?))
 }
 
 /// Refuses to replace what cannot be had again.
