@@ -85,21 +85,22 @@ const ORDERS: &str = "insert N [FILE], remove N, swap N FILE, tear N before|afte
 /// Carries an order out. What is to be told of it at once, or why it is not obeyed.
 fn obey(words: &[&str], slots: &[Slot]) -> Result<Option<String>, String> {
     let [name, number, rest @ ..] = words else { return Err(format!("this is no order: {ORDERS}")) };
-    let slot = number.parse::<usize>().ok().and_then(|number| slots.get(number));
-    let slot =
-        slot.ok_or_else(|| format!("there is no card {number}; they are counted from 0 to {}", slots.len() - 1))?;
+    let slot = || {
+        let slot = number.parse::<usize>().ok().and_then(|number| slots.get(number));
+        slot.ok_or_else(|| format!("there is no card {number}; they are counted from 0 to {}", slots.len() - 1))
+    };
     match (*name, rest) {
-        ("insert", []) => slot.insert(None)?,
-        ("insert", [file]) => slot.insert(Some(Path::new(file)))?,
-        ("remove", []) => slot.remove(),
+        ("insert", []) => slot()?.insert(None)?,
+        ("insert", [file]) => slot()?.insert(Some(Path::new(file)))?,
+        ("remove", []) => slot()?.remove(),
         ("swap", [file]) => {
-            slot.swap(Path::new(file))?;
+            slot()?.swap(Path::new(file))?;
             return Ok(Some(format!("swapped {number} {file}")));
         }
-        ("tear", ["before"]) => slot.hand().play(Trick::TearBefore),
-        ("tear", ["after"]) => slot.hand().play(Trick::TearAfter),
-        ("tear", ["within"]) => slot.hand().play(Trick::TearWithin),
-        ("mute", []) => slot.hand().play(Trick::Mute),
+        ("tear", ["before"]) => slot()?.hand().play(Trick::TearBefore),
+        ("tear", ["after"]) => slot()?.hand().play(Trick::TearAfter),
+        ("tear", ["within"]) => slot()?.hand().play(Trick::TearWithin),
+        ("mute", []) => slot()?.hand().play(Trick::Mute),
         _ => return Err(format!("this is no order: {ORDERS}")),
     }
     Ok(None)
