@@ -173,7 +173,7 @@ fn derived(pan: &Pan, number: u8, secrets: &Secrets<'_>) -> Result<Vec<u8>, Prep
     let mut values = Vec::new();
     for role in Recipe::ICC_KEYS {
         let master = secrets.master(role)?;
-        let key = icc_master_key(secrets.store, &master, pan, number, secrets.method())?;
+        let key = icc_master_key(secrets.store, &master, pan, number, secrets.recipe.icc_key())?;
         values.extend(secrets.store.kcv(&key, KcvMethod::DesZero, CHECK_VALUE)?);
     }
     Ok(values)

@@ -4,11 +4,11 @@ use super::authentication::CardRsa;
 use super::{PrepareError, assemble};
 use crate::base::crypto::KcvMethod;
 use crate::base::{Chance, Secret};
-use crate::keys::issuer::{CardKeyMethod, icc_master_key};
+use crate::keys::issuer::icc_master_key;
 use crate::keys::pin::{CardPin, Pin, PinFormat};
 use crate::keys::{KeyHandle, KeyStore, Purpose, Sealed};
 use crate::order::{IndexUse, Order};
-use crate::profile::prepare::{AppRecipe, Content, GroupingDerived, IccKeyOption, Recipe, Role, Secrets as Wanted};
+use crate::profile::prepare::{AppRecipe, Content, GroupingDerived, Recipe, Role, Secrets as Wanted};
 use crate::record::{CryptogramKey, DraftValue};
 
 /// What secret groupings are made of.
@@ -117,7 +117,7 @@ impl Secrets<'_> {
     fn card_key(&self, role: Role) -> Result<KeyHandle, PrepareError> {
         let (master, chip) = (self.master(role)?, self.order.chip());
         let psn = super::larder::bcd(chip.psn());
-        Ok(icc_master_key(self.store, &master, chip.pan(), psn, self.method())?)
+        Ok(icc_master_key(self.store, &master, chip.pan(), psn, self.recipe.icc_key())?)
     }
 
     /// What the card's keys for cryptograms are derived with, so that who proves the card goes by the same.
@@ -126,15 +126,7 @@ impl Secrets<'_> {
             return Ok(None);
         }
         let imk_ac = self.master(Role::ImkAc)?.name().to_owned();
-        Ok(Some(CryptogramKey { imk_ac, method: self.method() }))
-    }
-
-    /// How card keys come from issuer master keys.
-    pub(super) fn method(&self) -> CardKeyMethod {
-        match self.recipe.icc_key_option() {
-            IccKeyOption::A => CardKeyMethod::A,
-            IccKeyOption::B => CardKeyMethod::B,
-        }
+        Ok(Some(CryptogramKey { imk_ac, method: self.recipe.icc_key() }))
     }
 
     /// The issuer master key in a role: the one that the order names by index, or else the product's.

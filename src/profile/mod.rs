@@ -12,7 +12,7 @@ use crate::keys::{CardPadding, Diversification};
 
 pub use file::ProfileFile;
 pub use names::ProfileKey;
-pub use verification::{CardKeyOption, CryptogramKind, Verification};
+pub use verification::{CryptogramKind, Verification};
 
 /// A profile that is well formed and makes sense.
 #[derive(Debug, Clone)]

@@ -2,7 +2,6 @@
 
 use super::file::{DgiFile, Method, ModeName, PaddingName, ProfileFile, ProtocolName};
 use super::prepare::{Recipe, Role, recipe};
-use super::verification::CardKeyOption;
 use super::{ApplicationRule, Channel, DgiRule, Interface, Masters, Problem, Profile, Protocol, ReadBack, hash};
 use crate::base::Code;
 use crate::base::codec::tlv::Tag;
@@ -91,7 +90,7 @@ fn verification(file: &ProfileFile, recipe: Option<&Recipe>, problems: &mut Prob
     if file.verify.generate_ac && file.verify.imk_ac.is_none() && made_with.is_none() {
         problems.add("verify.imk_ac", "generate_ac needs the name of the issuer master key for cryptograms");
     }
-    let prepared = recipe.map(CardKeyOption::prepared);
+    let prepared = recipe.map(Recipe::icc_key);
     if let (Some(stated), Some(prepared)) = (file.verify.card_key, prepared)
         && stated != prepared
     {

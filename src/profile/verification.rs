@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::prepare::{IccKeyOption, Recipe, Role};
+use super::prepare::{Recipe, Role};
+use crate::keys::issuer::CardKeyMethod;
 
 /// What may be proven on a card of the product.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -20,20 +21,10 @@ pub(super) struct VerifyFile {
     /// How the card's key comes from it: option `a` or `b`. Where it is absent, as `[prepare.make] icc_key` says; without
     /// that, `a`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) card_key: Option<CardKeyOption>,
+    pub(super) card_key: Option<CardKeyMethod>,
     /// Whose cryptograms they are, where the issuer application data (9F10) do not say it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cryptogram: Option<CryptogramKind>,
-}
-
-/// Derivation of a card's key. // EMV B2 A1.4
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum CardKeyOption {
-    /// From the rightmost 16 digits of PAN and PSN.
-    A,
-    /// For PANs of more than 16 digits from their hash.
-    B,
 }
 
 /// Whose cryptograms an application makes.
@@ -48,16 +39,6 @@ pub enum CryptogramKind {
     Plain,
 }
 
-impl CardKeyOption {
-    /// The option that data preparation derives by.
-    pub(super) fn prepared(recipe: &Recipe) -> Self {
-        match recipe.icc_key_option() {
-            IccKeyOption::A => Self::A,
-            IccKeyOption::B => Self::B,
-        }
-    }
-}
-
 impl VerifyFile {
     pub(super) fn is_default(&self) -> bool {
         let nothing = self.imk_ac.is_none() && self.cryptogram.is_none() && self.card_key.is_none();
@@ -70,15 +51,15 @@ impl VerifyFile {
 pub struct Verification<'a> {
     file: &'a VerifyFile,
     imk_ac: Option<&'a str>,
-    card_key: CardKeyOption,
+    card_key: CardKeyMethod,
 }
 
 impl<'a> Verification<'a> {
     pub(super) fn of(file: &'a VerifyFile, recipe: Option<&'a Recipe>) -> Self {
-        let prepared = recipe.map(CardKeyOption::prepared);
+        let prepared = recipe.map(Recipe::icc_key);
         let key = recipe.filter(|_| file.generate_ac).and_then(|recipe| recipe.key(Role::ImkAc));
         let imk_ac = file.imk_ac.as_deref().or(key);
-        Self { file, imk_ac, card_key: file.card_key.or(prepared).unwrap_or(CardKeyOption::A) }
+        Self { file, imk_ac, card_key: file.card_key.or(prepared).unwrap_or(CardKeyMethod::A) }
     }
 
     /// A transaction may be made.
@@ -97,7 +78,7 @@ impl<'a> Verification<'a> {
     }
 
     /// How a card's key comes from it.
-    pub fn card_key(self) -> CardKeyOption {
+    pub fn card_key(self) -> CardKeyMethod {
         self.card_key
     }
 

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::file::{
-    ApplicationFile, BodyFile, CardKeyFile, CryptogramKeyFile, GroupingFile, HeaderFile, MadeFile, MethodFile,
-    PrintFile, ProfileFile, SealedFile, StatedFile, StripeFile,
+    ApplicationFile, BodyFile, GroupingFile, HeaderFile, MadeFile, MethodFile, PrintFile, ProfileFile, SealedFile,
+    StatedFile, StripeFile,
 };
 use super::seal::{describe, file};
 use super::{CryptogramKey, Method, Record, RecordProblems, StripeMade, problem};
 use crate::base::fault::{Code, Fault};
 use crate::base::{Chance, Secret};
-use crate::keys::issuer::CardKeyMethod;
 use crate::keys::{KeyStore, Purpose};
 
 /// A record in the making. Nothing of it is checked before [`Draft::seal`], which then checks everything.
@@ -156,7 +155,7 @@ impl Draft {
                 fields: print.fields.iter().map(|(name, value)| (name.clone(), value.expose().clone())).collect(),
             },
             stated: StatedFile::default(),
-            cryptogram_key: self.cryptogram_key.as_ref().map(CryptogramKey::file),
+            cryptogram_key: self.cryptogram_key.clone(),
             foreign_keys: self.foreign_keys,
             sample: self.sample,
         }
@@ -166,16 +165,6 @@ impl Draft {
 /// The body's shape wipes what it holds when it goes.
 fn shown(text: &Option<Secret<String>>) -> Option<String> {
     text.as_ref().map(|text| text.expose().clone())
-}
-
-impl CryptogramKey {
-    fn file(&self) -> CryptogramKeyFile {
-        let card_key = match self.method {
-            CardKeyMethod::A => CardKeyFile::A,
-            CardKeyMethod::B => CardKeyFile::B,
-        };
-        CryptogramKeyFile { imk_ac: self.imk_ac.clone(), card_key }
-    }
 }
 
 impl DraftApplication {

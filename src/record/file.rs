@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
+use super::CryptogramKey;
+
 /// A prepared record.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -84,31 +86,13 @@ pub struct BodyFile {
     pub(super) stated: StatedFile,
     /// What the card's keys for cryptograms were derived with, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) cryptogram_key: Option<CryptogramKeyFile>,
+    pub(super) cryptogram_key: Option<CryptogramKey>,
     /// The card's keys for cryptograms came with the order: no issuer master key here gave them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) foreign_keys: bool,
     /// The card is a sample: it is never used.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) sample: bool,
-}
-
-/// What the card's keys for cryptograms were derived with: names, no values.
-#[derive(Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct CryptogramKeyFile {
-    /// Name of the issuer master key (purpose imk-ac).
-    pub(super) imk_ac: String,
-    /// Option of the derivation: `a` or `b`.
-    pub(super) card_key: CardKeyFile,
-}
-
-/// Options of the derivation. // EMV B2 annex A1.4
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum CardKeyFile {
-    A,
-    B,
 }
 
 /// Facts that may be stated beside the profile.

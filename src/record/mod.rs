@@ -12,6 +12,9 @@ mod seal;
 mod subject;
 mod view;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::base::Secret;
 use crate::base::emv::Pan;
 use crate::base::fault::Code;
@@ -41,12 +44,14 @@ pub struct Record {
     sample: bool,
 }
 
-/// What the card's keys for cryptograms were derived with.
-#[derive(Clone)]
+/// What the card's keys for cryptograms were derived with: names, no values.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct CryptogramKey {
-    /// Name of the issuer master key.
+    /// Name of the issuer master key (purpose imk-ac).
     pub imk_ac: String,
-    /// How the card's key comes from it.
+    /// How the card's key comes from it: option `a` or `b`.
+    #[serde(rename = "card_key")]
     pub method: CardKeyMethod,
 }
 

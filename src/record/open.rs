@@ -2,19 +2,15 @@
 
 use serde::de::DeserializeOwned;
 
-use super::file::{
-    ApplicationFile, BodyFile, CardKeyFile, CryptogramKeyFile, GroupingFile, HeaderFile, KeyFile, MadeFile, MethodFile,
-    RecordFile,
-};
+use super::file::{ApplicationFile, BodyFile, GroupingFile, HeaderFile, KeyFile, MadeFile, MethodFile, RecordFile};
 use super::{
-    Application, Content, CryptogramKey, Grouping, Header, MAX_RECORD, Method, Print, Problem, Record, RecordProblems,
-    SealedValue, Stripe, StripeMade, check, problem,
+    Application, Content, Grouping, Header, MAX_RECORD, Method, Print, Problem, Record, RecordProblems, SealedValue,
+    Stripe, StripeMade, check, problem,
 };
 use crate::base::Secret;
 use crate::base::crypto::{CryptoError, NONCE, TAG};
 use crate::base::emv::Pan;
 use crate::base::fault::{Code, Fault};
-use crate::keys::issuer::CardKeyMethod;
 use crate::keys::{KeyError, KeyStore, Purpose};
 
 /// Reads the clear part only: nothing of it has been checked against the seal.
@@ -82,22 +78,12 @@ impl Record {
                 fields: print.fields.len(),
             },
             stated: body.stated.clone(),
-            cryptogram_key: body.cryptogram_key.as_ref().map(CryptogramKeyFile::read),
+            cryptogram_key: body.cryptogram_key.clone(),
             foreign_keys: body.foreign_keys,
             sample: body.sample,
         };
         check::record(&record, body, &mut problems);
         if problems.is_empty() { Ok(record) } else { Err(problems) }
-    }
-}
-
-impl CryptogramKeyFile {
-    fn read(&self) -> CryptogramKey {
-        let method = match self.card_key {
-            CardKeyFile::A => CardKeyMethod::A,
-            CardKeyFile::B => CardKeyMethod::B,
-        };
-        CryptogramKey { imk_ac: self.imk_ac.clone(), method }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::keys::issuer::{
     icc_master_key, session_key,
 };
 use crate::keys::{KeyHandle, KeyStore, Purpose};
-use crate::profile::{CardKeyOption, CryptogramKind, Verification};
+use crate::profile::{CryptogramKind, Verification};
 use crate::record::{CryptogramKey, Record};
 
 /// The code that stands for an approval, two characters. // EMV B4 annex A6
@@ -77,12 +77,8 @@ pub(super) fn used(profile: Verification<'_>, record: Option<&Record>) -> Option
         return None;
     }
     let imk_ac = profile.imk_ac()?.to_owned();
-    let method = match profile.card_key() {
-        CardKeyOption::A => CardKeyMethod::A,
-        CardKeyOption::B => CardKeyMethod::B,
-    };
     let prepared = record.and_then(Record::cryptogram_key).cloned();
-    Some(prepared.unwrap_or(CryptogramKey { imk_ac, method }))
+    Some(prepared.unwrap_or(CryptogramKey { imk_ac, method: profile.card_key() }))
 }
 
 /// The keys of one card for one transaction.

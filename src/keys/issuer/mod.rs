@@ -13,6 +13,8 @@ pub use cryptogram::{AcPadding, application_cryptogram, arpc_1, arpc_2};
 pub use pin_change::{PinCipher, encipher_pin, pin_block_iso2, pin_block_vis, script_mac, script_mac_input};
 pub use session::{SessionMethod, Tree, WorkingKey, session_key, tree_session_key, visa_session_key};
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{Derivation, KeyError, KeyHandle, KeyStore};
@@ -67,7 +69,8 @@ impl Fault for IssuerError {
 }
 
 /// How a card's key comes from an issuer master key. // EMV B2 A1.4
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum CardKeyMethod {
     /// Option A: the rightmost 16 digits of PAN and PSN.
     A,

@@ -12,6 +12,7 @@ use self::file::{BlocksMac, DateOrder, OptionName, PinBlockName, PrepareFile, Pv
 use super::Interface;
 use crate::base::codec::tlv::Tag;
 use crate::keys::BlockForm;
+use crate::keys::issuer::CardKeyMethod;
 
 /// Data preparation for a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,15 +45,6 @@ pub enum Role {
     Pvk3624,
     /// The issuer's RSA key.
     Issuer,
-}
-
-/// How a card's symmetric keys are derived. // EMV B2 annex A1.4
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IccKeyOption {
-    /// From the rightmost 16 digits of PAN and sequence number.
-    A,
-    /// From a hash, where the PAN has more than 16 digits.
-    B,
 }
 
 /// Where the stripe is made.
@@ -197,10 +189,10 @@ impl Recipe {
     }
 
     /// How a card's symmetric keys are derived.
-    pub fn icc_key_option(&self) -> IccKeyOption {
+    pub fn icc_key(&self) -> CardKeyMethod {
         match self.file.make.icc_key {
-            OptionName::A => IccKeyOption::A,
-            OptionName::B => IccKeyOption::B,
+            OptionName::A => CardKeyMethod::A,
+            OptionName::B => CardKeyMethod::B,
         }
     }
 
