@@ -310,3 +310,22 @@ fn samples_lie_where_the_readme_says() {
         assert!(Path::new(&file_of(&record(name))).exists());
     }
 }
+
+/// Orders that `sim serve` cannot obey: each is told why, and it goes on.
+#[test]
+fn served_cards_are_told_of_orders_that_are_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let card = folder.path().join("card.json").display().to_string();
+    let new = ["sim", "new", "debit-contact-scp02", "--keys", KEYS, "--aid", "A0000009990101", "-o", &card];
+    assert_eq!(done(&new).code, 0);
+    // Nobody listens there, and nobody has to.
+    let serve = ["sim", "serve", "--connect", "127.0.0.1:1", &card];
+    let orders = "hello world\nremove 9\nswap 0\ninsert 0\nswap 0 nothing.json\nquit\n";
+    let output = perso(&serve).write_stdin(orders).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{told}");
+    let lines: Vec<&str> = told.lines().collect();
+    let why = ["is no order", "no card 9", "is no order", "a card is in this reader", "nothing.json"];
+    assert_eq!(lines.len(), why.len(), "{told}");
+    assert!(lines.iter().zip(why).all(|(line, why)| line.contains(why)), "{told}");
+}
