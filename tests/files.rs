@@ -45,6 +45,7 @@ fn schemas_are_in_step() {
     schema::<perso::order::OrderFile>("order");
     schema::<perso::order::SiteFile>("site");
     schema::<perso::issuance::result::RunResult>("result");
+    schema::<perso::issuance::jobs::Jobs>("jobs");
     schema::<perso::issuance::proof::result::VerifyResult>("verify");
     schema::<perso::keys::ca_keys::CaKeysFile>("ca-keys");
     schema::<perso::keys::test_ca::TestCaFile>("test-ca");

@@ -8,7 +8,9 @@ pub mod crypto;
 pub mod emv;
 pub mod fault;
 pub mod secret;
+pub mod warning;
 
 pub use chance::{Chance, Clock};
 pub use fault::{Code, Fault};
 pub use secret::Secret;
+pub use warning::Warning;

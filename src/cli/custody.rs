@@ -6,11 +6,12 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::args::{ExportArgs, GenerateArgs, ImportArgs, KcvArgs, LoadArgs, NamedArgs, PassphraseArgs, RotateArgs};
-use super::common::{self, CliError, Out, warn};
+use super::common::{self, CliError, Out};
 use super::keys::Listed;
 use super::ring::Ring;
 use super::stores::TokenUri;
 use crate::base::Secret;
+use crate::base::Warning;
 use crate::base::crypto::{Cipher, KcvMethod};
 use crate::keys::file::NewKey;
 use crate::keys::tr31::{Header, KeyBlock, Version, mode_of, usage_of};
@@ -37,7 +38,7 @@ pub fn import(args: &ImportArgs, out: &mut Out) -> Result<(), CliError> {
             let wanted = args.purpose.as_deref().map(purpose).transpose()?;
             new.purpose = arrived.purpose(wanted).map_err(KeyError::from)?;
             for warning in arrived.warnings() {
-                warn(&format!("perso: warning: {warning}"));
+                out.warning(Warning::new(format!("keys/{}", new.name), warning.to_string()));
             }
             let info = ring.keys.add_arrived(&new, arrived)?.clone();
             ring.write()?;
@@ -164,7 +165,7 @@ pub fn export(args: &ExportArgs, out: &mut Out) -> Result<(), CliError> {
     let block = store.tr31_wrap(&kbpk, &header, &key, true, &mut common::chance())?;
     let arrived = store.tr31_unwrap(&kbpk, &KeyBlock::parse(&block).map_err(KeyError::from)?)?;
     for warning in arrived.warnings() {
-        warn(&format!("perso: warning: {warning}"));
+        out.warning(Warning::new(format!("keys/{}", info.name), warning.to_string()));
     }
     if let Some(path) = &args.output {
         common::write(path, &format!("{block}\n"))?;

@@ -6,6 +6,7 @@ use owo_colors::{OwoColorize, Style};
 use serde::Serialize;
 
 use super::args::Format;
+use crate::base::Warning;
 use crate::issuance::state::State;
 
 /// Where results go, and in which form.
@@ -14,6 +15,7 @@ pub struct Out {
     colour: bool,
     broken: bool,
     lost: bool,
+    warnings: Vec<Warning>,
 }
 
 /// What is printed for a program where a file was written.
@@ -27,19 +29,50 @@ impl Out {
     /// Colour only on a terminal, and never where NO_COLOR says so.
     pub fn new(format: Format) -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { format, colour: wanted && std::io::stdout().is_terminal(), broken: false, lost: false }
+        Self {
+            format,
+            colour: wanted && std::io::stdout().is_terminal(),
+            broken: false,
+            lost: false,
+            warnings: Vec::new(),
+        }
     }
 
-    /// Prints `value` and returns true where JSON is asked for.
+    /// Prints a warning on standard error and keeps it for the JSON result.
+    pub fn warning(&mut self, warning: Warning) {
+        if !self.warnings.contains(&warning) {
+            warn(&format!("perso: warning: {warning}"));
+            self.warnings.push(warning);
+        }
+    }
+
+    /// The warnings so far.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// Prints `value` and returns true if JSON is asked for. An object gets the member `warnings` unless it has one or
+    /// there are none.
     pub fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> bool {
         if self.format == Format::Json {
-            match serde_json::to_string_pretty(value) {
+            match self.with_warnings(value) {
                 Ok(text) => self.write(&text),
                 Err(error) => warn(&format!("the result cannot be written as JSON: {error}")),
             }
             return true;
         }
         false
+    }
+
+    fn with_warnings<T: Serialize + ?Sized>(&self, value: &T) -> serde_json::Result<String> {
+        if self.warnings.is_empty() {
+            return serde_json::to_string_pretty(value);
+        }
+        let mut value = serde_json::to_value(value)?;
+        if let Some(members) = value.as_object_mut() {
+            members.entry("warnings").or_insert(serde_json::to_value(&self.warnings)?);
+        }
+        serde_json::to_string_pretty(&value)
     }
 
     /// As [`Out::json`], in one line: for streams of values.
@@ -120,4 +153,31 @@ impl Out {
 pub fn warn(text: &str) {
     // There is nowhere left to report to when standard error is gone.
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn text_of(value: &impl Serialize, warnings: &[&Warning]) -> serde_json::Value {
+        let mut out = Out::new(Format::Json);
+        warnings.iter().for_each(|warning| out.warning((*warning).clone()));
+        serde_json::from_str(&out.with_warnings(value).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn warnings_become_a_member_of_an_object_and_only_once() {
+        let warning = Warning::new("keys/a", "weak");
+        let value = serde_json::json!({ "name": "x" });
+        assert_eq!(text_of(&value, &[]), value);
+        assert_eq!(
+            text_of(&value, &[&warning, &warning]),
+            serde_json::json!({ "name": "x", "warnings": [{ "path": "keys/a", "message": "weak" }] })
+        );
+        let own = serde_json::json!({ "warnings": [] });
+        assert_eq!(text_of(&own, &[&warning]), own);
+        let list = serde_json::json!([1]);
+        assert_eq!(text_of(&list, &[&warning]), list);
+    }
 }

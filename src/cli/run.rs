@@ -84,6 +84,7 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     let program = common::program_meanwhile();
     let mut result = job.run(transport, report);
     result.program = program();
+    result.warnings = out.warnings().to_vec();
     // The job has hung up, so the screen ends by itself; were it to panic, the result would still be printed.
     let _ = screen.join();
 

@@ -56,6 +56,7 @@ impl Report {
                 rules: Vec::new(),
                 feeder: Vec::new(),
                 fault: None,
+                warnings: Vec::new(),
                 started: timestamp(started),
                 micros: 0,
             },

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::base::Warning;
 use crate::base::emv::rules::{Outcome, Verdict};
 use crate::record::Record;
 
@@ -54,6 +55,9 @@ pub struct RunResult {
     pub feeder: Vec<FeederJob>,
     /// What ended the job, where it was a fault.
     pub fault: Option<FaultRef>,
+    /// Warnings; the job went on.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
     /// Start, RFC 3339, UTC.
     pub started: String,
     /// Microseconds from start to end.
