@@ -36,7 +36,8 @@ need_rust() {
   [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ] && PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
   if ! cargo --version >/dev/null 2>&1 && have rustup; then
     say "installing a Rust toolchain"
-    rustup toolchain install stable --profile minimal && rustup default stable
+    # Without --no-self-update a rustup that was installed elsewhere (CARGO_HOME) ends with a stack trace.
+    rustup toolchain install stable --profile minimal --no-self-update && rustup default stable
   fi
   cargo --version >/dev/null 2>&1 || die "cargo does not run: install Rust (https://rustup.rs), then start this again"
   local wanted found
@@ -45,6 +46,16 @@ need_rust() {
   if [ "$(printf '%s\n%s\n' "$wanted" "$found" | sort -V | head -n 1)" != "$wanted" ]; then
     die "Rust $found is too old: $wanted or newer is needed (rustup update)"
   fi
+}
+
+# The toolchain whose lints are denied; a newer one has new lints, which are printed and do not fail.
+lint_toolchain() { cat scripts/lint-toolchain; }
+
+# Whether lints of `rustc` (its version as the argument) are denied: `1.95.0` is denied if `1.95` is named.
+lints_are_denied() {
+  local found=$1 named
+  named=$(lint_toolchain)
+  [ "${found%.*}" = "$named" ]
 }
 
 # A linker, OpenSSL's library for RSA, and the PC/SC library where it can be had. Leaves the cargo options in `features`.

@@ -51,3 +51,32 @@ fn virtual_readers_tell_how_they_are_used() {
         assert!(!output.status.success() && said(&output).contains(why), "{wrong:?}: {}", said(&output));
     }
 }
+
+#[test]
+fn lints_are_denied_only_for_the_toolchain_that_the_project_names() {
+    let named = bash(&["-ec", ". scripts/lib.sh; lint_toolchain"]);
+    let named = said(&named).trim().to_owned();
+    let minimum = include_str!("../Cargo.toml").lines().find_map(|line| line.strip_prefix("rust-version = "));
+    assert_eq!(minimum, Some(format!("\"{named}\"").as_str()), "the oldest supported toolchain is the named one");
+    for (found, denied) in [
+        (format!("{named}.0"), true),
+        (format!("{named}.3"), true),
+        ("1.99.0".to_owned(), false),
+        ("1.99.0-nightly".to_owned(), false),
+        ("2.0.0".to_owned(), false),
+    ] {
+        let output = bash(&["-c", ". scripts/lib.sh; lints_are_denied \"$0\"", &found]);
+        assert_eq!(output.status.success(), denied, "{found}: {}", said(&output));
+    }
+}
+
+#[test]
+fn a_toolchain_is_installed_without_updating_rustup() {
+    for script in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts")).unwrap() {
+        let path = script.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        for line in text.lines().filter(|line| line.contains("rustup toolchain install")) {
+            assert!(line.contains("--no-self-update"), "{}: {line}", path.display());
+        }
+    }
+}
