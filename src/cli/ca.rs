@@ -56,7 +56,7 @@ pub fn run(command: &CaCommand, out: &mut Out) -> Result<u8, CliError> {
         }
         CaCommand::Certify { ca, modulus, exponent, issuer, expiry, serial, key, keys, passphrase, output } => {
             let key = match (modulus, key, keys) {
-                (_, Some(name), Some(keys)) => issuer_key(name, &common::keys(keys, passphrase)?)?,
+                (_, Some(name), Some(keys)) => issuer_key(name, &common::keys(keys, passphrase, out)?)?,
                 (Some(modulus), ..) => public_key(modulus, exponent)?,
                 _ => return Err(wrong("--modulus", "give the issuer's modulus, or --key and --keys".into())),
             };

@@ -53,11 +53,11 @@ impl Checked {
 /// # Errors
 /// The key file that records are opened with cannot be used.
 pub fn run(args: &CheckArgs, out: &mut Out) -> Result<u8, CliError> {
-    let store = args.keys.as_ref().map(|path| common::keys(path, &args.passphrase)).transpose()?;
+    let store = args.keys.as_ref().map(|path| common::keys(path, &args.passphrase, out)).transpose()?;
     let site = args.site.as_deref().map(common::site).transpose()?;
     let mut all = Vec::new();
     for path in &args.files {
-        all.push(one(path, args, store.as_ref(), site.as_ref()));
+        all.push(one(path, args, store.as_ref(), site.as_ref(), out));
     }
     let found = all.iter().any(|checked| !checked.problems.is_empty());
     if !out.json(&all) {
@@ -111,7 +111,7 @@ fn skipped_rules(rules: &[RuleRef]) -> BTreeMap<&str, String> {
     together.into_iter().map(|(why, named)| (why, named.join(", "))).collect()
 }
 
-fn one(path: &Path, args: &CheckArgs, store: Option<&AnyStore>, site: Option<&Site>) -> Checked {
+fn one(path: &Path, args: &CheckArgs, store: Option<&AnyStore>, site: Option<&Site>, out: &mut Out) -> Checked {
     let file = path.display().to_string();
     let bytes = match common::read(path) {
         Ok(bytes) => bytes,
@@ -130,7 +130,7 @@ fn one(path: &Path, args: &CheckArgs, store: Option<&AnyStore>, site: Option<&Si
         ("profile", profile(&bytes))
     } else {
         match member(&bytes) {
-            Member::Keys => ("keys", keys(&bytes, args, &mut skipped)),
+            Member::Keys => ("keys", keys(&bytes, args, &mut skipped, out)),
             Member::Record => ("record", record(&bytes, args, store, &mut skipped, &mut rules)),
             Member::Clear => ("clear record", clear(&bytes, args, store, &mut skipped, &mut rules)),
             Member::None => {
@@ -197,7 +197,7 @@ fn profile(bytes: &[u8]) -> Vec<Problem> {
     }
 }
 
-fn keys(bytes: &[u8], args: &CheckArgs, skipped: &mut Vec<String>) -> Vec<Problem> {
+fn keys(bytes: &[u8], args: &CheckArgs, skipped: &mut Vec<String>, out: &mut Out) -> Vec<Problem> {
     let wrong = |error: file::KeyFileError| vec![Problem::new("(file)", error.code(), error.to_string())];
     let passphrase = match file::is_sealed(bytes) {
         Err(error) => return wrong(error),
@@ -206,7 +206,7 @@ fn keys(bytes: &[u8], args: &CheckArgs, skipped: &mut Vec<String>) -> Vec<Proble
             skipped.push("the keys: the file is sealed, and --passphrase-file was not given".into());
             return Vec::new();
         }
-        Ok(true) => match common::ask(&args.passphrase, false) {
+        Ok(true) => match common::ask(&args.passphrase, false, out) {
             Ok(passphrase) => Some(passphrase),
             Err(error) => return vec![Problem::new("(passphrase)", error.code(), error.to_string())],
         },

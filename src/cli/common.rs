@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::ProfileArgs;
-pub use super::out::{Out, warn};
+pub use super::out::{Out, WarningSink, warn};
 pub use super::output::{create, distinct, write};
 pub use super::stores::{ask, keys};
 use crate::base::chance::{ChanceError, Instant};

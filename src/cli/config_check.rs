@@ -39,7 +39,7 @@ pub fn run(command: ConfigCommand, config: Option<&Config>, out: &mut Out) -> Re
     })?;
     let mut checked = Checked { file: config.path.display().to_string(), problems: Vec::new(), skipped: Vec::new() };
     let site = site(config, &mut checked);
-    let store = keys(config, &mut checked);
+    let store = keys(config, &mut checked, out);
     let profiles = profiles(config, &mut checked);
     names(site.as_ref(), store.as_ref(), profiles.as_deref(), &mut checked);
     journal(config, &mut checked);
@@ -112,7 +112,7 @@ fn site(config: &Config, checked: &mut Checked) -> Option<Site> {
     }
 }
 
-fn keys(config: &Config, checked: &mut Checked) -> Option<AnyStore> {
+fn keys(config: &Config, checked: &mut Checked, out: &mut Out) -> Option<AnyStore> {
     let keys = config.file.keys.as_ref()?;
     let passphrase = keys.passphrase_file.as_ref().map(|path| config.place(path));
     if let Some(path) = &passphrase {
@@ -128,7 +128,7 @@ fn keys(config: &Config, checked: &mut Checked) -> Option<AnyStore> {
             checked.skipped.push(format!("keys.file: {what}, and keys.passphrase_file is not given"));
             return None;
         }
-        Ok(_) => common::keys(&path, &PassphraseArgs { passphrase_file: passphrase, passphrase_fd: None }),
+        Ok(_) => common::keys(&path, &PassphraseArgs { passphrase_file: passphrase, passphrase_fd: None }, out),
         Err(error) => Err(error),
     };
     match opened {

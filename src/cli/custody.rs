@@ -25,7 +25,7 @@ const LONGEST_TEXT: u64 = 16 * 1024;
 /// # Errors
 /// The block, the components, the key file or an option is wrong; then the file is as it was.
 pub fn import(args: &ImportArgs, out: &mut Out) -> Result<(), CliError> {
-    let mut ring = Ring::open(&args.file, args.lab)?;
+    let mut ring = Ring::open(&args.file, args.lab, out)?;
     let mut new = new_key(&args.named, Purpose::Kek, args.lab)?;
     new.expected = args.kcv.as_deref().map(|text| bytes("--kcv", text)).transpose()?;
     match &args.block {
@@ -61,7 +61,7 @@ pub fn import(args: &ImportArgs, out: &mut Out) -> Result<(), CliError> {
 /// # Errors
 /// The key file or an option is wrong; then the file is as it was.
 pub fn generate(args: &GenerateArgs, out: &mut Out) -> Result<(), CliError> {
-    let mut ring = Ring::open(&args.file, args.test)?;
+    let mut ring = Ring::open(&args.file, args.test, out)?;
     let algorithm = algorithm(&args.algorithm)?;
     let new = new_key(&args.named, purpose(&args.purpose)?, args.test)?;
     let value = random(algorithm, (args.bits, args.exponent), &mut common::chance())?;
@@ -76,7 +76,7 @@ pub fn generate(args: &GenerateArgs, out: &mut Out) -> Result<(), CliError> {
 /// # Errors
 /// There is no such key, it has no version left, or its file cannot be written.
 pub fn rotate(args: &RotateArgs, out: &mut Out) -> Result<(), CliError> {
-    let mut ring = Ring::open(&args.file, false)?;
+    let mut ring = Ring::open(&args.file, false, out)?;
     let (key, old) = ring.with(|store| opened(store, &args.key))?;
     let version = old.version.checked_add(1).ok_or_else(|| option("KEY", "its version is 255 already"))?;
     let stem =
@@ -112,9 +112,9 @@ pub fn rotate(args: &RotateArgs, out: &mut Out) -> Result<(), CliError> {
 pub fn load(args: &LoadArgs, out: &mut Out) -> Result<(), CliError> {
     let token = TokenUri::read(&args.into)?
         .ok_or_else(|| option("--into", "it is no token's URI, which begins with pkcs11:"))?;
-    let keys = Ring::open(&args.file, false)?.keys;
+    let keys = Ring::open(&args.file, false, out)?.keys;
     let pin = PassphraseArgs { passphrase_file: args.pin_file.clone(), passphrase_fd: None };
-    let mut token = token.open(&pin)?;
+    let mut token = token.open(&pin, out)?;
     keys.put_into(&mut token)?;
     // Each is opened where it is now: its check value is computed by the token.
     let infos: Vec<&KeyInfo> = keys.infos().collect();
@@ -144,7 +144,7 @@ pub struct Exported<'a> {
 /// # Errors
 /// A key is not there or not for it, or the block cannot be written.
 pub fn export(args: &ExportArgs, out: &mut Out) -> Result<(), CliError> {
-    let store = common::keys(&args.file.keys, &args.file.passphrase)?;
+    let store = common::keys(&args.file.keys, &args.file.passphrase, out)?;
     let (key, info) = opened(&store, &args.key)?;
     let kbpk = store.open(&args.kbpk, Purpose::Kbpk)?;
     let version = match args.block_version {
@@ -195,7 +195,7 @@ pub struct KcvShown<'a> {
 /// # Errors
 /// There is no such key, or its kind has no such check value.
 pub fn kcv(args: &KcvArgs, out: &mut Out) -> Result<(), CliError> {
-    let store = common::keys(&args.file.keys, &args.file.passphrase)?;
+    let store = common::keys(&args.file.keys, &args.file.passphrase, out)?;
     let (key, info) = opened(&store, &args.key)?;
     let method = args.kcv_method.as_deref().map(kcv_method).transpose()?.unwrap_or(info.kcv.method);
     let length = args.length.map_or(info.kcv.value.len(), usize::from);

@@ -73,7 +73,7 @@ impl CheckView {
 /// None: what is wrong is what it tells.
 pub fn run(args: &DoctorArgs, out: &mut Out) -> Result<u8, CliError> {
     let mut checks = service();
-    checks.push(keys(args));
+    checks.push(keys(args, out));
     checks.extend(profiles(&args.profiles.profiles));
     checks.push(clock(common::clock().now(), built()));
     checks.push(journal(&args.journal));
@@ -190,13 +190,13 @@ fn reader(reader: &Reader) -> CheckView {
     }
 }
 
-fn keys(args: &DoctorArgs) -> CheckView {
+fn keys(args: &DoctorArgs, out: &mut Out) -> CheckView {
     let Some(path) = &args.keys else {
         return CheckView::skipped("key file", "none was named", "name it with --keys");
     };
     let wrong = |error: &dyn Fault| CheckView::problem("key file", error.to_string(), error.code().entry().next);
     if TokenUri::is_one(path) {
-        return token(path, args);
+        return token(path, args, out);
     }
     let bytes = match common::read(path) {
         Ok(bytes) => bytes,
@@ -217,7 +217,7 @@ fn keys(args: &DoctorArgs) -> CheckView {
             "name --passphrase-file to have it opened",
         );
     }
-    let store = match common::keys(path, &args.passphrase) {
+    let store = match common::keys(path, &args.passphrase, out) {
         Ok(store) => store,
         Err(error) => return wrong(&error),
     };
@@ -228,13 +228,13 @@ fn keys(args: &DoctorArgs) -> CheckView {
 }
 
 /// Opened only where its PIN is at hand: nobody waits for an answer here, and a wrong one counts.
-fn token(uri: &Path, args: &DoctorArgs) -> CheckView {
+fn token(uri: &Path, args: &DoctorArgs, out: &mut Out) -> CheckView {
     let PassphraseArgs { passphrase_file, passphrase_fd } = &args.passphrase;
     if passphrase_file.is_none() && passphrase_fd.is_none() {
         let why = format!("{} needs its PIN", uri.display());
         return CheckView::skipped("key file", why, "name --passphrase-file to have it opened");
     }
-    let opened = common::keys(uri, &args.passphrase).and_then(|store| {
+    let opened = common::keys(uri, &args.passphrase, out).and_then(|store| {
         store.open_each()?;
         Ok(store.keys().len())
     });

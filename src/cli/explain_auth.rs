@@ -16,7 +16,7 @@ use crate::keys::{AnyStore, KeyStore};
 /// The arguments, the keys or the link.
 pub fn run(args: &AuthArgs, out: &mut Out) -> Result<u8, CliError> {
     let aid = args.aid.as_deref().map(|aid| common::aid("--aid", aid)).transpose()?;
-    let store = common::keys(&args.keys, &args.passphrase)?;
+    let store = common::keys(&args.keys, &args.passphrase, out)?;
     let report = match (&args.command, &args.answer) {
         (Some(command), Some(answer)) => {
             let (command, answer) = (common::bytes("--command", command)?, common::bytes("--answer", answer)?);

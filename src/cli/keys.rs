@@ -37,14 +37,14 @@ pub struct Listed<'a> {
 pub fn run(command: &KeysCommand, out: &mut Out) -> Result<u8, CliError> {
     match command {
         KeysCommand::List { keys, passphrase } => {
-            let store = common::keys(keys, passphrase)?;
+            let store = common::keys(keys, passphrase, out)?;
             list(&store, out);
         }
         KeysCommand::Seal { keys, passphrase, output } => {
             let failed = |source| CliError::Keys { path: keys.clone(), source };
             let bytes = common::read(keys)?;
             let unsealed = file::read_unsealed(&bytes).map_err(failed)?;
-            let phrase = common::ask(passphrase, true)?;
+            let phrase = common::ask(passphrase, true, out)?;
             let sealed = file::seal(&unsealed, &phrase, &mut common::chance()).map_err(failed)?;
             common::write(output, &sealed)?;
             out.written(output, format!("Sealed into {}.", output.display()));

@@ -18,6 +18,24 @@ pub struct Out {
     warnings: Vec<Warning>,
 }
 
+/// Takes warnings: [`Out`] prints them, a list keeps them for later.
+pub trait WarningSink {
+    /// Takes one warning.
+    fn take(&mut self, warning: Warning);
+}
+
+impl WarningSink for Out {
+    fn take(&mut self, warning: Warning) {
+        self.warning(warning);
+    }
+}
+
+impl WarningSink for Vec<Warning> {
+    fn take(&mut self, warning: Warning) {
+        self.push(warning);
+    }
+}
+
 /// What is printed for a program where a file was written.
 #[derive(Serialize, schemars::JsonSchema)]
 pub(super) struct Written {

@@ -11,7 +11,7 @@ use crate::issuance::wire::{self, Link};
 /// # Errors
 /// Record, profile or keys are wrong.
 pub fn run(args: &PlanArgs, out: &mut Out) -> Result<u8, CliError> {
-    let ready = ready(&args.record, &args.sources)?;
+    let ready = ready(&args.record, &args.sources, out)?;
     let wire = match args.wire {
         Wire::T0 => wire::Wire::T0,
         Wire::T1 => wire::Wire::T1,

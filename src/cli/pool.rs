@@ -102,9 +102,9 @@ pub(super) struct StockView {
 /// The pool, its key or an option is wrong, or another process uses the pool.
 pub fn run(command: &PoolCommand, out: &mut Out) -> Result<u8, CliError> {
     let stock = match command {
-        PoolCommand::Status { pool, keys, passphrase } => open(pool, &common::keys(keys, passphrase)?)?.stock(),
+        PoolCommand::Status { pool, keys, passphrase } => open(pool, &common::keys(keys, passphrase, out)?)?.stock(),
         PoolCommand::Generate { pool: path, count, bits, exponent, key, keys, passphrase } => {
-            let store = common::keys(keys, passphrase)?;
+            let store = common::keys(keys, passphrase, out)?;
             if !matches!(exponent, 3 | 65_537) || !(512..=1984).contains(bits) || !bits.is_multiple_of(8) {
                 let why = "EMV keys have 512 to 1984 bits in whole bytes, and exponent 3 or 65537".into();
                 return Err(CliError::Option { option: "--bits, --exponent", why });

@@ -98,7 +98,7 @@ pub(super) struct PreparedView {
 /// # Errors
 /// Whatever is wrong with the order, the profile, the keys or the certificate. Nothing is written then.
 pub fn run(args: &PrepareArgs, out: &mut Out) -> Result<u8, CliError> {
-    let store = common::keys(&args.sources.keys, &args.sources.passphrase)?;
+    let store = common::keys(&args.sources.keys, &args.sources.passphrase, out)?;
     let bytes = common::read(&args.order)?;
     let jobs = args.preparation.jobs.as_deref();
     common::distinct(&[("--output", args.output.as_deref()), ("--jobs", jobs)])?;
@@ -153,7 +153,13 @@ fn text(view: &PreparedView) -> Vec<String> {
 ///
 /// # Errors
 /// As [`run`], and as [`ready`]; what is to be kept is there already, or is asked of a record.
-pub fn ready_from(path: &Path, sources: &Sources, from: &PreparationArgs, keep: &KeepArgs) -> Result<Ready, CliError> {
+pub fn ready_from(
+    path: &Path,
+    sources: &Sources,
+    from: &PreparationArgs,
+    keep: &KeepArgs,
+    out: &mut Out,
+) -> Result<Ready, CliError> {
     let bytes = common::read(path)?;
     if !is_order(&bytes) {
         for (option, file) in [("--record", &keep.record), ("--jobs", &from.jobs)] {
@@ -162,11 +168,11 @@ pub fn ready_from(path: &Path, sources: &Sources, from: &PreparationArgs, keep: 
                 return Err(CliError::Option { option, why });
             }
         }
-        return ready(path, sources);
+        return ready(path, sources, out);
     }
     let kept = keep.record.as_deref().map(Kept::claim).transpose()?;
     let jobs = from.jobs.as_deref().map(Kept::claim).transpose()?;
-    let store = common::keys(&sources.keys, &sources.passphrase)?;
+    let store = common::keys(&sources.keys, &sources.passphrase, out)?;
     let (order, profile, prepared) = of_order(path, &bytes, None, sources, from, &store)?;
     let plan = check::plan(&prepared.record, &profile, &store).map_err(|problems| CliError::Refused {
         what: path.display().to_string(),

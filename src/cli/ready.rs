@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::{ProfileArgs, Sources};
-use super::common::{self, CliError, Problem};
+use super::common::{self, CliError, Out, Problem};
 use crate::issuance::check;
 use crate::issuance::plan::Plan;
 use crate::keys::AnyStore;
@@ -26,8 +26,8 @@ pub struct Ready {
 ///
 /// # Errors
 /// Whatever is wrong, all problems of record and profile together.
-pub fn ready(path: &Path, sources: &Sources) -> Result<Ready, CliError> {
-    ready_from(path, common::keys(&sources.keys, &sources.passphrase)?, &sources.profiles)
+pub fn ready(path: &Path, sources: &Sources, out: &mut Out) -> Result<Ready, CliError> {
+    ready_from(path, common::keys(&sources.keys, &sources.passphrase, out)?, &sources.profiles)
 }
 
 /// As [`ready`], with keys that are at hand already.

@@ -15,7 +15,7 @@ pub fn run(command: &RecordCommand, out: &mut Out) -> Result<u8, CliError> {
             let refused =
                 |problems| CliError::Refused { what: clear.display().to_string(), problems: record_problems(problems) };
             let bytes = common::read(clear)?;
-            let store = common::keys(&sources.keys, &sources.passphrase)?;
+            let store = common::keys(&sources.keys, &sources.passphrase, out)?;
             let name = record::clear_profile_name(&bytes).map_err(refused)?;
             let profile = common::profile(&name, &sources.profiles)?;
             let hash = hex::encode(profile.hash());
@@ -29,7 +29,7 @@ pub fn run(command: &RecordCommand, out: &mut Out) -> Result<u8, CliError> {
             }
         }
         RecordCommand::Show { record, sources } => {
-            let ready = ready(record, sources)?;
+            let ready = ready(record, sources, out)?;
             let view = record::view(&ready.record);
             if !out.json(&view) {
                 print(&view, out);

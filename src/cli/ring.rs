@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::args::KeyFileArgs;
-use super::common::{self, CliError};
+use super::common::{self, CliError, Out};
 use super::output;
 use super::stores::TokenUri;
 use crate::base::Secret;
@@ -32,9 +32,9 @@ impl Ring {
     ///
     /// # Errors
     /// The file, the token or its secret is wrong.
-    pub fn open(args: &KeyFileArgs, test: bool) -> Result<Self, CliError> {
+    pub fn open(args: &KeyFileArgs, test: bool, out: &mut Out) -> Result<Self, CliError> {
         if let Some(token) = TokenUri::read(&args.keys)? {
-            let place = Place::Token(Box::new(token.open(&args.passphrase)?));
+            let place = Place::Token(Box::new(token.open(&args.passphrase, out)?));
             return Ok(Self { keys: Unsealed::default(), place });
         }
         let path = args.keys.clone();
@@ -43,11 +43,11 @@ impl Ring {
             true => {
                 let bytes = common::read(&path)?;
                 let sealed = file::is_sealed(&bytes).map_err(failed)?;
-                let passphrase = sealed.then(|| common::ask(&args.passphrase, false)).transpose()?;
+                let passphrase = sealed.then(|| common::ask(&args.passphrase, false, out)).transpose()?;
                 (file::read(&bytes, passphrase.as_ref()).map_err(failed)?, passphrase)
             }
             false if test => (Unsealed::default(), None),
-            false => (Unsealed::default(), Some(common::ask(&args.passphrase, true)?)),
+            false => (Unsealed::default(), Some(common::ask(&args.passphrase, true, out)?)),
         };
         Ok(Self { keys, place: Place::File { path, passphrase } })
     }

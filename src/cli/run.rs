@@ -39,7 +39,7 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     let kept = [("--record", record), ("--jobs", jobs)];
     let written = [("--journal", journal.as_deref()), ("--trace", trace), ("--result", result)];
     common::distinct(&[&kept[..], &written].concat())?;
-    let ready = ready_from(&args.record, &args.sources, &args.preparation, &args.keep)?;
+    let ready = ready_from(&args.record, &args.sources, &args.preparation, &args.keep, out)?;
     let mut report = Report::new(ProgramRef::unhashed(), args.reader.is_simulated(), &started);
     let ca_keys = args.ca_keys.as_deref().map(ca::ca_keys).transpose()?;
     report.subject(&ready.record, &ready.plan, &ready.store);

@@ -24,11 +24,11 @@ fn new(args: &SimNewArgs, out: &mut Out) -> Result<u8, CliError> {
         if file.is_file() { common::profile_file(file)? } else { common::profile(profile, &sources.profiles)? };
     let (store, aids) = match record {
         Some(path) => {
-            let ready = ready(path, sources)?;
+            let ready = ready(path, sources, out)?;
             let aids = blank::aids(&ready.record);
             (ready.store, aids)
         }
-        None => (common::keys(&sources.keys, &sources.passphrase)?, aids(aid)?),
+        None => (common::keys(&sources.keys, &sources.passphrase, out)?, aids(aid)?),
     };
     let serial = serial.as_deref().map(read_serial).transpose()?;
     if output.exists() {

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::args::PassphraseArgs;
-use super::common::{self, CliError};
-use crate::base::Secret;
+use super::common::{self, CliError, WarningSink};
+use crate::base::{Secret, Warning};
 use crate::keys::AnyStore;
 use crate::keys::file;
 use crate::keys::pkcs11::{Pkcs11Store, TokenPlace};
@@ -52,8 +52,8 @@ impl TokenUri {
     ///
     /// # Errors
     /// The PIN cannot be read; module, token or PIN is wrong.
-    pub fn open(&self, passphrase: &PassphraseArgs) -> Result<Pkcs11Store, CliError> {
-        let pin = secret(passphrase, "PIN of the token: ", false)?;
+    pub fn open(&self, passphrase: &PassphraseArgs, told: &mut dyn WarningSink) -> Result<Pkcs11Store, CliError> {
+        let pin = secret(passphrase, Asked::Pin, told)?;
         Ok(Pkcs11Store::open(TokenPlace { module: &self.module, label: &self.label }, &pin)?)
     }
 }
@@ -76,13 +76,13 @@ fn decoded(text: &str) -> Option<String> {
 ///
 /// # Errors
 /// The file, the token or its secret is wrong.
-pub fn keys(path: &Path, passphrase: &PassphraseArgs) -> Result<AnyStore, CliError> {
+pub fn keys(path: &Path, passphrase: &PassphraseArgs, told: &mut dyn WarningSink) -> Result<AnyStore, CliError> {
     if let Some(token) = TokenUri::read(path)? {
-        return Ok(AnyStore::Token(token.open(passphrase)?));
+        return Ok(AnyStore::Token(token.open(passphrase, told)?));
     }
     let bytes = common::read(path)?;
     let failed = |source| CliError::Keys { path: path.to_owned(), source };
-    let phrase = if file::is_sealed(&bytes).map_err(failed)? { Some(ask(passphrase, false)?) } else { None };
+    let phrase = if file::is_sealed(&bytes).map_err(failed)? { Some(ask(passphrase, false, told)?) } else { None };
     Ok(AnyStore::File(file::load(&bytes, phrase.as_ref()).map_err(failed)?))
 }
 
@@ -90,11 +90,18 @@ pub fn keys(path: &Path, passphrase: &PassphraseArgs) -> Result<AnyStore, CliErr
 ///
 /// # Errors
 /// It cannot be read.
-pub fn ask(from: &PassphraseArgs, new: bool) -> Result<Secret<Vec<u8>>, CliError> {
-    secret(from, "Passphrase of the key file: ", new)
+pub fn ask(from: &PassphraseArgs, new: bool, told: &mut dyn WarningSink) -> Result<Secret<Vec<u8>>, CliError> {
+    secret(from, Asked::Passphrase { new }, told)
 }
 
-fn secret(from: &PassphraseArgs, question: &str, new: bool) -> Result<Secret<Vec<u8>>, CliError> {
+/// What is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Passphrase { new: bool },
+    Pin,
+}
+
+fn secret(from: &PassphraseArgs, asked: Asked, told: &mut dyn WarningSink) -> Result<Secret<Vec<u8>>, CliError> {
     let path = match (&from.passphrase_file, from.passphrase_fd) {
         (_, Some(descriptor)) => Some(PathBuf::from(format!("/dev/fd/{descriptor}"))),
         (Some(path), None) => Some(path.clone()),
@@ -102,16 +109,67 @@ fn secret(from: &PassphraseArgs, question: &str, new: bool) -> Result<Secret<Vec
     };
     if let Some(path) = path {
         let bytes = Secret::new(common::read(&path)?);
-        let line = bytes.expose().split(|&byte| byte == b'\n').next().unwrap_or_default();
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let (line, notes) = first_line(bytes.expose(), asked);
+        notes.iter().for_each(|note| told.take(Warning::new(path.display().to_string(), *note)));
         return Ok(Secret::new(line.to_vec()));
     }
     let prompt = |text: &str| {
         rpassword::prompt_password(text).map(String::into_bytes).map(Secret::new).map_err(CliError::Passphrase)
     };
-    let first = prompt(question)?;
-    if new && !prompt("Once more: ")?.equals(first.expose()) {
+    let first = prompt(if asked == Asked::Pin { "PIN of the token: " } else { "Passphrase of the key file: " })?;
+    if asked == (Asked::Passphrase { new: true }) && !prompt("Once more: ")?.equals(first.expose()) {
         return Err(CliError::Passphrase(std::io::Error::other("the two differ")));
     }
     Ok(first)
+}
+
+/// The first line of a secret's file, and what should be told of it. A PIN is used without byte order mark and blanks: as
+/// it stands it would use up a try. A passphrase is used as it stands: a file may be sealed with it.
+fn first_line(bytes: &[u8], asked: Asked) -> (&[u8], Vec<&'static str>) {
+    let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let bare = line.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(line);
+    let trimmed = bare.trim_ascii();
+    let (mark, blanks) = (bare.len() < line.len(), trimmed.len() < bare.len());
+    let mut notes = Vec::new();
+    if asked == Asked::Pin {
+        notes
+            .extend(mark.then_some("the file begins with a byte order mark, which was left out of the PIN; remove it"));
+        notes.extend(blanks.then_some("there are blanks around the PIN, which were left out; remove them"));
+        return (trimmed, notes);
+    }
+    let mark_note =
+        "the file begins with a byte order mark, which is taken as part of the passphrase; remove it if it is not";
+    let blanks_note =
+        "the passphrase begins or ends with blanks, which are taken as part of it; remove them if they are not";
+    notes.extend(mark.then_some(mark_note));
+    notes.extend(blanks.then_some(blanks_note));
+    (line, notes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn byte_order_mark_and_blanks_are_left_out_of_a_pin_and_kept_in_a_passphrase() {
+        let new = Asked::Passphrase { new: false };
+        for (bytes, pin, passphrase, told) in [
+            (&b"1234\n"[..], &b"1234"[..], &b"1234"[..], 0),
+            (b"1234\r\nmore", b"1234", b"1234", 0),
+            (b"12 34", b"12 34", b"12 34", 0),
+            (b"1234 \t\r\n", b"1234", b"1234 \t", 1),
+            (b" 1234", b"1234", b" 1234", 1),
+            (b"\xEF\xBB\xBF1234\n", b"1234", b"\xEF\xBB\xBF1234", 1),
+            (b"\xEF\xBB\xBF1234 \n", b"1234", b"\xEF\xBB\xBF1234 ", 2),
+            (b"\xEF\xBB\xBF \n", b"", b"\xEF\xBB\xBF ", 2),
+            (b"\n1234", b"", b"", 0),
+            (b"", b"", b"", 0),
+        ] {
+            for (asked, expected) in [(Asked::Pin, pin), (new, passphrase)] {
+                let (line, notes) = first_line(bytes, asked);
+                assert_eq!((line, notes.len()), (expected, told), "{bytes:02X?}");
+            }
+        }
+    }
 }

@@ -23,7 +23,7 @@ pub fn run(command: &TraceCommand, out: &mut Out) -> Result<u8, CliError> {
     match command {
         TraceCommand::Show { trace, keys, passphrase } => {
             let trace = reader::trace(trace)?;
-            let store = keys.as_deref().map(|keys| common::keys(keys, passphrase)).transpose()?;
+            let store = keys.as_deref().map(|keys| common::keys(keys, passphrase, out)).transpose()?;
             let view = trace.view(store.as_ref().map(|store| store as &dyn KeyStore));
             if !out.json(&view) {
                 view.about.iter().for_each(|about| out.line(format!("{}: {}", about.key, about.value)));
@@ -34,7 +34,7 @@ pub fn run(command: &TraceCommand, out: &mut Out) -> Result<u8, CliError> {
         TraceCommand::Replay { trace, record, ca_keys, sources } => {
             let ca_keys = ca_keys.as_deref().map(ca::ca_keys).transpose()?;
             let trace = reader::trace(trace)?;
-            let ready = ready(record, sources)?;
+            let ready = ready(record, sources, out)?;
             let clock = common::clock();
             let mut report = Report::new(common::program(), true, &clock);
             report.subject(&ready.record, &ready.plan, &ready.store);

@@ -23,7 +23,7 @@ const FINDINGS: u8 = 10;
 /// finding.
 pub fn run(args: &VerifyArgs, out: &mut Out) -> Result<u8, CliError> {
     // All that can fail for reasons of its own fails before a card is asked for.
-    let sources = sources(args)?;
+    let sources = sources(args, out)?;
     let ca_keys = args.ca_keys.as_deref().map(ca::ca_keys).transpose()?;
     let aids = args.aid.iter().map(|aid| aid_of(aid)).collect::<Result<_, _>>()?;
     let pin = args.pin_from.as_deref().map(pin).transpose()?;
@@ -64,8 +64,8 @@ enum Source {
     Other { store: Option<AnyStore>, profile: Option<Box<Profile>> },
 }
 
-fn sources(args: &VerifyArgs) -> Result<Source, CliError> {
-    let store = args.keys.as_deref().map(|path| common::keys(path, &args.passphrase)).transpose()?;
+fn sources(args: &VerifyArgs, out: &mut Out) -> Result<Source, CliError> {
+    let store = args.keys.as_deref().map(|path| common::keys(path, &args.passphrase, out)).transpose()?;
     match (&args.record, store) {
         (Some(record), Some(store)) => Ok(Source::Record(Box::new(ready_from(record, store, &args.profiles)?))),
         (_, store) => {

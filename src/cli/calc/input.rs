@@ -5,9 +5,9 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::base::Secret;
 use crate::base::crypto::{self, Cipher, KcvMethod};
 use crate::base::emv::Pan;
+use crate::base::{Secret, Warning};
 use crate::cli::args::{KeyArgs, KeyPlaceArgs, PassphraseArgs, PinKeyArgs};
 use crate::cli::common::{self, CliError};
 use crate::keys::pin::Pin;
@@ -20,6 +20,8 @@ const MOST: u64 = 1 << 20;
 #[derive(Default)]
 pub struct Inputs {
     standard_input: Option<&'static str>,
+    /// What is told of the key stores that were opened.
+    pub warnings: Vec<Warning>,
 }
 
 /// A key with the store that it is in.
@@ -141,7 +143,7 @@ impl Inputs {
         purposes: &[Purpose],
         cipher: Option<Cipher>,
     ) -> Result<Opened, CliError> {
-        let Some(path) = source.from else { return named(source, purposes) };
+        let Some(path) = source.from else { return self.named(source, purposes) };
         let values = self.clear_keys(source, path)?;
         let Ok([value]) = <[Secret<Vec<u8>>; 1]>::try_from(values) else {
             return Err(wrong(source.from_option, "give one key, in one line"));
@@ -151,6 +153,21 @@ impl Inputs {
         let key = store.open("clear-key", purpose)?;
         Ok(Opened { store, key })
     }
+
+    fn named(&mut self, source: &KeySource<'_>, purposes: &[Purpose]) -> Result<Opened, CliError> {
+        let (Some(name), Some(file)) = (source.name, source.keys) else {
+            return Err(wrong("--key", "name a key of the key file, with --keys"));
+        };
+        let store = common::keys(file, source.passphrase, &mut self.warnings)?;
+        let info = store.keys().iter().find(|info| info.name == name);
+        let is = info.map(|info| info.purpose).ok_or_else(|| KeyError::Unknown(name.to_owned()))?;
+        let wanted = match purposes {
+            [first, ..] if !purposes.contains(&is) => *first,
+            _ => is,
+        };
+        let key = store.open(name, wanted)?;
+        Ok(Opened { store, key })
+    }
 }
 
 /// A clear secret is for tests, and that is said.
@@ -158,21 +175,6 @@ fn declare(option: &'static str, declared: bool) -> Result<(), CliError> {
     let why =
         "a key or PIN in the clear is taken for tests only: say so with --test-keys; live keys are named by --key";
     if declared { Ok(()) } else { Err(wrong(option, why)) }
-}
-
-fn named(source: &KeySource<'_>, purposes: &[Purpose]) -> Result<Opened, CliError> {
-    let (Some(name), Some(file)) = (source.name, source.keys) else {
-        return Err(wrong("--key", "name a key of the key file, with --keys"));
-    };
-    let store = common::keys(file, source.passphrase)?;
-    let info = store.keys().iter().find(|info| info.name == name);
-    let is = info.map(|info| info.purpose).ok_or_else(|| KeyError::Unknown(name.to_owned()))?;
-    let wanted = match purposes {
-        [first, ..] if !purposes.contains(&is) => *first,
-        _ => is,
-    };
-    let key = store.open(name, wanted)?;
-    Ok(Opened { store, key })
 }
 
 /// A store of test keys that came in the clear. Where the cipher is not given, the purpose and then the length tell.

@@ -199,7 +199,7 @@ fn static_keys(
             let named = names.iter().copied().zip(values).collect();
             (store_of(source.from_option, named, Purpose::Kmc, Some(cipher))?, name)
         }
-        (None, Some(name), Some(file)) => (common::keys(file, source.passphrase)?, name),
+        (None, Some(name), Some(file)) => (common::keys(file, source.passphrase, &mut inputs.warnings)?, name),
         _ => return Err(wrong("--key", "name a key of the key file, with --keys")),
     };
     let set = KeySet::find(&store, name)?;

@@ -39,7 +39,9 @@ pub fn run(command: &CalcCommand, out: &mut Out) -> Result<u8, CliError> {
         CalcCommand::Track(args) => look::track(args, &mut inputs),
         CalcCommand::Luhn(args) => look::luhn(args, &mut inputs),
         CalcCommand::Certificate(args) => certificate::open(args, &mut inputs),
-    }?;
+    };
+    std::mem::take(&mut inputs.warnings).into_iter().for_each(|warning| out.warning(warning));
+    let calculated = calculated?;
     if !out.json(&calculated) {
         calculated.lines().iter().for_each(|line| out.line(line));
     }

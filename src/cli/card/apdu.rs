@@ -22,7 +22,7 @@ use crate::profile::Profile;
 /// The arguments, the script, the keys, the link or the card.
 pub fn run(args: &ApduArgs, out: &mut Out) -> Result<u8, CliError> {
     let script = script(args)?;
-    let store = args.keys.as_deref().map(|keys| common::keys(keys, &args.passphrase)).transpose()?;
+    let store = args.keys.as_deref().map(|keys| common::keys(keys, &args.passphrase, out)).transpose()?;
     let test_keys = store.as_ref().is_some_and(|store| store.keys().iter().all(|key| key.test));
     let wanted = match &store {
         Some(store) if args.secure => Some((store, Wanted::of(args, store)?)),

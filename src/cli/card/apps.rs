@@ -15,7 +15,7 @@ use crate::keys::KeyStore;
 /// # Errors
 /// Keys or profile are wrong, there is no card, it refuses, or no key fits; an authentication is never tried twice.
 pub fn run(args: &AppsArgs, out: &mut Out) -> Result<u8, CliError> {
-    let store = common::keys(&args.keys, &args.passphrase)?;
+    let store = common::keys(&args.keys, &args.passphrase, out)?;
     let profile = args.profile.as_deref().map(|name| match Path::new(name) {
         file if file.is_file() => common::profile_file(file),
         _ => common::profile(name, &args.profiles),
