@@ -30,6 +30,7 @@ fn key(name: &str, purpose: Purpose, algorithm: Algorithm, value: Vec<u8>) -> (K
         kcv: Kcv { method, value: kcv },
         test: true,
         kmcid: None,
+        header: None,
     };
     (info, Secret::new(value))
 }

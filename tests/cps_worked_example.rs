@@ -63,6 +63,7 @@ fn key(name: &str, purpose: Purpose, value: &str, kcv: &str) -> (KeyInfo, Secret
         kcv: Kcv { method: KcvMethod::DesZero, value: hex::decode(kcv).unwrap() },
         test: true,
         kmcid: None,
+        header: None,
     };
     (info, Secret::new(hex::decode(value).unwrap()))
 }

@@ -63,6 +63,7 @@ fn key(name: &str, value: Vec<u8>, tdes: bool, test: bool) -> (KeyInfo, Secret<V
         kcv: Kcv { method, value: kcv(&value, method, tdes, 3).unwrap() },
         test,
         kmcid: None,
+        header: None,
     };
     (info, Secret::new(value))
 }

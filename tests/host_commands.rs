@@ -25,6 +25,7 @@ fn session(answers: &[&'static str], work: impl FnOnce(&mut Session<'_>)) -> Vec
         kcv: Kcv { method: KcvMethod::DesZero, value: vec![0x8B, 0xAF, 0x47] },
         test: true,
         kmcid: None,
+        header: None,
     };
     let value = hex::decode("404142434445464748494A4B4C4D4E4F").unwrap();
     let store = SoftwareStore::new(vec![(info, Secret::new(value))]);

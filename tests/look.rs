@@ -304,7 +304,8 @@ fn store(algorithm: Algorithm, value: &str, test: bool) -> SoftwareStore {
     };
     let kcv = Kcv { method, value: kcv(&value, method, des, 3).unwrap() };
     let (name, zone) = ("master".to_owned(), "here".to_owned());
-    let info = KeyInfo { name, zone, purpose: Purpose::Kmc, version: 9, algorithm, kcv, test, kmcid: None };
+    let info =
+        KeyInfo { name, zone, purpose: Purpose::Kmc, version: 9, algorithm, kcv, test, kmcid: None, header: None };
     SoftwareStore::new(vec![(info, Secret::new(value))])
 }
 

@@ -263,6 +263,7 @@ fn a_mac_that_does_not_check_is_told() {
                     },
                     test: true,
                     kmcid: None,
+                    header: None,
                 };
                 (info, perso::base::Secret::new(value))
             })

@@ -69,6 +69,7 @@ impl Published {
                 kcv: Kcv { method, value: hex::decode(kcv).unwrap() },
                 test: true,
                 kmcid: None,
+                header: None,
             };
             (info, Secret::new(hex::decode(value).unwrap()))
         };

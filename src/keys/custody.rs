@@ -4,6 +4,7 @@ use zeroize::Zeroizing;
 
 use super::engine::{Engine, crypto_error, wrong_kind};
 use super::handle::Label;
+use super::header::Limits;
 use super::pin::{self, ArrivedPin, CardPin, Pin};
 use super::private::from_pkcs8;
 use super::tr31::{self, ArrivedKey, Header, KeyBlock, Version};
@@ -44,7 +45,12 @@ impl<E: Engine> KeyStore for E {
         };
         let algorithm =
             Algorithm::of(cipher(from)?, length).ok_or_else(|| crypto_error(from)(CryptoError::KeyLength(length)))?;
-        Engine::derive(self, from, how, Label { algorithm, derived: true, ..from.label().clone() })
+        Engine::derive(
+            self,
+            from,
+            how,
+            Label { algorithm, derived: true, limits: Limits::NONE, ..from.label().clone() },
+        )
     }
 
     fn session_key(&self, from: &KeyHandle, how: &Derivation<'_>) -> Result<Secret<Vec<u8>>, KeyError> {
@@ -133,7 +139,7 @@ impl<E: Engine> KeyStore for E {
             return Err(KeyError::Seal { name: from.name().to_owned(), why: "it holds no whole keys" });
         }
         let values = keys.map(|key| {
-            let label = Label { algorithm, derived: true, ..from.label().clone() };
+            let label = Label { algorithm, derived: true, limits: Limits::NONE, ..from.label().clone() };
             self.kcv(&self.take_in(label, Secret::new(key.to_vec()))?, KcvMethod::DesZero, length)
         });
         Ok(values.collect::<Result<Vec<_>, _>>()?.concat())
@@ -212,7 +218,9 @@ impl<E: Engine> KeyStore for E {
         if !purpose.takes(algorithm) {
             return Err(KeyError::Kind { name: name.to_owned(), is: algorithm });
         }
-        let label = Label { name: name.to_owned(), purpose, derived: false, algorithm, test };
+        let header = arrived.header();
+        let limits = Limits { mode: header.mode, exportability: header.exportability };
+        let label = Label { name: name.to_owned(), purpose, derived: false, algorithm, test, limits };
         let value = arrived.into_value().ok_or_else(|| KeyError::Value { name: name.to_owned() })?;
         self.take_in(label, value)
     }
@@ -347,7 +355,8 @@ pub(super) fn unwrap_key(
     if odd_parity && algorithm.cipher() == Some(Cipher::Tdes) && clear.expose().iter().any(|byte| odd(*byte) != *byte) {
         return Err(KeyError::Parity(name.to_owned()));
     }
-    let label = Label { name: name.to_owned(), purpose, derived: false, algorithm, test: kek.is_test() };
+    let label =
+        Label { name: name.to_owned(), purpose, derived: false, algorithm, test: kek.is_test(), limits: Limits::NONE };
     let key = engine.take_in(label, clear)?;
     let seen = Kcv { method: kcv.method, value: engine.kcv(&key, kcv.method, kcv.value.len())? };
     if seen != *kcv {

@@ -2,7 +2,7 @@
 
 use super::pin::PinError;
 use super::tr31::Tr31Error;
-use super::{Algorithm, Kcv, Purpose};
+use super::{Algorithm, Kcv, Limits, Operation, Purpose};
 use crate::base::chance::ChanceError;
 use crate::base::crypto::CryptoError;
 use crate::base::fault::{Code, Fault};
@@ -55,6 +55,19 @@ pub enum KeyError {
         kvn: u8,
         /// The names that were looked at.
         names: String,
+    },
+    /// The header of the key does not allow the operation.
+    #[error(
+        "key {name:?} came with mode of use {} and exportability {}, which do not allow to {}; use another key, or ask its sender for a key block that allows it",
+        limits.mode, limits.exportability, operation.words()
+    )]
+    Limited {
+        /// Name of the key.
+        name: String,
+        /// The operation.
+        operation: Operation,
+        /// Its mode of use and exportability.
+        limits: Limits,
     },
     /// A handle that another store gave out.
     #[error("key {0:?} is in the custody of another store")]
@@ -140,7 +153,7 @@ impl Fault for KeyError {
     fn code(&self) -> Code {
         match self {
             KeyError::Unknown(_) => Code::KeyUnknown,
-            KeyError::Purpose { .. } | KeyError::Kind { .. } => Code::KeyPurpose,
+            KeyError::Purpose { .. } | KeyError::Kind { .. } | KeyError::Limited { .. } => Code::KeyPurpose,
             KeyError::Value { .. } | KeyError::Refused { .. } => Code::KeyFile,
             KeyError::NotForIt(_) | KeyError::Parity(_) => Code::KeyWrapped,
             KeyError::NoKcv(_) => Code::KeyKcv,

@@ -5,6 +5,7 @@ use zeroize::Zeroize;
 
 pub use super::ring::{NewKey, Unsealed};
 
+use super::header::{KeyHeader, OptionalBlock};
 use super::ring::Wrong;
 use super::{Algorithm, Kcv, KeyInfo, Purpose, SoftwareStore};
 use crate::base::chance::ChanceError;
@@ -109,7 +110,31 @@ struct KeyShape {
     test: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     kmcid: Option<String>,
+    /// Absent in files of older versions, and for keys that came without a key block.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    header: Option<HeaderShape>,
     value: String,
+}
+
+/// The header of the key block that a key came in.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeaderShape {
+    usage: String,
+    mode: char,
+    key_version: String,
+    exportability: char,
+    context: char,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    blocks: Vec<BlockShape>,
+}
+
+/// An optional block of it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BlockShape {
+    id: String,
+    data: String,
 }
 
 impl Drop for KeyShape {
@@ -304,8 +329,35 @@ impl KeyShape {
             kcv: Kcv { method, value: kcv },
             test: self.test,
             kmcid,
+            header: self.header.as_ref().map(HeaderShape::read),
         };
         Ok((info, value))
+    }
+}
+
+impl HeaderShape {
+    fn read(&self) -> KeyHeader {
+        let block = |block: &BlockShape| OptionalBlock { id: block.id.clone(), data: block.data.clone() };
+        KeyHeader {
+            usage: self.usage.clone(),
+            mode: self.mode,
+            key_version: self.key_version.clone(),
+            exportability: self.exportability,
+            context: self.context,
+            blocks: self.blocks.iter().map(block).collect(),
+        }
+    }
+
+    fn of(header: &KeyHeader) -> Self {
+        let block = |block: &OptionalBlock| BlockShape { id: block.id.clone(), data: block.data.clone() };
+        Self {
+            usage: header.usage.clone(),
+            mode: header.mode,
+            key_version: header.key_version.clone(),
+            exportability: header.exportability,
+            context: header.context,
+            blocks: header.blocks.iter().map(block).collect(),
+        }
     }
 }
 
@@ -333,6 +385,7 @@ fn key_shape(info: &KeyInfo, value: &Secret<Vec<u8>>) -> KeyShape {
         kcv_method: info.kcv.method.name().into(),
         test: info.test,
         kmcid: info.kmcid.map(hex::encode_upper),
+        header: info.header.as_ref().map(HeaderShape::of),
         value: hex::encode_upper(value.expose()),
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::header::Limits;
 use super::pkcs11::TokenObject;
 use super::private::PrivateKey;
 use super::{Algorithm, KeyInfo, Purpose};
@@ -23,13 +24,16 @@ pub struct Label {
     pub derived: bool,
     pub algorithm: Algorithm,
     pub test: bool,
+    /// What the header of its key block allows; nothing is limited of a derived key.
+    pub limits: Limits,
 }
 
 impl Label {
     /// Of a key in custody.
     pub(super) fn of(info: &KeyInfo) -> Self {
-        let KeyInfo { name, purpose, algorithm, test, .. } = info;
-        Self { name: name.clone(), purpose: *purpose, derived: false, algorithm: *algorithm, test: *test }
+        let KeyInfo { name, purpose, algorithm, test, header, .. } = info;
+        let limits = Limits::of(header.as_ref());
+        Self { name: name.clone(), purpose: *purpose, derived: false, algorithm: *algorithm, test: *test, limits }
     }
 }
 
@@ -74,6 +78,11 @@ impl KeyHandle {
     /// What kind of key it is.
     pub fn algorithm(&self) -> Algorithm {
         self.label.algorithm
+    }
+
+    /// The limits of its header; none for a derived key.
+    pub fn limits(&self) -> Limits {
+        self.label.limits
     }
 
     /// Whether it is a test key, or comes from one.

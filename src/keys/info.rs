@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::header::KeyHeader;
 use crate::base::crypto::{Cipher, KcvMethod};
 
 /// What kind of key it is: cipher and key length, or one of the two kinds of key pairs.
@@ -268,4 +269,6 @@ pub struct KeyInfo {
     /// Of a KMC: the KMCID that cards of this key answer with (first six bytes of the key diversification data).
     /// `None`: cards with any KMCID.
     pub kmcid: Option<[u8; 6]>,
+    /// The header of the key block that it came in; `None`: no limits.
+    pub header: Option<KeyHeader>,
 }

@@ -88,6 +88,7 @@ impl Unsealed {
             kcv: Kcv { method, value: vec![0; length] },
             test: new.test,
             kmcid: new.kmcid,
+            header: None,
         };
         self.check(&info, &value).map_err(refused)?;
         let alone = SoftwareStore::new(vec![(info.clone(), Secret::new(value.expose().clone()))]);

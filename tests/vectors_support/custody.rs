@@ -24,6 +24,7 @@ pub fn one_key_of(cipher: Cipher, purpose: Purpose, value: Vec<u8>) -> Result<(S
         kcv: Kcv { method: KcvMethod::Cmac, value: kcv },
         test: true,
         kmcid: None,
+        header: None,
     };
     let store = SoftwareStore::new(vec![(info, Secret::new(value))]);
     let key = store.open("key", purpose).map_err(text)?;

@@ -58,6 +58,7 @@ pub fn test_store(cipher: Cipher, keys: &[(&str, Vec<u8>)]) -> Result<SoftwareSt
             kcv: Kcv { method, value: kcv },
             test: true,
             kmcid: None,
+            header: None,
         };
         Ok::<_, String>((info, Secret::new(value.clone())))
     };

@@ -204,6 +204,7 @@ pub fn store_of(
             kcv: Kcv { method: KcvMethod::Cmac, value: made },
             test: true,
             kmcid: None,
+            header: None,
         };
         Ok::<_, CliError>((info, value))
     };

@@ -31,6 +31,7 @@ fn custody(value: &str) -> (SoftwareStore, KeyHandle) {
         kcv: Kcv { method: KcvMethod::DesZero, value: kcv(&value, KcvMethod::DesZero, true, 3).unwrap() },
         test: true,
         kmcid: None,
+        header: None,
     };
     let store = SoftwareStore::new(vec![(info, Secret::new(value))]);
     let key = store.open("imk", Purpose::ImkAc).unwrap();

@@ -11,7 +11,7 @@ use crate::keys::custody::{cipher, for_purpose, zero_iv};
 use crate::keys::engine::Engine;
 use crate::keys::handle::Label;
 use crate::keys::private::to_pkcs8;
-use crate::keys::{Algorithm, Derivation, KeyError, KeyHandle, Purpose};
+use crate::keys::{Algorithm, Derivation, KeyError, KeyHandle, Limits, Purpose};
 
 /// What the KBPK's variants are made with: E and M. // X9.143 §7.2
 const VARIANTS: [u8; 2] = [0x45, 0x4D];
@@ -170,7 +170,7 @@ pub(in crate::keys) fn block_keys(
     if cipher(kbpk)? != version.cipher() {
         return Err(Tr31Error::Kbpk { version, kbpk: kbpk.algorithm() }.into());
     }
-    let label = || Label { derived: true, ..kbpk.label().clone() };
+    let label = || Label { derived: true, limits: Limits::NONE, ..kbpk.label().clone() };
     if version.is_variant() {
         let [encryption, authentication] = VARIANTS;
         return Ok((engine.variant(kbpk, encryption, label())?, engine.variant(kbpk, authentication, label())?));

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::Tr31Error;
 use crate::base::crypto::Cipher;
+use crate::keys::OptionalBlock;
 
 /// Length of the header without optional blocks, in characters.
 const FIXED: usize = 16;
@@ -77,15 +78,6 @@ impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.letter())
     }
-}
-
-/// An optional block.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OptionalBlock {
-    /// Two characters, such as KS or KV.
-    pub id: String,
-    /// What it holds, as it stands.
-    pub data: String,
 }
 
 /// What a key block says of its key. // X9.143 table 1

@@ -8,7 +8,9 @@ mod header;
 mod usage;
 
 pub use crypt::ArrivedKey;
-pub use header::{Header, KeyBlock, OptionalBlock, Version};
+pub use header::{Header, KeyBlock, Version};
+
+pub use super::header::OptionalBlock;
 pub use usage::{mode_of, purposes, usage_of};
 
 pub(super) use crypt::{block_keys, unwrap, wrap};
