@@ -5,6 +5,8 @@
 #   scripts/virtual-readers.sh --ready    install what is missing; fails and says why where that is not possible
 #   scripts/virtual-readers.sh --help     this text
 #
+# COMMAND runs in the folder where this was called. Reader n of `perso readers` has the n-th card of `perso sim serve`.
+#
 # The command finds N empty readers, and in PERSO_VPCD the address where the first card goes (`perso sim serve --connect`).
 # In PERSO_PCSCD stands the file with the service's process id, and in PERSO_PCSCD_START a command that starts it again.
 #
@@ -13,6 +15,8 @@
 # instead, which programs are told of in PCSCLITE_CSOCK_NAME; several can run side by side then too, but vpcd's ports are
 # open to the network as long as the command runs.
 set -euo pipefail
+# The command runs where it was called.
+caller=$PWD
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 find_driver() { find /usr/lib/pcsc/drivers /usr/lib /usr/local/lib -name 'libifdvpcd.so*' -type f 2>/dev/null | head -n 1; }
@@ -68,6 +72,7 @@ case "$readers" in *[!0-9]* | '') die "--readers takes 1 to 16" ;; esac
 if [ "$where" != within ]; then
   ready || exit 1
   if [ -z "$where" ] && namespaces; then
+    cd "$caller"
     if [ "$(id -u)" = 0 ]; then
       exec unshare -m -n "$project/scripts/virtual-readers.sh" --within "$readers" "$@"
     fi
@@ -96,12 +101,13 @@ else
   echo "no namespace: the virtual readers' ports $port to $((port + readers - 1)) are open to the network meanwhile" >&2
 fi
 
+# One file: the service reads several in no particular order, and reader n would not be the n-th that it lists.
 # Two readers share one copy of the driver, and copies under one name share one table of slots: so a copy for each pair.
 mkdir "$work/readers.d"
 driver=$(find_driver)
 for ((pair = 0; pair * 2 < readers; pair++)); do
   cp "$driver" "$work/libvpcd$pair.so"
-  cat >"$work/readers.d/vpcd$pair" <<CONFIG
+  cat >>"$work/readers.d/vpcd" <<CONFIG
 FRIENDLYNAME "Virtual $pair"
 DEVICENAME /dev/null:$((port + pair * 2))
 LIBPATH $work/libvpcd$pair.so
@@ -148,4 +154,5 @@ stop() {
 }
 trap stop EXIT
 "$work/start"
+cd "$caller"
 PERSO_VPCD=127.0.0.1:$port PERSO_PCSCD=$work/pcscd.pid PERSO_PCSCD_START=$work/start "$@"

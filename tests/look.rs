@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex};
 use perso::base::chance::Instant;
 use perso::base::{Chance, Clock, Code, Fault, Secret};
 use perso::card::Card;
+use perso::card::apdu::Command;
 use perso::card::emv::view::{CardDataView, NodeView, card_data};
 use perso::card::emv::{CardContents, Terminal, Wanted, read_contents};
 use perso::card::gp::view::{CardInfoView, card_info};
 use perso::card::gp::{self, Registry};
-use perso::card::sim::{CardFile, SimCard, SimTransport};
+use perso::card::sim::{CardFile, Hex, SimCard, SimTransport};
 use perso::issuance::login::{self, LoginError, LoginView};
 use perso::keys::{Algorithm, Kcv, KeyInfo, KeyStore, Purpose, SoftwareStore};
 use support::{Bench, PROFILES, keys};
@@ -57,6 +58,7 @@ fn contents(file: CardFile, contactless: bool, wanted: &Wanted) -> (CardContents
 fn state(file: &CardFile) -> serde_json::Value {
     let mut value = serde_json::to_value(file).unwrap();
     value["state"]["diary"] = serde_json::Value::Null;
+    value["state"]["commands"] = serde_json::Value::Null;
     value
 }
 
@@ -108,7 +110,7 @@ fn a_card_without_card_data_is_told_by_its_fci() {
     let view = info(file, false);
     assert_eq!(view.protocols[0].scp, "02");
     let not_told: Vec<&str> = view.not_told.iter().map(|it| it.tag).collect();
-    assert_eq!(not_told, ["0042", "0045", "0066", "0067", "FF21"]);
+    assert_eq!(not_told, ["0066", "0067", "FF21"]);
 }
 
 #[test]
@@ -262,7 +264,14 @@ fn the_registry_is_read_with_a_profile_and_without_one() {
                 let aids: Vec<_> =
                     registry.applications.told().unwrap().iter().map(|entry| entry.aid.clone()).collect();
                 assert_eq!(aids, after.blank.applications.iter().map(|aid| aid.0.clone()).collect::<Vec<_>>());
-                assert!(registry.load_files.told().unwrap().is_empty());
+                // A load file for each application, with the application as its module.
+                let load_files = registry.load_files.told().unwrap();
+                let modules: Vec<_> = load_files.iter().flat_map(|entry| entry.modules.clone()).collect();
+                assert_eq!(modules, aids, "{name}");
+                for (application, load_file) in registry.applications.told().unwrap().iter().zip(load_files) {
+                    assert_eq!(application.load_file.as_ref(), Some(&load_file.aid), "{name}");
+                    assert_eq!(application.domain.as_ref(), Some(&after.blank.domain.0), "{name}");
+                }
                 assert!(bench.profile.masters().contains(&login.master));
                 // Nothing moved but the sequence counter, by one.
                 assert_eq!(after.blank.key_sets[0].counter, before.blank.key_sets[0].counter + 1);
@@ -270,6 +279,86 @@ fn the_registry_is_read_with_a_profile_and_without_one() {
                 assert!(state(&after)["state"] == state(&before)["state"], "{name}: something was changed");
             }
         }
+    }
+}
+
+/// GET STATUS with a tag list, with more entries than one answer holds, and without a channel. // GPC 2.3.1 §11.4.2
+#[test]
+fn get_status_obeys_tag_lists_and_needs_authentication() {
+    let bench = Bench::new("debit-contact-scp02");
+    let mut file = bench.blank().file().clone();
+    file.blank.applications = (1..=12).map(|n| Hex(vec![0xA0, 0, 0, 9, 0x99, 1, n])).collect();
+    file = CardFile::fresh(file.blank);
+    let (mut card, sim) = inserted(file, false);
+    for data in ["024F0000", "094F005C054F9F70C5C400", "035C014F00", "00"] {
+        let command = hex::decode(format!("80F24002{data}")).unwrap();
+        assert_eq!(sim.lock().unwrap().process(&command), [0x69, 0x82], "{data}");
+    }
+    let told = gp::look(&mut card).unwrap();
+    let mut chance = chance();
+    let (mut session, _) = login::with_any_key(&mut card, 0x00, told.recognition(), &keys(), &mut chance).unwrap();
+    let mut status = |p1: u8, p2: u8, data: &str| {
+        let command = Command::new(0x80, 0xF2, p1, p2).with_data(hex::decode(data).unwrap()).with_le(256);
+        let answer = session.transmit(&command).unwrap();
+        (answer.sw.0, hex::encode_upper(answer.data))
+    };
+    // One object of each entry, in the order of the registry whatever the list's.
+    let one = "4F07A0000009990103";
+    assert_eq!(status(0x40, 0x02, &format!("{one}5C014F")), (0x9000, "E3094F07A0000009990103".into()));
+    assert_eq!(
+        status(0x40, 0x02, &format!("{one}5C04C59F704F")),
+        (0x9000, "E3124F07A00000099901039F700107C503000000".into())
+    );
+    assert_eq!(status(0x40, 0x02, &format!("{one}5C0112")), (0x9000, "E300".into()), "an object that it does not have");
+    assert_eq!(
+        status(0x40, 0x02, one),
+        (0x9000, "E3274F07A00000099901039F700107C503000000C409A00000015153494D03CC08A000000151000000".into())
+    );
+    assert_eq!(
+        status(0x10, 0x02, "4F09A00000015153494D03").1,
+        "E3264F09A00000015153494D039F700101CE020100CC08A0000001510000008407A0000009990103"
+    );
+    assert!(!status(0x20, 0x02, "4F09A00000015153494D03").1.contains("8407A0"));
+    // In pieces.
+    let mut all = String::new();
+    let mut rounds = 0;
+    loop {
+        let (sw, entries) = status(0x40, if rounds == 0 { 0x02 } else { 0x03 }, "4F00");
+        assert!(matches!(sw, 0x9000 | 0x6310) && entries.len() / 2 <= 256, "{sw:04X}");
+        all += &entries;
+        rounds += 1;
+        if sw == 0x9000 {
+            break;
+        }
+    }
+    assert!(rounds > 1);
+    assert_eq!(all.matches("E3274F07A00000099901").count(), 12);
+    for (data, sw) in [("5C014F", 0x6A80), ("4F01", 0x6A80), ("4F005C029F", 0x6A80), ("4F005C019F", 0x6A80)] {
+        assert_eq!(status(0x40, 0x02, data).0, sw, "{data}");
+    }
+    assert_eq!(status(0x40, 0x03, "4F00").0, 0x6985, "the next of a list that has ended");
+    assert_eq!(status(0x40, 0x02, "4F06A00000000301").0, 0x6A88);
+    assert_eq!(status(0x60, 0x02, "4F00").0, 0x6A86);
+    assert_eq!(status(0x40, 0x00, "4F00").0, 0x6A86);
+}
+
+/// A command whose Le is too small is sent again with the same MAC: the card has not moved its channel. // pitfalls 29
+#[test]
+fn a_wrong_le_is_corrected_within_a_secure_channel() {
+    for name in PROFILES {
+        let bench = Bench::new(name);
+        let (mut card, sim) = inserted(bench.blank().file().clone(), false);
+        let told = gp::look(&mut card).unwrap();
+        let (mut session, _) =
+            login::with_any_key(&mut card, 0x00, told.recognition(), &keys(), &mut chance()).unwrap();
+        for _ in 0..2 {
+            let answer = session.transmit(&Command::new(0x80, 0xCA, 0x9F, 0x7F).with_le(5)).unwrap();
+            assert_eq!((answer.sw.0, answer.data.len()), (0x9000, 45), "{name}");
+        }
+        let diary = sim.lock().unwrap().file().state.diary.clone();
+        let told: Vec<_> = diary.iter().filter(|entry| entry.ins == 0xCA && entry.sw >> 8 == 0x6C).collect();
+        assert_eq!(told.len(), 2, "{name}");
+        assert!(told.iter().all(|entry| !entry.executed), "{name}: refused for its Le, so not executed");
     }
 }
 

@@ -329,3 +329,99 @@ fn served_cards_are_told_of_orders_that_are_none() {
     assert_eq!(lines.len(), why.len(), "{told}");
     assert!(lines.iter().zip(why).all(|(line, why)| line.contains(why)), "{told}");
 }
+
+/// What a served card says to a host, a fault rule that never fires, and a trace of both sides.
+#[test]
+fn a_served_card_writes_a_trace_of_a_foreign_host() {
+    use std::io::{BufRead, Read, Write};
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let new = ["sim", "new", "debit-contact-scp02", "--keys", KEYS, "--aid", "A0000009990101", "-o", &path("card")];
+    assert_eq!(done(&[&new[..], &["--strict-le", "false"]].concat()).code, 0);
+    assert_eq!(json(&std::fs::read_to_string(path("card")).unwrap())["blank"]["strict_le"], false);
+    let vpcd = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = vpcd.local_addr().unwrap().to_string();
+    let mut program = std::process::Command::new(assert_cmd::cargo::cargo_bin!("perso"))
+        .args(["sim", "serve", "--connect", &address, "--trace", &path("trace"), "--fault", "cut before 900"])
+        .args(["--fault", "sw 6F01 at 2", &path("card")])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut reader, _) = vpcd.accept().unwrap();
+    let mut exchange = |frame: &[u8], answers: bool| {
+        reader.write_all(&[&(frame.len() as u16).to_be_bytes(), frame].concat()).unwrap();
+        if !answers {
+            return String::new();
+        }
+        let mut length = [0; 2];
+        reader.read_exact(&mut length).unwrap();
+        let mut answer = vec![0; usize::from(u16::from_be_bytes(length))];
+        reader.read_exact(&mut answer).unwrap();
+        hex::encode_upper(answer)
+    };
+    exchange(&[0x01], false);
+    assert!(exchange(&hex::decode("80CA9F7F").unwrap(), true).starts_with("9F7F2A"), "not strict");
+    assert_eq!(exchange(&hex::decode("00A4040000").unwrap(), true), "6F01");
+    program.stdin.take().unwrap().write_all(b"quit\n").unwrap();
+    let output = program.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("cut before 900") && !told.contains("6F01"), "{told}");
+    assert!(output.stdout.lines().map_while(Result::ok).any(|line| line.starts_with("inserted 0 ")));
+    let trace = std::fs::read_to_string(path("trace")).unwrap();
+    assert!(trace.contains("> 80CA9F7F\n") && trace.contains("> 00A4040000\n< 6F01"), "{trace}");
+    let shown = done(&["trace", "show", &path("trace")]);
+    assert_eq!(shown.code, 0, "{}", shown.err);
+}
+
+#[test]
+fn a_reader_that_does_not_answer_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let card = folder.path().join("card").display().to_string();
+    let new = ["sim", "new", "debit-contact-scp02", "--keys", KEYS, "--aid", "A0000009990101", "-o", &card];
+    assert_eq!(done(&new).code, 0);
+    let mut program = std::process::Command::new(assert_cmd::cargo::cargo_bin!("perso"))
+        .args(["sim", "serve", "--connect", "127.0.0.1:1", &card])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = std::io::BufReader::new(program.stdout.take().unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut said, &mut line).unwrap();
+    assert_eq!(line.trim(), format!("waiting 0 {card} for vpcd at 127.0.0.1:1"));
+    drop(program.stdin.take());
+    program.kill().unwrap();
+    program.wait().unwrap();
+}
+
+#[test]
+fn a_fault_rule_that_never_fires_is_listed_and_changes_the_exit_code_of_a_good_run() {
+    let run = |faults: &[&str], record: &str| {
+        let faults = faults.iter().flat_map(|rule| ["--fault", rule]);
+        let arguments = ["run", record, "--keys", KEYS, "--reader", "sim", "--format", "json"];
+        let run = done(&arguments.into_iter().chain(faults).collect::<Vec<_>>());
+        (run.code, json(&run.out), run.err)
+    };
+    let record = record(PROFILES[0]);
+    for (rules, code, state, silent) in [
+        (&["cut before 900"][..], 10, "good", &["cut before 900"][..]),
+        (&["delay 1 at 3"], 0, "good", &[]),
+        (&["flip 900.0 of answer 3"], 10, "good", &["flip 900.0 of answer 3"]),
+        (&["corrupt DGI 7777 byte 0 mask 01 on storing"], 10, "good", &["corrupt DGI 7777"]),
+        (&["corrupt DGI 0101 byte 5 mask 01 after loading"], 7, "spoiled", &[]),
+        (&["cut before 2", "cut before 900"], 6, "untouched", &["cut before 900"]),
+        (&["cut after 12", "cut before 900"], 7, "spoiled", &["cut before 900"]),
+    ] {
+        let (seen, result, err) = run(rules, &record);
+        assert_eq!((seen, result["state"].as_str()), (code, Some(state)), "{rules:?}: {err}");
+        let warnings = result["warnings"].as_array().unwrap();
+        assert_eq!(warnings.len(), silent.len(), "{rules:?}: {warnings:?}");
+        for (warning, rule) in warnings.iter().zip(silent) {
+            assert_eq!(warning["path"], "--fault");
+            assert!(warning["message"].as_str().unwrap().contains(rule) && err.contains(rule), "{rule}: {warning}");
+        }
+    }
+}

@@ -331,8 +331,15 @@ fn le_is_strict_and_other_channels_and_classes_are_refused() {
         ("80CA9F7F", "6700"),
         ("80CA9F7F05", "6C2D"),
         ("80CA9F7F2D", "9000"),
+        // Hosts differ in whether SELECT has an Le.
+        ("00A40400", "9000"),
+        ("00A4040007A0000009990101", "9000"),
+        ("00A4040000", "9000"),
+        ("80CA004200", "9000"),
+        ("80CA004500", "9000"),
+        ("80CA006700", "9000"),
         ("80CADF7F00", "6A88"),
-        ("00A404000100", "6700"),
+        ("00A404000100", "6A82"),
         ("00A4000000", "6A86"),
         ("01A4040000", "6881"),
         ("40A4040000", "6881"),
@@ -350,6 +357,75 @@ fn le_is_strict_and_other_channels_and_classes_are_refused() {
     ] {
         assert_eq!(sw(command), expected, "{command}");
     }
+}
+
+#[test]
+fn a_wrong_le_moves_nothing() {
+    let bench = Bench::new("debit-contact-scp02");
+    let mut card = SimCard::of(bench.run(&[]).card);
+    card.reset();
+    let mut say = |text: &str| {
+        let answer = card.process(&hex::decode(text).unwrap());
+        (hex::encode_upper(answer), card.file().state.applications[0].atc)
+    };
+    let (_, before) = say("00A4040007A0000009990101");
+    let (told, after) = say("80A800000783050250E0E0C80A");
+    assert!(told.starts_with("6C") && after == before, "{told} {before} {after}");
+    let (answer, after) = say(&format!("80A800000783050250E0E0C8{}", &told[2..4]));
+    assert!(answer.ends_with("9000") && after == before + 1, "{answer}");
+}
+
+#[test]
+fn the_diary_is_bounded_and_challenges_go_on_differing() {
+    let mut card = Bench::new("debit-aes-scp03").blank();
+    card.file_mut().blank.key_sets[0].i &= !0x10;
+    card.reset();
+    let command = hex::decode("8050000008001122334455667700").unwrap();
+    let answers: std::collections::BTreeSet<Vec<u8>> = (0..1100).map(|_| card.process(&command)).collect();
+    assert_eq!(answers.len(), 1100, "each challenge is another");
+    assert_eq!((card.file().state.diary.len(), card.file().state.commands), (1024, 1100));
+}
+
+#[test]
+fn a_uid_is_answered_over_the_contactless_interface_only() {
+    let bench = Bench::new("dual-interface-scp03");
+    let mut card = bench.blank();
+    card.approach(true).unwrap();
+    card.reset();
+    let uid = card.process(&hex::decode("FFCA000000").unwrap());
+    assert_eq!((uid.len(), &uid[7..]), (9, &[0x90, 0x00][..]));
+    card.reset();
+    assert_eq!(card.process(&hex::decode("FFCA000000").unwrap()), uid, "it is the card's own");
+    assert_eq!(card.process(&hex::decode("FFCA010000").unwrap()), [0x6E, 0x00]);
+    card.approach(false).unwrap();
+    card.reset();
+    assert_eq!(card.process(&hex::decode("FFCA000000").unwrap()), [0x6E, 0x00]);
+}
+
+#[test]
+fn store_data_of_rfu_or_ber_tlv_format_is_refused() {
+    let grouping = "9010020303";
+    for (p1, sw) in [(0x10, 0x6A86), (0x18, 0x6A86), (0x02, 0x6A86), (0x04, 0x6A86), (0x40, 0x6A86), (0x20, 0x6A86)] {
+        assert_eq!(store("debit-contact-scp02", &[(p1, 0, grouping)]), sw, "{p1:02X}");
+    }
+    for p1 in [0x00, 0x01, 0x08] {
+        assert_eq!(store("debit-contact-scp02", &[(p1, 0, grouping)]), 0x9000, "{p1:02X}");
+    }
+}
+
+/// GET RESPONSE keeps the command's class with some hosts. // pitfalls 31
+#[test]
+fn get_response_is_taken_with_the_commands_class() {
+    let mut card = Bench::new("debit-contact-scp02").blank();
+    card.file_mut().blank.t0 = true;
+    card.reset();
+    let mut say = |text: &str| hex::encode_upper(card.process(&hex::decode(text).unwrap()));
+    for class in ["00", "80"] {
+        assert!(say("8050000008001122334455667700").starts_with("611C"));
+        assert_eq!(say(&format!("{class}C000001C")).len(), 60, "{class}");
+    }
+    assert!(say("8050000008001122334455667700").starts_with("611C"));
+    assert_eq!(say("84C000001C"), "6982", "another class than the command's is no GET RESPONSE");
 }
 
 /// A direct application and one through its domain end alike; the domain's INSTALL [for personalization] comes first.

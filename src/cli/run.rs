@@ -10,7 +10,7 @@ use super::prepare::ready_from;
 use super::reader::{self, Place};
 use super::ready::Ready;
 use crate::base::emv::rules::Stage;
-use crate::base::{Chance, Clock, Code};
+use crate::base::{Chance, Clock, Code, Warning};
 use crate::card::Recorder;
 use crate::card::sim::{FaultRule, SimTransport};
 use crate::card::trace::Writer;
@@ -23,6 +23,9 @@ use crate::issuance::report::{self, Report};
 use crate::issuance::result::{FaultRef, ProgramRef, RunResult};
 use crate::issuance::state::State;
 use crate::keys::KeyStore;
+
+/// Exit code of findings.
+const FINDINGS: u8 = 10;
 
 /// Makes one card.
 ///
@@ -52,11 +55,12 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     }
 
     // All that can fail for reasons of its own fails before a card is asked for.
+    let rules = faults(&args.fault)?;
     let result_file = result.map(common::create).transpose()?;
     let mut chance = common::chance();
     // A simulated card is there or is not: a mistyped name leaves no journal behind. Its serial number is no part of the
     // job, and so not of its trace.
-    let open = |args: &RunArgs| open(args, &ready, &mut common::chance());
+    let open = |args: &RunArgs| open(args, &ready, rules.clone(), &mut common::chance());
     let simulated = args.reader.is_simulated().then(|| open(args)).transpose()?;
     let mut journal = match journal {
         Some(path) => Journal::open(&path)?,
@@ -84,6 +88,10 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     let program = common::program_meanwhile();
     let mut result = job.run(transport, report);
     result.program = program();
+    let silent: Vec<&FaultRule> = rules.iter().filter(|rule| !rule.has_fired()).collect();
+    for rule in &silent {
+        out.warning(never_fired(rule));
+    }
     result.warnings = out.warnings().to_vec();
     // The job has hung up, so the screen ends by itself; were it to panic, the result would still be printed.
     let _ = screen.join();
@@ -96,7 +104,17 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     if traced.is_some_and(|writer| writer.lock().is_ok_and(|writer| writer.is_broken())) {
         warn("perso: the trace is not complete: its file could not be written");
     }
-    Ok(exit_code(&result))
+    Ok(match exit_code(&result) {
+        // A test whose fault never came has tested nothing.
+        0 if !silent.is_empty() => FINDINGS,
+        code => code,
+    })
+}
+
+/// The warning about a fault rule that never fired.
+pub(super) fn never_fired(rule: &FaultRule) -> Warning {
+    let message = format!("rule {:?} never fired: compare its exchange, DGI or byte with a trace", rule.text());
+    Warning::new("--fault", message)
 }
 
 fn no_card_from_a_trace() -> CliError {
@@ -117,8 +135,12 @@ fn journal_path(args: &RunArgs) -> Option<PathBuf> {
     }
 }
 
-fn open(args: &RunArgs, ready: &Ready, chance: &mut Chance) -> Result<Box<dyn Transport>, CliError> {
-    let faults = faults(&args.fault)?;
+fn open(
+    args: &RunArgs,
+    ready: &Ready,
+    faults: Vec<FaultRule>,
+    chance: &mut Chance,
+) -> Result<Box<dyn Transport>, CliError> {
     let card = match args.reader.place() {
         Place::Reader(_) if !faults.is_empty() => {
             return Err(CliError::Option {

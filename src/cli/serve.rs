@@ -9,14 +9,18 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::args::{Interface, ServeArgs, Wire};
-use super::common::{CliError, Out, warn};
-use super::run::faults;
+use super::common::{self, CliError, Out, warn};
+use super::run::{faults, never_fired};
 use crate::card::sim::{FaultRule, SimTransport};
+use crate::card::trace::{SharedWriter, Tap, Writer};
+use crate::card::transport::Transport;
 use crate::card::transport::vpcd::{self, Ended, Hand, Pace, Trick};
 use crate::issuance::wire::{self, Link};
 
 /// How long a reader that is not there is waited for before it is tried again.
 const AGAIN: Duration = Duration::from_millis(100);
+/// After so many tries it is said what is waited for.
+const QUIET_TRIES: u32 = 10;
 /// pcscd looks at a reader every 400 ms. A card that comes before it has seen the last one go is missed for good.
 const POLL: Duration = Duration::from_millis(450);
 
@@ -42,6 +46,9 @@ pub fn run(args: &ServeArgs, out: &mut Out) -> Result<u8, CliError> {
     std::thread::spawn(move || listen(&tell));
     attend(&heard, &slots, out);
     slots.iter().for_each(Slot::end);
+    for rule in rules.iter().filter(|rule| !rule.has_fired()) {
+        out.warning(never_fired(rule));
+    }
     Ok(0)
 }
 
@@ -114,6 +121,7 @@ struct Desk {
     changed: Condvar,
     ended: AtomicBool,
     contactless: bool,
+    trace: Option<SharedWriter>,
 }
 
 struct Place {
@@ -149,12 +157,14 @@ impl Slot {
             }
             None => Reader::Connects(address(args.connect)?),
         };
+        let trace = args.trace.as_ref().map(|path| begin_trace(path, number, card, args.cards.len())).transpose()?;
         let place = Place { card: card.to_owned(), inserted: Some(0), count: 0, hand: Hand::default() };
         let desk = Arc::new(Desk {
             place: Mutex::new(place),
             changed: Condvar::new(),
             ended: AtomicBool::new(false),
             contactless: args.interface == Interface::Contactless,
+            trace,
         });
         let (mine, pace, tell) = (Arc::clone(&desk), pace(args), tell.clone());
         std::thread::spawn(move || {
@@ -194,7 +204,7 @@ impl Slot {
             return Err("there is no card in this reader; insert one".into());
         }
         let other = SimTransport::file(card).and_then(|other| other.approach(self.0.contactless));
-        place.hand.swap(Box::new(other.map_err(|error| error.to_string())?));
+        place.hand.swap(self.0.traced(other.map_err(|error| error.to_string())?));
         card.clone_into(&mut place.card);
         Ok(())
     }
@@ -257,15 +267,19 @@ impl Desk {
         let opened = SimTransport::file(path).and_then(|card| card.approach(self.contactless));
         let mut card = match opened {
             // The faults are those of the first card: one that comes later has its own life.
-            Ok(card) => card.with_faults(std::mem::take(rules)),
+            Ok(card) => self.traced(card.with_faults(std::mem::take(rules))),
             Err(error) => {
                 self.out(count);
                 return format!("failed {number} {shown}: {error}");
             }
         };
-        let Some(stream) = self.reach(link, count) else { return format!("removed {number} {shown}") };
+        let Some(stream) =
+            self.reach(link, count, &|address| say(format!("waiting {number} {shown} for vpcd at {address}")))
+        else {
+            return format!("removed {number} {shown}");
+        };
         say(format!("inserted {number} {shown}"));
-        let ended = vpcd::serve(stream, &mut card, pace, hand);
+        let ended = vpcd::serve(stream, card.as_mut(), pace, hand);
         // It may have been swapped meanwhile.
         let last = self.last(count).unwrap_or_else(|| path.to_owned());
         let shown = last.display();
@@ -296,8 +310,19 @@ impl Desk {
         (place.count == count).then(|| place.card.clone())
     }
 
-    fn reach(&self, link: &Reader, count: u32) -> Option<TcpStream> {
-        loop {
+    /// The card's link, written into the trace if there is one.
+    fn traced(&self, card: SimTransport) -> Box<dyn Transport> {
+        match &self.trace {
+            Some(writer) => Box::new(Tap::new(card, Arc::clone(writer))),
+            None => Box::new(card),
+        }
+    }
+
+    fn reach(&self, link: &Reader, count: u32, waiting: &dyn Fn(&str)) -> Option<TcpStream> {
+        for tries in 0u32.. {
+            if tries == QUIET_TRIES {
+                waiting(&link.address());
+            }
             if self.lock().inserted != Some(count) {
                 return None;
             }
@@ -313,7 +338,31 @@ impl Desk {
                 Err(_) => std::thread::sleep(AGAIN),
             }
         }
+        None
     }
+}
+
+impl Reader {
+    /// Where vpcd is expected.
+    fn address(&self) -> String {
+        match self {
+            Reader::Connects(address) => address.to_string(),
+            Reader::Listens(listener) => {
+                listener.local_addr().map_or_else(|error| error.to_string(), |it| it.to_string())
+            }
+        }
+    }
+}
+
+/// The trace of one card. Simulated cards hold test keys alone, so it holds all data.
+fn begin_trace(path: &Path, number: usize, card: &Path, cards: usize) -> Result<SharedWriter, CliError> {
+    let mut name = path.as_os_str().to_owned();
+    if cards > 1 {
+        name.push(format!(".{number}"));
+    }
+    let meta = [("program", env!("CARGO_PKG_VERSION").to_owned()), ("card", card.display().to_string())];
+    let file = common::create(Path::new(&name))?.into_file();
+    Ok(Arc::new(Mutex::new(Writer::new(file, true, &meta))))
 }
 
 /// The card's own time, and the time on the wire.

@@ -18,7 +18,7 @@ pub fn run(command: &SimCommand, out: &mut Out) -> Result<u8, CliError> {
 }
 
 fn new(args: &SimNewArgs, out: &mut Out) -> Result<u8, CliError> {
-    let SimNewArgs { profile, sources, aid, record, master, serial, t0, output } = args;
+    let SimNewArgs { profile, sources, aid, record, master, serial, t0, strict_le, output } = args;
     let file = std::path::Path::new(profile);
     let profile =
         if file.is_file() { common::profile_file(file)? } else { common::profile(profile, &sources.profiles)? };
@@ -39,6 +39,7 @@ fn new(args: &SimNewArgs, out: &mut Out) -> Result<u8, CliError> {
     let mut card = blank::make(&wanted, &store, &mut common::chance())?;
     let wrong_atr = |error: crate::card::AtrError| CliError::Option { option: "--t0", why: error.to_string() };
     let known = !t0 || blank::talk_t0(&mut card, &profile).map_err(wrong_atr)?;
+    card.file_mut().blank.strict_le = *strict_le;
     card.file().save(output)?;
     if let (false, Some(pattern)) = (known, profile.blank_atr()) {
         let atr = hex::encode_upper(&card.file().blank.atr.0);

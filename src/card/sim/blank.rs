@@ -126,6 +126,21 @@ impl Default for EmvOptions {
     }
 }
 
+impl Blank {
+    /// Identifier of a contactless card, 7 bytes: the same for the card whenever it is asked. // ISO 14443-3 §6.5.4
+    pub(super) fn uid(&self) -> Vec<u8> {
+        // 04: a manufacturer's code (ISO 7816-6); the rest is peculiar to the card.
+        let own = crate::base::crypto::sha256(&self.kdd.0);
+        [&[0x04], own.get(..6).unwrap_or_default()].concat()
+    }
+
+    /// AID of the load file that an application comes from: the domain's RID and the application's number.
+    pub(super) fn load_file(&self, at: usize) -> Vec<u8> {
+        let registered = self.domain.0.get(..5).unwrap_or(&self.domain.0);
+        [registered, b"SIM", &[at as u8 + 1]].concat()
+    }
+}
+
 fn yes() -> bool {
     true
 }
@@ -172,8 +187,29 @@ pub struct State {
     pub blocked: bool,
     /// The applications, in the blank's order.
     pub applications: Vec<Application>,
-    /// Every command that was handed to the card.
+    /// The last commands that were handed to the card, [`DIARY`] at most.
     pub diary: Vec<Entry>,
+    /// How many commands were handed to it, those that have left the diary included.
+    #[serde(default)]
+    pub commands: u64,
+}
+
+/// Most entries of the diary: the file is written after each exchange. A job takes some 60.
+pub const DIARY: usize = 1024;
+
+impl State {
+    /// Enters a command; the oldest leaves a full diary.
+    pub(super) fn note(&mut self, entry: Entry) {
+        self.commands = self.commands() + 1;
+        self.diary.push(entry);
+        let surplus = self.diary.len().saturating_sub(DIARY);
+        self.diary.drain(..surplus);
+    }
+
+    /// How many commands were handed to the card; a file of an earlier version has the diary alone.
+    pub(super) fn commands(&self) -> u64 {
+        self.commands.max(self.diary.len() as u64)
+    }
 }
 
 /// An application.
@@ -237,7 +273,7 @@ impl CardFile {
     /// A fresh card.
     pub fn fresh(blank: Blank) -> Self {
         let applications = blank.applications.iter().map(|_| Application::default()).collect();
-        let state = State { life_cycle: 0x01, blocked: false, applications, diary: Vec::new() };
+        let state = State { life_cycle: 0x01, blocked: false, applications, diary: Vec::new(), commands: 0 };
         Self { simulated_card: MARK.to_owned(), blank, state }
     }
 

@@ -1,5 +1,7 @@
 //! The card's side of SCP02 and SCP03. // GPC 2.3.1 annex E, GPC-D
 
+use std::sync::Arc;
+
 use super::blank::KeySet;
 use crate::base::Secret;
 use crate::base::crypto as cipher;
@@ -17,23 +19,25 @@ struct Keys {
 }
 
 /// INITIALIZE UPDATE was answered; EXTERNAL AUTHENTICATE is expected.
+#[derive(Clone)]
 pub(super) struct Pending {
     key_set: usize,
     scp: u8,
     i: u8,
     /// Length of cryptogram and MAC.
     length: usize,
-    keys: Keys,
+    keys: Arc<Keys>,
     host_cryptogram: Vec<u8>,
 }
 
 /// An open channel.
+#[derive(Clone)]
 pub(super) struct Channel {
     scp: u8,
     i: u8,
     length: usize,
     level: u8,
-    keys: Keys,
+    keys: Arc<Keys>,
     /// SCP02: the last C-MAC. SCP03: the whole MAC of the last command.
     chain: Vec<u8>,
     /// SCP02: the last R-MAC.
@@ -120,7 +124,7 @@ impl Pending {
         let card = cryptogram([host, &counter, &challenge])?;
         let host_cryptogram = cryptogram([&counter, &challenge, host])?.to_vec();
         let answer = [kdd, &[set.version, 2], &counter, &challenge, &card].concat();
-        Some((answer, Self { key_set, scp: 2, i: set.i, length: 8, keys, host_cryptogram }))
+        Some((answer, Self { key_set, scp: 2, i: set.i, length: 8, keys: Arc::new(keys), host_cryptogram }))
     }
 
     fn greet_03(
@@ -151,7 +155,7 @@ impl Pending {
         let host_cryptogram = aes_derive(keys.mac.expose(), 1, length, &context)?;
         let tail: &[u8] = if pseudo { &counter } else { &[] };
         let answer = [kdd, &[set.version, 3, set.i], &challenge, &card, tail].concat();
-        Some((answer, Self { key_set, scp: 3, i: set.i, length, keys, host_cryptogram }))
+        Some((answer, Self { key_set, scp: 3, i: set.i, length, keys: Arc::new(keys), host_cryptogram }))
     }
 
     pub(super) fn key_set(&self) -> usize {

@@ -1,7 +1,7 @@
 //! Personalization of an application, strictly. // CPS 1.1 §4.3.4, CPS 2.0
 
 use super::channel::Channel;
-use super::fault::{Corruption, When};
+use super::fault::{Corruption, Rule, When};
 use super::{Application, Hex, Selected, SimCard, signature};
 use crate::base::Secret;
 use crate::base::codec::tlv::{self, Tag};
@@ -9,7 +9,7 @@ use crate::base::crypto as cipher;
 use crate::card::apdu::Response;
 
 /// STORE DATA on its way: what stands between two commands.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Intake {
     /// Bytes of a grouping that goes on in the next command.
     rest: Vec<u8>,
@@ -51,6 +51,10 @@ impl SimCard {
 
     /// Takes one command whole, or nothing of it.
     fn take(&mut self, at: usize, p1: u8, p2: u8, data: &[u8]) -> Result<(), u16> {
+        // RFU bits, and data that is said to be BER-TLV: this card takes groupings. // GPC 2.3.1 table 11-89
+        if p1 & 0x10 != 0 || p1 & 0x06 != 0 {
+            return Err(0x6A86);
+        }
         let sealed = match p1 & 0x60 {
             0x00 => false,
             0x60 => true,
@@ -151,10 +155,14 @@ impl SimCard {
 
     pub(super) fn corrupted(&self, at: usize, dgi: u16, mut value: Vec<u8>, when: When) -> Vec<u8> {
         let aid = self.file.blank.applications.get(at).map(|aid| aid.0.as_slice()).unwrap_or_default();
-        let meant = |it: &&Corruption| it.dgi == dgi && it.when == when && aid.starts_with(&it.aid);
-        for corruption in self.corruptions.iter().filter(meant) {
-            if let Some(byte) = value.get_mut(corruption.byte) {
+        let meant = |it: &Corruption| it.dgi == dgi && it.when == when && aid.starts_with(&it.aid);
+        for fault in &self.corruptions {
+            let Rule::Corrupt(corruption) = &fault.rule else { continue };
+            if meant(corruption)
+                && let Some(byte) = value.get_mut(corruption.byte)
+            {
                 *byte ^= corruption.mask;
+                fault.fire();
             }
         }
         value

@@ -9,6 +9,51 @@ fn tlv(tag: u32, value: &[u8]) -> Vec<u8> {
     tlv::encode(Tag::of(tag), value)
 }
 
+/// Bytes of one answer to GET STATUS: with an R-MAC and its padding they still fit into a short answer.
+const LISTED_AT_ONCE: usize = 200;
+
+/// What GET STATUS asks for: `4F L AID-prefix`, then `5C L tags` at will. // GPC 2.3.1 §11.4.2.3
+struct Wanted<'a> {
+    search: &'a [u8],
+    /// Nothing: every object.
+    tags: Option<Vec<u32>>,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(data: &'a [u8]) -> Option<Self> {
+        let [0x4F, length, rest @ ..] = data else { return None };
+        let (search, rest) = rest.split_at_checked(usize::from(*length))?;
+        let tags = match rest {
+            [] => None,
+            [0x5C, length, list @ ..] if usize::from(*length) == list.len() => Some(tag_list(list)?),
+            _ => return None,
+        };
+        Some(Self { search, tags })
+    }
+
+    /// The entry as it is answered; nothing if its AID does not begin as wanted.
+    fn show(&self, entry: &[(u32, Vec<u8>)]) -> Option<Vec<u8>> {
+        entry.first().filter(|(_, aid)| aid.starts_with(self.search))?;
+        let shown = entry.iter().filter(|(tag, _)| self.tags.as_ref().is_none_or(|tags| tags.contains(tag)));
+        Some(tlv(0xE3, &shown.flat_map(|(tag, value)| tlv(*tag, value)).collect::<Vec<_>>()))
+    }
+}
+
+/// Tags of one or two bytes.
+fn tag_list(mut list: &[u8]) -> Option<Vec<u32>> {
+    let mut tags = Vec::new();
+    while let [first, rest @ ..] = list {
+        let (tag, rest) = match (first & 0x1F, rest) {
+            (0x1F, [second, rest @ ..]) if second & 0x80 == 0 => (u32::from(*first) << 8 | u32::from(*second), rest),
+            (0x1F, _) => return None,
+            (_, rest) => (u32::from(*first), rest),
+        };
+        tags.push(tag);
+        list = rest;
+    }
+    Some(tags)
+}
+
 fn ok(data: impl Into<Vec<u8>>) -> Response {
     let mut answer = Response::status(0x9000);
     answer.data = data.into();
@@ -95,6 +140,10 @@ impl SimCard {
                 let memory = [tlv(0x82, &kept.to_be_bytes()), tlv(0x83, &volatile.to_be_bytes())].concat();
                 tlv(0xFF21, &[applications, memory].concat())
             }),
+            // The issuer's number as the key diversification data begins, without its padding.
+            0x0042 => Some(tlv(0x42, &self.issuer_number())),
+            0x0045 => Some(tlv(0x45, &blank.kdd.0)),
+            0x0067 if !blank.no_card_data => Some(tlv(0x67, &self.capability())),
             0x00E0 => Some(tlv(0xE0, &self.key_information())),
             _ => None,
         };
@@ -159,7 +208,7 @@ impl SimCard {
         input.extend_from_slice(&self.file.blank.kdd.0);
         input.push(at as u8);
         input.extend(counter.to_be_bytes());
-        input.extend((self.file.state.diary.len() as u64).to_be_bytes());
+        input.extend((self.file.state.commands()).to_be_bytes());
         crate::base::crypto::sha256(&input).to_vec()
     }
 
@@ -196,33 +245,82 @@ impl SimCard {
         }
     }
 
-    /// GET STATUS: the issuer security domain (80), applications (40); there are no load files (20, 10). // GPC 2.3.1 §11.4.2
-    pub(super) fn get_status(&mut self, scope: u8, search: &[u8]) -> Response {
+    /// GET STATUS: the issuer security domain (80), applications (40), load files (20), load files with their modules
+    /// (10). The data is looked at after the right. // GPC 2.3.1 §11.4.2
+    pub(super) fn get_status(&mut self, scope: u8, next: bool, data: &[u8]) -> Response {
         if self.session.channel.is_none() || self.session.selected != Selected::Domain {
             return Response::status(0x6982);
         }
-        let entry = |aid: &[u8], life_cycle: u8, privileges: [u8; 3]| {
-            let parts = [tlv(0x4F, aid), tlv(0x9F70, &[life_cycle]), tlv(0xC5, &privileges)];
-            tlv(0xE3, &parts.concat())
-        };
-        let mut out = Vec::new();
-        match scope {
-            0x80 => out.push((&self.file.blank.domain, self.file.state.life_cycle, [0x9E, 0x00, 0x00])),
-            0x40 => {
-                for (aid, app) in self.file.blank.applications.iter().zip(&self.file.state.applications) {
-                    // GPC 2.3.1 table 11-4; the application's own states begin at 0F
-                    out.push((aid, if app.personalized { 0x0F } else { 0x07 }, [0; 3]));
-                }
-            }
-            0x20 | 0x10 => {}
-            _ => return Response::status(0x6A86),
+        let Some(wanted) = Wanted::of(data) else { return Response::status(0x6A80) };
+        if !matches!(scope, 0x80 | 0x40 | 0x20 | 0x10) {
+            return Response::status(0x6A86);
         }
-        let found: Vec<Vec<u8>> = out
-            .into_iter()
-            .filter(|(aid, ..)| aid.0.starts_with(search))
-            .map(|(aid, life_cycle, privileges)| entry(&aid.0, life_cycle, privileges))
-            .collect();
-        if found.is_empty() { Response::status(0x6A88) } else { ok(found.concat()) }
+        if !next {
+            self.session.listing = self.registry(scope).iter().filter_map(|entry| wanted.show(entry)).collect();
+        }
+        if self.session.listing.is_empty() {
+            // GPC 2.3.1 §11.4.3.2; the next of nothing is a wrong order of commands.
+            return Response::status(if next { 0x6985 } else { 0x6A88 });
+        }
+        let mut out = Vec::new();
+        let mut rest = std::mem::take(&mut self.session.listing).into_iter().peekable();
+        while let Some(entry) = rest.next_if(|entry| out.is_empty() || out.len() + entry.len() <= LISTED_AT_ONCE) {
+            out.extend(entry);
+        }
+        self.session.listing = rest.collect();
+        let more = !self.session.listing.is_empty();
+        Response { data: out, ..Response::status(if more { 0x6310 } else { 0x9000 }) }
+    }
+
+    /// The entries of a scope, each as its objects. // GPC 2.3.1 table 11-36
+    fn registry(&self, scope: u8) -> Vec<Vec<(u32, Vec<u8>)>> {
+        let blank = &self.file.blank;
+        let domain = (0xCC, blank.domain.0.clone());
+        let applications = blank.applications.iter().zip(&self.file.state.applications).enumerate();
+        match scope {
+            0x80 => {
+                let life_cycle = vec![self.file.state.life_cycle];
+                vec![vec![(0x4F, blank.domain.0.clone()), (0x9F70, life_cycle), (0xC5, vec![0x9E, 0, 0]), domain]]
+            }
+            0x40 => applications
+                .map(|(at, (aid, app))| {
+                    // GPC 2.3.1 table 11-4; the application's own states begin at 0F
+                    let life_cycle = vec![if app.personalized { 0x0F } else { 0x07 }];
+                    let load_file = (0xC4, blank.load_file(at));
+                    vec![(0x4F, aid.0.clone()), (0x9F70, life_cycle), (0xC5, vec![0; 3]), load_file, domain.clone()]
+                })
+                .collect(),
+            _ => applications
+                .map(|(at, (aid, _))| {
+                    let loaded = (0x9F70, vec![0x01]);
+                    let mut entry = vec![(0x4F, blank.load_file(at)), loaded, (0xCE, vec![1, 0]), domain.clone()];
+                    if scope == 0x10 {
+                        entry.push((0x84, aid.0.clone()));
+                    }
+                    entry
+                })
+                .collect(),
+        }
+    }
+
+    fn issuer_number(&self) -> Vec<u8> {
+        let owner = self.file.blank.kdd.0.get(..6).unwrap_or_default();
+        owner.iter().copied().take_while(|byte| *byte != 0xFF).collect()
+    }
+
+    /// Card capability information: the protocols, and which privileges can be given. // GPC 2.3.1 annex H.4
+    fn capability(&self) -> Vec<u8> {
+        let protocols = self.file.blank.key_sets.iter().map(|set| {
+            let sizes = match set.enc.0.len() {
+                _ if set.scp == 2 => Vec::new(),
+                16 => tlv(0x82, &[0x01]),
+                24 => tlv(0x82, &[0x02]),
+                _ => tlv(0x82, &[0x04]),
+            };
+            tlv(0xA0, &[tlv(0x80, &[set.scp]), tlv(0x81, &[set.i]), sizes].concat())
+        });
+        // No further domain can be installed; applications get no privilege.
+        protocols.chain([tlv(0x81, &[0; 3]), tlv(0x82, &[0; 3])]).collect::<Vec<_>>().concat()
     }
 
     /// SET STATUS of the card: forward only, but for a lock. // GPC 2.3.1 §5.1.1

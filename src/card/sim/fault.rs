@@ -18,10 +18,16 @@
 //! Exchanges count from 1, from the moment the card was put into the reader; resets do not count.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// One rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FaultRule(pub(super) Rule);
+/// One rule, and whether it has changed anything yet. Clones share that.
+#[derive(Debug, Clone)]
+pub struct FaultRule {
+    pub(super) rule: Rule,
+    text: String,
+    fired: Arc<AtomicBool>,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Rule {
@@ -71,7 +77,22 @@ impl FaultRule {
     /// It is none.
     pub fn parse(text: &str) -> Result<Self, FaultRuleError> {
         let words: Vec<&str> = text.split_whitespace().collect();
-        rule(&words).map(Self).ok_or_else(|| FaultRuleError(text.to_owned()))
+        let rule = rule(&words).ok_or_else(|| FaultRuleError(text.to_owned()))?;
+        Ok(Self { rule, text: words.join(" "), fired: Arc::default() })
+    }
+
+    /// The rule as it was given.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it has changed anything: a rule that never fires tests nothing.
+    pub fn has_fired(&self) -> bool {
+        self.fired.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn fire(&self) {
+        self.fired.store(true, Ordering::Relaxed);
     }
 }
 

@@ -1,5 +1,7 @@
 //! GENERATE AC, and what a transaction remembers. // EMV B3 §6.5.5, §9, B2 §6.6
 
+use std::sync::Arc;
+
 use super::applet::{self, Keys, Results, Scheme};
 use super::cps::{grouping, object};
 use super::cryptogram::{self, Key};
@@ -10,7 +12,7 @@ use crate::base::crypto as cipher;
 use crate::card::apdu::Response;
 
 /// What the terminal has given and the card has answered since GET PROCESSING OPTIONS.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Transaction {
     /// Application interchange profile and file locator, as they were answered.
     pub(super) profile: Vec<u8>,
@@ -34,10 +36,11 @@ pub(super) struct Transaction {
 }
 
 /// The first cryptogram.
+#[derive(Clone)]
 pub(super) struct First {
     pub(super) information: u8,
     pub(super) cryptogram: [u8; 8],
-    pub(super) key: Key,
+    pub(super) key: Arc<Key>,
 }
 
 /// Whether the issuer has been authenticated.
@@ -160,7 +163,7 @@ impl SimCard {
         };
         transaction.ended = second || outcome != Outcome::Online;
         if !second {
-            transaction.first = Some(First { information, cryptogram: made, key });
+            transaction.first = Some(First { information, cryptogram: made, key: Arc::new(key) });
         }
         self.concluded(at, transaction, outcome);
         Ok(ok(answer))

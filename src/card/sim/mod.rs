@@ -29,7 +29,6 @@ pub use transport::SimTransport;
 
 use self::channel::{Channel, Pending};
 use self::cps::Intake;
-use self::fault::Corruption;
 use self::generate::Transaction;
 use crate::card::apdu::{Command, Response};
 use crate::card::transport::LinkError;
@@ -38,13 +37,14 @@ use crate::card::transport::LinkError;
 pub struct SimCard {
     file: CardFile,
     session: Session,
-    corruptions: Vec<Corruption>,
+    /// Rules that corrupt what it stores or answers.
+    corruptions: Vec<FaultRule>,
     /// In the field of a contactless reader.
     contactless: bool,
 }
 
 /// What a reset clears.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Session {
     selected: Selected,
     pending: Option<Pending>,
@@ -64,6 +64,10 @@ struct Session {
     waiting: Vec<u8>,
     /// T=0: the status word that ends it.
     waiting_sw: u16,
+    /// T=0: the class of the command that it answers.
+    waiting_class: u8,
+    /// GET STATUS: entries that did not fit into the last answer.
+    listing: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -79,7 +83,7 @@ enum Request<'a> {
     InitializeUpdate { version: u8, challenge: &'a [u8] },
     ExternalAuthenticate,
     GetData(u16),
-    GetStatus { scope: u8, search: &'a [u8] },
+    GetStatus { scope: u8, next: bool, data: &'a [u8] },
     SetStatus { life_cycle: u8 },
     InstallForPersonalization(&'a [u8]),
     StoreData { p1: u8, p2: u8, data: &'a [u8] },
@@ -150,25 +154,52 @@ impl SimCard {
 
     /// One command, one answer.
     pub fn process(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let answer = self.answer(bytes);
-        self.note(bytes, true, answer.sw.0);
+        let (answer, executed) = self.answer(bytes);
+        self.note(bytes, executed, answer.sw.0);
         answer.to_bytes()
     }
 
     /// Enters a command into the diary.
     fn note(&mut self, bytes: &[u8], executed: bool, sw: u16) {
         let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
-        self.file.state.diary.push(Entry { ins: byte(1), p1: byte(2), p2: byte(3), executed, sw });
+        self.file.state.note(Entry { ins: byte(1), p1: byte(2), p2: byte(3), executed, sw });
     }
 
-    fn answer(&mut self, bytes: &[u8]) -> Response {
-        let Ok(command) = Command::parse(bytes) else { return Response::status(0x6700) };
+    /// The answer, and whether the command was executed: one whose Le is too small changes nothing.
+    fn answer(&mut self, bytes: &[u8]) -> (Response, bool) {
+        let Ok(command) = Command::parse(bytes) else { return (Response::status(0x6700), true) };
+        // An answer of 256 bytes is the longest that a short Le can be too small for.
+        if command.le.is_none_or(|le| le >= 256) || self.waits_for(&command) {
+            return (self.execute_whole(bytes, &command), true);
+        }
+        let before = (self.file.clone(), self.session.clone());
+        let answer = self.execute_whole(bytes, &command);
+        if answer.sw.sw1() == 0x6C {
+            (self.file, self.session) = before;
+            return (answer, false);
+        }
+        (answer, true)
+    }
+
+    /// T=0: whether this is GET RESPONSE. It takes 00 or the class of the command that it follows.
+    fn waits_for(&self, command: &Command) -> bool {
+        let t0 = self.file.blank.t0 && !self.contactless;
+        t0 && command.ins == 0xC0 && matches!(command.cla, class if class == 0 || class == self.session.waiting_class)
+    }
+
+    fn execute_whole(&mut self, bytes: &[u8], command: &Command) -> Response {
         let t0 = self.file.blank.t0 && !self.contactless;
         if bytes.len() > 5 && bytes.get(4) == Some(&0) && (t0 || !self.file.blank.extended) {
             return Response::status(0x6700);
         }
         if self.file.state.life_cycle == 0xFF {
             return Response::status(0x6F00);
+        }
+        // PC/SC part 3 §3.2.2.1.3: a contactless reader answers GET DATA of the UID itself; a virtual reader hands it on.
+        if self.contactless && (command.cla, command.ins, command.p1, command.p2) == (0xFF, 0xCA, 0, 0) {
+            let mut answer = Response::status(0x9000);
+            answer.data = self.file.blank.uid();
+            return answer;
         }
         // ISO 7816-4 §5.4.1: no class; programs send FFCA000000 to readers, and not every reader keeps it to itself.
         if command.cla == 0xFF {
@@ -184,17 +215,18 @@ impl SimCard {
             0x10 | 0x90 => return Response::status(0x6884),
             _ => return Response::status(0x6E00),
         }
-        if t0 && command.ins == 0xC0 {
-            return self.get_response(&command);
+        if self.waits_for(command) {
+            return self.get_response(command);
         }
         self.session.waiting.clear();
-        if self.file.blank.strict_le && !t0 && command.le.is_none() && self.has_answer(&command) {
+        if self.file.blank.strict_le && !t0 && command.le.is_none() && self.has_answer(command) {
             return Response::status(0x6700);
         }
-        let answer = if command.cla & 0x04 != 0 { self.protected(&command) } else { self.clear(&command) };
+        let answer = if command.cla & 0x04 != 0 { self.protected(command) } else { self.clear(command) };
         if t0 && !command.data.is_empty() && !answer.data.is_empty() {
             // ISO 7816-3 §12.2.5: the answer to a command with data waits
             (self.session.waiting, self.session.waiting_sw) = (answer.data, answer.sw.0);
+            self.session.waiting_class = command.cla;
             return self.waits();
         }
         // T=1: an Le that is too small is told, and nothing is sent.
@@ -212,7 +244,7 @@ impl SimCard {
     /// GET RESPONSE. // ISO 7816-4 §11.7.1
     fn get_response(&mut self, command: &Command) -> Response {
         let left = self.session.waiting.len();
-        if command.cla & 0x0C != 0 || command.p1 != 0 || command.p2 != 0 || left == 0 {
+        if command.p1 != 0 || command.p2 != 0 || left == 0 {
             return Response::status(0x6985);
         }
         let wanted = command.le.unwrap_or(256) as usize;
@@ -227,10 +259,10 @@ impl SimCard {
         Response { data, ..self.waits() }
     }
 
-    /// Whether the command is one whose answer has data.
+    /// Whether the command is one whose answer has data. SELECT is answered without Le too: hosts differ in it.
     fn has_answer(&self, command: &Command) -> bool {
         let protected = command.cla & 0x04 != 0 && command.ins != 0x82;
-        matches!(command.ins, 0xA4 | 0x50 | 0xCA | 0xF2 | 0xA8 | 0xB2 | 0x84 | 0x88 | 0xAE | 0x2A)
+        matches!(command.ins, 0x50 | 0xCA | 0xF2 | 0xA8 | 0xB2 | 0x84 | 0x88 | 0xAE | 0x2A)
             || protected && self.session.channel.as_ref().is_some_and(Channel::answers_with_mac)
     }
 
@@ -296,7 +328,7 @@ impl SimCard {
         let challenge = self.session.challenge.take();
         match request {
             Request::GetData(tag) => self.get_data(tag),
-            Request::GetStatus { scope, search } => self.get_status(scope, search),
+            Request::GetStatus { scope, next, data } => self.get_status(scope, next, data),
             Request::SetStatus { life_cycle } => self.set_status(life_cycle),
             Request::InstallForPersonalization(data) => self.install_for_personalization(data),
             Request::StoreData { p1, p2, data } => self.store_data(p1, p2, data),
@@ -337,12 +369,7 @@ fn understand(command: &Command) -> Result<Request<'_>, u16> {
         (true, 0x50) if p2 == 0x00 => Ok(Request::InitializeUpdate { version: p1, challenge: data }),
         (true, 0x50) => Err(0x6A86),
         (true, 0x82) => Ok(Request::ExternalAuthenticate),
-        (true, 0xF2) if p2 == 0x02 => match data.as_slice() {
-            [0x4F, length, search @ ..] if usize::from(*length) == search.len() => {
-                Ok(Request::GetStatus { scope: p1, search })
-            }
-            _ => Err(0x6A80),
-        },
+        (true, 0xF2) if p2 & !0x01 == 0x02 => Ok(Request::GetStatus { scope: p1, next: p2 & 0x01 != 0, data }),
         // The answer without tags is not what this card gives.
         (true, 0xF2) => Err(0x6A86),
         // MANAGE CHANNEL: there is only the basic one.

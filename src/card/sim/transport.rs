@@ -12,7 +12,7 @@ use crate::card::transport::{LinkError, Transport};
 pub struct SimTransport {
     card: Arc<Mutex<SimCard>>,
     path: Option<PathBuf>,
-    faults: Vec<Rule>,
+    faults: Vec<FaultRule>,
     exchange: u32,
     power: Power,
 }
@@ -53,10 +53,10 @@ impl SimTransport {
     /// With faults on demand.
     #[must_use]
     pub fn with_faults(mut self, faults: Vec<FaultRule>) -> Self {
-        for FaultRule(rule) in faults {
-            match rule {
-                Rule::Corrupt(corruption) => self.lock().corruptions.push(corruption),
-                other => self.faults.push(other),
+        for fault in faults {
+            match fault.rule {
+                Rule::Corrupt(_) => self.lock().corruptions.push(fault),
+                _ => self.faults.push(fault),
             }
         }
         self
@@ -104,17 +104,21 @@ impl Transport for SimTransport {
         let mut forced = None;
         let mut cut_after = None;
         let mut flips = Vec::new();
-        let now: Vec<Rule> = self.faults.iter().filter(|rule| at(rule) == self.exchange).cloned().collect();
-        for rule in now {
-            match rule {
+        let now: Vec<FaultRule> =
+            self.faults.iter().filter(|fault| at(&fault.rule) == self.exchange).cloned().collect();
+        for fault in now {
+            if !matches!(fault.rule, Rule::Flip { .. }) {
+                fault.fire();
+            }
+            match fault.rule.clone() {
                 Rule::Cut { after: false, power, .. } => {
                     self.lock().note(command, false, 0);
                     self.keep()?;
                     return Err(self.cut(power));
                 }
                 Rule::Cut { after: true, power, .. } => cut_after = Some(power),
-                Rule::Flip { byte, bit, answer: false, .. } => flip(&mut sent, byte, bit),
-                Rule::Flip { byte, bit, answer: true, .. } => flips.push((byte, bit)),
+                Rule::Flip { byte, bit, answer: false, .. } => flip(&mut sent, byte, bit, &fault),
+                Rule::Flip { byte, bit, answer: true, .. } => flips.push((byte, bit, fault)),
                 Rule::Status { sw, .. } => forced = Some(sw),
                 Rule::Delay { millis, .. } => std::thread::sleep(Duration::from_millis(millis)),
                 Rule::Swap { card, .. } => self.swap(&card)?,
@@ -132,8 +136,8 @@ impl Transport for SimTransport {
         if let Some(power) = cut_after {
             return Err(self.cut(power));
         }
-        for (byte, bit) in flips {
-            flip(&mut answer, byte, bit);
+        for (byte, bit, fault) in flips {
+            flip(&mut answer, byte, bit, &fault);
         }
         Ok(answer)
     }
@@ -158,8 +162,9 @@ fn at(rule: &Rule) -> u32 {
     }
 }
 
-fn flip(bytes: &mut [u8], byte: usize, bit: u8) {
+fn flip(bytes: &mut [u8], byte: usize, bit: u8, fault: &FaultRule) {
     if let Some(byte) = bytes.get_mut(byte) {
         *byte ^= 1 << bit;
+        fault.fire();
     }
 }

@@ -357,6 +357,9 @@ pub struct SimNewArgs {
     /// The blank talks T=0 alone, and its ATR says so; otherwise it talks what the profile's ATR offers, T=1 first.
     #[arg(long)]
     pub t0: bool,
+    /// Whether it refuses a command that expects data and has no Le, as cards that talk T=1 do.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub strict_le: bool,
     /// Write here; an existing file is not overwritten.
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
@@ -386,9 +389,12 @@ pub struct ServeArgs {
     /// The protocol of that wire.
     #[arg(long, value_enum, default_value_t = Wire::T1)]
     pub wire: Wire,
-    /// Faults that the cards shall show, as with `perso run --fault`.
+    /// Faults that the cards shall show, as with `perso run --fault`. Rules that never fired are listed at the end.
     #[arg(long, value_name = "RULE")]
     pub fault: Vec<String>,
+    /// Write what the hosts send and the cards answer, for `perso trace show`; with several cards into FILE.0, FILE.1, …
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
 }
 
 /// `perso trace …`
