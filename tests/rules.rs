@@ -21,6 +21,8 @@ struct Data {
     aip: [u8; 2],
     afl: &'static str,
     records: Vec<(u8, u8, Objects)>,
+    /// Objects of the answer to GET PROCESSING OPTIONS; none: the stage cannot see it.
+    answer: Option<Objects>,
     internal: Objects,
     groupings: BTreeSet<u16>,
     track1: &'static str,
@@ -69,6 +71,7 @@ fn good() -> Data {
             (2, 2, vec![(0x8F, "F1"), (0x90, "00"), (0x9F32, "03"), (0x93, "00")]),
             (2, 3, vec![(0x9F46, "00"), (0x9F47, "03")]),
         ],
+        answer: Some(Vec::new()),
         internal: vec![(0x9F4F, "9A039F3602")],
         groupings: [0x8000, 0x9000, 0x8010, 0x9010, 0x8201, 0x8202, 0x8203, 0x8204, 0x8205].into(),
         track1: "%B4761739001010119^TEST/CARD^3012201100000000636?",
@@ -124,6 +127,8 @@ impl Data {
             records: records.iter().map(|(at, bytes)| (*at, bytes.as_slice())).collect(),
             all_records: true,
             declared: BTreeSet::new(),
+            answer: self.answer.as_ref().map(|objects| objects.iter().map(object).collect()),
+            issuer_data: None,
             internal: Some(self.internal.iter().map(object).collect()),
             groupings: Some(self.groupings.clone()),
             check_values_match: Some(self.check_values_match),
@@ -179,6 +184,8 @@ const BROKEN: &[Sample] = &[
     (7, "a record for nothing", W, |it| it.records.push((3, 1, vec![(0x9F0D, "0000000000")]))),
     (7, "an impossible AFL", E, |it| it.afl = "08020100"),
     (8, "a tag twice", E, |it| it.records[3].2.push((0x5A, "4761739001010119"))),
+    (8, "an object in answer and record", E, |it| it.answer.as_mut().unwrap().push((0x5F34, "01"))),
+    (8, "AIP in answer and record", E, |it| it.set(0x82, "7900")),
     (8, "no template", E, |it| it.raw = Some((2, 3, "9F470103"))),
     (8, "broken BER-TLV", E, |it| it.raw = Some((2, 3, "700A9F470103"))),
     (9, "no PAN", E, |it| it.remove(0x5A)),
@@ -267,6 +274,55 @@ fn every_rule_has_a_sample_that_breaks_it_and_says_how_much_it_matters() {
         assert!(BROKEN.iter().any(|(number, ..)| *number == rule.number), "R{} has no sample", rule.number);
     }
     assert_eq!(RULES.iter().map(|rule| rule.number).collect::<Vec<_>>(), (1..=26).collect::<Vec<_>>());
+}
+
+/// Every object that a rule reads from the records may be in the answer to GET PROCESSING OPTIONS instead.
+#[test]
+fn objects_of_the_answer_count_as_objects_of_records() {
+    let tags: Vec<u32> =
+        good().records.iter().flat_map(|(_, _, objects)| objects.iter().map(|(tag, _)| *tag)).collect();
+    for tag in tags {
+        let mut data = good();
+        let (_, value) = *good().records.iter().flat_map(|(_, _, it)| it).find(|(held, _)| *held == tag).unwrap();
+        data.remove(tag);
+        data.answer = Some(vec![(tag, value)]);
+        for outcome in data.outcomes() {
+            assert!(matches!(outcome.verdict, Verdict::Passed), "{tag:X} in the answer: {outcome}");
+        }
+        // A stage that does not see the answer does not say that the object is missing.
+        data.answer = None;
+        for outcome in data.outcomes() {
+            assert!(outcome.failures().is_empty(), "{tag:X} unseen: {outcome}");
+        }
+    }
+}
+
+/// What is wrong with an object is found in the answer as it is in a record.
+#[test]
+fn a_broken_object_is_found_in_the_answer_too() {
+    let samples: &[(u8, u32, &str)] = &[
+        (1, 0x5A, "4111111111111111"),
+        (2, 0x5F30, "0221"),
+        (3, 0x57, "47617390010101193012201100000006"),
+        (4, 0x5A, "4761739001010118"),
+        (5, 0x5F24, "300631"),
+        (6, 0x5F20, "544553542F43415245"),
+        (12, 0x9F4A, "8295"),
+        (14, 0x8E, "0000000000000000410342"),
+        (15, 0x8C, "9F02"),
+        (22, 0x5F34, "02"),
+        (24, 0x5F30, "0101"),
+        (25, 0x9F08, "7777"),
+        (26, 0x5F30, "0000"),
+    ];
+    for (rule, tag, value) in samples {
+        let mut data = good();
+        data.remove(*tag);
+        data.answer = Some(vec![(*tag, *value)]);
+        let outcomes = data.outcomes();
+        let outcome = outcomes.iter().find(|outcome| outcome.rule == *rule).unwrap();
+        assert!(!outcome.failures().is_empty(), "R{rule} {tag:X}: {outcome}");
+    }
 }
 
 #[test]

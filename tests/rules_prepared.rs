@@ -284,19 +284,19 @@ fn what_a_rule_watches_breaks_that_rule_in_record_and_card() {
 }
 
 /// What is changed for a rule before the data is prepared: words of the product's file, or members of the order's card.
-struct Before {
+struct Before<'a> {
     rule: u8,
-    product: &'static [(&'static str, &'static str)],
-    order: &'static [(&'static str, &'static str)],
+    product: &'a [(&'a str, &'a str)],
+    order: &'a [(&'a str, &'a str)],
 }
 
-const fn product(rule: u8, product: &'static [(&'static str, &'static str)]) -> Before {
+const fn product<'a>(rule: u8, product: &'a [(&'a str, &'a str)]) -> Before<'a> {
     Before { rule, product, order: &[] }
 }
 
 const CVM: &str = r#"{ tag = "8E", fixed = "000000000000000041034403420302031E031F00" }"#;
 
-const BEFORE: &[Before] = &[
+const BEFORE: &[Before<'static>] = &[
     product(1, &[(r#"{ tag = "5A", order = "pan" }"#, r#"{ tag = "5A", fixed = "4761739001010010" }"#)]),
     product(2, &[(r#"{ tag = "5F30", order = "service-code" }"#, r#"{ tag = "5F30", fixed = "0221" }"#)]),
     product(
@@ -365,7 +365,7 @@ const BEFORE: &[Before] = &[
 ];
 
 /// The rules that data preparation says are broken.
-fn of_preparation(before: &Before) -> Result<Rules, String> {
+fn of_preparation(before: &Before<'_>) -> Result<Rules, String> {
     let mut file = text("card-profiles/visa-like-debit.toml");
     for (from, to) in before.product {
         assert!(file.contains(from), "{from}");
@@ -415,4 +415,60 @@ fn keys_of_another_sequence_number_show_in_the_cards_cryptogram() {
     // The host derives the key with the number that the card states: the cryptogram is not its own, and which number it
     // was cannot be seen.
     assert_eq!((outcome(&changed, "cryptogram").as_str(), outcome(&changed, "R22").as_str()), ("failed", "skipped"));
+}
+
+/// The product's file with other words for a record that is read over the contactless interface.
+fn with_read(from: &str, to: &str) -> Result<Rules, String> {
+    of_preparation(&product(0, &[(from, to)]))
+}
+
+const ANSWERED: &str = "dgi = \"0306\"\ntemplate = \"70\"\nread = [\"answer\"]";
+
+#[test]
+fn an_object_of_answer_and_contactless_record_is_refused() {
+    // The record of the answer is named by the AFL too: each of its objects comes once. With 57 in both, twice.
+    let named = |read: &str| format!("dgi = \"0306\"\ntemplate = \"70\"\nread = {read}");
+    assert_eq!(with_read(ANSWERED, &named("[\"contact\", \"answer\"]")), Ok(Rules::from([8])), "57 is in 0101 too");
+    let first = "{ tag = \"5A\", order = \"pan\" },\n  { tag = \"5F24\", order = \"expiry\" },\n  { tag = \"5F28\"";
+    let twice = format!("{{ tag = \"57\", derive = \"track-equivalent\" }},\n  {first}");
+    assert_eq!(with_read(first, &twice), Ok(Rules::from([8])));
+    let refused = with_read(ANSWERED, &named("[\"contactless\", \"answer\"]")).unwrap_err();
+    assert!(refused.contains("grouping") && refused.contains("read") && refused.contains("twice"), "{refused}");
+    let refused = with_read(ANSWERED, &named("[\"answer\", \"answer\"]")).unwrap_err();
+    assert!(refused.contains("duplicate place"), "{refused}");
+    let refused = with_read(ANSWERED, &format!("{}\nsigned = true", named("[]"))).unwrap_err();
+    assert!(refused.contains("signed") && refused.contains("no AFL names the record"), "{refused}");
+}
+
+#[test]
+fn a_record_outside_every_afl_and_answer_can_be_stated() {
+    let unread = |read: &str| {
+        let extra = format!(
+            "[[prepare.application.grouping]]\ndgi = \"0401\"\n{read}template = \"70\"\nput = [{{ tag = \"DF20\", fixed = \"00\" }}]\n\n"
+        );
+        let before = "[[prepare.application.grouping]]\ndgi = \"3000\"";
+        with_read(before, &format!("{extra}{before}"))
+    };
+    assert_eq!(unread("read = []\n"), Ok(Rules::new()));
+    for words in [
+        "read = [\"contact\"]\n",
+        "read = \"contactless\"\n",
+        "read = [\"contactless\", \"contact\"]\n",
+        "",
+        "read = [\"answer\"]\n",
+    ] {
+        assert_eq!(unread(words), Ok(Rules::new()), "{words}");
+    }
+    // No AFL names it, and nothing says so: the AFL is a fixed value here.
+    let record = GOOD.record.subjects();
+    let contact =
+        record.iter().find(|subject| !subject.contactless && subject.locator.as_ref().unwrap().is_some()).unwrap();
+    assert!(!contact.records.is_empty());
+    let outcomes = check::rules(Check, &GOOD.record, None, Some(TODAY));
+    assert!(outcomes.iter().any(|it| it.rule == 7 && it.to_string().contains("no AFL names the record")));
+    assert!(
+        check::rules(Check, &GOOD.record, Some(&profile_for(PRODUCT)), Some(TODAY))
+            .iter()
+            .all(|it| it.failures().is_empty())
+    );
 }

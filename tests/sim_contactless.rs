@@ -15,12 +15,13 @@ const FAST_DATA: &str = "0000000010000000000000000250800000800009782611240022334
 /// A Visa-like application over the antenna, with its list and answer.
 fn fast() -> Loaded {
     let fci = format!("50065445535420419F3818{FAST_LIST}");
-    let certificates = "70139F4701039F6907000000000000009F6C021000";
+    let certificates = "700E9F4701039F690700000000000000";
     Loaded::new(KEYS, VSDC_10, "3C00")
         .with("8001", &[KEYS[1], KEYS[2], KEYS[0]].concat())
         .with("9103", &format!("A5{:02X}{fci}", fci.len() / 2))
         .with("B104", "820220009404180101005F340101")
         .with("0301", certificates)
+        .with("0302", "700E57074761739001010D9F6C021000")
         .over_antenna()
 }
 

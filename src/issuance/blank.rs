@@ -119,12 +119,25 @@ pub fn make(wanted: &Wanted<'_>, store: &dyn KeyStore, chance: &mut Chance) -> R
         seed: u64::from(u32::from_be_bytes(serial)),
         ignores_challenge_option: false,
         fixed_challenge: None,
-        emv: EmvOptions::default(),
+        emv: emv(wanted.profile),
     });
     if let Some(life_cycle) = wanted.profile.blank_life_cycle() {
         card.file_mut().state.life_cycle = life_cycle;
     }
     Ok(card)
+}
+
+/// What the profile states of how its applications answer.
+fn emv(profile: &Profile) -> EmvOptions {
+    let mut options = EmvOptions::default();
+    for app in profile.recipe().iter().flat_map(|recipe| recipe.applications()) {
+        let answered = app.groupings.iter().filter(|grouping| grouping.read.answer);
+        let names: Vec<String> = answered.map(|grouping| format!("{:04X}", grouping.dgi)).collect();
+        if !names.is_empty() {
+            options.answer_records.insert(hex::encode_upper(&app.aid), names);
+        }
+    }
+    options
 }
 
 /// Has a blank talk T=0 alone, and say so in its ATR. Whether the profile's jobs still take it for their blank.

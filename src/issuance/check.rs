@@ -33,11 +33,12 @@ pub fn rules(
     profile: Option<&Profile>,
     today: Option<(u16, u8, u8)>,
 ) -> Vec<rules::Outcome> {
-    let subjects = record.subjects().into_iter().map(|subject| Subject {
-        today,
-        prefixes: profile.map(|profile| profile.pan_prefixes().to_vec()).unwrap_or_default(),
-        versions: profile.map(Profile::versions).unwrap_or_default(),
-        ..subject
+    let subjects = record.subjects().into_iter().map(|subject| {
+        let mut subject = Subject { today, ..subject };
+        if let Some(profile) = profile {
+            profile.describe(&mut subject);
+        }
+        subject
     });
     subjects.flat_map(|subject| rules::all(stage, &subject)).collect()
 }

@@ -89,7 +89,7 @@ pub(super) fn locator(app: &AppRecipe, contactless: bool) -> Result<Vec<u8>, Pre
 pub(super) fn afl(groupings: &[GroupingRecipe], contactless: bool) -> Vec<u8> {
     let mut records: Vec<(u8, u8, bool)> = groupings
         .iter()
-        .filter(|grouping| grouping.read.is_reached(contactless))
+        .filter(|grouping| grouping.read.is_located(contactless))
         .filter_map(|grouping| grouping.record().map(|(sfi, number)| (sfi, number, grouping.signed)))
         .collect();
     records.sort_unstable();
@@ -120,23 +120,25 @@ pub(super) fn path(app: &AppRecipe, grouping: &GroupingRecipe) -> String {
 mod tests {
     use super::*;
     use crate::base::emv::Afl;
-    use crate::profile::Interface;
-    use crate::profile::prepare::Content;
+    use crate::profile::prepare::{Content, RecordUse};
 
-    fn record(dgi: u16, read: Interface, signed: bool) -> GroupingRecipe {
+    fn record(dgi: u16, read: RecordUse, signed: bool) -> GroupingRecipe {
         GroupingRecipe { dgi, content: Content::Fixed(Vec::new()), read, signed, only: None }
     }
 
     #[test]
     fn an_afl_counts_signed_records_from_the_first_of_an_entry() {
-        let both = Interface::Both;
+        let both = RecordUse { contact: true, contactless: true, answer: false };
+        let contactless = RecordUse { contact: false, ..both };
+        let answer = RecordUse { contact: false, contactless: false, answer: true };
         let groupings = [
             record(0x0101, both, false),
             record(0x0201, both, true),
             record(0x0202, both, true),
             record(0x0203, both, false),
             record(0x0204, both, true),
-            record(0x0301, Interface::Contactless, false),
+            record(0x0301, contactless, false),
+            record(0x0302, answer, false),
             record(0x9104, both, false),
         ];
         let contact = afl(&groupings, false);

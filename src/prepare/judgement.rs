@@ -15,10 +15,10 @@ use super::{PrepareError, Recipe};
 use crate::base::Secret;
 use crate::base::codec::tlv::{self, Tag, Tlv};
 use crate::base::crypto::KcvMethod;
+use crate::base::emv::Pan;
 use crate::base::emv::certificate::MonthYear;
 use crate::base::emv::rules::{self, Outcome, Stage, Subject};
 use crate::base::emv::track::Fields;
-use crate::base::emv::{Afl, Pan};
 use crate::keys::issuer::icc_master_key;
 use crate::keys::pin::Pin;
 use crate::keys::{Purpose, Sealed};
@@ -46,15 +46,14 @@ pub(super) fn judge(
 ) -> Result<Vec<Outcome>, PrepareError> {
     let month = today.and_then(|(year, month, _)| MonthYear::new(year, month));
     let mut outcomes = Vec::new();
-    for subject in record.subjects() {
+    for mut subject in record.subjects() {
+        profile.describe(&mut subject);
         let Some(app) = record.applications().iter().find(|app| app.aid() == subject.aid) else { continue };
         let certificates = issuer.and_then(|issuer| recovery::recover(&subject, issuer, secrets.rsa, month));
-        let objects = objects(&subject);
+        let objects = subject.objects();
         let keys = keys(app, &objects, secrets)?;
         let subject = Subject {
             today,
-            prefixes: profile.pan_prefixes().to_vec(),
-            versions: profile.versions(),
             certificates,
             chip_cvv_matches: chip_value(&objects, secrets)?,
             check_values_match: keys.check_values,
@@ -64,15 +63,6 @@ pub(super) fn judge(
         outcomes.extend(rules::all(Stage::Prepare, &subject));
     }
     Ok(outcomes)
-}
-
-/// The objects of the records that a terminal reads over the subject's interface.
-fn objects(subject: &Subject<'_>) -> Vec<Tlv> {
-    let located = subject.locator.as_ref().and_then(Option::as_ref);
-    let afl = located.and_then(|locator| Afl::parse(&locator.afl).ok());
-    let named: Vec<(u8, u8)> = afl.iter().flat_map(Afl::records).collect();
-    let records = named.iter().filter_map(|at| subject.records.get(at));
-    records.filter_map(|record| tlv::parse(record).ok()).flatten().collect()
 }
 
 fn value(objects: &[Tlv], tag: u32) -> Option<Vec<u8>> {

@@ -112,7 +112,7 @@ pub(super) fn static_data(
     let mut records: BTreeMap<(u8, u8), Secret<Vec<u8>>> = BTreeMap::new();
     let mut tag_list = Vec::new();
     let mut by_block = None;
-    for grouping in app.groupings.iter().filter(|it| it.read.is_reached(contactless)) {
+    for grouping in app.groupings.iter().filter(|it| it.read.is_located(contactless)) {
         let Some(at) = grouping.record().filter(|_| grouping.signed) else { continue };
         let value = match (blocks.of(&app.aid, grouping.dgi), &grouping.content) {
             (Some(filling), _) => {

@@ -36,8 +36,7 @@ pub(super) fn recover(
         found.faults.push("the AFL is malformed".into());
         return Some(found);
     };
-    let records = afl.records().filter_map(|at| tlv::parse(subject.records.get(&at)?).ok());
-    let work = Recovery { subject, aip: located.aip, objects: records.flatten().collect(), afl, month };
+    let work = Recovery { subject, aip: located.aip, objects: subject.objects(), afl, month };
     if let Err(why) = work.all(issuer, rsa, &mut found) {
         found.faults.push(why);
     }
@@ -125,7 +124,7 @@ impl Recovery<'_> {
 
     fn object(&self, tag: u32) -> Result<Vec<u8>, String> {
         let tag = Tag::of(tag);
-        tlv::find(&self.objects, tag).map(Tlv::value_bytes).ok_or_else(|| format!("no record holds {tag}"))
+        tlv::find(&self.objects, tag).map(Tlv::value_bytes).ok_or_else(|| format!("the card does not give {tag}"))
     }
 }
 

@@ -4,6 +4,7 @@ mod file;
 mod names;
 pub mod prepare;
 mod sense;
+mod subject;
 mod verification;
 
 use crate::base::Code;

@@ -71,7 +71,7 @@ fn path_of(app: &Application, place: Place) -> String {
         Place::Grouping(dgi) => Some(dgi),
         Place::Tag(tag) => holding(tag),
         Place::Fci => Some(0x9102),
-        Place::Locator => Some(0x9104),
+        Place::Locator | Place::Answer => Some(0x9104),
         Place::Track(_) => None,
     };
     match app.groupings.iter().position(|grouping| Some(grouping.dgi) == dgi) {

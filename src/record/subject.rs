@@ -27,13 +27,17 @@ impl Record {
 
     fn subject<'a>(&'a self, app: &'a Application, face: &Face) -> Subject<'a> {
         let interface = if face.contactless { "contactless" } else { "contact" };
-        let located = face.locator.and_then(|dgi| app.clear_value(dgi)).and_then(locator);
+        let options = face.locator.and_then(|dgi| app.clear_value(dgi));
+        let located = options.and_then(locator);
+        let declared = declared(app, face);
         let fci = face.fci.and_then(|dgi| app.clear_value(dgi)).map(<[u8]>::to_vec);
         Subject {
             name: format!("{} ({interface})", hex::encode_upper(&app.aid)),
             contactless: face.contactless,
             aid: app.aid.clone(),
-            declared: declared(app, face, fci.as_deref()),
+            answer: answer(app, face, options, &declared),
+            issuer_data: issuer_data(app, face.contactless),
+            declared,
             fci,
             locator: Some(located),
             records: records(app),
@@ -114,16 +118,46 @@ fn records(app: &Application) -> BTreeMap<(u8, u8), &[u8]> {
 }
 
 /// Records of the other interfaces' AFLs, and of the log file.
-fn declared(app: &Application, face: &Face, fci: Option<&[u8]>) -> BTreeSet<(u8, u8)> {
+fn declared(app: &Application, face: &Face) -> BTreeSet<(u8, u8)> {
     let others = LOCATORS.into_iter().filter(|dgi| Some(*dgi) != face.locator);
     let afls = others.filter_map(|dgi| Afl::parse(&locator(app.clear_value(dgi)?)?.afl).ok());
     let mut declared: BTreeSet<(u8, u8)> = afls.flat_map(|afl| afl.records().collect::<Vec<_>>()).collect();
+    let fci = face.fci.and_then(|dgi| app.clear_value(dgi));
     let entry = fci.and_then(|fci| tlv::parse(fci).ok());
     if let Some(log) = entry.as_deref().and_then(|objects| tlv::find(objects, Tag::of(0x9F4D))) {
         let file = log.value_bytes().first().copied();
         declared.extend(records(app).into_keys().filter(|(sfi, _)| Some(*sfi) == file));
     }
     declared
+}
+
+/// What the answer to GET PROCESSING OPTIONS carries besides AIP and AFL: the other objects of its grouping. A contactless
+/// card may take more from records that no AFL names; only its profile says from which.
+fn answer(app: &Application, face: &Face, options: Option<&[u8]>, declared: &BTreeSet<(u8, u8)>) -> Option<Vec<Tlv>> {
+    let located = options.and_then(locator).and_then(|located| Afl::parse(&located.afl).ok());
+    let named: Vec<(u8, u8)> = located.iter().flat_map(Afl::records).collect();
+    let unnamed = records(app).into_keys().any(|at| !named.contains(&at) && !declared.contains(&at));
+    if face.contactless && unnamed {
+        return None;
+    }
+    let objects = options.and_then(|value| tlv::parse(value).ok()).unwrap_or_default();
+    let flat = objects.into_iter().flat_map(|object| match object.children() {
+        [] => vec![object],
+        children => children.to_vec(),
+    });
+    // Written one behind the other, AIP and AFL are the whole of it.
+    let written = |objects: &[Tlv]| [0x82, 0x94].iter().all(|tag| objects.iter().any(|it| it.tag == Tag::of(*tag)));
+    let objects: Vec<Tlv> = flat.collect();
+    let others = objects.iter().filter(|it| ![Tag::of(0x82), Tag::of(0x94)].contains(&it.tag));
+    Some(if written(&objects) { others.cloned().collect() } else { Vec::new() })
+}
+
+/// 9F10 as it is loaded: bare or as an object; over the contactless interface 9201 if it is there.
+fn issuer_data(app: &Application, contactless: bool) -> Option<Vec<u8>> {
+    let own = || app.clear_value(0x9201).filter(|_| contactless);
+    let value = own().or_else(|| app.clear_value(0x9200))?;
+    let object = tlv::parse(value).ok().and_then(|objects| tlv::find(&objects, Tag::of(0x9F10)).map(Tlv::value_bytes));
+    Some(object.unwrap_or_else(|| value.to_vec()))
 }
 
 fn internal(app: &Application) -> Vec<Tlv> {

@@ -112,6 +112,10 @@ pub struct EmvOptions {
     /// What application is of which kind, by AID in capital hexadecimal digits; without it the cryptogram version
     /// number tells.
     pub applets: BTreeMap<String, Applet>,
+    /// The records, as grouping numbers, whose objects the contactless answer to GET PROCESSING OPTIONS carries, by AID;
+    /// without it those that no AFL names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub answer_records: BTreeMap<String, Vec<String>>,
     /// READ RECORD needs GET PROCESSING OPTIONS first, except in the directory.
     pub options_first: bool,
     /// PIN blocks come in ISO 9564 format 1 when it is personalized; else in format 2.
@@ -122,7 +126,13 @@ pub struct EmvOptions {
 
 impl Default for EmvOptions {
     fn default() -> Self {
-        Self { applets: BTreeMap::new(), options_first: false, pin_format_1: false, script_mac: 8 }
+        Self {
+            applets: BTreeMap::new(),
+            answer_records: BTreeMap::new(),
+            options_first: false,
+            pin_format_1: false,
+            script_mac: 8,
+        }
     }
 }
 

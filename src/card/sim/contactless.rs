@@ -14,6 +14,10 @@ const OFFLINE_ONLY: u8 = 0x08;
 const SIGNED_ONLINE: u8 = 0x01;
 /// Second byte: an online cryptogram is required.
 const ONLINE: u8 = 0x80;
+/// Longest answer without extended length.
+const LONGEST: usize = 256;
+/// Objects that the card makes for each transaction: what was personalized under them is room, not data.
+const DYNAMIC: [u32; 7] = [0x82, 0x94, 0x9F10, 0x9F26, 0x9F27, 0x9F36, 0x9F4B];
 
 impl SimCard {
     /// Whether GET PROCESSING OPTIONS makes the cryptogram itself: a Visa-like application over the antenna, to a
@@ -47,36 +51,49 @@ impl SimCard {
         let inputs = Inputs { scheme, keys: &keys, data: &[], counter, issuer_data: &issuer_data };
         let (made, _) = cryptogram(transaction, &inputs)?;
         let made = self.spoiled_block(at, 0x9F26, made);
-        let object = |tag| self.over_antenna(at, &transaction.locator, tag);
-        let options = object(0x9F6C).unwrap_or_else(|| vec![0, 0]);
+        let carried = self.carried(at, &transaction.locator);
+        let options = carried.iter().find(|(tag, _)| *tag == 0x9F6C).map(|(_, value)| value.clone());
         let is_signed = outcome == Outcome::Approved || (outcome == Outcome::Online && has(0, SIGNED_ONLINE));
         let signed = match key.filter(|_| is_signed) {
             Some(key) => {
-                let (covered, fast) = self.covered(at, transaction, &options);
+                let (covered, related) = self.covered(at, transaction, &options.unwrap_or_default());
                 let dynamic = [[2].as_slice(), &counter.to_be_bytes()].concat();
-                transaction.fast = fast;
+                transaction.fast.extend(related.map(|related| (0x9F69, related)));
                 Some(self.spoiled(at, 0x9F4B, signature::sign(&key, &dynamic, &covered)?))
             }
             None => None,
         };
+        // A record with room for a signature of this length takes it; a long one would not go into the answer.
+        let room = |length| {
+            let app = self.file.state.applications.get(at);
+            app.and_then(|app| located(app, &transaction.locator, 0x9F4B)).is_some_and(|value| value.len() == length)
+        };
+        let (in_record, in_answer) = match &signed {
+            Some(value) if room(value.len()) => (signed.clone(), None),
+            _ => (None, signed.clone()),
+        };
+        transaction.fast.extend(in_record.map(|value| (0x9F4B, value)));
         // Records are read only for the certificates that go with a signature.
         let locator = signed.as_ref().map(|_| transaction.locator.clone()).unwrap_or_default();
+        let carried: Vec<Vec<u8>> = carried.iter().map(|(tag, value)| tlv(*tag, value)).collect();
         let answer = [
             tlv(0x82, &transaction.profile),
             tlv_if_any(0x94, &locator),
-            tlv_if_any(0x57, &object(0x57).unwrap_or_default()),
-            tlv_if_any(0x5F20, &object(0x5F20).unwrap_or_default()),
-            tlv_if_any(0x5F34, &object(0x5F34).unwrap_or_default()),
+            carried.concat(),
             tlv_if_any(0x9F10, &self.spoiled(at, 0x9F10, issuer_data)),
             tlv(0x9F26, &made),
             tlv(0x9F27, &[outcome.information()]),
             tlv(0x9F36, &counter.to_be_bytes()),
-            tlv(0x9F6C, &options),
-            tlv_if_any(0x9F4B, &signed.unwrap_or_default()),
+            tlv_if_any(0x9F4B, &in_answer.unwrap_or_default()),
         ];
+        let answer = tlv(0x77, &answer.concat());
+        // One answer, without a second part: such a card would not have been issued.
+        if answer.len() > LONGEST && !self.file.blank.extended {
+            return None;
+        }
         transaction.ended = true;
         self.concluded(at, transaction, outcome);
-        Some(tlv(0x77, &answer.concat()))
+        Some(answer)
     }
 
     /// What a fast signature covers of the terminal, and the card authentication related data where a record has room
@@ -99,16 +116,31 @@ impl SimCard {
         (covered, Some(related))
     }
 
-    /// An object that the fast answer carries: out of what is answered over the antenna, of the records that go with
-    /// it, of the internal objects, or of any record.
-    fn over_antenna(&self, at: usize, locator: &[u8], tag: u32) -> Option<Vec<u8>> {
-        let app = self.file.state.applications.get(at)?;
-        let options = cps::options_grouping(app, true).and_then(|value| cps::object(value, tag));
-        let any = || app.groupings.iter().filter(|(name, _)| cps::is_record_name(name));
-        options
-            .or_else(|| located(app, locator, tag))
-            .or_else(|| super::emv::internal(app, tag))
-            .or_else(|| any().find_map(|(_, record)| cps::object(&record.0, tag)))
+    /// The personalized objects that the fast answer carries: those beside AIP and AFL, then those of the records that the
+    /// card's file states, or else of the records that no AFL names; each tag once, and none that a record of the AFL gives.
+    fn carried(&self, at: usize, locator: &[u8]) -> Vec<(u32, Vec<u8>)> {
+        let Some(app) = self.file.state.applications.get(at) else { return Vec::new() };
+        let named = |name: &String| {
+            let contact = cps::grouping(app, 0x9104).and_then(cps::options).map(|(_, locator)| locator);
+            cps::located(locator).contains(name) || contact.is_some_and(|it| cps::located(&it).contains(name))
+        };
+        let aid = self.file.blank.applications.get(at).map(|aid| hex::encode_upper(&aid.0)).unwrap_or_default();
+        let stated = self.file.blank.emv.answer_records.get(&aid);
+        let records = app.groupings.iter().filter(|(name, _)| match stated {
+            Some(stated) => stated.contains(name),
+            None => cps::is_record_name(name) && !named(name),
+        });
+        let options = cps::options_grouping(app, true).into_iter();
+        let mut out: Vec<(u32, Vec<u8>)> = Vec::new();
+        for value in options.chain(records.map(|(_, record)| record.0.as_slice())) {
+            for (tag, value) in cps::objects(value) {
+                let again = out.iter().any(|(held, _)| *held == tag);
+                if !again && !DYNAMIC.contains(&tag) && located(app, locator, tag).is_none() {
+                    out.push((tag, value));
+                }
+            }
+        }
+        out
     }
 
     /// COMPUTE CRYPTOGRAPHIC CHECKSUM: once after GET PROCESSING OPTIONS. // PAYPASS

@@ -376,6 +376,16 @@ pub(super) fn object(data: &[u8], tag: u32) -> Option<Vec<u8>> {
     tlv::find(&objects, Tag::of(tag)).map(|found| found.value_bytes())
 }
 
+/// The primitive objects of BER-TLV, of a template those within it; nothing of what is not written as BER-TLV.
+pub(super) fn objects(data: &[u8]) -> Vec<(u32, Vec<u8>)> {
+    let read = tlv::parse(data).unwrap_or_default();
+    let flat = read.iter().flat_map(|object| match object.children() {
+        [] => std::slice::from_ref(object),
+        children => children,
+    });
+    flat.map(|object| (object.tag.number(), object.value_bytes())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -133,7 +133,7 @@ impl SimCard {
             };
         }
         match grouping(app, u16::from_be_bytes([sfi, record])) {
-            Some(value) => ok(self.with_card_number(value)),
+            Some(value) => ok(self.with_fast_signature(value)),
             None if app.groupings.keys().any(|name| name.starts_with(&format!("{sfi:02X}"))) => {
                 Response::status(0x6A83)
             }
@@ -145,11 +145,14 @@ impl SimCard {
         self.file.blank.applications.get(at).is_some_and(|aid| aid.0 == b"1PAY.SYS.DDF01")
     }
 
-    /// A record, with the card's own number of a fast signature where it belongs.
-    fn with_card_number(&self, record: &[u8]) -> Vec<u8> {
-        let fast = self.session.transaction.as_ref().and_then(|transaction| transaction.fast.as_ref());
-        let (Some(fast), Ok(template)) = (fast, tlv::parse_one(record)) else { return record.to_vec() };
-        let put = |one: &tlv::Tlv| if one.tag == Tag::of(0x9F69) { tlv(0x9F69, fast) } else { one.encode() };
+    /// A record, with what a fast signature adds to it.
+    fn with_fast_signature(&self, record: &[u8]) -> Vec<u8> {
+        let fast = self.session.transaction.as_ref().map(|transaction| transaction.fast.as_slice()).unwrap_or_default();
+        let (false, Ok(template)) = (fast.is_empty(), tlv::parse_one(record)) else { return record.to_vec() };
+        let put = |one: &tlv::Tlv| match fast.iter().find(|(tag, _)| *tag == one.tag.number()) {
+            Some((tag, value)) => tlv(*tag, value),
+            None => one.encode(),
+        };
         tlv::encode(template.tag, &template.children().iter().flat_map(put).collect::<Vec<_>>())
     }
 

@@ -31,8 +31,8 @@ pub(super) struct Transaction {
     pub(super) scripts: u64,
     /// INTERNAL AUTHENTICATE was answered.
     pub(super) signed: bool,
-    /// The card's own number and options that a fast signature covers; they stand in a record.
-    pub(super) fast: Option<Vec<u8>>,
+    /// What a fast signature adds to the records: 9F69 with the card's own number, and 9F4B if a record has room for it.
+    pub(super) fast: Vec<(u32, Vec<u8>)>,
 }
 
 /// The first cryptogram.

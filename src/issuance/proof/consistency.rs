@@ -63,14 +63,15 @@ fn subject<'a>(
     });
     let name = if contents.contactless { "PPSE" } else { "PSE" };
     let directory = contents.directories.iter().find(|it| it.name == name && it.fci.data().is_some());
-    Subject {
+    let mut subject = Subject {
         name: format!("{} ({interface})", hex::encode_upper(&app.aid)),
         contactless: contents.contactless,
         aid: app.aid.clone(),
         df_name: inside(0x84).map(Tlv::value_bytes),
         fci: inside(0xA5).map(|it| tlv::encode(Tag::of(0xA5), &it.value_bytes())),
-        locator: options.map(|options| Some(Locator { aip: options.aip(), afl: options.afl().to_vec() })),
+        locator: options.as_ref().map(|options| Some(Locator { aip: options.aip(), afl: options.afl().to_vec() })),
         records,
+        answer: options.map(|_| answer(app)),
         internal: Some(internal(app)),
         groupings: loaded.as_ref().and_then(|it| it.groupings.clone()),
         tracks: loaded.and_then(|it| it.tracks),
@@ -79,10 +80,20 @@ fn subject<'a>(
         directory: directory.map(|it| it.lists.clone()),
         on_card: Some(contents.applications.iter().map(|it| it.aid.clone()).collect()),
         today: known.today,
-        prefixes: known.profile.map(|it| it.pan_prefixes().to_vec()).unwrap_or_default(),
-        versions: known.profile.map(Profile::versions).unwrap_or_default(),
         ..Subject::default()
+    };
+    if let Some(profile) = known.profile {
+        profile.describe(&mut subject);
     }
+    subject
+}
+
+/// What GET PROCESSING OPTIONS was answered with besides AIP and AFL; format 1 holds nothing else. // EMV B3 §6.5.8
+fn answer(app: &ApplicationContents) -> Vec<Tlv> {
+    let answer = app.options.data().and_then(|answer| tlv::parse_one(answer).ok());
+    let template = answer.filter(|answer| answer.tag == Tag::of(0x77));
+    let objects = template.map(|template| template.children().to_vec()).unwrap_or_default();
+    objects.into_iter().filter(|object| ![Tag::of(0x82), Tag::of(0x94)].contains(&object.tag)).collect()
 }
 
 fn internal(app: &ApplicationContents) -> Vec<Tlv> {

@@ -234,15 +234,43 @@ pub(in crate::profile) struct GroupingFile {
     /// A secret, sealed under the transport key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::profile) secret: Option<Secrets>,
-    /// Records only: the interface whose AFL names it.
+    /// Records only: what makes a terminal see it. A list of `contact` (the AFL over the contacts names it), `contactless`
+    /// (the AFL over the contactless interface) and `answer` (the contactless answer to GET PROCESSING OPTIONS carries its
+    /// objects); `[]`: nothing does. Or one word: `contact`, `contactless`, `both`.
     #[serde(default)]
-    pub(in crate::profile) read: Interface,
+    pub(in crate::profile) read: ReadFile,
     /// Records only: it takes part in offline data authentication.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(in crate::profile) signed: bool,
     /// Left out where the card has no PIN of its own, or no contactless interface, and the grouping is about that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::profile) only: Option<Only>,
+}
+
+/// What makes a terminal see a record: a list, or one word for the interfaces whose AFL names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(in crate::profile) enum ReadFile {
+    Word(Interface),
+    List(Vec<ReadPlace>),
+}
+
+impl Default for ReadFile {
+    fn default() -> Self {
+        Self::Word(Interface::Both)
+    }
+}
+
+/// A place in which a terminal finds a record's objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::profile) enum ReadPlace {
+    /// The record, by the AFL over the contacts.
+    Contact,
+    /// The record, by the AFL over the contactless interface.
+    Contactless,
+    /// The contactless answer to GET PROCESSING OPTIONS.
+    Answer,
 }
 
 /// When a grouping is made at all.

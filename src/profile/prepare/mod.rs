@@ -9,7 +9,6 @@ pub use file::{Derived, GroupingDerived, Only, OrderField, Secrets};
 pub use self::offset::Offset;
 
 use self::file::{BlocksMac, DateOrder, OptionName, PinBlockName, PrepareFile, PvvName, StripeName};
-use super::Interface;
 use crate::base::codec::tlv::Tag;
 use crate::keys::BlockForm;
 use crate::keys::issuer::CardKeyMethod;
@@ -95,12 +94,30 @@ pub struct GroupingRecipe {
     pub dgi: u16,
     /// What fills it.
     pub content: Content,
-    /// Records only: the interface whose AFL names it.
-    pub read: Interface,
+    /// Records only: where a terminal finds its objects.
+    pub read: RecordUse,
     /// Records only: it takes part in offline data authentication.
     pub signed: bool,
     /// When it is made at all.
     pub only: Option<Only>,
+}
+
+/// Where a terminal finds the objects of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordUse {
+    /// The AFL over the contacts names the record.
+    pub contact: bool,
+    /// The AFL over the contactless interface names the record.
+    pub contactless: bool,
+    /// The contactless answer to GET PROCESSING OPTIONS carries its objects.
+    pub answer: bool,
+}
+
+impl RecordUse {
+    /// Whether the AFL over an interface names the record.
+    pub fn is_located(self, contactless: bool) -> bool {
+        if contactless { self.contactless } else { self.contact }
+    }
 }
 
 /// What fills a grouping.
@@ -319,9 +336,15 @@ impl GroupingRecipe {
         matches!(&self.content, Content::Objects(_, objects) if within(objects, derived))
     }
 
-    /// Whether only the antenna shows it.
+    /// Whether terminals see its objects over the contactless interface alone.
     pub fn is_contactless_only(&self) -> bool {
-        self.read == Interface::Contactless
+        !self.read.contact && (self.read.contactless || self.read.answer)
+    }
+
+    /// SFI and number of a record that no AFL over an interface names on purpose: the other AFL, the answer to GET
+    /// PROCESSING OPTIONS or nothing shows it.
+    pub fn unlocated_record(&self, contactless: bool) -> Option<(u8, u8)> {
+        self.record().filter(|_| !self.read.is_located(contactless))
     }
 
     /// The template that its objects stand in: the recipe's, or that of records which terminals read. // EMV B3 §6.5.11

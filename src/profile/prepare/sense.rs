@@ -1,9 +1,10 @@
 //! Whether what a profile says of data preparation makes sense.
 
-use super::file::{ApplicationFile, BlocksMac, GroupingFile, ObjectFile, PrepareFile};
+use super::file::{ApplicationFile, BlocksMac, GroupingFile, ObjectFile, PrepareFile, ReadFile, ReadPlace};
 use super::offset::Offset;
-use super::{AppRecipe, Content, Derived, GroupingRecipe, Object, Recipe, Source};
+use super::{AppRecipe, Content, Derived, GroupingRecipe, Object, Recipe, RecordUse, Source};
 use crate::base::codec::tlv::Tag;
+use crate::profile::Interface;
 
 /// Placeholders of the patterns.
 const PLACEHOLDERS: &[&str] = &["pan", "name", "expiry", "service_code", "pvki", "pvv", "offset", "cvv", "icvv"];
@@ -207,7 +208,43 @@ fn grouping(path: &str, file: &GroupingFile, problems: &mut dyn FnMut(String, St
     if !record && file.signed {
         problems(format!("{path}.signed"), "only a record takes part in offline data authentication".into());
     }
-    Some(GroupingRecipe { dgi, content, read: file.read, signed: file.signed, only: file.only })
+    let read = record_use(path, &file.read, record, problems);
+    if file.signed && !read.contact && !read.contactless {
+        let why = "no AFL names the record, so that it cannot take part in offline data authentication";
+        problems(format!("{path}.signed"), why.into());
+    }
+    Some(GroupingRecipe { dgi, content, read, signed: file.signed, only: file.only })
+}
+
+/// Where a terminal finds the record's objects: each place once, and over one interface only once.
+fn record_use(path: &str, file: &ReadFile, record: bool, problems: &mut dyn FnMut(String, String)) -> RecordUse {
+    let places = match file {
+        ReadFile::Word(word) => {
+            let contact = matches!(word, Interface::Contact | Interface::Both);
+            let contactless = matches!(word, Interface::Contactless | Interface::Both);
+            return RecordUse { contact, contactless, answer: false };
+        }
+        ReadFile::List(places) => places,
+    };
+    let path = format!("{path}.read");
+    if !record {
+        problems(path.clone(), "only a record (0101 to 1EFF) can have a list here; leave it out".into());
+    }
+    let twice = places.iter().enumerate().any(|(at, place)| places.iter().take(at).any(|earlier| earlier == place));
+    if twice {
+        problems(path.clone(), "duplicate place in the list".into());
+    }
+    let has = |place| places.contains(&place);
+    if has(ReadPlace::Contactless) && has(ReadPlace::Answer) {
+        let why = "the contactless AFL and the answer to GET PROCESSING OPTIONS would give the same objects twice; \
+                   keep one of contactless and answer";
+        problems(path, why.into());
+    }
+    RecordUse {
+        contact: has(ReadPlace::Contact),
+        contactless: has(ReadPlace::Contactless),
+        answer: has(ReadPlace::Answer),
+    }
 }
 
 fn objects(path: &str, files: &[ObjectFile], problems: &mut dyn FnMut(String, String)) -> Vec<Object> {

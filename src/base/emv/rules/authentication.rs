@@ -34,7 +34,7 @@ pub(super) fn profile(view: &View<'_>, findings: &mut Findings) {
         wanted.extend([0x9F46, 0x9F47]);
     }
     for tag in wanted {
-        findings.must(view.has(tag), Place::Tag(tag), "the AIP promises what needs it, and no record holds it");
+        findings.must_have(view, tag, "the AIP promises what needs it, and the card does not give it");
     }
     if dynamic {
         private_key(view, findings);

@@ -9,13 +9,14 @@ const TRACK_EQUIVALENT: Place = Place::Tag(0x57);
 const EXPIRY: Place = Place::Tag(0x5F24);
 const NOT_SEEN: &str = "AIP and AFL are not seen here";
 
-/// The value of an object of the records; otherwise why there is none has been told.
+/// The value of an object of records or answer; otherwise why there is none has been told.
 fn wanted(view: &View<'_>, tag: u32, findings: &mut Findings) -> Option<Vec<u8>> {
     let value = view.value(tag);
     match (&value, view.is_payment()) {
         (Some(_), _) => {}
         (None, None) => findings.unseen(NOT_SEEN),
-        (None, Some(_)) => findings.absent("no record of the AFL holds what is compared"),
+        (None, Some(true)) if view.there(tag).is_none() => findings.unseen(super::ANSWER_NOT_SEEN),
+        (None, Some(_)) => findings.absent("the card does not give what is compared"),
     }
     value
 }
@@ -41,7 +42,7 @@ pub(super) fn track_equivalent(view: &View<'_>, findings: &mut Findings) {
         findings.must(same, EXPIRY, "the expiry differs between 5F24 and 57");
     }
     match view.value(0x5F30).map(hex::encode) {
-        None => findings.absent("no record of the AFL holds 5F30"),
+        None => findings.absent("the card does not give 5F30"),
         Some(text) => match text.strip_prefix('0').filter(|code| code.len() == 3) {
             Some(code) => {
                 let same = code == fields.service_code;
@@ -147,6 +148,7 @@ pub(super) fn sequence_number(view: &View<'_>, findings: &mut Findings) {
     }
     let stated = view.value(0x5F34).and_then(|value| value.first().copied()).unwrap_or(0);
     match view.subject.key_sequence_number {
+        Some(_) if view.there(0x5F34).is_none() => findings.unseen(super::ANSWER_NOT_SEEN),
         Some(number) => {
             let what = "the keys were derived with another PAN sequence number";
             findings.must(number == stated, Place::Tag(0x5F34), what);

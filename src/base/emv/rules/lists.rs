@@ -33,12 +33,8 @@ pub(super) fn cardholder(view: &View<'_>, findings: &mut Findings) {
     if first & CARDHOLDER != 0 {
         let what = "the AIP promises cardholder verification, and there is no CVM list";
         // Contactless kernels of some schemes have their own rules instead of the list.
-        findings.hold(
-            view.has(0x8E),
-            if view.subject.contactless { super::Severity::Warning } else { super::Severity::Error },
-            Place::Tag(0x8E),
-            what,
-        );
+        let severity = if view.subject.contactless { super::Severity::Warning } else { super::Severity::Error };
+        findings.hold_there(view.there(0x8E), severity, 0x8E, what);
     }
     let Some(cvms) = view.cvms() else { return findings.absent("there is no CVM list") };
     if cvms.iter().any(|cvm| cvm.is_offline_pin()) {
@@ -53,9 +49,9 @@ pub(super) fn cardholder(view: &View<'_>, findings: &mut Findings) {
         }
     }
     if cvms.iter().any(|cvm| cvm.is_enciphered()) {
-        let certified = view.has(0x9F2D) || view.has(0x9F46);
+        let certified = if view.has(0x9F46) { Some(true) } else { view.there(0x9F2D) };
         let what = "the CVM list asks for an enciphered PIN, and the card has no certificate for it";
-        findings.must(certified, Place::Tag(0x9F2D), what);
+        findings.hold_there(certified, super::Severity::Error, 0x9F2D, what);
     }
     findings.must(true, Place::Tag(0x8E), "");
 }
@@ -69,7 +65,7 @@ pub(super) fn cvm_list(view: &View<'_>, findings: &mut Findings) {
     let amounts = view.cvms().unwrap_or_default().iter().any(|cvm| AMOUNTS.contains(&cvm.condition));
     if amounts {
         let what = "the CVM list compares amounts, and the application's currency is not there";
-        findings.must(view.has(0x9F42), Place::Tag(0x9F42), what);
+        findings.must_have(view, 0x9F42, what);
     }
 }
 
@@ -96,10 +92,10 @@ pub(super) fn cdols(view: &View<'_>, findings: &mut Findings) {
     if let Some([first, _]) = view.aip()
         && first & CDA != 0
     {
-        findings.must(view.has(0x8C), Place::Tag(0x8C), "the AIP promises CDA, which needs CDOL1");
+        findings.must_have(view, 0x8C, "the AIP promises CDA, which needs CDOL1");
     }
     if !any {
-        absent(view, findings, "no record of the AFL holds a data object list");
+        absent(view, findings, "the card gives no data object list");
     }
 }
 
@@ -112,7 +108,7 @@ pub(super) fn usage(view: &View<'_>, findings: &mut Findings) {
                 return findings.absent("the usage control tells no country from another");
             }
             let what = "the usage control tells countries apart, and the issuer's is not there";
-            findings.should(view.has(0x5F28), Place::Tag(0x5F28), what);
+            findings.hold_there(view.there(0x5F28), super::Severity::Warning, 0x5F28, what);
         }
         Some(_) => findings.must(false, Place::Tag(0x9F07), "a usage control has two bytes"),
         None => absent(view, findings, "there is no usage control"),

@@ -112,6 +112,8 @@ pub struct Rule {
     judge: fn(&View<'_>, &mut Findings),
 }
 
+const ANSWER_NOT_SEEN: &str = "what the answer to GET PROCESSING OPTIONS carries is not seen here";
+
 const ALL_STAGES: &[Stage] = &[Stage::Check, Stage::Prepare, Stage::Run, Stage::Verify];
 
 macro_rules! rules {
@@ -236,6 +238,19 @@ impl Findings {
     /// A part of the rule that warns where it does not hold.
     fn should(&mut self, holds: bool, place: Place, what: &str) {
         self.hold(holds, Severity::Warning, place, what);
+    }
+
+    /// An object that has to be there; an answer that is not seen may hold it.
+    fn hold_there(&mut self, there: Option<bool>, severity: Severity, tag: u32, what: &str) {
+        match there {
+            Some(there) => self.hold(there, severity, Place::Tag(tag), what),
+            None => self.unseen(ANSWER_NOT_SEEN),
+        }
+    }
+
+    /// The same of an object without which the data is refused.
+    fn must_have(&mut self, view: &View<'_>, tag: u32, what: &str) {
+        self.hold_there(view.there(tag), Severity::Error, tag, what);
     }
 
     /// A part of the rule cannot be seen from here.

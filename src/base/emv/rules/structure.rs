@@ -42,10 +42,11 @@ pub(super) fn records(view: &View<'_>, findings: &mut Findings) {
             Err(error) => findings.must(false, place, &format!("the record is broken BER-TLV: {error}")),
         }
     }
-    let mut seen: BTreeMap<Tag, (u8, u8)> = BTreeMap::new();
-    for (object, (sfi, number)) in view.objects() {
-        if let Some((other_sfi, other)) = seen.insert(object.tag, (*sfi, *number)) {
-            let what = format!("it stands in SFI {other_sfi} record {other} and in SFI {sfi} record {number}");
+    // EMV B3 §10.2: a terminal ends the transaction at a second occurrence, wherever it read the first
+    let mut seen: BTreeMap<Tag, Place> = BTreeMap::new();
+    for (object, place) in view.objects() {
+        if let Some(other) = seen.insert(object.tag, *place) {
+            let what = format!("duplicate object: {other} and {place} both hold it");
             findings.must(false, Place::Tag(object.tag.number()), &what);
         }
     }
@@ -64,7 +65,7 @@ pub(super) fn mandatory(view: &View<'_>, findings: &mut Findings) {
         Some(true) => {}
     }
     for tag in [0x5A, 0x5F24, 0x8C, 0x8D] {
-        findings.must(view.has(tag), Place::Tag(tag), "no record of the AFL holds it");
+        findings.must_have(view, tag, "no record of the AFL holds it");
     }
 }
 

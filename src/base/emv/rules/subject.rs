@@ -19,6 +19,8 @@ pub enum Place {
     Fci,
     /// AIP and AFL.
     Locator,
+    /// The answer to GET PROCESSING OPTIONS.
+    Answer,
     /// A data grouping.
     Grouping(u16),
     /// A magnetic track.
@@ -35,6 +37,7 @@ impl fmt::Display for Place {
             Place::Record(sfi, number) => write!(f, "SFI {sfi} record {number}"),
             Place::Fci => f.write_str("FCI"),
             Place::Locator => f.write_str("AIP and AFL"),
+            Place::Answer => f.write_str("the answer to GET PROCESSING OPTIONS"),
             Place::Grouping(dgi) => write!(f, "DGI {dgi:04X}"),
             Place::Track(number) => write!(f, "track {number}"),
         }
@@ -100,8 +103,12 @@ pub struct Subject<'a> {
     pub records: BTreeMap<(u8, u8), &'a [u8]>,
     /// Whether `records` holds more than the AFL names: every record that is on the card.
     pub all_records: bool,
-    /// Records that are there for something else: another interface, a log file.
+    /// Records that are there for something else: another interface, a log file, the answer to GET PROCESSING OPTIONS.
     pub declared: BTreeSet<(u8, u8)>,
+    /// Objects of the answer to GET PROCESSING OPTIONS other than AIP and AFL.
+    pub answer: Option<Vec<Tlv>>,
+    /// Issuer application data (9F10) as it is loaded.
+    pub issuer_data: Option<Vec<u8>>,
     /// Internal data objects: 9F36, 9F17, 9F4F and others. // DGI 3000, or GET DATA
     pub internal: Option<Vec<Tlv>>,
     /// The data groupings that are loaded.
@@ -134,8 +141,8 @@ pub(super) struct View<'s> {
     pub(super) subject: &'s Subject<'s>,
     /// The AFL, where there is one.
     pub(super) afl: Option<Result<Afl, AflError>>,
-    /// Objects of the records that the AFL names: tag, value, record.
-    objects: Vec<(Tlv, (u8, u8))>,
+    /// Objects that a terminal has after GET PROCESSING OPTIONS and READ RECORD, and where each comes from.
+    objects: Vec<(Tlv, Place)>,
     /// Objects of the FCI's proprietary template.
     fci: Vec<Tlv>,
 }
@@ -166,6 +173,26 @@ impl Cvm {
     }
 }
 
+impl Subject<'_> {
+    /// The card answers GET PROCESSING OPTIONS with the objects of these records, which no AFL names.
+    pub fn answer_with(&mut self, records: &[(u8, u8)]) {
+        let objects = objects_of(records.iter().filter_map(|at| self.records.get(at).copied()));
+        self.answer.get_or_insert_default().extend(objects);
+        self.declared.extend(records.iter().copied());
+    }
+
+    /// The objects of the answer to GET PROCESSING OPTIONS and of the records that the AFL names.
+    pub fn objects(&self) -> Vec<Tlv> {
+        View::new(Stage::Check, self).objects.into_iter().map(|(object, _)| object).collect()
+    }
+}
+
+/// The objects within the templates of records.
+fn objects_of<'a>(records: impl Iterator<Item = &'a [u8]>) -> Vec<Tlv> {
+    let templates = records.filter_map(|record| tlv::parse(record).ok()).flatten();
+    templates.flat_map(|template| template.children().to_vec()).collect()
+}
+
 impl<'s> View<'s> {
     pub(super) fn new(stage: Stage, subject: &'s Subject<'s>) -> Self {
         let afl = match &subject.locator {
@@ -176,11 +203,17 @@ impl<'s> View<'s> {
             Some(Ok(afl)) => afl.records().collect(),
             _ => Vec::new(),
         };
-        let mut objects = Vec::new();
+        let mut objects: Vec<(Tlv, Place)> = Vec::new();
+        if let Some(Some(locator)) = &subject.locator {
+            let located = [(0x82, locator.aip.to_vec()), (0x94, locator.afl.clone())].into_iter();
+            let located = located.filter(|(_, value)| !value.is_empty());
+            objects.extend(located.map(|(tag, value)| (Tlv::primitive(Tag::of(tag), value), Place::Answer)));
+        }
+        objects.extend(subject.answer.iter().flatten().map(|object| (object.clone(), Place::Answer)));
         for at in named {
             let read = subject.records.get(&at).and_then(|record| tlv::parse(record).ok()).unwrap_or_default();
             for object in read.into_iter().filter(|object| object.tag == Tag::of(0x70)) {
-                objects.extend(object.children().iter().map(|child| (child.clone(), at)));
+                objects.extend(object.children().iter().map(|child| (child.clone(), Place::Record(at.0, at.1))));
             }
         }
         let template = subject.fci.as_ref().and_then(|fci| tlv::parse_one(fci).ok());
@@ -197,12 +230,20 @@ impl<'s> View<'s> {
         self.subject.locator.as_ref()?.as_ref().map(|locator| locator.aip)
     }
 
-    /// Every object of the AFL's records, with the record it stands in.
-    pub(super) fn objects(&self) -> &[(Tlv, (u8, u8))] {
+    /// Every object of the answer to GET PROCESSING OPTIONS and of the AFL's records, with the place it comes from.
+    pub(super) fn objects(&self) -> &[(Tlv, Place)] {
         &self.objects
     }
 
-    /// The value of an object in the AFL's records.
+    /// Whether an object is there. None if it may be in an answer to GET PROCESSING OPTIONS that this stage cannot see.
+    pub(super) fn there(&self, tag: u32) -> Option<bool> {
+        match self.has(tag) {
+            true => Some(true),
+            false => self.subject.answer.as_ref().map(|_| false),
+        }
+    }
+
+    /// The value of an object in the answer to GET PROCESSING OPTIONS or in the AFL's records.
     pub(super) fn value(&self, tag: u32) -> Option<Vec<u8>> {
         self.objects.iter().find(|(object, _)| object.tag == Tag::of(tag)).map(|(object, _)| object.value_bytes())
     }

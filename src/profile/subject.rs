@@ -1,0 +1,22 @@
+//! What a card product states of its applications, for the consistency rules.
+
+use super::Profile;
+use crate::base::emv::rules::Subject;
+
+impl Profile {
+    /// Adds to a subject of the consistency rules what the product states: PAN prefixes, application versions, and which
+    /// records the answer to GET PROCESSING OPTIONS, or nothing at all, shows.
+    pub fn describe(&self, subject: &mut Subject<'_>) {
+        subject.prefixes = self.pan_prefixes().to_vec();
+        subject.versions = self.versions();
+        let recipe = self.recipe().and_then(|it| it.applications().iter().find(|app| app.aid == subject.aid));
+        let Some(app) = recipe.filter(|_| subject.all_records) else { return };
+        let contactless = subject.contactless;
+        let records =
+            app.groupings.iter().filter_map(|grouping| Some((grouping.unlocated_record(contactless)?, grouping)));
+        let (answered, unread): (Vec<_>, Vec<_>) =
+            records.partition(|(_, grouping)| contactless && grouping.read.answer);
+        subject.declared.extend(unread.into_iter().map(|(at, _)| at));
+        subject.answer_with(&answered.into_iter().map(|(at, _)| at).collect::<Vec<_>>());
+    }
+}
