@@ -394,7 +394,8 @@ fn each_property_of_a_pismo_reissue_reaches_its_destination_only() {
         ("ReissueCardResponse.customer.id", response("customer/id", 9999.into())),
         ("ReissueCardResponse.org.id", response("org/id", "TN-9999".into())),
         ("ReissueCardResponse.id", response("id", 9999.into())),
-        ("ReissueCardResponse.status", response("status", "CANARY".into())),
+        ("ReissueCardResponse.status", response("status", "NORMAL".into())),
+        ("ReissueCardResponse.stage", response("stage", "CANARY".into())),
         ("ReissueCardResponse.issuing_date", response("issuing_date", "2026-12-25T00:00:00Z".into())),
         ("ReissueCardResponse.expiration_date", expiry("2031-09-30T00:00:00Z")),
         ("ReissueCardResponse.printed_name", both("printed_name", "CANARY".into())),
@@ -431,7 +432,10 @@ fn each_property_of_a_pismo_reissue_reaches_its_destination_only() {
     let other = changed(none.clone(), &[("/request/template_id", "T-2".into())]);
     canaries.send("pismo SubmitReissue.template_id", &none, &other);
     // What makes an order one that is refused: `tests/order_others.rs`.
-    canaries.all_of("pismo", &["pismo SubmitReissue.status", "pismo ReissueCardResponse.type"]);
+    canaries.all_of(
+        "pismo",
+        &["pismo SubmitReissue.status", "pismo ReissueCardResponse.type", "pismo ReissueCardResponse.card_type"],
+    );
 }
 
 #[test]

@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use super::args::CheckArgs;
 use super::common::{self, CliError, Out, Problem};
+use super::config_resolve as resolve;
 use super::orders::{self, is_order};
 use super::ready::record_problems;
 use crate::base::emv::rules::Stage;
-use crate::base::{Code, Fault};
+use crate::base::{Code, Fault, Warning};
 use crate::issuance::check;
 use crate::issuance::report;
 use crate::issuance::result::{FaultRef, RuleRef};
@@ -19,6 +20,9 @@ use crate::order::{self, D1Answer, OrderView, Site, Source};
 use crate::prepare;
 use crate::profile::Profile;
 use crate::record::{self, Record};
+
+/// The place of a card on its carrier, in an order of D1.
+const PLACE: &str = "body.cardCarrierConfig.multiCardOrder";
 
 /// What was found in one file.
 #[derive(Serialize, schemars::JsonSchema)]
@@ -39,12 +43,28 @@ pub(super) struct Checked {
     answer: Option<D1Answer>,
     /// What could not be checked, and why. It does not count as passed.
     skipped: Vec<String>,
+    /// Warnings; they are no problems.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning>,
+    /// The place on a carrier of several cards: card group and number.
+    #[serde(skip)]
+    place: Option<(String, String)>,
 }
 
 impl Checked {
     /// A file in which so much is wrong.
     fn of(file: String, kind: &'static str, problems: Vec<Problem>) -> Self {
-        Self { file, kind, problems, rules: Vec::new(), order: None, answer: None, skipped: Vec::new() }
+        Self {
+            file,
+            kind,
+            problems,
+            rules: Vec::new(),
+            order: None,
+            answer: None,
+            skipped: Vec::new(),
+            warnings: Vec::new(),
+            place: None,
+        }
     }
 }
 
@@ -59,6 +79,12 @@ pub fn run(args: &CheckArgs, out: &mut Out) -> Result<u8, CliError> {
     for path in &args.files {
         all.push(one(path, args, store.as_ref(), site.as_ref(), out));
     }
+    places_on_carriers(&mut all);
+    for checked in &all {
+        for warning in &checked.warnings {
+            out.warning(Warning::new(format!("{}: {}", checked.file, warning.path), &warning.message));
+        }
+    }
     let found = all.iter().any(|checked| !checked.problems.is_empty());
     if !out.json(&all) {
         for checked in &all {
@@ -66,6 +92,18 @@ pub fn run(args: &CheckArgs, out: &mut Out) -> Result<u8, CliError> {
         }
     }
     Ok(if found { 10 } else { 0 })
+}
+
+/// Two cards of one carrier have two places on it. // D1 cardCarrierConfig.multiCardOrder
+fn places_on_carriers(all: &mut [Checked]) {
+    let places: Vec<Option<(String, String)>> = all.iter().map(|checked| checked.place.clone()).collect();
+    for (at, checked) in all.iter_mut().enumerate() {
+        let Some((_, number)) = places.get(at).and_then(Option::as_ref) else { continue };
+        if places.iter().take(at).any(|earlier| earlier.as_ref() == checked.place.as_ref()) {
+            let message = format!("number {number} repeats that of an earlier order with the same multiCardId");
+            checked.warnings.push(Warning::new(PLACE, message));
+        }
+    }
 }
 
 fn print(checked: &Checked, out: &mut Out) {
@@ -126,8 +164,9 @@ fn one(path: &Path, args: &CheckArgs, store: Option<&AnyStore>, site: Option<&Si
     if !toml && is_order(&bytes) {
         return order(path, &bytes, args, store, site);
     }
+    let mut warnings = Vec::new();
     let (kind, problems) = if toml {
-        ("profile", profile(&bytes))
+        ("profile", profile(&bytes, store, &mut skipped, &mut warnings))
     } else {
         match member(&bytes) {
             Member::Keys => ("keys", keys(&bytes, args, &mut skipped, out)),
@@ -139,12 +178,12 @@ fn one(path: &Path, args: &CheckArgs, store: Option<&AnyStore>, site: Option<&Si
             }
         }
     };
-    Checked { rules, skipped, ..Checked::of(file, kind, problems) }
+    Checked { rules, skipped, warnings, ..Checked::of(file, kind, problems) }
 }
 
 fn order(path: &Path, bytes: &[u8], args: &CheckArgs, store: Option<&AnyStore>, site: Option<&Site>) -> Checked {
     let store = store.map(|store| store as &dyn KeyStore);
-    let order::Checked { source, order, mut problems, mut skipped } = order::check(bytes, site, store);
+    let order::Checked { source, order, mut problems, mut skipped, warnings } = order::check(bytes, site, store);
     match (&order, store) {
         (Some(order), Some(store)) => {
             let profile = common::profile(order.product().profile(), &args.profiles).ok();
@@ -158,7 +197,15 @@ fn order(path: &Path, bytes: &[u8], args: &CheckArgs, store: Option<&AnyStore>, 
         }
         _ => {}
     }
+    let value = |name: &str| {
+        let line = order.as_ref()?.fulfilment().iter().find(|line| line.name == name)?;
+        Some(line.value.expose().clone())
+    };
+    let number =
+        value("cardCarrierConfig.multiCardOrder").map(|text| text.parse().map_or(text, |it: u8| it.to_string()));
     Checked {
+        warnings,
+        place: value("cardCarrierConfig.multiCardId").zip(number),
         order: order.as_ref().filter(|_| problems.is_empty()).map(order::view),
         answer: order::d1_answer(&problems).filter(|_| source == Some(Source::D1)),
         skipped,
@@ -185,12 +232,25 @@ fn member(bytes: &[u8]) -> Member {
     }
 }
 
-fn profile(bytes: &[u8]) -> Vec<Problem> {
+fn profile(
+    bytes: &[u8],
+    store: Option<&AnyStore>,
+    skipped: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
+) -> Vec<Problem> {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return vec![Problem::new("(file)", Code::ProfileSyntax, "it is not UTF-8 text")];
     };
     match Profile::parse(text) {
-        Ok(_) => Vec::new(),
+        Ok(profile) => {
+            warnings.extend(profile.warnings());
+            let mut problems = Vec::new();
+            match store {
+                Some(store) => resolve::keys_of(&profile, store, &mut |problem| problems.push(problem)),
+                None => skipped.push("whether the keys that it names exist: no --keys were given".into()),
+            }
+            problems
+        }
         Err(problems) => {
             problems.into_iter().map(|problem| Problem::new(problem.path, problem.code, problem.message)).collect()
         }

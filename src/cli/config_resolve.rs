@@ -51,7 +51,15 @@ pub(super) fn products(site: &Site, profiles: &[Profile], add: Add) {
 
 /// Every key that a profile names is there for its purpose, and one master key at least, of the version that is asked for.
 pub(super) fn profile_keys(profile: &Profile, store: &dyn KeyStore, add: Add) {
-    let mut wrong = |path: &str, code, why| add(Problem::new(format!("profile {}: {path}", profile.name()), code, why));
+    keys_of(profile, store, &mut |problem| {
+        let path = format!("profile {}: {}", profile.name(), problem.path);
+        add(Problem { path, ..problem });
+    });
+}
+
+/// As [`profile_keys`], with paths in the profile alone.
+pub(super) fn keys_of(profile: &Profile, store: &dyn KeyStore, add: Add) {
+    let mut wrong = |path: &str, code, why| add(Problem::new(path, code, why));
     for key in profile.named_keys() {
         if let Some((code, why)) = missing(store, key.name, &[key.purpose]) {
             wrong(&key.path, code, why);

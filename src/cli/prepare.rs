@@ -104,7 +104,8 @@ pub fn run(args: &PrepareArgs, out: &mut Out) -> Result<u8, CliError> {
     common::distinct(&[("--output", args.output.as_deref()), ("--jobs", jobs)])?;
     let jobs = jobs.map(Kept::claim).transpose()?;
     let named = args.profile.as_deref();
-    let (order, profile, prepared) = of_order(&args.order, &bytes, named, &args.sources, &args.preparation, &store)?;
+    let (order, profile, prepared) =
+        of_order(&args.order, &bytes, named, &args.sources, &args.preparation, &store, out)?;
     match &args.output {
         Some(path) => common::write(path, &prepared.text)?,
         None => out.raw(&prepared.text),
@@ -173,7 +174,7 @@ pub fn ready_from(
     let kept = keep.record.as_deref().map(Kept::claim).transpose()?;
     let jobs = from.jobs.as_deref().map(Kept::claim).transpose()?;
     let store = common::keys(&sources.keys, &sources.passphrase, out)?;
-    let (order, profile, prepared) = of_order(path, &bytes, None, sources, from, &store)?;
+    let (order, profile, prepared) = of_order(path, &bytes, None, sources, from, &store, out)?;
     let plan = check::plan(&prepared.record, &profile, &store).map_err(|problems| CliError::Refused {
         what: path.display().to_string(),
         problems: problems.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect(),
@@ -195,6 +196,7 @@ fn of_order(
     sources: &Sources,
     from: &PreparationArgs,
     store: &AnyStore,
+    out: &mut Out,
 ) -> Result<(Order, Profile, Prepared), CliError> {
     let refused = |problems| CliError::Refused { what: path.display().to_string(), problems };
     let site = from.site.as_deref().ok_or_else(|| CliError::Option {
@@ -205,6 +207,7 @@ fn of_order(
     let source = crate::order::source_of(bytes);
     let order = Order::read(bytes, &site, store).map_err(|problems| orders::refused(path, source, problems))?;
     let profile = common::profile(order.product().profile(), &sources.profiles)?;
+    order.warnings().iter().cloned().chain(profile.warnings()).for_each(|warning| out.warning(warning));
     if named.is_some_and(|name| name != profile.name()) {
         let why = format!("the order is for profile {:?}", profile.name());
         return Err(CliError::Option { option: "--profile", why });

@@ -4,8 +4,8 @@ use super::{
     ArrivedPin, Channel, Chip, Identity, IndexUse, Issuance, KeyIndex, Line, Order, Print, Product, Pvv, Scheme,
     Source, Stripe, TlvBlock, parts,
 };
-use crate::base::Secret;
 use crate::base::emv::Pan;
+use crate::base::{Secret, Warning};
 
 impl Order {
     /// Whether it is test data.
@@ -71,6 +71,11 @@ impl Order {
     /// What is only told back.
     pub fn report(&self) -> &[Line] {
         &self.report
+    }
+
+    /// Warnings about it; it was accepted all the same.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 
     /// Which plastic of this card it is, as the issuer counts. No PAN sequence number.

@@ -7,6 +7,7 @@ use super::json::Node;
 use super::problem::Findings;
 use super::sense::{Context, Paths};
 use super::shape;
+use super::site::Site;
 
 /// What D1 calls our paths.
 pub(super) const PATHS: Paths = &[
@@ -15,6 +16,14 @@ pub(super) const PATHS: Paths = &[
     ("identity.operation", "operationId"),
     ("identity.received_at", "receivedAt"),
     ("issuance", "body.services.issuance"),
+    ("report.cardProductId", "body.cardProductId"),
+    ("product.sample", "body.services.alphaCard"),
+    ("fulfilment.priority", "body.services.priority"),
+    ("fulfilment.delivery", "body.services.delivery"),
+    ("fulfilment.packaging", "body.services.packaging"),
+    ("fulfilment.cardCarrier", "body.services.cardCarrier"),
+    ("fulfilment.packagingConfig.inserts[]", "body.packagingConfig.inserts[]"),
+    ("print.cardDesign.artworkId", "body.cardDesign.artworkId"),
     ("channel", "body.distributionChannel"),
     ("station", "body.persoStation"),
     ("center", "body.persoCenter"),
@@ -62,6 +71,9 @@ pub(super) fn read(node: &Node, context: &Context, found: &mut Findings) -> Orde
     let nothing = Node::Null;
     let body = node.get("body").unwrap_or(&nothing);
     carrier_has_an_address(body, found);
+    carrier_of_several_cards(body, found);
+    inserts_are_unique(body, found);
+    registration(body, context, found);
     let services = body.get("services").unwrap_or(&nothing);
     let mut file = OrderFile {
         perso_order: 1,
@@ -71,7 +83,8 @@ pub(super) fn read(node: &Node, context: &Context, found: &mut Findings) -> Orde
             operation: text(node, "operationId"),
             received_at: text(node, "receivedAt"),
         },
-        issuance: text(services, "issuance").to_ascii_lowercase(),
+        issuance: issuance(services, context, found),
+        issuance_word: option(services, "issuance"),
         channel: match body.text("distributionChannel") {
             Some("THALES") => "factory".into(),
             Some("INSTANT") => "instant".into(),
@@ -131,6 +144,53 @@ fn carrier_has_an_address(body: &Node, found: &mut Findings) {
     }
 }
 
+/// The kind of issuance that the site's catalogue gives a word, or without a catalogue the word itself.
+fn issuance(services: &Node, context: &Context, found: &mut Findings) -> String {
+    let Some(word) = services.text("issuance") else { return String::new() };
+    let Some(catalogue) = context.site.and_then(Site::catalogue) else { return word.to_ascii_lowercase() };
+    match catalogue.issuance(word) {
+        Some(kind) => kind.name().into(),
+        None => {
+            found.value("body.services.issuance", "not listed in the site's catalogue.issuance");
+            String::new()
+        }
+    }
+}
+
+/// The order of a card on a carrier means something only among cards with one `multiCardId`. // D1 cardCarrierConfig
+fn carrier_of_several_cards(body: &Node, found: &mut Findings) {
+    let Some(carrier) = body.get("cardCarrierConfig") else { return };
+    if carrier.get("multiCardOrder").is_some() && carrier.get("multiCardId").is_none() {
+        found.format("body.cardCarrierConfig.multiCardId", "required together with multiCardOrder");
+    }
+}
+
+/// Each insert is a unique identifier. // D1 packagingConfig.inserts
+fn inserts_are_unique(body: &Node, found: &mut Findings) {
+    let Some(packaging) = body.get("packagingConfig") else { return };
+    let inserts: Vec<Option<&str>> = packaging.list("inserts").iter().map(Node::as_text).collect();
+    for (at, insert) in inserts.iter().enumerate() {
+        if insert.is_some() && inserts.iter().take(at).any(|earlier| earlier == insert) {
+            found.warn(
+                format!("body.packagingConfig.inserts[{at}]"),
+                "repeats an earlier insert; name each insert once",
+            );
+        }
+    }
+}
+
+/// Consumer and product are mandatory for implicit registration. // D1 cardRequest
+fn registration(body: &Node, context: &Context, found: &mut Findings) {
+    if !context.site.is_some_and(Site::registers) {
+        return;
+    }
+    for name in ["consumerId", "cardProductId"] {
+        if body.get(name).is_none() {
+            found.format(format!("body.{name}"), "required: this site has implicit_registration = true");
+        }
+    }
+}
+
 /// The card data in our own shape. What is absent or of another form was found before.
 fn card(node: &Node) -> CardFile {
     let nothing = Node::Null;
@@ -139,6 +199,7 @@ fn card(node: &Node) -> CardFile {
         pan: text(node, "pan"),
         psn: option(node, "panSequenceNumber"),
         expiry: node.text("exp").and_then(year_first).unwrap_or_default(),
+        old_expiry: None,
         effective: option(node, "effectiveDate"),
         name: text(node, "name"),
         second_name: option(node, "secondName"),

@@ -19,6 +19,9 @@ pub struct OrderFile {
     pub(super) identity: IdentityFile,
     /// `creation`, `renewal` or `replacement`.
     pub(super) issuance: String,
+    /// The word of the source for it, if the source has words of its own.
+    #[serde(skip)]
+    pub(super) issuance_word: Option<String>,
     /// `instant`, `central` or `factory`.
     pub(super) channel: String,
     /// The station that makes the card; required with `instant`.
@@ -116,8 +119,12 @@ pub(super) struct CardFile {
     /// How often the card was issued again. Neither of the two above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) track_number: Option<u32>,
-    /// Last month, YYMM.
+    /// Last month, YYMM; without it `old_expiry` and the product's expiry rule give it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) expiry: String,
+    /// Last month, YYMM, of the card that this one replaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) old_expiry: Option<String>,
     /// First day, YYYY-MM-DD; the day of receipt where it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) effective: Option<String>,

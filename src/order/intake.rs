@@ -7,7 +7,7 @@ use super::problem::Findings;
 use super::sense::{self, Context};
 use super::site::Site;
 use super::{Order, Problems, Source, d1, mastercard, naming, own_shape, pismo, shape};
-use crate::base::{Code, Fault};
+use crate::base::{Code, Fault, Warning};
 use crate::keys::KeyStore;
 
 /// Largest order that is read, in bytes.
@@ -23,6 +23,8 @@ pub struct Checked {
     pub problems: Problems,
     /// What could not be checked, and why. It does not count as passed.
     pub skipped: Vec<String>,
+    /// Warnings; they refuse nothing.
+    pub warnings: Vec<Warning>,
 }
 
 impl Order {
@@ -51,8 +53,10 @@ pub fn check(bytes: &[u8], site: Option<&Site>, store: Option<&dyn KeyStore>) ->
         },
     };
     found.sort();
-    let order = order.filter(|_| found.problems.is_empty() && found.skipped.is_empty());
-    Checked { source, order, problems: found.problems, skipped: found.skipped }
+    let order = order
+        .filter(|_| found.problems.is_empty() && found.skipped.is_empty())
+        .map(|order| Order { warnings: found.warnings.clone(), ..order });
+    Checked { source, order, problems: found.problems, skipped: found.skipped, warnings: found.warnings }
 }
 
 /// The format that a file has by its first members; `None` where it is no order.
@@ -89,12 +93,13 @@ fn format(node: &Node) -> Option<Source> {
 }
 
 fn order(bytes: &[u8], node: &Node, source: Source, context: &Context, found: &mut Findings) -> Option<Order> {
-    let file = match source {
+    let mut file = match source {
         Source::D1 => d1::read(node, context, found),
         Source::Pismo => pismo::read(node, context, found),
         Source::Mastercard => mastercard::read(node, context, found),
         Source::Own => own(bytes, node, context, found)?,
     };
+    sense::expiry_by_rule(&mut file, naming::paths(source), context, found);
     sense::assemble(&file, source, naming::paths(source), context, found)
 }
 

@@ -14,7 +14,7 @@ pub(super) enum Node {
     Flag(bool),
     Whole(i64),
     /// A number that is not whole, or too large to be anything that an order states.
-    Number,
+    Number(Secret<String>),
     Text(Secret<String>),
     List(Vec<Node>),
     Map(Vec<(String, Node)>),
@@ -92,7 +92,7 @@ impl Node {
             Node::Null => {}
             Node::Flag(flag) => see(path, flag.to_string()),
             Node::Whole(number) => see(path, number.to_string()),
-            Node::Number => see(path, "(a number)".into()),
+            Node::Number(text) => see(path, text.expose().clone()),
             Node::Text(text) => see(path, text.expose().clone()),
             Node::List(nodes) => {
                 for (at, node) in nodes.iter().enumerate() {
@@ -124,7 +124,7 @@ impl<'de> Deserialize<'de> for Node {
 impl Serialize for Node {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Node::Null | Node::Number => serializer.serialize_unit(),
+            Node::Null | Node::Number(_) => serializer.serialize_unit(),
             Node::Flag(flag) => serializer.serialize_bool(*flag),
             Node::Whole(number) => serializer.serialize_i64(*number),
             Node::Text(text) => serializer.serialize_str(text.expose()),
@@ -156,11 +156,11 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Node, E> {
-        Ok(i64::try_from(number).map_or(Node::Number, Node::Whole))
+        Ok(i64::try_from(number).map_or_else(|_| Node::Number(Secret::new(number.to_string())), Node::Whole))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Node, E> {
-        Ok(Node::Number)
+    fn visit_f64<E>(self, number: f64) -> Result<Node, E> {
+        Ok(Node::Number(Secret::new(number.to_string())))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Node, E> {

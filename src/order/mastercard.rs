@@ -47,7 +47,7 @@ static ENVELOPE: &[Field] = &[
 static RESPONSE: &[Field] = &[
     must("newCardExpiryDate", Kind::Text(&r::ANY_TEXT)),
     must("plasticId", Kind::Text(&r::NAME_64)),
-    must("newSequenceNumber", Kind::Whole(1, 999)),
+    must("newSequenceNumber", Kind::Whole(0, 999)),
 ];
 
 static CLIENT: &[Field] = &[
@@ -162,9 +162,15 @@ fn merge(file: &mut OrderFile, response: &Node, client: &Node, found: &mut Findi
         line.make_ascii_uppercase();
     }
     let path = "response.newSequenceNumber";
+    // Issuing a Card: a virtual card has plastic sequence 1, its first physical card 2.
+    if response.whole("newSequenceNumber").is_some_and(|number| (0..2).contains(&number)) {
+        found.value(path, "must be 2 or more: 1 is the virtual card, which has no plastic");
+    }
     counted(&mut card.plastic_sequence, response.whole("newSequenceNumber"), path, "plastic sequence", found);
     match response.text("newCardExpiryDate").map(month) {
         Some(None) => found.format("response.newCardExpiryDate", "it is neither YYMM nor a date"),
+        // The answer's expiry is the card's, if the card data leaves it to the answer.
+        Some(Some(month)) if card.expiry.is_empty() => card.expiry = month,
         Some(Some(month)) if is_month(&card.expiry) && month != card.expiry => {
             found.value("response.newCardExpiryDate", "it is not the expiry of the card's data");
         }

@@ -7,6 +7,7 @@
 
 mod access;
 mod block;
+mod catalogue;
 mod d1;
 mod d1_shape;
 mod file;
@@ -30,10 +31,11 @@ mod site_names;
 mod tracks;
 mod view;
 
-use crate::base::Secret;
 use crate::base::emv::Pan;
+use crate::base::{Secret, Warning};
 
 pub use block::{BlockMac, TlvBlock};
+pub use catalogue::{CatalogueFile, CatalogueProduct};
 pub use file::OrderFile;
 pub use intake::{Checked, MAX_ORDER, check, source_of};
 pub use jwe::{Jwe, JweError, Management};
@@ -41,7 +43,9 @@ pub use parts::Part;
 pub use pin::{ArrivedPin, PinForm};
 pub use problem::{D1Answer, D1Code, Problem, Problems, d1_answer};
 pub use scheme::Scheme;
-pub use site::{IndexFile, IndexUse, JweFile, PinKeyFile, ProductRule, SelectFile, Site, SiteError, SiteFile};
+pub use site::{
+    ExpiryRule, IndexFile, IndexUse, JweFile, PinKeyFile, ProductRule, SelectFile, Site, SiteError, SiteFile,
+};
 pub use site_names::SiteKey;
 pub use view::{OrderView, view};
 
@@ -60,6 +64,7 @@ pub struct Order {
     print: Print,
     fulfilment: Vec<Line>,
     report: Vec<Line>,
+    warnings: Vec<Warning>,
 }
 
 /// Where an order comes from.

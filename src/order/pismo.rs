@@ -9,6 +9,7 @@ use super::problem::Findings;
 use super::sense::{Context, Paths};
 use super::site::Site;
 use super::{Issuance, Source, shape};
+use crate::base::emv::date;
 
 /// What the envelope calls our paths.
 pub(super) const PATHS: Paths = &[
@@ -30,7 +31,7 @@ pub(super) fn read(node: &Node, context: &Context, found: &mut Findings) -> Orde
     shape::object(node, ENVELOPE, "", found);
     let nothing = Node::Null;
     let (request, response) = (node.get("request").unwrap_or(&nothing), node.get("response").unwrap_or(&nothing));
-    can_be_made(request, response, found);
+    can_be_made(request, response, context.site, found);
     let reason = request.whole("reason_id");
     let issuance = reason.and_then(|id| context.site.map(|site| site.reason(id))).unwrap_or(Issuance::Replacement);
     let mut file = OrderFile {
@@ -61,11 +62,12 @@ pub(super) fn read(node: &Node, context: &Context, found: &mut Findings) -> Orde
     }
     card(node, &mut file, context, found);
     merge(&mut file, request, response, found);
+    validity(&file, request, response, found);
     file
 }
 
 /// What no card can be made of, with the reason.
-fn can_be_made(request: &Node, response: &Node, found: &mut Findings) {
+fn can_be_made(request: &Node, response: &Node, site: Option<&Site>, found: &mut Findings) {
     for name in ["type", "card_type"] {
         if response.text(name).is_some_and(|kind| kind != "PLASTIC") {
             found.refuse(format!("response.{name}"), "only a PLASTIC card is a card that can be personalized");
@@ -73,6 +75,12 @@ fn can_be_made(request: &Node, response: &Node, found: &mut Findings) {
     }
     if response.get("type").is_none() && response.get("card_type").is_none() {
         found.format("response.type", "it is required: only a PLASTIC card can be personalized");
+    }
+    if let (Some(status), Some(site)) = (response.text("status"), site)
+        && status != "UNNUMBERED"
+        && !site.makes_status(status)
+    {
+        found.refuse("response.status", "cards of this status are not made here (card_status of the site)");
     }
     for (node, path) in [(request, "request.status"), (response, "response.status")] {
         if node.text("status") == Some("UNNUMBERED") {
@@ -87,10 +95,12 @@ fn can_be_made(request: &Node, response: &Node, found: &mut Findings) {
 }
 
 fn product(request: &Node, response: &Node, found: &mut Findings) -> ProductFile {
-    let combo = request.text("mode_type") == Some("COMBO") || response.text("mode") == Some("COMBO");
+    // MULTIPLE is the older word for a card with a credit and a debit application. // Pismo Mode
+    let mode = response.text("mode").filter(|mode| ["COMBO", "MULTIPLE"].contains(mode));
+    let combo = request.text("mode_type") == Some("COMBO") || mode.is_some();
     let single = request.text("mode_type") == Some("SINGLE");
-    if single && response.text("mode") == Some("COMBO") {
-        found.value("response.mode", "the request asks for a single card, the answer tells of a COMBO card");
+    if let Some(mode) = mode.filter(|_| single) {
+        found.value("response.mode", format!("the request asks for a single card, the answer tells of a {mode} card"));
     }
     let contactless = [request.flag("contactless_enabled"), response.flag("contactless_enabled")];
     if let [Some(asked), Some(told)] = contactless
@@ -129,6 +139,9 @@ fn select(file: &mut OrderFile, request: &Node, site: &Site, found: &mut Finding
     };
     match profile {
         Some(profile) => file.product.profile.clone_from(profile),
+        None if combo && request.text("mode_type") != Some("COMBO") => {
+            found.value("response.mode", "no product with two applications is made here for it")
+        }
         None if combo => found.value("request.mode_type", "no product with two applications is made here for it"),
         None => found.value("request.contactless_enabled", "no product without contactless is made here for it"),
     }
@@ -142,7 +155,7 @@ fn select(file: &mut OrderFile, request: &Node, site: &Site, found: &mut Finding
 
 fn report(node: &Node, request: &Node, response: &Node) -> Values {
     let mut report = leaves(node, &["customerId", "accountId", "x-idempotency-key"], &[]);
-    report.extend(leaves(request, &["reason_id"], &[]));
+    report.extend(leaves(request, &["reason_id", "metadata", "update_tokens"], &[]));
     let answer = leaves(response, &["id", "program", "account", "customer", "org", "status", "stage"], &[]);
     report.0.extend(answer.0.iter().map(|(name, value)| (format!("response.{name}"), value.clone())));
     report
@@ -168,8 +181,10 @@ fn merge(file: &mut OrderFile, request: &Node, response: &Node, found: &mut Find
         let Some(text) = text else { continue };
         match month(text) {
             None => found.format(path, "it is neither YYMM nor a date of RFC 3339"),
+            // The answer's expiry is the card's, if the card data leaves it to the answer.
+            Some(month) if card.expiry.is_empty() => card.expiry = month,
             Some(month) if is_month(&card.expiry) && card.expiry != month => {
-                found.value(path, "it is not the expiry of the card's data")
+                found.value(path, "it is not the expiry of the card's data");
             }
             Some(_) => {}
         }
@@ -192,6 +207,36 @@ fn merge(file: &mut OrderFile, request: &Node, response: &Node, found: &mut Find
     }
 }
 
+/// `valid_until`, and the hours that it is computed from, end after receipt and not after the expiry. // Pismo ValidUntil
+fn validity(file: &OrderFile, request: &Node, response: &Node, found: &mut Findings) {
+    let Ok(received) = file.identity.received_at.parse::<jiff::Timestamp>() else { return };
+    let expiry = file.card.as_ref().and_then(|card| last_day(&card.expiry));
+    let mut check = |path: &str, end: Option<jiff::Timestamp>| {
+        let Some(end) = end else { return found.value(path, "not a moment that a card can be valid until") };
+        if end <= received {
+            found.value(path, "in the past: the card would not be valid any more when it is made");
+        } else if expiry.is_some_and(|expiry| jiff::tz::Offset::UTC.to_datetime(end).date() > expiry) {
+            found.value(path, "after the expiry of the card's data");
+        }
+    };
+    for (node, part) in [(request, "request"), (response, "response")] {
+        if let Some(hours) = node.whole("validity_period_hours").filter(|hours| *hours >= 0) {
+            let span = jiff::Span::new().try_hours(hours).ok();
+            check(&format!("{part}.validity_period_hours"), span.and_then(|span| received.checked_add(span).ok()));
+        }
+    }
+    if let Some(text) = response.text("valid_until") {
+        check("response.valid_until", text.parse().ok());
+    }
+}
+
+/// The last day of a month YYMM.
+fn last_day(yymm: &str) -> Option<jiff::civil::Date> {
+    let (year, month) = yymm.split_at_checked(2).filter(|_| is_month(yymm))?;
+    let year = i16::try_from(date::century(year.parse().ok()?)).ok()?;
+    Some(jiff::civil::Date::new(year, month.parse().ok()?, 1).ok()?.last_of_month())
+}
+
 /// The day of issue, where it is one that a card of this expiry can have.
 fn first_day(response: &Node, expiry: &str, found: &mut Findings) -> Option<String> {
     let path = "response.issuing_date";
@@ -210,7 +255,7 @@ fn first_day(response: &Node, expiry: &str, found: &mut Findings) -> Option<Stri
 /// Whether the card's data states its expiry as it must; where it does not, that is told of and nothing is held
 /// against it.
 pub(super) fn is_month(expiry: &str) -> bool {
-    expiry.len() == 4 && month(expiry).is_some()
+    expiry.len() == 4 && month(expiry).is_some() && expiry.get(..2).is_some_and(|year| year < "50")
 }
 
 /// A month YYMM, as itself or out of a date: 2031-05, 2031-05-31, 2031-05-31T00:00:00Z.

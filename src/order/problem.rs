@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::base::Code;
+use crate::base::{Code, Warning};
 
 /// One thing that is wrong with an order. Never quotes a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +92,8 @@ pub(super) struct Findings {
     pub(super) problems: Problems,
     /// What could not be checked, and why.
     pub(super) skipped: Vec<String>,
+    /// Warnings; the order is accepted all the same.
+    pub(super) warnings: Vec<Warning>,
 }
 
 impl Findings {
@@ -121,6 +123,14 @@ impl Findings {
 
     pub(super) fn refuse(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.add(path, Code::OrderNotAllowed, message);
+    }
+
+    /// Adds a warning once.
+    pub(super) fn warn(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        let warning = Warning::new(path, message);
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
     }
 
     /// Says once that something could not be checked.

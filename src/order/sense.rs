@@ -12,7 +12,7 @@ use super::scheme::Scheme;
 use super::site::{IndexUse, Site};
 use super::{Channel, Chip, Identity, Issuance, KeyIndex, Line, Order, Print, Product, Pvv, Source, Stripe, tracks};
 use crate::base::Secret;
-use crate::base::emv::Pan;
+use crate::base::emv::{Pan, date, track};
 use crate::base::fault::Code;
 use crate::keys::{KeyStore, Purpose};
 
@@ -68,10 +68,12 @@ pub(super) fn assemble(
     };
     no_pan_in_identity(file, pan.as_ref(), &own_path, found);
     let keys = rule(file, source, context, &own_path, found);
+    let added = catalogue(file, source, pan.as_ref(), context, &own_path, found);
     let expiry = expiry(card, received, &own_path, found);
     let effective = effective(card, received, expiry, &own_path, found);
     let given = tracks::read(card, pan.as_ref(), expiry.is_some(), &|own| own_path.card(own), found);
     codes(card, scheme, &own_path, found);
+    service_code(card, &given, &own_path, found);
     names(card, &own_path, found);
     let wanted = stripe_wanted(card, &given, pan.as_ref(), context, &own_path, found);
     let pin = card.pin.as_ref().and_then(|pin| ArrivedPin::read(pin, &|own| own_path.card(own), context, found));
@@ -130,8 +132,12 @@ pub(super) fn assemble(
             cvv2: secret(&card.cvv2),
             lines: lines(&file.print),
         },
-        fulfilment: lines(&file.fulfilment),
+        fulfilment: lines(&file.fulfilment)
+            .into_iter()
+            .chain(added.into_iter().map(|(name, value)| Line::new(name, value)))
+            .collect(),
         report: report(file, card),
+        warnings: Vec::new(),
     })
 }
 
@@ -141,8 +147,15 @@ struct Naming<'a> {
 }
 
 impl Naming<'_> {
+    /// The source's name of a path, which may have an index.
     fn of(&self, own: &str) -> String {
-        (self.name)(own)
+        let indexed = own.split_once('[').and_then(|(before, rest)| Some((before, rest.split_once(']')?)));
+        match indexed {
+            Some((before, (number, after))) => {
+                (self.name)(&format!("{before}[]{after}")).replacen("[]", &format!("[{number}]"), 1)
+            }
+            None => (self.name)(own),
+        }
     }
 
     fn card(&self, own: &str) -> String {
@@ -171,11 +184,17 @@ fn identity(file: &OrderFile, path: &Naming, found: &mut Findings) -> Option<Dat
             found.format(path.of(&format!("identity.{own}")), format!("it must be {}", r::NAME_64.words));
         }
     }
-    let moment: Option<jiff::Timestamp> = identity.received_at.parse().ok();
-    if moment.is_none() {
+    let day = day_of(&identity.received_at);
+    if day.is_none() {
         found.format(path.of("identity.received_at"), format!("it must be {}", r::MOMENT.words));
     }
-    moment.map(|moment| jiff::tz::Offset::UTC.to_datetime(moment).date())
+    day
+}
+
+/// The day of a moment, UTC.
+fn day_of(moment: &str) -> Option<Date> {
+    let moment: jiff::Timestamp = moment.parse().ok()?;
+    Some(jiff::tz::Offset::UTC.to_datetime(moment).date())
 }
 
 /// The identity is shown everywhere, and so may not hold the PAN.
@@ -299,14 +318,88 @@ fn pan(card: &CardFile, path: &Naming, found: &mut Findings) -> Option<Pan> {
     }
 }
 
+/// Identifiers and PAN range by the site's catalogue. Returns what it adds for those who make the card.
+fn catalogue(
+    file: &OrderFile,
+    source: Source,
+    pan: Option<&Pan>,
+    context: &Context,
+    path: &Naming,
+    found: &mut Findings,
+) -> Vec<(&'static str, String)> {
+    let Some(site) = context.site else { return Vec::new() };
+    let Some(catalogue) = site.catalogue() else {
+        found.warn(
+            "site.catalogue",
+            "the site has no [catalogue]: products, PAN ranges and service identifiers were not checked",
+        );
+        return Vec::new();
+    };
+    catalogue.check(file, source, pan, &|own| path.of(own), found)
+}
+
+/// The month of YYMM, by the century rule of the chip.
+fn month(yymm: &str) -> Option<Date> {
+    let digits = yymm.len() == 4 && yymm.bytes().all(|byte| byte.is_ascii_digit());
+    let (year, month) = yymm.split_at_checked(2).filter(|_| digits)?;
+    let year = i16::try_from(date::century(year.parse().ok()?)).ok()?;
+    Date::new(year, month.parse().ok()?, 1).ok()
+}
+
+/// The expiry of an order that states none: the old card's, or so many months from receipt, as the product says.
+// Mastercard Processing: Expiry Date Rule
+pub(super) fn expiry_by_rule(file: &mut OrderFile, paths: Paths, context: &Context, found: &mut Findings) {
+    let rule = context.site.and_then(|site| site.product(&file.product.profile)).and_then(|product| product.expiry);
+    let received = day_of(&file.identity.received_at);
+    let Some(card) = &mut file.card else { return };
+    let name = |own: &'static str| paths.iter().find(|(ours, _)| *ours == own).map_or(own, |(_, theirs)| *theirs);
+    let old = card.old_expiry.as_deref().map(month);
+    if old == Some(None) {
+        found.format(name("card.old_expiry"), "must be a month YYMM");
+    }
+    if !card.expiry.is_empty() {
+        return;
+    }
+    let Some(old) = old else {
+        return found.format(name("card.expiry"), "required; or give old_expiry, for a product with an expiry rule");
+    };
+    if context.site.is_none() {
+        return found.skip("the expiry: it is computed by a rule of the site, and no site was given");
+    }
+    let Some(rule) = rule else {
+        return found
+            .value(name("card.expiry"), "absent, and the site's [[profile]] of the product has no expiry rule");
+    };
+    let (Some(old), Some(received)) = (old.map(Date::last_of_month), received) else { return };
+    let span = |months: u32| jiff::Span::new().try_months(months).ok();
+    let limit = span(rule.keep_if_more_than).and_then(|span| received.checked_add(span).ok());
+    let kept = limit.is_some_and(|limit| limit < old);
+    let last = if kept { Some(old) } else { span(rule.months).and_then(|span| received.checked_add(span).ok()) };
+    let Some((last, year)) = last.and_then(|last| Some((last, date::two_digits(last.year())?))) else {
+        return found.value(name("card.expiry"), "the expiry rule gives a year that two digits cannot state");
+    };
+    card.expiry = format!("{year:02}{:02}", last.month());
+    let why = match kept {
+        true => format!("the old card's is kept: it is more than {} months ahead", rule.keep_if_more_than),
+        false => format!(
+            "{} months from receipt: the old card's is not more than {} ahead",
+            rule.months, rule.keep_if_more_than
+        ),
+    };
+    found.warn(name("card.expiry"), format!("not stated by the order, computed as {} (YYMM): {why}", card.expiry));
+}
+
 /// The last day of the expiry's month. A month in the wrong order of digits is often caught by the tracks only.
 fn expiry(card: &CardFile, received: Option<Date>, path: &Naming, found: &mut Findings) -> Option<Date> {
-    let digits = card.expiry.len() == 4 && card.expiry.bytes().all(|byte| byte.is_ascii_digit());
-    let parts = card.expiry.split_at_checked(2).filter(|_| digits);
-    let parts = parts.and_then(|(year, month)| Some((year.parse::<i16>().ok()?, month.parse::<i8>().ok()?)));
-    let last = parts.and_then(|(year, month)| Date::new(2000 + year, month, 1).ok()).map(Date::last_of_month);
+    let last = month(&card.expiry).map(Date::last_of_month);
     match (last, received) {
         (None, _) => found.format(path.card("expiry"), "it is not a month"),
+        (Some(last), _) if last.year() < 2000 => {
+            let message = "a year from 50 to 99 is 1950 to 1999 to a terminal; the year must be 00 to 49";
+            found.value(path.card("expiry"), message); // EMV B4 §6.7.3
+            // Nothing else is compared with it.
+            return None;
+        }
         (Some(last), Some(received)) if last < received => {
             found.value(path.card("expiry"), "the card would have expired before it was ordered");
         }
@@ -322,10 +415,20 @@ fn effective(
     path: &Naming,
     found: &mut Findings,
 ) -> Option<Date> {
-    let Some(text) = &card.effective else { return received };
+    let Some(text) = &card.effective else {
+        if received.is_some_and(|day| date::two_digits(day.year()).is_none()) {
+            let message = "the card becomes effective on this day, and 5F25 states only the years 1950 to 2049";
+            found.value(path.of("identity.received_at"), message);
+        }
+        return received;
+    };
     let day: Option<Date> = text.parse().ok().filter(|_| r::DAY.accepts(text));
     match (day, expiry) {
         (None, _) => found.format(path.card("effective"), "it is not a date YYYY-MM-DD"),
+        // EMV B4 §6.7.3
+        (Some(day), _) if date::two_digits(day.year()).is_none() => {
+            found.value(path.card("effective"), "5F25 states only the years 1950 to 2049");
+        }
         (Some(day), Some(expiry)) if day > expiry => {
             found.value(path.card("effective"), "the card would become effective after it expires");
         }
@@ -350,6 +453,18 @@ fn codes(card: &CardFile, scheme: Scheme, path: &Naming, found: &mut Findings) {
             let digits: Vec<String> = digits.iter().map(ToString::to_string).collect();
             found.value(path.card(own), format!("for this scheme it has {} digits", digits.join(" or ")));
         }
+    }
+}
+
+/// A digit of the service code that has no meaning is told: a terminal may treat it in any way.
+fn service_code(card: &CardFile, given: &tracks::Given, path: &Naming, found: &mut Findings) {
+    let (own, code) = match (&card.service_code, &given.service_code) {
+        (Some(code), _) => ("service_code", code),
+        (None, Some(code)) => (if card.track1.is_some() { "track1" } else { "track2" }, code),
+        (None, None) => return,
+    };
+    if let Some(message) = track::service_code_meaning(code) {
+        found.warn(path.card(own), message);
     }
 }
 

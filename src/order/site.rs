@@ -5,7 +5,13 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::catalogue::CatalogueFile;
 use super::{Channel, Issuance, PinForm, Source};
+
+/// The longest validity of a card, in months.
+const MOST_MONTHS: u32 = 240;
+/// Card statuses of Pismo whose cards are made if the site lists none.
+const STATUSES: [&str; 2] = ["CREATED", "NORMAL"];
 
 /// A site as it is configured: `[site]` of a station's configuration, or a file of its own.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -17,6 +23,10 @@ pub struct SiteFile {
     pub centers: Vec<String>,
     /// Channels that are served: `instant`, `central`, `factory`.
     pub channels: Vec<String>,
+    /// Whether orders register consumer and card (D1): `consumerId` and `cardProductId` are required then.
+    pub implicit_registration: bool,
+    /// Card statuses of Pismo whose cards are made. Empty: `CREATED` and `NORMAL`.
+    pub card_status: Vec<String>,
     /// Where magnetic stripes are written: `here`, `elsewhere` or `none`.
     pub stripe: String,
     /// Keys that encrypted orders may come under. Nothing else is tried.
@@ -31,6 +41,8 @@ pub struct SiteFile {
     pub profile: Vec<ProductRule>,
     /// Which product an order becomes that names none itself. The first that fits counts.
     pub select: Vec<SelectFile>,
+    /// Identifiers that orders may name. Absent: identifiers are not checked, and a warning says so.
+    pub catalogue: Option<CatalogueFile>,
     /// What a Pismo `reason_id` stands for: `renewal` or `replacement`. Others are replacements.
     pub reason: BTreeMap<String, String>,
 }
@@ -85,6 +97,19 @@ pub struct ProductRule {
     pub applications: u32,
     /// Whether a card of it needs a PIN.
     pub pin_required: bool,
+    /// The expiry of a card whose order states none. Absent: such an order is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<ExpiryRule>,
+}
+
+/// The expiry of a card whose order states only the old card's. // Mastercard Processing: Expiry Date Rule
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExpiryRule {
+    /// The old expiry is kept if the order is received more than this many months before it.
+    pub keep_if_more_than: u32,
+    /// Otherwise the card is valid for this many months from the month of receipt: 1 to 240.
+    pub months: u32,
 }
 
 /// Which product an order becomes. What is not stated fits everything.
@@ -213,6 +238,18 @@ impl Site {
                 return wrong(format!("index[{at}].keys"), "it names no key");
             }
         }
+        for (at, rule) in file.profile.iter().enumerate() {
+            if rule.expiry.is_some_and(|rule| !(1..=MOST_MONTHS).contains(&rule.months)) {
+                return wrong(format!("profile[{at}].expiry.months"), "must be 1 to 240");
+            }
+            if rule.expiry.is_some_and(|rule| rule.keep_if_more_than > MOST_MONTHS) {
+                return wrong(format!("profile[{at}].expiry.keep_if_more_than"), "must be 0 to 240");
+            }
+        }
+        if let Some(catalogue) = &file.catalogue {
+            let profiles: Vec<&str> = file.profile.iter().map(|rule| rule.name.as_str()).collect();
+            catalogue.validate(&profiles)?;
+        }
         for (at, rule) in file.select.iter().enumerate() {
             let named = [Some(&rule.profile), rule.contact_only.as_ref(), rule.combo.as_ref()];
             if named.into_iter().flatten().any(|name| !file.profile.iter().any(|it| it.name == *name)) {
@@ -237,6 +274,23 @@ impl Site {
     /// What it says of a product.
     pub fn product(&self, name: &str) -> Option<&ProductRule> {
         self.file.profile.iter().find(|rule| rule.name == name)
+    }
+
+    pub(super) fn catalogue(&self) -> Option<&CatalogueFile> {
+        self.file.catalogue.as_ref()
+    }
+
+    /// Whether cards of this Pismo status are made.
+    pub(super) fn makes_status(&self, status: &str) -> bool {
+        match self.file.card_status.is_empty() {
+            true => STATUSES.contains(&status),
+            false => self.file.card_status.iter().any(|own| own == status),
+        }
+    }
+
+    /// Whether orders register consumer and card.
+    pub(super) fn registers(&self) -> bool {
+        self.file.implicit_registration
     }
 
     /// Whether orders of this channel are served.

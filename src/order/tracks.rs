@@ -47,6 +47,7 @@ pub(super) fn read(
 fn fields(number: u8, text: &str) -> Result<Option<Fields>, String> {
     match number {
         1 => Fields::track1(text).map(Some),
+        2 if text.contains('D') => return Err("the separator is =; D is its form in the chip (57)".into()),
         2 => Fields::track2(text).map(Some),
         _ => Number::Three.check(text).map(|_| None),
     }

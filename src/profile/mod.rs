@@ -6,6 +6,7 @@ pub mod prepare;
 mod sense;
 mod subject;
 mod verification;
+mod warnings;
 
 use crate::base::Code;
 use crate::base::crypto::sha256;

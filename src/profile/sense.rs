@@ -62,6 +62,9 @@ pub(super) fn make(file: ProfileFile) -> Result<Profile, Vec<Problem>> {
     blank(&file, &mut problems);
     rules(&file, &mut problems);
     let recipe = file.prepare.as_ref().map(|file| recipe(file, &mut |path, message| problems.add(path, message)));
+    if let Some(recipe) = &recipe {
+        prepared(&applications, recipe, &mut problems);
+    }
     verification(&file, recipe.as_ref(), &mut problems);
     let read_too = tags(&file, &mut problems);
     let hash = hash(&file);
@@ -277,8 +280,15 @@ fn rule(at: usize, dgi: &DgiFile, problems: &mut Problems) -> Option<DgiRule> {
             0
         })
     });
-    let named = dgi.applications.iter().enumerate();
-    let applications = named.map(|(n, text)| aid(&format!("{path}.applications[{n}]"), text, problems)).collect();
+    let mut applications: Vec<Vec<u8>> = Vec::new();
+    for (n, text) in dgi.applications.iter().enumerate() {
+        let path = format!("{path}.applications[{n}]");
+        let aid = aid(&path, text, problems);
+        if applications.contains(&aid) {
+            problems.add(path, "duplicate application");
+        }
+        applications.push(aid);
+    }
     let padding = match dgi.padding {
         None | Some(PaddingName::None) => CardPadding::None,
         Some(PaddingName::Always) => CardPadding::Always,
@@ -343,6 +353,24 @@ fn named(applications: &[ApplicationRule], dgis: &[DgiRule], problems: &mut Prob
         let reached = |app: &&ApplicationRule| rule.is_for(&app.aid) && app.interface != Interface::Contact;
         if contactless && !applications.is_empty() && !applications.iter().any(|app| reached(&app)) {
             problems.add(format!("dgi[{at}].read_back"), "none of its applications is reached over the antenna");
+        }
+    }
+}
+
+/// `[[application]]` and `[[prepare.application]]` list the same applications, each once.
+fn prepared(applications: &[ApplicationRule], recipe: &Recipe, problems: &mut Problems) {
+    let made = recipe.applications();
+    for (at, app) in made.iter().enumerate() {
+        let path = format!("prepare.application[{at}].aid");
+        if made.iter().take(at).any(|earlier| earlier.aid == app.aid) {
+            problems.add(path, "duplicate application");
+        } else if !applications.is_empty() && !applications.iter().any(|named| named.aid == app.aid) {
+            problems.add(path, "no [[application]] has this AID");
+        }
+    }
+    for (at, named) in applications.iter().enumerate() {
+        if !made.iter().any(|app| app.aid == named.aid) {
+            problems.add(format!("application[{at}].aid"), "no [[prepare.application]] has this AID");
         }
     }
 }

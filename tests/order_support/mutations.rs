@@ -10,15 +10,8 @@ pub const VALUE: &str = "FIELD_INVALID_VALUE";
 pub const NOT_ALLOWED: &str = "OPERATION_NOT_ALLOWED";
 
 /// What every kind's card data must have, and the objects in it.
-const CARD_REQUIRED: &[&str] = &[
-    "/card/pan",
-    "/card/expiry",
-    "/card/name",
-    "/card/pin/form",
-    "/card/pin/block",
-    "/card/pin/kid",
-    "/card/blocks/0/kek",
-];
+const CARD_REQUIRED: &[&str] =
+    &["/card/pan", "/card/name", "/card/pin/form", "/card/pin/block", "/card/pin/kid", "/card/blocks/0/kek"];
 const CARD_OBJECTS: &[&str] = &["/card", "/card/pin", "/card/blocks/0"];
 
 /// Makes an order wrong; false where there is nothing of the kind in it.
@@ -101,6 +94,19 @@ fn of_card() -> Vec<Mutation> {
         has("/card/plastic_sequence", -1, VALUE),
         has("/card/effective", "2026-02-30", FORMAT),
         has("/card/effective", "2050-01-01", VALUE),
+        has("/card/effective", "1949-12-31", VALUE),
+        has("/card/effective", "1026-11-24", VALUE),
+        spoilt("card.expiry", VALUE, |order, rng| {
+            // Tracks and answers state the right one: they are compared with what can be a card's expiry only.
+            let year = rng.between(50, 99);
+            put(order, "/card/expiry", format!("{year}{:02}", rng.between(1, 12)).into())
+        }),
+        spoilt("card.track2", VALUE, |order, _| {
+            let Some(track) = order["card"]["track2"].as_str().map(|track| track.replacen('=', "D", 1)) else {
+                return false;
+            };
+            put(order, "/card/track2", track.into())
+        }),
         second_name(""),
         second_name(long("x", 65)),
         second_name("tab\there"),
@@ -171,6 +177,7 @@ fn long_track3() -> String {
 
 pub fn of_own() -> Vec<Mutation> {
     let mut all = vec![
+        missing("/card/expiry"),
         has("/perso_order", 2, "PARSING_ERROR"),
         has("/perso_order", "1", FORMAT),
         spoilt("card", NOT_ALLOWED, |order, _| put(order, "/test", false.into())),
@@ -219,6 +226,11 @@ pub fn of_own() -> Vec<Mutation> {
 
 pub fn of_pismo() -> Vec<Mutation> {
     let mut all = vec![
+        // The answer's expiry stands in for it.
+        spoilt("card.expiry", FORMAT, |order, _| {
+            let stated = ["request", "response"].iter().any(|part| !order[*part]["expiration_date"].is_null());
+            !stated && take(order, "/card/expiry")
+        }),
         has("/perso_pismo", 2, VALUE),
         has("/accountId", 0, VALUE),
         has("/orgId", "x".repeat(65), FORMAT),
@@ -247,6 +259,17 @@ pub fn of_pismo() -> Vec<Mutation> {
             order["card"]["effective"].is_null() && put(order, "/response/issuing_date", "2051-01-24T08:30:00Z".into())
         }),
         has("/response/track_number", 0, VALUE),
+        has("/response/status", "BLOCKED", NOT_ALLOWED),
+        has("/response/valid_until", "2025-12-31T23:59:59Z", VALUE),
+        has("/response/valid_until", "2050-01-01T00:00:00Z", VALUE),
+        has("/response/validity_period_hours", 0, VALUE),
+        has("/request/validity_period_hours", 500_000, VALUE),
+        has("/request/validity_period_hours", i64::MAX, VALUE),
+        spoilt("response.mode", VALUE, |order, _| {
+            order["request"]["template_id"] == "T-1"
+                && order["request"]["mode_type"] != "SINGLE"
+                && put(order, "/response/mode", "MULTIPLE".into())
+        }),
         has("/response/mode", "GIFT", VALUE),
         has("/response/type", "VIRTUAL", NOT_ALLOWED),
         has("/response/card_type", "TEMPORARY", NOT_ALLOWED),
@@ -269,8 +292,15 @@ pub fn of_pismo() -> Vec<Mutation> {
                 && order["request"]["template_id"].is_null()
                 && put(order, "/response/mode", "COMBO".into())
         }),
+        spoilt("response.mode", VALUE, |order, _| {
+            order["request"]["mode_type"] == "SINGLE"
+                && order["request"]["contactless_enabled"] == true
+                && order["request"]["template_id"].is_null()
+                && put(order, "/response/mode", "MULTIPLE".into())
+        }),
         spoilt("request.contactless_enabled", VALUE, |order, _| {
-            let combo = order["response"]["mode"] == "COMBO" || order["request"]["mode_type"] == "COMBO";
+            let combo = ["COMBO", "MULTIPLE"].iter().any(|mode| order["response"]["mode"] == *mode)
+                || order["request"]["mode_type"] == "COMBO";
             take(order, "/response/contactless_enabled");
             combo && put(order, "/request/contactless_enabled", false.into())
         }),
@@ -303,6 +333,8 @@ pub fn of_mastercard() -> Vec<Mutation> {
         has("/request/reissueType", "REISSUE_D", NOT_ALLOWED),
         has("/request/reissueType", "NEW", VALUE),
         has("/response/newSequenceNumber", 0, VALUE),
+        has("/response/newSequenceNumber", 1, VALUE),
+        has("/response/newSequenceNumber", -1, VALUE),
         has("/response/newSequenceNumber", 1000, VALUE),
         has("/response/newSequenceNumber", 1.5, FORMAT),
         has("/response/newCardExpiryDate", "soon", FORMAT),

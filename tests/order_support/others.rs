@@ -92,7 +92,8 @@ pub fn pismo(rng: &mut Rng) -> Value {
     may(rng, &mut request, "metadata", |rng| json!({"a": text(rng, 100), "b": [1, true, {"c": 1.5}]}));
     may(rng, &mut request, "mode_type", |_| if combo { "COMBO" } else { "SINGLE" }.into());
     may(rng, &mut request, "expiration_date", |rng| date(rng, &expiry));
-    may(rng, &mut request, "validity_period_hours", |rng| rng.between(0, 100_000).into());
+    // The shortest life of a card here ends with January 2027.
+    may(rng, &mut request, "validity_period_hours", |rng| rng.between(1, 1000).into());
     for name in ["abu_enabled", "update_tokens", "atm_change_online_pin_when_script_sent"] {
         may(rng, &mut request, name, |rng| rng.yes().into());
     }
@@ -103,16 +104,18 @@ pub fn pismo(rng: &mut Rng) -> Value {
         request["brand"] = brand.into();
     }
     if combo {
-        response["mode"] = "COMBO".into();
+        response["mode"] = rng.one(&["COMBO", "MULTIPLE"]).into();
     } else {
-        may(rng, &mut response, "mode", |rng| rng.one(&["CREDIT", "DEBIT", "MULTIPLE"]).into());
+        may(rng, &mut response, "mode", |rng| rng.one(&["CREDIT", "DEBIT"]).into());
     }
     may(rng, &mut response, "printed_name", |_| name.into());
     may(rng, &mut response, "contactless_enabled", |_| contactless.into());
     may(rng, &mut response, "expiration_date", |rng| date(rng, &expiry));
     may(rng, &mut response, "issuing_date", moment);
-    may(rng, &mut response, "track_number", |rng| counter(rng, &card["track_number"], 9999));
+    may(rng, &mut response, "track_number", |rng| counter(rng, &card["track_number"], 1, 9999));
     may(rng, &mut response, "id", |rng| rng.between(0, 9_999_999).into());
+    may(rng, &mut response, "valid_until", |_| "2027-01-15T12:00:00Z".into());
+    may(rng, &mut response, "stage", |rng| text(rng, 50));
     may(rng, &mut response, "status", |rng| rng.one(&["CREATED", "NORMAL"]).into());
     may(rng, &mut response, "name", |rng| text(rng, 50));
     may(rng, &mut response, "embossing_custom_field", |rng| text(rng, 1000));
@@ -125,14 +128,17 @@ pub fn pismo(rng: &mut Rng) -> Value {
     order
 }
 
-/// What the card's data counts, where it does; answers count from 1.
-fn counter(rng: &mut Rng, stated: &Value, most: usize) -> Value {
-    if stated.is_null() { rng.between(1, most).into() } else { stated.clone() }
+/// What the card's data counts, where it does; answers count from `least`.
+fn counter(rng: &mut Rng, stated: &Value, least: usize, most: usize) -> Value {
+    if stated.is_null() { rng.between(least, most).into() } else { stated.clone() }
 }
 
 /// A Mastercard-shaped order.
 pub fn mastercard(rng: &mut Rng) -> Value {
     let mut card = ours(rng, true, |pan| pan.starts_with("53"));
+    if card["plastic_sequence"] == 1 {
+        card["plastic_sequence"] = 2.into();
+    }
     if !card["second_name"].is_null() {
         card["second_name"] = rng.text("ABCabc .'-", 1, 26).into();
     }
@@ -154,7 +160,7 @@ pub fn mastercard(rng: &mut Rng) -> Value {
         "request": {"reissueType": rng.one(&["REISSUE", "RENEW", "REPLACE"])},
         "response": {
             "newCardExpiryDate": date(rng, &expiry), "plasticId": rng.text(ID, 1, 64),
-            "newSequenceNumber": counter(rng, &card["plastic_sequence"], 999),
+            "newSequenceNumber": counter(rng, &card["plastic_sequence"], 2, 999),
         },
         "client": client, "card": card,
     });

@@ -3,6 +3,7 @@
 mod afl;
 pub mod certificate;
 mod cvm;
+pub mod date;
 mod dictionary;
 mod dol;
 mod oda;

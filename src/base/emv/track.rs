@@ -85,6 +85,22 @@ impl Number {
     }
 }
 
+/// What is wrong with the digits of a service code: those that have no meaning. `None` if all have one, or if it is not
+/// three digits. // ISO/IEC 7813 §6.5
+pub fn service_code_meaning(code: &str) -> Option<String> {
+    const MEANINGS: [&str; 3] = ["125679", "024", "01234567"];
+    if code.len() != 3 || !code.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let unknown = |(at, digit): (usize, char)| {
+        let known = MEANINGS.get(at).is_some_and(|known| known.contains(digit));
+        (!known).then(|| format!("digit {} of the service code has no meaning", at + 1))
+    };
+    let unknown: Vec<String> = code.chars().enumerate().filter_map(unknown).collect();
+    (!unknown.is_empty())
+        .then(|| format!("{}: ISO/IEC 7813 defines 1 2 5 6 7 9, then 0 2 4, then 0 to 7", unknown.join(", ")))
+}
+
 /// The fields of track 1 (format B), track 2, or track 2 equivalent data.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Fields {
@@ -232,6 +248,21 @@ mod tests {
             let too_long = Err(TrackError::Length { length: number.max() + 1, max: number.max() });
             assert_eq!(number.check(&with_sentinels(most + 1)), too_long);
             assert_eq!(number.check(&"1".repeat(most + 1)), too_long);
+        }
+    }
+
+    /// ISO/IEC 7813, service code: interchange and technology, authorization processing, services and PIN.
+    #[test]
+    fn service_code_digits_without_meaning_are_named() {
+        for code in ["101", "201", "220", "221", "601", "702", "520", "906", "246", "27", "2010", "2x1"] {
+            assert_eq!(service_code_meaning(code), None, "{code}");
+        }
+        for (code, digits) in [("001", "1"), ("301", "1"), ("211", "2"), ("208", "3"), ("209", "3"), ("838", "123")] {
+            let message = service_code_meaning(code).unwrap();
+            for digit in ["1", "2", "3"] {
+                let named = message.contains(&format!("digit {digit} of the service code"));
+                assert_eq!(named, digits.contains(digit), "{code}: {message}");
+            }
         }
     }
 

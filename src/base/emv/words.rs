@@ -2,6 +2,7 @@
 //! // EMV B3 annex C, §5.4, §10.2, §10.5
 
 use super::cvm;
+use super::date::century;
 use super::{Afl, Dol, tag_name};
 use crate::base::codec::tlv::Tag;
 
@@ -138,14 +139,12 @@ fn list(value: &[u8]) -> Vec<String> {
     out
 }
 
-/// Two-digit years below 50 are of this century. // EMV B4 §6.7.3
 fn date(year: u8, month: u8, day: u8) -> Vec<String> {
     let [Some(year), Some(month), Some(day)] = [year, month, day].map(bcd) else { return not_a_date() };
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return not_a_date();
     }
-    let century = if year < 50 { 2000 } else { 1900 };
-    vec![format!("{:04}-{month:02}-{day:02}", century + u16::from(year))]
+    vec![format!("{:04}-{month:02}-{day:02}", century(year))]
 }
 
 fn not_a_date() -> Vec<String> {

@@ -12,6 +12,7 @@ pub use issue::{IssueError, Issued, Subject, sign_icc, sign_issuer, sign_pin, si
 pub use open::{IssuerCertificate, ProvenCard, Static, UnprovenCard, open_card, open_issuer, open_static};
 
 use super::Pan;
+use super::date::century;
 use crate::base::crypto::{RsaError, RsaPublic, sha1};
 
 const HEADER: u8 = 0x6A;
@@ -128,8 +129,7 @@ impl MonthYear {
     pub fn from_mmyy(mmyy: [u8; 2]) -> Option<Self> {
         let [month, year] =
             mmyy.map(|byte| (byte >> 4 <= 9 && byte & 15 <= 9).then_some((byte >> 4) * 10 + (byte & 15)));
-        let year = u16::from(year?);
-        Self::new(if year < 50 { 2000 + year } else { 1900 + year }, month?)
+        Self::new(century(year?), month?)
     }
 
     /// As certificates have it: `MMYY`.

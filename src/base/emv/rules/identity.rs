@@ -2,6 +2,7 @@
 
 use super::{Findings, Place, View};
 use crate::base::emv::Pan;
+use crate::base::emv::date::{century, last_day};
 use crate::base::emv::track::Fields;
 
 const PAN: Place = Place::Tag(0x5A);
@@ -211,22 +212,7 @@ pub(super) fn year(byte: u8) -> Option<u16> {
     bcd(byte).map(century)
 }
 
-/// The year that two digits stand for. // EMV B4 §6.7.3
-pub fn century(year: u8) -> u16 {
-    if year < 50 { 2000 + u16::from(year) } else { 1900 + u16::from(year) }
-}
-
 pub(super) fn bcd(byte: u8) -> Option<u8> {
     let (high, low) = (byte >> 4, byte & 0x0F);
     (high < 10 && low < 10).then_some(high * 10 + low)
-}
-
-/// The last day of a month.
-pub fn last_day(year: u16, month: u8) -> u8 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
-        2 => 28,
-        _ => 31,
-    }
 }

@@ -12,7 +12,7 @@ mod subject;
 
 use std::fmt;
 
-pub use identity::{century, last_day};
+pub use super::date::{century, last_day};
 pub use subject::{Certificates, Certified, Cvm, Locator, Place, Subject, Tracks};
 
 use subject::View;
