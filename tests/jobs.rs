@@ -57,6 +57,14 @@ const CANARIES: [(&str, &[&str]); 3] = [
     ("report", &["/consumerId", "/cardProductId", "/issuerRequestId"]),
 ];
 
+/// The sample site, which takes any identifier without its catalogue.
+fn site_without_catalogue() -> String {
+    let text = sample("site.toml");
+    let (before, rest) = text.split_once("# What orders may name.").unwrap();
+    let (_, after) = rest.split_once("# Pismo's reissues").unwrap();
+    format!("{before}# Pismo's reissues{after}")
+}
+
 struct Desk {
     folder: TempDir,
     canaries: Vec<(&'static str, String)>,
@@ -79,6 +87,7 @@ impl Desk {
         order["body"]["consumerId"] = format!("{}-{PAN}", order["body"]["consumerId"].as_str().unwrap()).into();
         let desk = Self { folder: tempfile::tempdir().unwrap(), canaries };
         std::fs::write(desk.path("order"), order.to_string()).unwrap();
+        std::fs::write(desk.path("site.toml"), site_without_catalogue()).unwrap();
         desk
     }
 
@@ -90,7 +99,7 @@ impl Desk {
         let mut command = Command::cargo_bin("perso").unwrap();
         command.current_dir(env!("CARGO_MANIFEST_DIR")).args([arguments[0]]).arg(self.path("order"));
         command.args(&arguments[1..]).args(["--keys", "tests/samples/keys.test.json", "--log", "trace"]);
-        command.args(["--site", "tests/samples/orders/site.toml"]);
+        command.arg("--site").arg(self.path("site.toml"));
         command.args(["--issuer-certificate", "tests/samples/issuer/visa-like.issuer.test.json"]);
         for (option, name) in files {
             command.arg(option).arg(self.path(name));

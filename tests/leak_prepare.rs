@@ -90,7 +90,7 @@ fn own() -> Value {
 /// A D1 order with everything in it, and this PIN.
 fn d1(pin: Value, rsa: bool) -> Value {
     let mut body = json!({
-        "distributionChannel": "INSTANT", "persoStation": "station-1", "services": {"issuance": "CREATION"},
+        "distributionChannel": "INSTANT", "persoStation": "station-1", "consumerId": "consumer-1", "cardProductId": "product-debit", "services": {"issuance": "CREATION"},
         "paymentApplication": {
             "config": "visa-like-debit", "odaKeyIndex": "01", "derivationKeyIndex": "01", "pvKeyIndex": "01", "cvKeyIndex": "01",
         },

@@ -187,7 +187,8 @@ fn order(path: &Path, bytes: &[u8], args: &CheckArgs, store: Option<&AnyStore>, 
     match (&order, store) {
         (Some(order), Some(store)) => {
             let profile = common::profile(order.product().profile(), &args.profiles).ok();
-            let examined = prepare::examine(order, profile.as_ref(), store);
+            let today = report::day(common::clock().now());
+            let examined = prepare::examine(order, profile.as_ref(), store, &mut common::chance(), today);
             problems.extend(examined.problems);
             skipped.extend(examined.skipped);
         }

@@ -170,7 +170,7 @@ impl CatalogueFile {
                 Some(product) if !product.samples.unwrap_or(self.samples) => {
                     found.refuse(path("product.sample"), not_allowed("a sample card", product));
                 }
-                None if !self.samples => {
+                None if !self.samples && !found.is_faulty(&path("report.cardProductId")) => {
                     found.refuse(path("product.sample"), "this site makes no sample cards (catalogue.samples)");
                 }
                 _ => {}

@@ -51,7 +51,8 @@ impl D1Code {
             Code::OrderSyntax => Some(D1Code::ParsingError),
             Code::OrderFormat | Code::OrderPin => Some(D1Code::FieldInvalidFormat),
             // A MAC that is wrong is a value that is not permitted: nothing was to be decrypted.
-            Code::OrderValue | Code::PrepareBlock => Some(D1Code::FieldInvalidValue),
+            // Data preparation names a field of the order only if its value is not permitted for the product.
+            Code::OrderValue | Code::PrepareBlock | Code::PrepareData => Some(D1Code::FieldInvalidValue),
             Code::OrderCrypto | Code::PinBlock => Some(D1Code::CryptoError),
             Code::OrderNotAllowed => Some(D1Code::OperationNotAllowed),
             _ => None,

@@ -48,6 +48,10 @@ fn encoded(objects: &[Object], larder: &dyn Larder, path: &str) -> Result<Vec<u8
                     path: path.to_owned(),
                     tag: object.tag,
                     what: named(&object.source),
+                    field: match &object.source {
+                        Source::Order(field) => Some(*field),
+                        _ => None,
+                    },
                 });
             }
         }

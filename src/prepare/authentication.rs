@@ -216,6 +216,21 @@ impl Signing<'_> {
     }
 }
 
+/// Zeros in place of every value, as long as a modulus of so many bytes makes them.
+pub(super) fn placeholders(modulus: usize) -> Signed {
+    let one = |derived, length| (derived, vec![0; length]);
+    Signed::from([
+        one(Derived::CaIndex, 1),
+        one(Derived::IssuerCertificate, modulus),
+        one(Derived::IssuerExponent, 1),
+        one(Derived::SignedStaticData, modulus),
+        one(Derived::IccCertificate, modulus),
+        one(Derived::IccExponent, 1),
+        one(Derived::PinCertificate, modulus),
+        one(Derived::PinExponent, 1),
+    ])
+}
+
 fn put(signed: &mut Signed, tags: [Derived; 3], issued: Issued) {
     let [certificate, remainder, exponent] = tags;
     signed.insert(certificate, issued.certificate);

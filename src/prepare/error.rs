@@ -7,6 +7,7 @@ use crate::base::emv::rules::Outcome;
 use crate::base::fault::{Code, Fault};
 use crate::keys::KeyError;
 use crate::keys::issuer::IssuerError;
+use crate::profile::prepare::OrderField;
 use crate::record::RecordProblems;
 
 /// Why a record was not prepared. No value is ever quoted.
@@ -59,6 +60,8 @@ pub enum PrepareError {
         tag: Tag,
         /// What is not there.
         what: String,
+        /// The order's field that it is.
+        field: Option<OrderField>,
     },
     /// The profile's recipe does not hold together for an application.
     #[error("application {aid}: {what}")]

@@ -1,11 +1,12 @@
-//! What of an order only keys show, looked at before its record is prepared: the PIN block, prepared TLV blocks. Nothing
-//! that was opened comes out.
+//! What of an order only keys and the profile show: the PIN block, prepared TLV blocks, and whether a record comes of it.
+//! Nothing that was opened comes out.
 
-use super::{PrepareError, blocks, pin};
-use crate::base::{Code, Fault};
+use super::{PrepareError, blocks, pin, try_out};
+use crate::base::{Chance, Code, Fault};
 use crate::keys::{KeyError, KeyStore};
 use crate::order::{Order, Problem};
 use crate::profile::Profile;
+use crate::profile::prepare::OrderField;
 
 /// What was found.
 #[derive(Default)]
@@ -16,8 +17,15 @@ pub struct Examined {
     pub skipped: Vec<String>,
 }
 
-/// Opens the PIN block for the order's PAN, and checks the MAC of each prepared block, which is forgotten then.
-pub fn examine(order: &Order, profile: Option<&Profile>, store: &dyn KeyStore) -> Examined {
+/// Opens the PIN block for the order's PAN, checks the MAC of each prepared block, and prepares a record without
+/// certificates, which is forgotten then.
+pub fn examine(
+    order: &Order,
+    profile: Option<&Profile>,
+    store: &dyn KeyStore,
+    chance: &mut Chance,
+    today: Option<(u16, u8, u8)>,
+) -> Examined {
     let mut examined = Examined::default();
     if let Err(error) = pin::open(order, store) {
         match problem_of(order, &error) {
@@ -26,7 +34,7 @@ pub fn examine(order: &Order, profile: Option<&Profile>, store: &dyn KeyStore) -
         }
     }
     let count = order.chip().blocks().len();
-    let Some(recipe) = profile.and_then(Profile::recipe) else {
+    let Some((profile, recipe)) = profile.and_then(|profile| Some((profile, profile.recipe()?))) else {
         if count > 0 {
             let name = order.product().profile();
             examined.skipped.push(format!(
@@ -42,6 +50,17 @@ pub fn examine(order: &Order, profile: Option<&Profile>, store: &dyn KeyStore) -
             None => examined.skipped.push(format!("the MACs of prepared blocks: {error}")),
         }
     }
+    if examined.problems.is_empty() && examined.skipped.is_empty() {
+        match try_out(order, profile, store, chance, today) {
+            Ok(()) => {}
+            Err(PrepareError::Key(error)) => examined.skipped.push(format!("whether a record comes of it: {error}")),
+            Err(error) => examined.problems.push(problem_of(order, &error).unwrap_or_else(|| Problem {
+                path: order.path("product.profile"),
+                code: error.code(),
+                message: format!("profile {:?} makes no record of this order: {error}", profile.name()),
+            })),
+        }
+    }
     examined
 }
 
@@ -53,6 +72,28 @@ pub fn problem_of(order: &Order, error: &PrepareError) -> Option<Problem> {
         PrepareError::PinLength { .. } => "product.pin_length".to_owned(),
         PrepareError::BlockMac { number } => format!("card.blocks[{}].mac", number - 1),
         PrepareError::Block { number, .. } => format!("card.blocks[{}].data", number - 1),
+        PrepareError::Contactless(_) | PrepareError::NoContactless(_) => "product.contactless".to_owned(),
+        PrepareError::Applications { .. } => "product.applications".to_owned(),
+        PrepareError::NoStripe(_) => "card.stripe".to_owned(),
+        PrepareError::Expiry => "card.expiry".to_owned(),
+        PrepareError::ServiceCode => "card.service_code".to_owned(),
+        PrepareError::NoPin(_) => "card.pin".to_owned(),
+        PrepareError::Validation => "card.pan".to_owned(),
+        PrepareError::Track { number, .. } => format!("card.track{number}"),
+        PrepareError::Placeholder(name) => match name.as_str() {
+            "name" => "card.encoded_name".to_owned(),
+            "service_code" => "card.service_code".to_owned(),
+            _ => return None,
+        },
+        PrepareError::Nothing { field: Some(field), .. } => match field {
+            OrderField::Name => "card.encoded_name".to_owned(),
+            OrderField::ServiceCode => "card.service_code".to_owned(),
+            OrderField::Par => "card.par".to_owned(),
+            OrderField::Pan => "card.pan".to_owned(),
+            OrderField::Psn => "card.psn".to_owned(),
+            OrderField::Expiry => "card.expiry".to_owned(),
+            OrderField::Effective => "card.effective".to_owned(),
+        },
         _ => return None,
     };
     Some(Problem { path: order.path(&own), code: error.code(), message: error.to_string() })

@@ -34,6 +34,7 @@ use crate::base::emv::certificate::MonthYear;
 use crate::base::emv::rules::{self, Outcome};
 use crate::base::{Chance, Secret};
 use crate::keys::KeyStore;
+use crate::keys::pin::Pin;
 use crate::order::{IndexUse, Order};
 use crate::profile::Profile;
 use crate::profile::prepare::{AppRecipe, Content, Derived, GroupingRecipe, Only, Recipe, Role, StripePlace};
@@ -79,14 +80,73 @@ pub fn prepare(materials: Materials<'_>) -> Result<Prepared, PrepareError> {
     let pin = pin::open(order, store)?;
     let values = Values::new(order, recipe, store, pin.as_ref());
     let rsa = rsa(recipe, pool, chance)?;
+    let signing = Authentication::Real(issuer);
+    make(order, profile, recipe, store, &values, pin.as_ref(), &rsa, signing, chance, today)
+}
+
+/// Prepares a record as [`prepare`] does, but without RSA keys, certificates and signatures, and keeps nothing of it: shows
+/// whether an order can be prepared.
+///
+/// # Errors
+/// As [`prepare`], but for what only RSA keys and the issuer's certificate show.
+pub(crate) fn try_out(
+    order: &Order,
+    profile: &Profile,
+    store: &dyn KeyStore,
+    chance: &mut Chance,
+    today: Option<(u16, u8, u8)>,
+) -> Result<(), PrepareError> {
+    let recipe = profile.recipe().ok_or_else(|| PrepareError::NoRecipe(profile.name().to_owned()))?;
+    suits(order, profile)?;
+    fit::answers(recipe)?;
+    let pin = pin::open(order, store)?;
+    let values = Values::new(order, recipe, store, pin.as_ref());
+    let rsa = CardRsa { icc: None, pin: None };
+    make(order, profile, recipe, store, &values, pin.as_ref(), &rsa, Authentication::Placeholders, chance, today)
+        .map(drop)
+}
+
+/// Where the values of offline data authentication come from.
+#[derive(Clone, Copy)]
+enum Authentication<'a> {
+    /// From the issuer's key and certificate.
+    Real(Option<&'a IssuerCertificate>),
+    /// Zeros: nothing is signed.
+    Placeholders,
+}
+
+/// Makes the record and asks the rules about it.
+#[allow(clippy::too_many_arguments)]
+fn make(
+    order: &Order,
+    profile: &Profile,
+    recipe: &Recipe,
+    store: &dyn KeyStore,
+    values: &Values<'_>,
+    pin: Option<&Pin>,
+    rsa: &CardRsa,
+    authentication: Authentication<'_>,
+    chance: &mut Chance,
+    today: Option<(u16, u8, u8)>,
+) -> Result<Prepared, PrepareError> {
+    let issuer = match authentication {
+        Authentication::Real(issuer) => issuer,
+        Authentication::Placeholders => None,
+    };
     let mut blocks = blocks::open(order, recipe, store)?;
     let foreign_keys = blocks.bring_keys();
-    let secrets = Secrets { order, recipe, store, pin: pin.as_ref(), rsa: &rsa, foreign_keys };
+    let secrets = Secrets { order, recipe, store, pin, rsa, foreign_keys };
 
     let mut applications = Vec::new();
     for app in recipe.applications() {
-        let goods = goods(app, order, recipe, &values, store, issuer, &rsa, &blocks, chance, today)?;
-        applications.push(application(app, &goods, &secrets, &mut blocks, chance)?);
+        let goods = match authentication {
+            Authentication::Real(issuer) => {
+                goods(app, order, recipe, values, store, issuer, rsa, &blocks, chance, today)?
+            }
+            Authentication::Placeholders => placeholders(app, order, recipe, values)?,
+        };
+        let signs = matches!(authentication, Authentication::Real(_));
+        applications.push(application(app, &goods, &secrets, &mut blocks, signs, chance)?);
     }
     blocks.finish()?;
     let draft = Draft {
@@ -99,8 +159,8 @@ pub fn prepare(materials: Materials<'_>) -> Result<Prepared, PrepareError> {
             StripePlace::Here => StripeMade::Here,
             StripePlace::Nowhere => StripeMade::Nowhere,
         },
-        tracks: tracks(order, recipe, &values)?,
-        print: print(order, &values)?,
+        tracks: tracks(order, recipe, values)?,
+        print: print(order, values)?,
         cryptogram_key: secrets.cryptogram_key()?,
         foreign_keys,
         sample: order.product().is_sample(),
@@ -207,6 +267,23 @@ fn goods<'a>(
     Ok(goods)
 }
 
+/// The values of an application without any signature.
+fn placeholders<'a>(
+    app: &AppRecipe,
+    order: &'a Order,
+    recipe: &Recipe,
+    values: &'a Values<'a>,
+) -> Result<Goods<'a>, PrepareError> {
+    let mut goods = Goods::new(order, values)?;
+    month(order.chip().expiry())?;
+    for contactless in [false, true] {
+        if app.aip(contactless).is_some() {
+            goods.signed.insert(contactless, authentication::placeholders(recipe.rsa_bits() / 8));
+        }
+    }
+    Ok(goods)
+}
+
 fn app_derives(app: &AppRecipe, derived: Derived) -> bool {
     app.groupings.iter().any(|grouping| grouping.derives(derived))
 }
@@ -222,6 +299,7 @@ fn application(
     goods: &Goods<'_>,
     secrets: &Secrets<'_>,
     blocks: &mut Blocks,
+    signs: bool,
     chance: &mut Chance,
 ) -> Result<DraftApplication, PrepareError> {
     let mut groupings: Vec<(u16, DraftValue)> = Vec::new();
@@ -235,12 +313,22 @@ fn application(
                 secrets.sealed_value(&filling.value(), chance)?
             }
             Some(filling) => DraftValue::Clear(filling.value()),
+            None if !signs && is_rsa(&grouping.content) => {
+                let part = Secret::new(vec![0; secrets.recipe.rsa_bits() / 16]);
+                secrets.sealed_value(&part, chance)?
+            }
             None => value(app, grouping, goods, secrets, groupings.last(), chance)?,
         };
         groupings.push((grouping.dgi, value));
     }
     let method = app.through.clone().map_or(Method::Direct, Method::Through);
     Ok(DraftApplication { aid: app.aid.clone(), method, groupings })
+}
+
+/// Whether a grouping holds a part of an RSA key.
+fn is_rsa(content: &Content) -> bool {
+    use crate::profile::prepare::Secrets as Part;
+    matches!(content, Content::Secret(part) if !matches!(part, Part::IccKeys | Part::CvcKey | Part::PinBlock))
 }
 
 fn value(
