@@ -13,6 +13,7 @@ use perso::keys::{KeyStore, Purpose};
 
 const PAN: &str = "4761739001010119";
 const PIN: &str = "739184620517";
+const GUESS: &str = "0102030405060708";
 const EXCHANGE: [&str; 4] = [
     "--command",
     "805020000840A62C37FA6304F800",
@@ -31,7 +32,7 @@ fn key_block() -> String {
 }
 
 #[test]
-fn live_keys_compute_and_are_not_shown() {
+fn live_keys_answer_with_check_values_and_yes_or_no_only() {
     let folder = tempfile::tempdir().unwrap();
     let (live, passphrase, values) = live_keys::samples(folder.path());
     let secrets = Canaries::new()
@@ -72,12 +73,17 @@ fn live_keys_compute_and_are_not_shown() {
             0,
             4,
         ),
-        (exchange, 10, 5),
+        (exchange, 10, 6),
         ([&["icc-key"], &card[..]].concat(), 0, 1),
-        ([&["arqc", "--atc", "0001", "--data", "00"], &card[..]].concat(), 0, 1),
-        ([&["arpc", "--atc", "0001", "--arqc", "0102030405060708", "--arc", "3030"], &card[..]].concat(), 0, 1),
+        ([&["arqc", "--atc", "0001", "--data", "00"], &card[..]].concat(), 0, 2),
+        ([&["arqc", "--atc", "0001", "--data", "00", "--expect", GUESS], &card[..]].concat(), 10, 2),
+        ([&["arqc", "--session", "none", "--data", "0102030405060708"], &card[..]].concat(), 0, 1),
+        ([&["arpc", "--atc", "0001", "--arqc", GUESS, "--arc", "3030"], &card[..]].concat(), 0, 2),
+        ([&["arpc", "--atc", "0001", "--arqc", GUESS, "--csu", "00000000"], &card[..]].concat(), 0, 2),
         (vec!["tr31", &key_block, "--key", "lab-kbpk-aes"], 0, 1),
-        ([&translate[..], &["--to-key", "lab-pek"]].concat(), 0, 0),
+        ([&translate[..], &["--to-key", "lab-pek"]].concat(), 5, 0),
+        (encode.to_vec(), 5, 0),
+        (vec!["kcv", "--key", "lab-zpk", "--length", "4"], 5, 0),
         (cvv.to_vec(), 5, 0),
         (pvv.to_vec(), 5, 0),
         (offset.to_vec(), 5, 0),
@@ -109,13 +115,13 @@ fn live_keys_compute_and_are_not_shown() {
             own.search(&what, printed.as_bytes());
         }
     }
-    // A PIN under a live key is not put under a key that everybody knows.
+    // Nor is a PIN under a live key put under a key that everybody knows.
     let to_key = folder.path().join("to");
     std::fs::write(&to_key, "000102030405060708090A0B0C0D0E0F").unwrap();
     let out =
         ["--test-keys", "--to-key-from", to_key.to_str().unwrap(), "--keys", &live, "--passphrase-file", &passphrase];
     let ran = calc(&[&translate[..], &out].concat(), PAN);
-    assert!(ran.code == 2 && ran.json.to_string().contains("--to-key: a PIN under a live key"), "{}", ran.json);
+    assert!(ran.code == 5 && ran.json["fault"]["code"] == "KEY-LIVE", "{}", ran.json);
 }
 
 #[test]

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use super::args::PassphraseArgs;
 use super::common::{self, CliError, WarningSink};
 use crate::base::{Secret, Warning};
-use crate::keys::AnyStore;
 use crate::keys::file;
 use crate::keys::pkcs11::{Pkcs11Store, TokenPlace};
+use crate::keys::{AnyStore, ForCalculator, Serving};
 
 /// What a token's URI begins with. // RFC 7512 §2.3
 const SCHEME: &str = "pkcs11:";
@@ -72,18 +72,38 @@ fn decoded(text: &str) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
-/// Opens a key file, asking for its passphrase only if it is sealed; or a token.
+/// Opens a key file for a job, asking for its passphrase only if it is sealed; or a token.
 ///
 /// # Errors
 /// The file, the token or its secret is wrong.
 pub fn keys(path: &Path, passphrase: &PassphraseArgs, told: &mut dyn WarningSink) -> Result<AnyStore, CliError> {
+    opened(path, passphrase, told)
+}
+
+/// Opens a key file or a token for `perso calc`: its live keys answer almost nothing.
+///
+/// # Errors
+/// As [`keys`].
+pub fn calculator_keys(
+    path: &Path,
+    passphrase: &PassphraseArgs,
+    told: &mut dyn WarningSink,
+) -> Result<AnyStore<ForCalculator>, CliError> {
+    opened(path, passphrase, told)
+}
+
+fn opened<S: Serving>(
+    path: &Path,
+    passphrase: &PassphraseArgs,
+    told: &mut dyn WarningSink,
+) -> Result<AnyStore<S>, CliError> {
     if let Some(token) = TokenUri::read(path)? {
-        return Ok(AnyStore::Token(token.open(passphrase, told)?));
+        return Ok(token.open(passphrase, told)?.into());
     }
     let bytes = common::read(path)?;
     let failed = |source| CliError::Keys { path: path.to_owned(), source };
     let phrase = if file::is_sealed(&bytes).map_err(failed)? { Some(ask(passphrase, false, told)?) } else { None };
-    Ok(AnyStore::File(file::load(&bytes, phrase.as_ref()).map_err(failed)?))
+    Ok(file::load(&bytes, phrase.as_ref()).map_err(failed)?.into())
 }
 
 /// The passphrase of a key file: from a file, a descriptor, or the terminal, where a new one is asked for twice.

@@ -1,30 +1,73 @@
 //! Whichever store a command was given.
 
+use std::marker::PhantomData;
+
 use super::engine::Engine;
 use super::handle::Label;
 use super::pkcs11::Pkcs11Store;
+use super::policy::Use;
 use super::{Derivation, JweAlgorithm, KeyError, KeyHandle, KeyInfo, SoftwareStore};
 use crate::base::Secret;
 use crate::base::crypto::{NONCE, RsaPublic, TAG};
 
+/// Keys for jobs: the use of every store, unless it is opened for the calculator.
+pub enum ForJobs {}
+
+/// Keys for `perso calc`.
+pub enum ForCalculator {}
+
+/// What a store's keys are opened for, as a type: a calculation that takes an `AnyStore<ForCalculator>` cannot be
+/// given a job's keys.
+pub trait Serving: Send + Sync {
+    /// As a value.
+    const USE: Use;
+}
+
+impl Serving for ForJobs {
+    const USE: Use = Use::Job;
+}
+
+impl Serving for ForCalculator {
+    const USE: Use = Use::Calculator;
+}
+
 /// A key file or a token.
-pub enum AnyStore {
-    /// A key file's keys, in this process.
+pub struct AnyStore<S = ForJobs> {
+    kind: Kind,
+    serving: PhantomData<S>,
+}
+
+enum Kind {
     File(SoftwareStore),
-    /// A token.
     Token(Pkcs11Store),
+}
+
+impl<S: Serving> From<SoftwareStore> for AnyStore<S> {
+    fn from(store: SoftwareStore) -> Self {
+        Self { kind: Kind::File(store), serving: PhantomData }
+    }
+}
+
+impl<S: Serving> From<Pkcs11Store> for AnyStore<S> {
+    fn from(store: Pkcs11Store) -> Self {
+        Self { kind: Kind::Token(store), serving: PhantomData }
+    }
 }
 
 macro_rules! each {
     ($store:expr, $inner:ident => $call:expr) => {
-        match $store {
-            AnyStore::File($inner) => $call,
-            AnyStore::Token($inner) => $call,
+        match &$store.kind {
+            Kind::File($inner) => $call,
+            Kind::Token($inner) => $call,
         }
     };
 }
 
-impl Engine for AnyStore {
+impl<S: Serving> Engine for AnyStore<S> {
+    fn serves(&self) -> Use {
+        S::USE
+    }
+
     fn infos(&self) -> &[KeyInfo] {
         each!(self, store => Engine::infos(store))
     }

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::custody::for_purpose;
 use super::pin::decimal_digits;
-use super::{Derivation, KeyError, KeyHandle, KeyStore, Purpose};
+use super::{KeyError, KeyHandle, KeyStore, Purpose};
 use crate::base::Secret;
 use crate::base::crypto::pad_80;
 use crate::base::emv::Pan;
@@ -88,7 +88,7 @@ pub fn cvc3(
         return Err(KeyError::Input("an IVCVC3 has two bytes"));
     }
     let block = Zeroizing::new([ivcvc3.expose().as_slice(), &unpredictable, &counter].concat());
-    let enciphered = store.session_key(card_key, &Derivation::Ecb(&block))?;
+    let enciphered = store.encipher(card_key, &block, false)?;
     let [high, low] = enciphered.expose().last_chunk::<2>().copied().unwrap_or_default();
     Ok(Secret::new(format!("{:05}", u16::from_be_bytes([high, low])).into_bytes()))
 }

@@ -1,16 +1,19 @@
 //! The verbs of a key store, written once over the engine of each.
 
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::compute::{check_value, cipher, computed, derived_value, whole_mac, zero_iv};
 use super::engine::{Engine, crypto_error, wrong_kind};
 use super::handle::Label;
 use super::header::Limits;
 use super::pin::{self, ArrivedPin, CardPin, Pin};
+use super::policy::{Grant, Verb, allowed};
 use super::private::from_pkcs8;
 use super::tr31::{self, ArrivedKey, Header, KeyBlock, Version};
 use super::{
-    Algorithm, BlockForm, CardForm, CardPadding, Derivation, JweAlgorithm, Kcv, KeyError, KeyHandle, KeyInfo, KeyStore,
-    Purpose, Sealed, WrappedKey,
+    Algorithm, BlockForm, CardForm, CardPadding, Computation, Derivation, JweAlgorithm, Kcv, KeyError, KeyHandle,
+    KeyInfo, KeyStore, Purpose, Sealed, WrappedKey,
 };
 use crate::base::crypto::{self, Cipher, CryptoError, KcvMethod, NONCE, RsaPublic, TAG};
 use crate::base::emv::Pan;
@@ -18,6 +21,12 @@ use crate::base::{Chance, Secret};
 
 /// Shortest check value that says anything, in bytes.
 const SHORTEST_KCV: usize = 3;
+/// Longest check value that the calculator gives of a live key, in bytes.
+const LIVE_KCV: usize = 3;
+/// Shortest cryptogram that is compared, in bytes: a shorter one could be found by asking.
+const SHORTEST_COMPARED: usize = 4;
+/// Whatever is wrong inside a sealed value.
+const NOT_SO_SEALED: &str = "another key, another IV, another stated length, or it was changed";
 
 impl<E: Engine> KeyStore for E {
     fn keys(&self) -> &[KeyInfo] {
@@ -30,8 +39,9 @@ impl<E: Engine> KeyStore for E {
         if info.purpose != purpose {
             return Err(KeyError::Purpose { name: name.to_owned(), is: info.purpose, wanted: purpose });
         }
-        let key = self.load(info)?;
-        let seen = Kcv { method: info.kcv.method, value: self.kcv(&key, info.kcv.method, info.kcv.value.len())? };
+        let key = self.load(info)?.serving(self.serves());
+        let seen = check_value(self, &key, info.kcv.method, info.kcv.value.len())?;
+        let seen = Kcv { method: info.kcv.method, value: seen };
         if seen != info.kcv {
             return Err(KeyError::Kcv { name: name.to_owned(), stated: info.kcv.clone(), seen });
         }
@@ -39,6 +49,7 @@ impl<E: Engine> KeyStore for E {
     }
 
     fn derive(&self, from: &KeyHandle, how: &Derivation<'_>) -> Result<KeyHandle, KeyError> {
+        allowed(from, Verb::Derive)?;
         let length = match how {
             Derivation::Ecb(data) | Derivation::CbcZero(data) => data.len(),
             Derivation::Cmac { length, .. } => *length,
@@ -54,22 +65,27 @@ impl<E: Engine> KeyStore for E {
     }
 
     fn session_key(&self, from: &KeyHandle, how: &Derivation<'_>) -> Result<Secret<Vec<u8>>, KeyError> {
-        match how {
-            Derivation::Ecb(data) => self.encrypt(from, None, data),
-            Derivation::CbcZero(data) => self.encrypt(from, Some(zero_iv(cipher(from)?)), data),
-            Derivation::Cmac { messages, length } => concatenated_cmac(self, from, messages, *length),
+        allowed(from, Verb::SessionKey)?;
+        derived_value(self, from, how)
+    }
+
+    fn encipher(&self, key: &KeyHandle, data: &[u8], cbc: bool) -> Result<Secret<Vec<u8>>, KeyError> {
+        allowed(key, Verb::Encipher)?;
+        self.encrypt(key, if cbc { Some(zero_iv(cipher(key)?)) } else { None }, data).map(Secret::new)
+    }
+
+    fn compare(&self, key: &KeyHandle, how: &Computation<'_>, expected: &[u8]) -> Result<bool, KeyError> {
+        allowed(key, Verb::Compare)?;
+        let made = Zeroizing::new(computed(self, key, how)?);
+        if expected.len() != made.len() || expected.len() < SHORTEST_COMPARED {
+            return Err(KeyError::Input("a cryptogram is compared whole, and has at least 4 bytes"));
         }
-        .map(Secret::new)
+        Ok(bool::from(made.ct_eq(expected)))
     }
 
     fn retail_mac(&self, key: &KeyHandle, data: &[u8]) -> Result<[u8; 8], KeyError> {
-        if key.algorithm() != Algorithm::Tdes2 {
-            return Err(wrong_kind(key));
-        }
-        if data.is_empty() || !data.len().is_multiple_of(8) {
-            return Err(crypto_error(key)(CryptoError::DataLength(data.len())));
-        }
-        Engine::retail_mac(self, key, data)
+        allowed(key, Verb::Mac)?;
+        whole_mac(self, key, data)
     }
 
     fn duplicate(&self, key: &KeyHandle) -> Result<KeyHandle, KeyError> {
@@ -77,18 +93,10 @@ impl<E: Engine> KeyStore for E {
     }
 
     fn kcv(&self, key: &KeyHandle, method: KcvMethod, length: usize) -> Result<Vec<u8>, KeyError> {
-        if !key.algorithm().has_check_value(method) {
-            return Err(wrong_kind(key));
+        if allowed(key, Verb::CheckValue)? == Grant::ThreeBytes && length > LIVE_KCV {
+            return Err(KeyError::LiveCheckValue(key.name().to_owned()));
         }
-        let mut value = match method {
-            KcvMethod::DesZero => self.encrypt(key, None, &[0; 8])?,
-            KcvMethod::AesZero => self.encrypt(key, None, &[0; 16])?,
-            KcvMethod::AesOnes => self.encrypt(key, None, &[1; 16])?,
-            KcvMethod::Cmac => self.cmac(key, zero_iv(cipher(key)?))?,
-            KcvMethod::SpkiSha256 => self.fingerprint(key)?.to_vec(),
-        };
-        value.truncate(length);
-        Ok(value)
+        check_value(self, key, method, length)
     }
 
     fn reseal(
@@ -98,7 +106,8 @@ impl<E: Engine> KeyStore for E {
         to: &KeyHandle,
         form: CardForm,
     ) -> Result<Vec<u8>, KeyError> {
-        for_purpose(from, Purpose::Transport)?;
+        allowed(from, Verb::OpenSealed)?;
+        allowed(to, Verb::EncipherForCard)?;
         together(from, to)?;
         let clear = unseal(self, from, sealed)?;
         let cipher = cipher(to)?;
@@ -111,18 +120,20 @@ impl<E: Engine> KeyStore for E {
     }
 
     fn seal(&self, key: &KeyHandle, iv: &[u8], clear: &Secret<Vec<u8>>) -> Result<Vec<u8>, KeyError> {
-        for_purpose(key, Purpose::Transport)?;
+        allowed(key, Verb::Seal)?;
         let padded = Secret::new(crypto::pad_80(clear.expose(), cipher(key)?.block()));
         self.encrypt(key, Some(iv), padded.expose())
     }
 
     fn seal_keys(&self, keys: &[&KeyHandle], under: &KeyHandle, iv: &[u8]) -> Result<(Vec<u8>, usize), KeyError> {
+        allowed(under, Verb::Seal)?;
         let mut all = Zeroizing::new(Vec::with_capacity(keys.len() * 32));
         for key in keys {
             together(key, under)?;
             if !key.is_derived() {
                 return Err(KeyError::Static(key.name().to_owned()));
             }
+            allowed(key, Verb::GoSealed)?;
             let parity = cipher(key)? == Cipher::Tdes;
             all.extend(self.value(key)?.expose().iter().map(|byte| if parity { odd(*byte) } else { *byte }));
         }
@@ -131,16 +142,16 @@ impl<E: Engine> KeyStore for E {
     }
 
     fn sealed_check_values(&self, from: &KeyHandle, sealed: &Sealed<'_>, length: usize) -> Result<Vec<u8>, KeyError> {
-        for_purpose(from, Purpose::Transport)?;
-        let clear = unseal(self, from, sealed)?;
+        allowed(from, Verb::OpenSealed)?;
         let algorithm = Algorithm::Tdes2;
-        let keys = clear.expose().chunks_exact(algorithm.key_length());
-        if clear.is_empty() || !keys.remainder().is_empty() {
-            return Err(KeyError::Seal { name: from.name().to_owned(), why: "it holds no whole keys" });
+        if sealed.length == 0 || !sealed.length.is_multiple_of(algorithm.key_length()) {
+            return Err(KeyError::Seal { name: from.name().to_owned(), why: "its stated length is not whole keys" });
         }
+        let clear = unseal(self, from, sealed)?;
+        let keys = clear.expose().chunks_exact(algorithm.key_length());
         let values = keys.map(|key| {
             let label = Label { algorithm, derived: true, limits: Limits::NONE, ..from.label().clone() };
-            self.kcv(&self.take_in(label, Secret::new(key.to_vec()))?, KcvMethod::DesZero, length)
+            check_value(self, &self.take_in(label, Secret::new(key.to_vec()))?, KcvMethod::DesZero, length)
         });
         Ok(values.collect::<Result<Vec<_>, _>>()?.concat())
     }
@@ -157,7 +168,7 @@ impl<E: Engine> KeyStore for E {
         form: BlockForm,
         mac: [u8; 4],
     ) -> Result<Secret<Vec<u8>>, KeyError> {
-        for_purpose(kek, Purpose::Kek)?;
+        allowed(kek, Verb::OpenCardBlock)?;
         let key = self.decrypt(kek, None, mac_key)?;
         // A single DES MAC is algorithm 3 under a key whose halves are equal.
         let key = Secret::new(key.expose().iter().copied().cycle().take(16).collect::<Vec<u8>>());
@@ -213,14 +224,14 @@ impl<E: Engine> KeyStore for E {
     }
 
     fn tr31_take(&self, arrived: ArrivedKey, name: &str, purpose: Purpose) -> Result<KeyHandle, KeyError> {
-        let (algorithm, test) = (arrived.algorithm()?, arrived.is_test());
+        let (algorithm, test, serves) = (arrived.algorithm()?, arrived.is_test(), arrived.serves());
         let purpose = arrived.purpose(Some(purpose))?;
         if !purpose.takes(algorithm) {
             return Err(KeyError::Kind { name: name.to_owned(), is: algorithm });
         }
         let header = arrived.header();
         let limits = Limits { mode: header.mode, exportability: header.exportability };
-        let label = Label { name: name.to_owned(), purpose, derived: false, algorithm, test, limits };
+        let label = Label { name: name.to_owned(), purpose, derived: false, algorithm, test, limits, serves };
         let value = arrived.into_value().ok_or_else(|| KeyError::Value { name: name.to_owned() })?;
         self.take_in(label, value)
     }
@@ -233,6 +244,8 @@ impl<E: Engine> KeyStore for E {
         hide: bool,
         chance: &mut Chance,
     ) -> Result<String, KeyError> {
+        allowed(kbpk, Verb::MakeKeyBlock)?;
+        allowed(key, Verb::LeaveInKeyBlock)?;
         together(kbpk, key)?;
         let value = self.value(key)?;
         let value = match key.algorithm().cipher() {
@@ -250,7 +263,7 @@ impl<E: Engine> KeyStore for E {
         body: &[u8],
         tag: &[u8; TAG],
     ) -> Result<Secret<Vec<u8>>, KeyError> {
-        for_purpose(key, Purpose::Record)?;
+        allowed(key, Verb::OpenBody)?;
         self.gcm_open(key, nonce, header, body, tag)
     }
 
@@ -261,29 +274,31 @@ impl<E: Engine> KeyStore for E {
         header: &[u8],
         body: &Secret<Vec<u8>>,
     ) -> Result<(Vec<u8>, [u8; TAG]), KeyError> {
-        for_purpose(key, Purpose::Record)?;
+        allowed(key, Verb::SealBody)?;
         self.gcm_seal(key, nonce, header, body)
     }
 
     fn jwe_content_key(&self, key: &KeyHandle, how: JweAlgorithm<'_>) -> Result<Secret<Vec<u8>>, KeyError> {
-        for_purpose(key, Purpose::Jwe)?;
+        allowed(key, Verb::OpenContentKey)?;
         self.content_key(key, &how)
     }
 
     fn rsa_sign(&self, key: &KeyHandle, block: &[u8]) -> Result<Vec<u8>, KeyError> {
-        for_purpose(key, Purpose::IssuerRsa)?;
+        allowed(key, Verb::Sign)?;
         self.rsa_raw(key, block)
     }
 
     fn rsa_public(&self, key: &KeyHandle) -> Result<RsaPublic, KeyError> {
-        for_purpose(key, Purpose::IssuerRsa)?;
+        allowed(key, Verb::PublicKey)?;
         Engine::rsa_public(self, key)
     }
 
     fn expose_test_key(&self, key: &KeyHandle) -> Result<Secret<Vec<u8>>, KeyError> {
+        // The fence does not rest on the table alone.
         if !key.is_test() {
             return Err(KeyError::Live(key.name().to_owned()));
         }
+        allowed(key, Verb::Expose)?;
         self.value(key)
     }
 }
@@ -304,35 +319,6 @@ fn together(one: &KeyHandle, other: &KeyHandle) -> Result<(), KeyError> {
     Err(KeyError::Mixed(one.name().to_owned(), other.name().to_owned()))
 }
 
-pub(super) fn cipher(key: &KeyHandle) -> Result<Cipher, KeyError> {
-    key.algorithm().cipher().ok_or_else(|| wrong_kind(key))
-}
-
-pub(super) fn zero_iv(cipher: Cipher) -> &'static [u8] {
-    match cipher {
-        Cipher::Tdes => &[0; 8],
-        Cipher::Aes => &[0; 16],
-    }
-}
-
-fn concatenated_cmac(
-    engine: &impl Engine,
-    key: &KeyHandle,
-    messages: &[Vec<u8>],
-    length: usize,
-) -> Result<Vec<u8>, KeyError> {
-    // Whole from the start: what grows leaves copies behind.
-    let mut out = Zeroizing::new(Vec::with_capacity(messages.len() * cipher(key)?.block()));
-    for message in messages {
-        out.extend_from_slice(&Zeroizing::new(engine.cmac(key, message)?));
-    }
-    if out.len() < length {
-        return Err(crypto_error(key)(CryptoError::DataLength(length)));
-    }
-    out.truncate(length);
-    Ok(std::mem::take(&mut *out))
-}
-
 /// Takes in a key that arrives under a KEK, if it has the check value that came with it.
 pub(super) fn unwrap_key(
     engine: &impl Engine,
@@ -340,7 +326,7 @@ pub(super) fn unwrap_key(
     wrapped: &WrappedKey<'_>,
     purpose: Purpose,
 ) -> Result<KeyHandle, KeyError> {
-    for_purpose(kek, Purpose::Kek)?;
+    allowed(kek, Verb::UnwrapKey)?;
     let WrappedKey { name, value, cbc, algorithm, kcv, odd_parity } = *wrapped;
     if !purpose.takes(algorithm) || algorithm.cipher().is_none() {
         return Err(KeyError::Kind { name: name.to_owned(), is: algorithm });
@@ -355,10 +341,16 @@ pub(super) fn unwrap_key(
     if odd_parity && algorithm.cipher() == Some(Cipher::Tdes) && clear.expose().iter().any(|byte| odd(*byte) != *byte) {
         return Err(KeyError::Parity(name.to_owned()));
     }
-    let label =
-        Label { name: name.to_owned(), purpose, derived: false, algorithm, test: kek.is_test(), limits: Limits::NONE };
+    let label = Label {
+        name: name.to_owned(),
+        purpose,
+        derived: false,
+        algorithm,
+        limits: Limits::NONE,
+        ..kek.label().clone()
+    };
     let key = engine.take_in(label, clear)?;
-    let seen = Kcv { method: kcv.method, value: engine.kcv(&key, kcv.method, kcv.value.len())? };
+    let seen = Kcv { method: kcv.method, value: check_value(engine, &key, kcv.method, kcv.value.len())? };
     if seen != *kcv {
         return Err(KeyError::Kcv { name: name.to_owned(), stated: kcv.clone(), seen });
     }
@@ -378,9 +370,7 @@ pub(super) fn unseal(engine: &impl Engine, from: &KeyHandle, sealed: &Sealed<'_>
         KeyError::Crypto { .. } => broken("it is not whole blocks, or its IV has the wrong length"),
         other => other,
     })?;
-    let clear = crypto::unpad_80(padded.expose()).map_err(|_| broken("its padding is broken"))?;
-    if clear.len() != sealed.length {
-        return Err(broken("its length is not the stated one"));
-    }
-    Ok(Secret::new(clear.to_vec()))
+    // One answer: which of the two is wrong would tell of the clear value.
+    let clear = crypto::unpad_80(padded.expose()).ok().filter(|clear| clear.len() == sealed.length);
+    Ok(Secret::new(clear.ok_or_else(|| broken(NOT_SO_SEALED))?.to_vec()))
 }

@@ -5,11 +5,17 @@ use super::{Derivation, JweAlgorithm, KeyError, KeyHandle, KeyInfo};
 use crate::base::Secret;
 use crate::base::crypto::{CryptoError, NONCE, RsaPublic, TAG};
 use crate::keys::handle::Label;
+use crate::keys::policy::Use;
 
 /// The operations. None of them looks at purposes.
 pub trait Engine: Send + Sync {
     /// What is in custody.
     fn infos(&self) -> &[KeyInfo];
+
+    /// What its keys are opened for.
+    fn serves(&self) -> Use {
+        Use::Job
+    }
 
     /// A handle to a key in custody.
     fn load(&self, info: &KeyInfo) -> Result<KeyHandle, KeyError>;

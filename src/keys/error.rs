@@ -1,6 +1,7 @@
 //! What can go wrong with keys.
 
 use super::pin::PinError;
+use super::policy::Verb;
 use super::tr31::Tr31Error;
 use super::{Algorithm, Kcv, Limits, Operation, Purpose};
 use crate::base::chance::ChanceError;
@@ -23,6 +24,27 @@ pub enum KeyError {
         /// What it was asked for.
         wanted: Purpose,
     },
+    /// Keys of this purpose do not do that.
+    #[error("key {name:?} is a {is} key and may not {}", verb.words())]
+    Verb {
+        /// Name of the key.
+        name: String,
+        /// What it is for.
+        is: Purpose,
+        /// What was asked of it.
+        verb: Verb,
+    },
+    /// A live key in the calculator.
+    #[error("key {name:?} is live: in `perso calc` it may not {}; use a test key", verb.words())]
+    LiveCalculation {
+        /// Name of the key.
+        name: String,
+        /// What was asked of it.
+        verb: Verb,
+    },
+    /// More of a live key's check value than the calculator gives.
+    #[error("key {0:?} is live: `perso calc` gives at most 3 bytes of its check value")]
+    LiveCheckValue(String),
     /// The value does not give the check value.
     #[error("key {name:?} has check value {seen}, not {stated}")]
     Kcv {
@@ -153,7 +175,9 @@ impl Fault for KeyError {
     fn code(&self) -> Code {
         match self {
             KeyError::Unknown(_) => Code::KeyUnknown,
-            KeyError::Purpose { .. } | KeyError::Kind { .. } | KeyError::Limited { .. } => Code::KeyPurpose,
+            KeyError::Purpose { .. } | KeyError::Verb { .. } | KeyError::Kind { .. } | KeyError::Limited { .. } => {
+                Code::KeyPurpose
+            }
             KeyError::Value { .. } | KeyError::Refused { .. } => Code::KeyFile,
             KeyError::NotForIt(_) | KeyError::Parity(_) => Code::KeyWrapped,
             KeyError::NoKcv(_) => Code::KeyKcv,
@@ -166,7 +190,10 @@ impl Fault for KeyError {
             KeyError::Seal { .. } | KeyError::Crypto { source: CryptoError::Tag | CryptoError::Padding, .. } => {
                 Code::RecordTag
             }
-            KeyError::Live(_) | KeyError::Mixed(..) => Code::KeyLive,
+            KeyError::Live(_)
+            | KeyError::LiveCalculation { .. }
+            | KeyError::LiveCheckValue(_)
+            | KeyError::Mixed(..) => Code::KeyLive,
             KeyError::NoMatch { .. } => Code::KeyNoMatch,
             KeyError::Foreign(_) | KeyError::Crypto { .. } | KeyError::Chance(_) => Code::ProgramFault,
         }

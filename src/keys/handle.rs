@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::header::Limits;
 use super::pkcs11::TokenObject;
+use super::policy::{Use, Verb};
 use super::private::PrivateKey;
-use super::{Algorithm, KeyInfo, Purpose};
+use super::{Algorithm, KeyError, KeyInfo, Purpose};
 use crate::base::Secret;
 
 /// A key in custody. Other rooms see its name, kind, purpose and whether it is a test key; only its store can use it.
@@ -26,14 +27,23 @@ pub struct Label {
     pub test: bool,
     /// What the header of its key block allows; nothing is limited of a derived key.
     pub limits: Limits,
+    /// What its store was opened for.
+    pub serves: Use,
 }
 
 impl Label {
     /// Of a key in custody.
     pub(super) fn of(info: &KeyInfo) -> Self {
         let KeyInfo { name, purpose, algorithm, test, header, .. } = info;
-        let limits = Limits::of(header.as_ref());
-        Self { name: name.clone(), purpose: *purpose, derived: false, algorithm: *algorithm, test: *test, limits }
+        Self {
+            name: name.clone(),
+            purpose: *purpose,
+            derived: false,
+            algorithm: *algorithm,
+            test: *test,
+            limits: Limits::of(header.as_ref()),
+            serves: Use::Job,
+        }
     }
 }
 
@@ -50,6 +60,25 @@ pub(super) enum Repr {
 impl KeyHandle {
     pub(super) fn new(label: Label, repr: Repr) -> Self {
         Self { label, repr }
+    }
+
+    /// Asks the table of `policy.rs` whether the key may do this, before anything is done with it.
+    ///
+    /// # Errors
+    /// It may not: [`KeyError::Purpose`], [`KeyError::Verb`], [`KeyError::LiveCalculation`], [`KeyError::Live`].
+    pub fn may(&self, verb: Verb) -> Result<(), KeyError> {
+        super::policy::allowed(self, verb).map(drop)
+    }
+
+    /// The same key for this use.
+    pub(super) fn serving(mut self, serves: Use) -> Self {
+        self.label.serves = serves;
+        self
+    }
+
+    /// What its store was opened for.
+    pub(super) fn serves(&self) -> Use {
+        self.label.serves
     }
 
     pub(super) fn label(&self) -> &Label {

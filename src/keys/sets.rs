@@ -38,10 +38,13 @@ impl<'a> KeySet<'a> {
     /// The set of this name.
     ///
     /// # Errors
-    /// [`KeyError::Unknown`].
+    /// [`KeyError::Unknown`], [`KeyError::Purpose`] for a key of another purpose.
     pub fn find(store: &'a dyn KeyStore, name: &str) -> Result<Self, KeyError> {
         let found = Self::all(store).into_iter().find(|set| set.name == name);
-        found.ok_or_else(|| KeyError::Unknown(name.to_owned()))
+        found.ok_or_else(|| match store.keys().iter().find(|info| info.name == name) {
+            Some(info) => KeyError::Purpose { name: name.to_owned(), is: info.purpose, wanted: Purpose::Kmc },
+            None => KeyError::Unknown(name.to_owned()),
+        })
     }
 
     /// Its name: the master key's, or what the names of the three keys begin with; where a key has that name too, the

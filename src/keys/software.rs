@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use zeroize::Zeroizing;
 
-use super::custody::cipher;
+use super::compute::{check_value, cipher, derived_value};
 use super::engine::{Engine, crypto_error, wrong_kind};
 use super::handle::{Label, Repr};
 use super::private::{PrivateKey, PrivateKeyError};
@@ -31,7 +31,7 @@ impl SoftwareStore {
 
     /// The check value of a key, whatever is stated beside it.
     pub(super) fn check_value(&self, info: &KeyInfo) -> Result<Vec<u8>, KeyError> {
-        super::KeyStore::kcv(self, &self.load(info)?, info.kcv.method, info.kcv.value.len())
+        check_value(self, &self.load(info)?, info.kcv.method, info.kcv.value.len())
     }
 
     /// Compares every symmetric key's check value with the one that is stated beside it. A private key's, and whether it is a
@@ -93,7 +93,7 @@ impl Engine for SoftwareStore {
     }
 
     fn derive(&self, from: &KeyHandle, how: &Derivation<'_>, label: Label) -> Result<KeyHandle, KeyError> {
-        Self::of(label, super::KeyStore::session_key(self, from, how)?)
+        Self::of(label, derived_value(self, from, how)?)
     }
 
     fn variant(&self, from: &KeyHandle, mask: u8, label: Label) -> Result<KeyHandle, KeyError> {

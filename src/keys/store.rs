@@ -2,7 +2,9 @@
 
 use super::pin::{ArrivedPin, CardPin, Pin};
 use super::tr31::{ArrivedKey, Header, KeyBlock, Version};
-use super::{CardForm, Derivation, JweAlgorithm, KeyError, KeyHandle, KeyInfo, Purpose, Sealed, WrappedKey};
+use super::{
+    CardForm, Computation, Derivation, JweAlgorithm, KeyError, KeyHandle, KeyInfo, Purpose, Sealed, WrappedKey,
+};
 use crate::base::crypto::{KcvMethod, NONCE, RsaPublic, TAG};
 use crate::base::emv::Pan;
 use crate::base::{Chance, Secret};
@@ -47,8 +49,22 @@ pub trait KeyStore: Send + Sync {
     /// Derives a key that comes out, for one session: S-ENC, S-MAC, S-RMAC, and cryptograms made under a static key.
     ///
     /// # Errors
-    /// As [`KeyStore::derive`].
+    /// As [`KeyStore::derive`]; [`KeyError::LiveCalculation`] for a live key in the calculator.
     fn session_key(&self, from: &KeyHandle, how: &Derivation<'_>) -> Result<Secret<Vec<u8>>, KeyError>;
+
+    /// Enciphers whole blocks under a key whose purpose is that: ECB, or CBC with a zero IV. PVVs, natural PINs, answers
+    /// to cryptograms, PINs in scripts.
+    ///
+    /// # Errors
+    /// [`KeyError::Verb`], [`KeyError::Crypto`] on data that is not whole blocks.
+    fn encipher(&self, key: &KeyHandle, data: &[u8], cbc: bool) -> Result<Secret<Vec<u8>>, KeyError>;
+
+    /// Compares a cryptogram with the one that is computed here, in constant time. What was computed does not come out.
+    ///
+    /// # Errors
+    /// [`KeyError::Verb`], [`KeyError::Input`] if `expected` is not the whole cryptogram or has fewer than 4 bytes,
+    /// [`KeyError::Crypto`] as the computations.
+    fn compare(&self, key: &KeyHandle, how: &Computation<'_>, expected: &[u8]) -> Result<bool, KeyError>;
 
     /// ISO 9797-1 algorithm 3 ("retail MAC") under a two-key triple DES key, with a zero IV: whole blocks, at least
     /// one; the caller pads. Cryptograms, script MACs, card verification values (their formula is this MAC over two

@@ -18,6 +18,29 @@ pub enum Derivation<'a> {
     },
 }
 
+/// How a cryptogram is computed that is only compared.
+#[derive(Debug, Clone, Copy)]
+pub enum Computation<'a> {
+    /// The first `length` bytes of ISO 9797-1 algorithm 3 over whole blocks.
+    RetailMac {
+        /// Whole blocks, at least one.
+        data: &'a [u8],
+        /// Bytes of the whole cryptogram.
+        length: usize,
+    },
+    /// The last block of CBC encryption with a zero IV: cryptograms of SCP02.
+    CbcMac(&'a [u8]),
+    /// ECB encryption of whole blocks: an answer to a cryptogram by method 1.
+    Ecb(&'a [u8]),
+    /// CMACs, as in [`Derivation::Cmac`]: cryptograms of SCP03.
+    Cmac {
+        /// One message per block of output.
+        messages: &'a [Vec<u8>],
+        /// Bytes of the whole cryptogram.
+        length: usize,
+    },
+}
+
 /// How the content key of an encrypted text is had.
 #[derive(Debug, Clone, Copy)]
 pub enum JweAlgorithm<'a> {

@@ -139,7 +139,7 @@ fn pins_under_keys(store: &dyn KeyStore) {
 
 /// Into a grouping under a transport key, and out again.
 fn pins_in_groupings(store: &dyn KeyStore) {
-    let dek = under_kek(store, "D873CA939E94E84A21E45AF19AD72423", Purpose::Data);
+    let dek = under_kek(store, "D873CA939E94E84A21E45AF19AD72423", Purpose::Kmc);
     for (key, iv) in [("lab-tk-des", vec![7; 8]), ("lab-tk-aes", vec![7; 16])] {
         let tk = open(store, key);
         for (format, wide) in

@@ -231,11 +231,12 @@ fn handles_of_another_store_are_refused() {
     let (one, other) = (filled("one"), filled("other"));
     let software = sample().into_store();
     let key = one.open("lab-mac", Purpose::Mac).unwrap();
+    let master = one.open("lab-kmc-des", Purpose::Kmc).unwrap();
     for store in [&other as &dyn KeyStore, &software] {
         for error in [
             store.retail_mac(&key, &[0; 16]).err(),
-            store.session_key(&key, &Derivation::Ecb(&[0; 8])).err(),
-            store.derive(&key, &Derivation::Ecb(&[0; 16])).err(),
+            store.session_key(&master, &Derivation::Ecb(&[0; 8])).err(),
+            store.derive(&master, &Derivation::Ecb(&[0; 16])).err(),
             store.duplicate(&key).err(),
         ] {
             assert!(matches!(error, Some(KeyError::Foreign(_))), "{error:?}");

@@ -43,7 +43,12 @@ pub fn kcv_method(cipher: Cipher) -> KcvMethod {
     }
 }
 
-/// A key store with these test keys, all of them as master keys, but for the one named `transport`.
+/// A key named by a purpose is for it; all others are personalization master keys.
+fn purpose_of(name: &str) -> Purpose {
+    Purpose::find(name).unwrap_or(Purpose::Kmc)
+}
+
+/// A key store with these test keys.
 pub fn test_store(cipher: Cipher, keys: &[(&str, Vec<u8>)]) -> Result<SoftwareStore, String> {
     let key = |(name, value): &(&str, Vec<u8>)| {
         let algorithm = Algorithm::of(cipher, value.len()).ok_or_else(|| format!("{name}: {} bytes", value.len()))?;
@@ -52,7 +57,7 @@ pub fn test_store(cipher: Cipher, keys: &[(&str, Vec<u8>)]) -> Result<SoftwareSt
         let info = KeyInfo {
             name: (*name).to_owned(),
             zone: String::new(),
-            purpose: if *name == "transport" { Purpose::Transport } else { Purpose::Kmc },
+            purpose: purpose_of(name),
             version: 1,
             algorithm,
             kcv: Kcv { method, value: kcv },

@@ -30,9 +30,9 @@ struct Card {
 }
 
 impl Card {
-    fn new(inputs: &Inputs<'_>, imk: &str) -> Result<Self, String> {
-        let store = test_store(Cipher::Tdes, &[("imk", inputs.bytes(imk)?)])?;
-        let master = store.open("imk", Purpose::Kmc).map_err(text)?;
+    fn new(inputs: &Inputs<'_>, imk: &str, purpose: Purpose) -> Result<Self, String> {
+        let store = test_store(Cipher::Tdes, &[(purpose.name(), inputs.bytes(imk)?)])?;
+        let master = store.open(purpose.name(), purpose).map_err(text)?;
         let pan = Pan::parse(inputs.text("pan")?).map_err(text)?;
         let psn = inputs.byte("psn")?;
         let method = match inputs.text("option")? {
@@ -71,13 +71,13 @@ fn value(store: &dyn KeyStore, key: &WorkingKey) -> Result<Value, String> {
 }
 
 fn icc_mk(inputs: &Inputs<'_>) -> Outputs {
-    let card = Card::new(inputs, "imk")?;
+    let card = Card::new(inputs, "imk", Purpose::ImkAc)?;
     let kcv = card.store.kcv(&card.key, KcvMethod::DesZero, 2).map_err(text)?;
     Ok(json!({ "icc_mk": upper(card.value.expose()), "icc_mk_kcv2": upper(kcv) }))
 }
 
 fn ac(inputs: &Inputs<'_>) -> Outputs {
-    let card = Card::new(inputs, "imk")?;
+    let card = Card::new(inputs, "imk", Purpose::ImkAc)?;
     let store = &card.store;
     let key = card.session_key(inputs)?;
     let padding = match inputs.text("padding")? {
@@ -115,7 +115,7 @@ fn tree(inputs: &Inputs<'_>) -> Outputs {
 }
 
 fn script_mac(inputs: &Inputs<'_>) -> Outputs {
-    let card = Card::new(inputs, "imk")?;
+    let card = Card::new(inputs, "imk", Purpose::ImkSmi)?;
     let key = card.session_key(inputs)?;
     let mac = issuer::script_mac(&card.store, &key, &inputs.bytes("mac_input")?, 8).map_err(text)?;
     Ok(json!({ "sk": value(&card.store, &key)?, "sk_kcv2": card.kcv(&key, 2)?, "mac": upper(mac) }))
@@ -127,7 +127,7 @@ fn pin_change(inputs: &Inputs<'_>) -> Outputs {
         "iso2" => issuer::pin_block_iso2(&pin("pin")?),
         "vis" => {
             let current = inputs.optional_text("current_pin")?.map(|_| pin("current_pin")).transpose()?;
-            issuer::pin_block_vis(&pin("pin")?, current.as_ref(), &Card::new(inputs, "imk_ac")?.value)
+            issuer::pin_block_vis(&pin("pin")?, current.as_ref(), &Card::new(inputs, "imk_ac", Purpose::ImkAc)?.value)
         }
         other => return Err(format!("PIN format {other}")),
     }
@@ -138,7 +138,7 @@ fn pin_change(inputs: &Inputs<'_>) -> Outputs {
         "emv" => PinCipher::Emv,
         other => return Err(format!("encryption {other}")),
     };
-    let (smc, smi) = (Card::new(inputs, "imk_smc")?, Card::new(inputs, "imk_smi")?);
+    let (smc, smi) = (Card::new(inputs, "imk_smc", Purpose::ImkSmc)?, Card::new(inputs, "imk_smi", Purpose::ImkSmi)?);
     let (smc_key, smi_key) = (smc.session_key(inputs)?, smi.session_key(inputs)?);
     let enciphered = issuer::encipher_pin(&smc.store, &smc_key, &block, cipher).map_err(text)?;
     let header = inputs.bytes("header")?;

@@ -5,6 +5,7 @@
 
 mod error;
 mod explain;
+mod in_custody;
 mod scp02;
 mod scp03;
 mod session;
@@ -13,6 +14,7 @@ mod verdict;
 
 pub use error::{ChannelError, Mismatch};
 pub use explain::{Answered, Comparison, Fit, Handshake, HandshakeError};
+pub use in_custody::SessionInCustody;
 pub use scp02::{Scp02, Scp02Keys};
 pub use scp03::{Scp03, Scp03Keys, expected_challenge, kdf};
 pub use session::{Greeting, Session, begin};

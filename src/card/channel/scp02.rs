@@ -31,22 +31,11 @@ impl Scp02Keys {
         i: u8,
         sequence: [u8; 2],
     ) -> Result<(Self, KeyHandle), KeyError> {
-        let data = |constant: [u8; 2]| {
-            let mut data = [0u8; 16];
-            for (to, from) in data.iter_mut().zip(constant.into_iter().chain(sequence)) {
-                *to = from;
-            }
-            data
-        };
-        // GPC 2.3.1 §E.1.1, b1: three base keys, or one for all
-        let (mac, dek) = if i & 0x01 == 0 { (&keys.enc, &keys.enc) } else { (&keys.mac, &keys.dek) };
-        let session = |key, constant| store.session_key(key, &Derivation::CbcZero(&data(constant)));
-        let dek = store.derive(dek, &Derivation::CbcZero(&data([0x01, 0x81])))?;
-        let keys = Self {
-            enc: session(&keys.enc, [0x01, 0x82])?,
-            mac: session(mac, [0x01, 0x01])?,
-            rmac: session(mac, [0x01, 0x02])?,
-        };
+        let [enc, mac, dek] = bases(keys, i);
+        let session =
+            |key, constant| store.session_key(key, &Derivation::CbcZero(&derivation_data(constant, sequence)));
+        let dek = store.derive(dek, &Derivation::CbcZero(&derivation_data(S_DEK, sequence)))?;
+        let keys = Self { enc: session(enc, S_ENC)?, mac: session(mac, S_MAC)?, rmac: session(mac, S_RMAC)? };
         Ok((keys, dek))
     }
 
@@ -78,6 +67,27 @@ impl Scp02Keys {
         let mac = crypto::retail_mac(self.mac.expose(), &[0; 8], &crypto::pad_80(aid, 8))?;
         Ok(mac.iter().take(6).copied().collect())
     }
+}
+
+/// The keys that a session's come from. // GPC 2.3.1 §E.1.1, b1: three base keys, or one for all
+pub(super) fn bases(keys: &CardKeys, i: u8) -> [&KeyHandle; 3] {
+    let CardKeys { enc, mac, dek } = keys;
+    if i & 0x01 == 0 { [enc, enc, enc] } else { [enc, mac, dek] }
+}
+
+// GPC 2.3.1 §E.4.1
+pub(super) const S_MAC: [u8; 2] = [0x01, 0x01];
+pub(super) const S_RMAC: [u8; 2] = [0x01, 0x02];
+pub(super) const S_DEK: [u8; 2] = [0x01, 0x81];
+pub(super) const S_ENC: [u8; 2] = [0x01, 0x82];
+
+/// What a session key is derived from.
+pub(super) fn derivation_data(constant: [u8; 2], sequence: [u8; 2]) -> [u8; 16] {
+    let mut data = [0u8; 16];
+    for (to, from) in data.iter_mut().zip(constant.into_iter().chain(sequence)) {
+        *to = from;
+    }
+    data
 }
 
 /// An SCP02 session's state.

@@ -10,12 +10,12 @@ use crate::keys::{CardKeys, Derivation, KeyError, KeyStore};
 
 use super::{Mode, SecurityLevel};
 
-const CARD_CRYPTOGRAM: u8 = 0x00;
+pub(super) const CARD_CRYPTOGRAM: u8 = 0x00;
 const HOST_CRYPTOGRAM: u8 = 0x01;
 const CARD_CHALLENGE: u8 = 0x02;
-const S_ENC: u8 = 0x04;
-const S_MAC: u8 = 0x06;
-const S_RMAC: u8 = 0x07;
+pub(super) const S_ENC: u8 = 0x04;
+pub(super) const S_MAC: u8 = 0x06;
+pub(super) const S_RMAC: u8 = 0x07;
 
 /// The messages whose CMACs, put together and cut to `length` bytes, are the derived value. // GPC-D §4.1.5
 pub fn kdf(constant: u8, length: usize, context: &[u8]) -> Vec<Vec<u8>> {

@@ -14,7 +14,8 @@ A VALUE that is not secret is typed, or read with @FILE or - (standard input). T
 the list of processes and in the shell's history; give @FILE or -.
 Keys and PINs are never typed. A key is named (--key NAME --keys FILE), or comes in hexadecimal from --key-from FILE (- for \
 standard input, /dev/fd/N for a descriptor); a clear key or PIN is taken with --test-keys only, which says that it is for \
-tests. Results that are keys, PINs or card verification values are shown under test keys only.";
+tests. Of live keys only check values are shown (3 bytes), and of a key block its header. arqc, arpc and session-keys compare \
+a whole cryptogram under live keys, and show none; pin-block, cvv, pvv and offset refuse live keys.";
 
 /// `perso calc …`
 #[derive(Subcommand)]
@@ -25,7 +26,7 @@ pub enum CalcCommand {
     Diversify(DiversifyArgs),
     /// Session keys and cryptograms of SCP02 and SCP03.
     SessionKeys(SessionKeysArgs),
-    /// PIN blocks of ISO 9564 formats 0 to 4.
+    /// PIN blocks of ISO 9564 formats 0 to 4; test keys only.
     #[command(subcommand)]
     PinBlock(PinBlockCommand),
     /// CVV, iCVV or CVV2; test keys only.
@@ -36,9 +37,9 @@ pub enum CalcCommand {
     Offset(OffsetArgs),
     /// A card's key under an issuer master key.
     IccKey(IccKeyArgs),
-    /// An application cryptogram (ARQC, TC, AAC).
+    /// An application cryptogram (ARQC, TC, AAC); live keys compare it only.
     Arqc(ArqcArgs),
-    /// The issuer's answer to a cryptogram, method 1 or 2.
+    /// The issuer's answer to a cryptogram, method 1 or 2; live keys compare it only.
     Arpc(ArpcArgs),
     /// A TR-31 key block: its header, and with the KBPK whether it opens, and the key's check value.
     Tr31(Tr31Args),
@@ -234,7 +235,7 @@ pub enum PinBlockCommand {
         #[allow(missing_docs)]
         key: PinKeyArgs,
     },
-    /// Put a PIN under another key, or into another format. The PIN is not seen, and live keys do it too.
+    /// Put a PIN under another key, or into another format; test keys only.
     #[command(after_help = VALUES)]
     Translate {
         /// Format of the block: 0, 3 or 4.
@@ -407,6 +408,9 @@ pub struct ArpcArgs {
     /// Method 2: proprietary authentication data, eight bytes at most.
     #[arg(long, value_name = "HEX", requires = "csu")]
     pub authentication_data: Option<String>,
+    /// An ARPC to be compared, without code or update: 8 bytes for method 1, 4 for method 2. Exit code 10 if it is another.
+    #[arg(long, value_name = "HEX")]
+    pub expect: Option<String>,
 }
 
 /// `perso calc tr31`

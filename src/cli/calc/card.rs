@@ -1,7 +1,6 @@
 //! What an issuer computes for a card: verification values, keys, cryptograms.
 
-use super::input::{Inputs, KeySource, Opened, wrong};
-use super::pin::live;
+use super::input::{CalculatorStore, Inputs, KeySource, Opened, wrong};
 use super::shown::Calculated;
 use crate::base::crypto::{Cipher, KcvMethod};
 use crate::cli::args::{ArpcArgs, ArqcArgs, CardArgs, CvvArgs, IccKeyArgs, SessionArgs};
@@ -9,13 +8,16 @@ use crate::cli::common::{self, CliError};
 use crate::keys::card_values::{self, CVV2_SERVICE_CODE, CvvInput, ICVV_SERVICE_CODE};
 use crate::keys::issuer::{
     AcPadding, CardKeyMethod, IssuerError, Parity, SessionMethod, WorkingKey, application_cryptogram, arpc_1, arpc_2,
-    icc_master_key, session_key, with_parity,
+    icc_master_key, is_application_cryptogram, is_arpc_1, is_arpc_2, session_key, with_parity,
 };
-use crate::keys::{AnyStore, KeyError, KeyHandle, KeyStore, Purpose};
+use crate::keys::{KeyError, KeyHandle, KeyStore, Purpose, Verb};
 
 /// Issuer master keys; the first is what a key in the clear counts as.
 const MASTERS: &[Purpose] =
     &[Purpose::ImkAc, Purpose::ImkSmc, Purpose::ImkSmi, Purpose::ImkDac, Purpose::ImkIdn, Purpose::ImkCvc];
+
+/// Why a cryptogram is not shown.
+const COMPARED: &str = "live key: give the whole cryptogram with --expect, and it is compared";
 
 /// CVV, iCVV or CVV2.
 pub fn cvv(args: &CvvArgs, inputs: &mut Inputs) -> Result<Calculated, CliError> {
@@ -27,7 +29,7 @@ pub fn cvv(args: &CvvArgs, inputs: &mut Inputs) -> Result<Calculated, CliError> 
         }
     }
     let Opened { store, key } = inputs.key(&KeySource::of(&args.key), &[Purpose::Cvk], Some(Cipher::Tdes))?;
-    live(&key)?;
+    key.may(Verb::Mac)?;
     shown.used(&key);
     let name = match args.service_code.as_str() {
         ICVV_SERVICE_CODE => "iCVV",
@@ -46,7 +48,7 @@ pub fn cvv(args: &CvvArgs, inputs: &mut Inputs) -> Result<Calculated, CliError> 
 /// A card's key.
 pub fn icc_key(args: &IccKeyArgs, inputs: &mut Inputs) -> Result<Calculated, CliError> {
     let mut shown = Calculated::new("icc-key");
-    let (store, key) = card_key(&args.card, inputs, &mut shown)?;
+    let (store, key) = card_key(&args.card, MASTERS, inputs, &mut shown)?;
     match key.is_test() {
         true => {
             shown.step("parity", "odd");
@@ -67,7 +69,7 @@ pub fn arqc(args: &ArqcArgs, inputs: &mut Inputs) -> Result<Calculated, CliError
     }
     let expected = args.expect.as_ref().map(|value| inputs.array::<8>("--expect", value)).transpose()?;
     let method = session_method(&args.session, inputs)?;
-    let (store, card) = card_key(&args.card, inputs, &mut shown)?;
+    let (store, card) = card_key(&args.card, &[Purpose::ImkAc], inputs, &mut shown)?;
     let session = working_key(&store, &card, method, &mut shown)?;
     let (padding, words) = match args.padding {
         1 => (AcPadding::Zeros, "zeros, where the data are not whole blocks"),
@@ -75,11 +77,13 @@ pub fn arqc(args: &ArqcArgs, inputs: &mut Inputs) -> Result<Calculated, CliError
     };
     shown.step("data", format!("{} bytes, filled with {words}", data.len()));
     shown.step("MAC", "ISO 9797-1 algorithm 3, eight bytes");
-    let made = application_cryptogram(&store, &session, &data, padding).map_err(refused)?;
-    shown.bytes("cryptogram", made);
+    match shown.is_test() {
+        true => shown.bytes("cryptogram", application_cryptogram(&store, &session, &data, padding).map_err(refused)?),
+        false => shown.withheld("cryptogram", COMPARED),
+    }
     if let Some(expected) = expected {
-        shown.result("the card's", if made == expected { "the same" } else { "another" });
-        shown.is_right(made == expected);
+        let right = is_application_cryptogram(&store, &session, &data, padding, expected).map_err(refused)?;
+        compared(&mut shown, "the card's", right);
     }
     Ok(shown)
 }
@@ -91,29 +95,70 @@ pub fn arpc(args: &ArpcArgs, inputs: &mut Inputs) -> Result<Calculated, CliError
     let method = session_method(&args.session, inputs)?;
     let code = args.arc.as_ref().map(|code| inputs.array::<2>("--arc", code)).transpose()?;
     let update = args.csu.as_ref().map(|update| inputs.array::<4>("--csu", update)).transpose()?;
+    let expected = match (&args.expect, code) {
+        (None, _) => None,
+        (Some(value), Some(_)) => Some(Expected::Eight(inputs.array("--expect", value)?)),
+        (Some(value), None) => Some(Expected::Four(inputs.array("--expect", value)?)),
+    };
     let proprietary = args.authentication_data.as_deref().unwrap_or_default();
     let proprietary = inputs.bytes("--authentication-data", proprietary)?;
-    let (store, card) = card_key(&args.card, inputs, &mut shown)?;
+    let (store, card) = card_key(&args.card, &[Purpose::ImkAc], inputs, &mut shown)?;
     let session = working_key(&store, &card, method, &mut shown)?;
     if let Some(code) = code {
         shown.step("method 1", "the cryptogram, the response code added to its first two bytes, enciphered");
-        let made = arpc_1(&store, &session, arqc, code).map_err(refused)?;
-        shown.bytes("ARPC", made);
-        shown.bytes("tag 91", [made.as_slice(), &code].concat());
+        match shown.is_test() {
+            true => {
+                let made = arpc_1(&store, &session, arqc, code).map_err(refused)?;
+                shown.bytes("ARPC", made);
+                shown.bytes("tag 91", [made.as_slice(), &code].concat());
+            }
+            false => shown.withheld("ARPC", COMPARED),
+        }
+        if let Some(Expected::Eight(expected)) = expected {
+            let right = is_arpc_1(&store, &session, arqc, code, expected).map_err(refused)?;
+            compared(&mut shown, "the expected one", right);
+        }
     }
     if let Some(update) = update {
         shown.step("method 2", "four bytes of a MAC over cryptogram, card status update and proprietary data");
-        let made = arpc_2(&store, &session, arqc, update, &proprietary).map_err(refused)?;
-        shown.bytes("ARPC", made);
-        shown.bytes("tag 91", [made.as_slice(), &update, &proprietary].concat());
+        match shown.is_test() {
+            true => {
+                let made = arpc_2(&store, &session, arqc, update, &proprietary).map_err(refused)?;
+                shown.bytes("ARPC", made);
+                shown.bytes("tag 91", [made.as_slice(), &update, &proprietary].concat());
+            }
+            false => shown.withheld("ARPC", COMPARED),
+        }
+        if let Some(Expected::Four(expected)) = expected {
+            let right = is_arpc_2(&store, &session, arqc, update, &proprietary, expected).map_err(refused)?;
+            compared(&mut shown, "the expected one", right);
+        }
     }
     Ok(shown)
 }
 
-fn card_key(args: &CardArgs, inputs: &mut Inputs, shown: &mut Calculated) -> Result<(AnyStore, KeyHandle), CliError> {
+/// A whole ARPC.
+enum Expected {
+    /// Of method 1.
+    Eight([u8; 8]),
+    /// Of method 2.
+    Four([u8; 4]),
+}
+
+fn compared(shown: &mut Calculated, name: &str, right: bool) {
+    shown.result(name, if right { "the same" } else { "another" });
+    shown.is_right(right);
+}
+
+fn card_key(
+    args: &CardArgs,
+    purposes: &[Purpose],
+    inputs: &mut Inputs,
+    shown: &mut Calculated,
+) -> Result<(CalculatorStore, KeyHandle), CliError> {
     let pan = inputs.pan("--pan", &args.pan)?;
     let psn = common::byte("--psn", &args.psn)?;
-    let Opened { store, key } = inputs.key(&KeySource::of(&args.key), MASTERS, Some(Cipher::Tdes))?;
+    let Opened { store, key } = inputs.key(&KeySource::of(&args.key), purposes, Some(Cipher::Tdes))?;
     shown.used(&key);
     let hashed = args.option == "B" && pan.digits().len() > 16;
     let method = if args.option == "B" { CardKeyMethod::B } else { CardKeyMethod::A };
@@ -143,7 +188,7 @@ fn session_method(args: &SessionArgs, inputs: &mut Inputs) -> Result<SessionMeth
 }
 
 fn working_key(
-    store: &AnyStore,
+    store: &CalculatorStore,
     card: &KeyHandle,
     method: SessionMethod,
     shown: &mut Calculated,

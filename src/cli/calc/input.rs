@@ -10,8 +10,11 @@ use crate::base::emv::Pan;
 use crate::base::{Secret, Warning};
 use crate::cli::args::{KeyArgs, KeyPlaceArgs, PassphraseArgs, PinKeyArgs};
 use crate::cli::common::{self, CliError};
+use crate::cli::stores;
 use crate::keys::pin::Pin;
-use crate::keys::{Algorithm, AnyStore, Kcv, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose, SoftwareStore};
+use crate::keys::{
+    Algorithm, AnyStore, ForCalculator, Kcv, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose, SoftwareStore,
+};
 
 /// More than that is no value of this calculator, in bytes.
 const MOST: u64 = 1 << 20;
@@ -24,9 +27,12 @@ pub struct Inputs {
     pub warnings: Vec<Warning>,
 }
 
+/// A store whose keys know that the calculator asks.
+pub type CalculatorStore = AnyStore<ForCalculator>;
+
 /// A key with the store that it is in.
 pub struct Opened {
-    pub store: AnyStore,
+    pub store: CalculatorStore,
     pub key: KeyHandle,
 }
 
@@ -158,7 +164,7 @@ impl Inputs {
         let (Some(name), Some(file)) = (source.name, source.keys) else {
             return Err(wrong("--key", "name a key of the key file, with --keys"));
         };
-        let store = common::keys(file, source.passphrase, &mut self.warnings)?;
+        let store = stores::calculator_keys(file, source.passphrase, &mut self.warnings)?;
         let info = store.keys().iter().find(|info| info.name == name);
         let is = info.map(|info| info.purpose).ok_or_else(|| KeyError::Unknown(name.to_owned()))?;
         let wanted = match purposes {
@@ -183,7 +189,7 @@ pub fn store_of(
     values: Vec<(&str, Secret<Vec<u8>>)>,
     purpose: Purpose,
     cipher: Option<Cipher>,
-) -> Result<AnyStore, CliError> {
+) -> Result<CalculatorStore, CliError> {
     let key = |(name, value): (&str, Secret<Vec<u8>>)| {
         let tdes = Algorithm::of(Cipher::Tdes, value.len());
         let algorithm = match cipher {
@@ -208,5 +214,5 @@ pub fn store_of(
         };
         Ok::<_, CliError>((info, value))
     };
-    Ok(AnyStore::File(SoftwareStore::new(values.into_iter().map(key).collect::<Result<_, _>>()?)))
+    Ok(SoftwareStore::new(values.into_iter().map(key).collect::<Result<_, _>>()?).into())
 }

@@ -1,14 +1,14 @@
 //! Check values, diversification, session keys, key blocks.
 
-use super::input::{Inputs, KeySource, Opened, store_of, wrong};
+use super::input::{CalculatorStore, Inputs, KeySource, Opened, store_of, wrong};
 use super::shown::Calculated;
-use crate::base::Secret;
-use crate::base::crypto::{self, Cipher, KcvMethod};
-use crate::card::channel::{Answered, Handshake, Mode, Protocol, Scp02Keys, Scp03Keys};
+use crate::base::crypto::{Cipher, KcvMethod};
+use crate::card::channel::{Answered, Handshake, Protocol, Scp02Keys, Scp03Keys, SessionInCustody};
 use crate::cli::args::{DiversifyArgs, KeyCheckArgs, SessionKeysArgs, Tr31Args};
 use crate::cli::common::{self, CliError};
+use crate::cli::stores;
 use crate::keys::tr31::{KeyBlock, purposes};
-use crate::keys::{AnyStore, CardKeys, Diversification, KeyError, KeyHandle, KeySet, KeyStore, Purpose, card_keys};
+use crate::keys::{CardKeys, Diversification, KeyError, KeyHandle, KeySet, KeyStore, Purpose, card_keys};
 
 const LIVE: &str = "a key that comes from a live key";
 /// Length of the check values that stand beside derived keys, in bytes.
@@ -66,7 +66,7 @@ pub fn diversify(args: &DiversifyArgs, inputs: &mut Inputs) -> Result<Calculated
 }
 
 /// A derived key: its value under a test key, its check value always.
-fn derived(shown: &mut Calculated, store: &AnyStore, name: &str, key: &KeyHandle) -> Result<(), CliError> {
+fn derived(shown: &mut Calculated, store: &CalculatorStore, name: &str, key: &KeyHandle) -> Result<(), CliError> {
     match key.is_test() {
         true => shown.bytes(name, store.expose_test_key(key)?.expose()),
         false => shown.withheld(name, LIVE),
@@ -136,29 +136,17 @@ pub fn session_keys(args: &SessionKeysArgs, inputs: &mut Inputs) -> Result<Calcu
     }
     let mut shown = Calculated::new("session-keys");
     let (store, keys) = static_keys(args, inputs, cipher, method, kdd.unwrap_or_default(), &mut shown)?;
-    match exchange {
+    let session = match &exchange {
         Exchange::Whole(handshake) if handshake.protocol == Answered::Scp02 => {
-            let session = scp02(args, &store, &keys, handshake.counter(), &mut shown)?;
-            let crypto = |source| KeyError::Crypto { name: keys.enc.name().to_owned(), source };
-            let (host, counter, card) = (&handshake.host, handshake.counter(), &handshake.challenge);
-            let theirs = session.card_cryptogram(host, counter, card).map_err(crypto)?;
-            let ours = session.host_cryptogram(host, counter, card).map_err(crypto)?;
-            cryptograms(&mut shown, &handshake, &theirs, &ours);
+            scp02(args, &store, &keys, handshake.counter(), &mut shown)?
         }
-        Exchange::Whole(handshake) => {
-            let session = scp03(&store, &keys, &handshake.host, &handshake.challenge, &mut shown)?;
-            let mode = if handshake.challenge.len() == 16 { Mode::S16 } else { Mode::S8 };
-            let crypto = |source| KeyError::Crypto { name: keys.mac.name().to_owned(), source };
-            let theirs = session.card_cryptogram(&handshake.host, &handshake.challenge, mode).map_err(crypto)?;
-            let ours = session.host_cryptogram(&handshake.host, &handshake.challenge, mode).map_err(crypto)?;
-            cryptograms(&mut shown, &handshake, &theirs, &ours);
-        }
-        Exchange::Sequence(sequence) => {
-            scp02(args, &store, &keys, sequence, &mut shown)?;
-        }
-        Exchange::Challenges { host, card } => {
-            scp03(&store, &keys, &host, &card, &mut shown)?;
-        }
+        Exchange::Sequence(sequence) => scp02(args, &store, &keys, *sequence, &mut shown)?,
+        Exchange::Whole(handshake) => scp03(&store, &keys, &handshake.host, &handshake.challenge, &mut shown)?,
+        Exchange::Challenges { host, card } => scp03(&store, &keys, host, card, &mut shown)?,
+    };
+    if let Exchange::Whole(handshake) = &exchange {
+        let right = session.is_of(&store, handshake)?;
+        cryptograms(args, &store, &keys, (handshake, right), &mut shown)?;
     }
     Ok(shown)
 }
@@ -186,7 +174,7 @@ fn static_keys(
     method: Diversification,
     kdd: [u8; 10],
     shown: &mut Calculated,
-) -> Result<(AnyStore, CardKeys), CliError> {
+) -> Result<(CalculatorStore, CardKeys), CliError> {
     let source = KeySource::of(&args.key);
     let (store, name) = match (source.from, source.name, source.keys) {
         (Some(path), ..) => {
@@ -199,7 +187,9 @@ fn static_keys(
             let named = names.iter().copied().zip(values).collect();
             (store_of(source.from_option, named, Purpose::Kmc, Some(cipher))?, name)
         }
-        (None, Some(name), Some(file)) => (common::keys(file, source.passphrase, &mut inputs.warnings)?, name),
+        (None, Some(name), Some(file)) => {
+            (stores::calculator_keys(file, source.passphrase, &mut inputs.warnings)?, name)
+        }
         _ => return Err(wrong("--key", "name a key of the key file, with --keys")),
     };
     let set = KeySet::find(&store, name)?;
@@ -218,75 +208,95 @@ fn static_keys(
 
 fn scp02(
     args: &SessionKeysArgs,
-    store: &AnyStore,
+    store: &CalculatorStore,
     keys: &CardKeys,
     sequence: [u8; 2],
     shown: &mut Calculated,
-) -> Result<Scp02Keys, CliError> {
-    let i = common::byte("--option", &args.option)?;
-    Protocol::scp02(i).map_err(|error| wrong("--option", error.to_string()))?;
+) -> Result<SessionInCustody, CliError> {
+    let i = option(args)?;
     let counter = hex::encode_upper(sequence);
     shown.step("protocol", format!("SCP02 i={i:02X}, sequence counter {counter}"));
-    let (session, dek) = Scp02Keys::derive(store, keys, i, sequence)?;
-    let all = [("S-ENC", "0182", &session.enc), ("S-MAC", "0101", &session.mac), ("S-RMAC", "0102", &session.rmac)];
-    for (name, constant, value) in all {
+    let session = SessionInCustody::scp02(store, keys, i, sequence)?;
+    let SessionInCustody { enc, mac, rmac, dek } = &session;
+    let all = [("S-ENC", "0182", enc), ("S-MAC", "0101", mac), ("S-RMAC", "0102", rmac), ("S-DEK", "0181", dek)];
+    for (name, constant, key) in all {
         shown.step(format!("data of {name}"), format!("{constant}{counter}{:0<24}", ""));
-        session_key(shown, name, value, keys.enc.is_test(), Cipher::Tdes)?;
+        derived(shown, store, name, key)?;
     }
-    shown.step("data of S-DEK", format!("0181{counter}{:0<24}", ""));
-    derived(shown, store, "S-DEK", &dek)?;
     Ok(session)
 }
 
+fn option(args: &SessionKeysArgs) -> Result<u8, CliError> {
+    let i = common::byte("--option", &args.option)?;
+    Protocol::scp02(i).map_err(|error| wrong("--option", error.to_string()))?;
+    Ok(i)
+}
+
 fn scp03(
-    store: &AnyStore,
+    store: &CalculatorStore,
     keys: &CardKeys,
     host: &[u8],
     card: &[u8],
     shown: &mut Calculated,
-) -> Result<Scp03Keys, CliError> {
+) -> Result<SessionInCustody, CliError> {
     shown.step("protocol", "SCP03, SP 800-108 with AES-CMAC over both challenges");
     shown.step("context", hex::encode_upper([host, card].concat()));
     shown.step("constants", "S-ENC 04, S-MAC 06, S-RMAC 07; card cryptogram 00, host cryptogram 01");
-    let session = Scp03Keys::derive(store, keys, host, card)?;
-    for (name, value) in [("S-ENC", &session.enc), ("S-MAC", &session.mac), ("S-RMAC", &session.rmac)] {
-        session_key(shown, name, value, keys.enc.is_test() && keys.mac.is_test(), Cipher::Aes)?;
+    let session = SessionInCustody::scp03(store, keys, host, card)?;
+    let SessionInCustody { enc, mac, rmac, dek } = &session;
+    for (name, key) in [("S-ENC", enc), ("S-MAC", mac), ("S-RMAC", rmac), ("DEK", dek)] {
+        derived(shown, store, name, key)?;
     }
-    derived(shown, store, "DEK", &keys.dek)?;
     Ok(session)
 }
 
-fn session_key(
+/// Cryptograms are shown for test keys only: of a live key the card's, with the challenges swapped, is the host's, and
+/// with that somebody could log in to the card. The host's is never shown if the card's is wrong.
+fn cryptograms(
+    args: &SessionKeysArgs,
+    store: &CalculatorStore,
+    keys: &CardKeys,
+    (handshake, right): (&Handshake, bool),
     shown: &mut Calculated,
-    name: &str,
-    value: &Secret<Vec<u8>>,
-    test: bool,
-    cipher: Cipher,
 ) -> Result<(), CliError> {
-    match test {
-        true => shown.bytes(name, value.expose()),
-        false => shown.withheld(name, LIVE),
+    const COMPARED: &str = "live keys: the card's answer is compared, and no cryptogram is shown";
+    let made = if shown.is_test() { Some(both(args, store, keys, handshake)?) } else { None };
+    match &made {
+        Some((theirs, _)) => shown.bytes("card cryptogram", theirs),
+        None => shown.withheld("card cryptogram", COMPARED),
     }
-    let tdes = cipher == Cipher::Tdes;
-    let method = if tdes { KcvMethod::DesZero } else { KcvMethod::AesOnes };
-    let made = crypto::kcv(value.expose(), method, tdes, KCV);
-    let made = made.map_err(|source| KeyError::Crypto { name: name.to_owned(), source })?;
-    shown.result(format!("{name} KCV"), described(&made, method));
-    Ok(())
-}
-
-/// The host's cryptogram is given for test keys only: with it somebody could log in to the card. And never for a card
-/// whose own cryptogram is wrong.
-fn cryptograms(shown: &mut Calculated, handshake: &Handshake, theirs: &[u8], ours: &[u8]) {
-    let right = theirs == handshake.cryptogram;
-    shown.bytes("card cryptogram", theirs);
     shown.result("the card's answer", if right { "the same" } else { "another: these are not the card's keys" });
-    match (right, shown.is_test()) {
-        (true, true) => shown.bytes("host cryptogram", ours),
-        (true, false) => shown.withheld("host cryptogram", "live keys: it would log in to the card"),
+    match (right, &made) {
+        (true, Some((_, ours))) => shown.bytes("host cryptogram", ours),
+        (true, None) => shown.withheld("host cryptogram", "live keys: it would log in to the card"),
         (false, _) => shown.withheld("host cryptogram", "the card's cryptogram is wrong: never authenticate"),
     }
     shown.is_right(right);
+    Ok(())
+}
+
+/// The card's cryptogram and the host's, of test keys.
+fn both(
+    args: &SessionKeysArgs,
+    store: &CalculatorStore,
+    keys: &CardKeys,
+    handshake: &Handshake,
+) -> Result<(Vec<u8>, Vec<u8>), CliError> {
+    let Handshake { host, challenge, .. } = handshake;
+    let crypto = |source| KeyError::Crypto { name: keys.enc.name().to_owned(), source };
+    Ok(match handshake.protocol {
+        Answered::Scp02 => {
+            let counter = handshake.counter();
+            let (session, _) = Scp02Keys::derive(store, keys, option(args)?, counter)?;
+            let card = session.card_cryptogram(host, counter, challenge).map_err(crypto)?;
+            (card.to_vec(), session.host_cryptogram(host, counter, challenge).map_err(crypto)?.to_vec())
+        }
+        Answered::Scp03 { mode, .. } => {
+            let session = Scp03Keys::derive(store, keys, host, challenge)?;
+            let card = session.card_cryptogram(host, challenge, mode).map_err(crypto)?;
+            (card, session.host_cryptogram(host, challenge, mode).map_err(crypto)?)
+        }
+    })
 }
 
 /// A key block's header, and what is inside.

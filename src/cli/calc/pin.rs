@@ -10,10 +10,12 @@ use crate::base::emv::Pan;
 use crate::cli::args::{BlockFormat, OffsetArgs, PinBlockCommand, PinKeyArgs, PvvArgs};
 use crate::cli::common::{self, CliError};
 use crate::keys::pin::{self, ArrivedPin, Ibm3624, Pin, PinFormat, Shape, pan_field, pin_from_offset, pin_offset};
-use crate::keys::{Derivation, KeyError, KeyHandle, KeyStore, Purpose};
+use crate::keys::{KeyError, KeyHandle, KeyStore, Purpose, Verb};
 
 /// Why a PIN block in the clear does not leave.
 const TYPED: &str = "give it with @FILE or -, not as an argument";
+/// Format 2 is what the chip takes; under a PIN key it would be one block for one PIN, whatever the card.
+const FORMAT_2: &str = "format 2 is for the card's chip and is not enciphered under a PIN key; use format 0, 3 or 4";
 
 /// Makes, reads or translates a PIN block.
 pub fn block(command: &PinBlockCommand, inputs: &mut Inputs) -> Result<Calculated, CliError> {
@@ -38,12 +40,11 @@ pub fn block(command: &PinBlockCommand, inputs: &mut Inputs) -> Result<Calculate
                     return Err(wrong(option, "formats 1 and 2 are bound to no PAN and do not travel between hosts"));
                 }
             }
+            // A PIN under a live key would go out under another, for anybody who asks.
+            old.key.may(Verb::OpenPin)?;
+            new.key.may(Verb::Encipher)?;
             shown.used(&old.key);
             shown.used(&new.key);
-            // A PIN that came under a live key would go out under a key that everybody knows.
-            if !old.key.is_test() && new.key.is_test() {
-                return Err(wrong("--to-key", "a PIN under a live key is not put under a test key"));
-            }
             shown.step("PAN", pan.to_string());
             let pin = old.store.open_pin(&arrived(*from, &old.key, &block), &pan)?;
             shown.step("from", format!("{}: the PIN is read for this PAN, and its filling compared", words(*from)));
@@ -76,7 +77,11 @@ fn encode(
         }
         (None, _) => shown.bytes("PIN block, in the clear", clear.expose()),
         (Some(source), pan) => {
+            if to == BlockFormat::Iso2 {
+                return Err(wrong("--to", FORMAT_2));
+            }
             let new = inputs.key(&source, &[Purpose::Zpk], Some(cipher(to)))?;
+            new.key.may(Verb::Encipher)?;
             shown.used(&new.key);
             match pan {
                 Some(pan) => shown.bytes("PIN block", enciphered(&clear, &new, to, &pan)?),
@@ -110,12 +115,15 @@ fn decode(
             pin::decode(format(from), &clear, pan.as_ref().map_or("", Pan::digits)).map_err(KeyError::Pin)?
         }
         Some(source) => {
+            if from == BlockFormat::Iso2 {
+                return Err(wrong("--from", FORMAT_2));
+            }
             let Opened { store, key } = inputs.key(&source, &[Purpose::Zpk], Some(cipher(from)))?;
-            live(&key)?;
+            key.may(Verb::OpenPin)?;
             shown.used(&key);
             let block = inputs.bytes("--block", block)?;
             match from {
-                BlockFormat::Iso1 | BlockFormat::Iso2 => {
+                BlockFormat::Iso1 => {
                     let value = store.expose_test_key(&key)?;
                     let cipher = Cipher::Tdes.ecb_decrypt(value.expose(), &block).map(Secret::new);
                     let clear = cipher.map_err(|error| wrong("--block", error.to_string()))?;
@@ -134,11 +142,6 @@ fn pin_result(shown: &mut Calculated, pin: &Pin) -> Result<(), CliError> {
     let digits = pin.expose_test_pin().map_err(KeyError::Pin)?;
     shown.result("PIN", String::from_utf8_lossy(digits.expose()));
     Ok(())
-}
-
-/// Results that are secret are not made with live keys at all.
-pub fn live(key: &KeyHandle) -> Result<(), CliError> {
-    if key.is_test() { Ok(()) } else { Err(KeyError::Live(key.name().to_owned()).into()) }
 }
 
 fn arrived<'a>(from: BlockFormat, key: &'a KeyHandle, block: &'a [u8]) -> ArrivedPin<'a> {
@@ -185,7 +188,7 @@ fn ecb(new: &Opened, data: &[u8]) -> Result<Secret<Vec<u8>>, CliError> {
     if block != Some(data.len()) {
         return Err(wrong("--key", format!("a key of {} is not for this format", new.key.algorithm())));
     }
-    Ok(new.store.session_key(&new.key, &Derivation::Ecb(data))?)
+    Ok(new.store.encipher(&new.key, data, false)?)
 }
 
 fn cipher(format: BlockFormat) -> Cipher {
@@ -220,7 +223,7 @@ pub fn pvv(args: &PvvArgs, inputs: &mut Inputs) -> Result<Calculated, CliError> 
     let pan = inputs.pan("--pan", &args.pan)?;
     let pin = inputs.pin("--pin-from", &args.pin_from, args.key.place.test_keys)?;
     let Opened { store, key } = inputs.key(&KeySource::of(&args.key), &[Purpose::Pvk], Some(Cipher::Tdes))?;
-    live(&key)?;
+    key.may(Verb::Encipher)?;
     shown.used(&key);
     shown.step("PAN", pan.to_string());
     shown.step("data", "eleven digits of the PAN before the check digit, the key's index, four digits of the PIN");
@@ -240,7 +243,7 @@ pub fn offset(args: &OffsetArgs, inputs: &mut Inputs) -> Result<Calculated, CliE
         args.pin_from.as_ref().map(|path| inputs.pin("--pin-from", path, args.key.place.test_keys)).transpose()?;
     let source = KeySource::of(&args.key);
     let Opened { store, key } = inputs.key(&source, &[Purpose::Pvk3624], Some(Cipher::Tdes))?;
-    live(&key)?;
+    key.may(Verb::Encipher)?;
     shown.used(&key);
     shown.step("natural PIN", "the validation data enciphered, each digit through the table");
     shown.step("table", args.table.as_str());

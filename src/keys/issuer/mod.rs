@@ -9,7 +9,9 @@ mod cryptogram;
 mod pin_change;
 mod session;
 
-pub use cryptogram::{AcPadding, application_cryptogram, arpc_1, arpc_2};
+pub use cryptogram::{
+    AcPadding, application_cryptogram, arpc_1, arpc_2, is_application_cryptogram, is_arpc_1, is_arpc_2,
+};
 pub use pin_change::{PinCipher, encipher_pin, pin_block_iso2, pin_block_vis, script_mac, script_mac_input};
 pub use session::{SessionMethod, Tree, WorkingKey, session_key, tree_session_key, visa_session_key};
 

@@ -1,9 +1,11 @@
 //! Session keys. // EMV B2 A1.3; EMV 2000 B2 A1.3; VIS
 
+use subtle::ConstantTimeEq;
+
 use super::IssuerError;
 use crate::base::Secret;
 use crate::base::crypto::{self, KcvMethod};
-use crate::keys::{Derivation, KeyHandle, KeyStore};
+use crate::keys::{Computation, Derivation, KeyError, KeyHandle, KeyStore};
 
 /// How a session key comes from a card's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,12 +127,29 @@ impl WorkingKey {
     }
 
     /// Triple DES over whole blocks: CBC with a zero IV, or ECB.
+    /// Compares a cryptogram; a key that is held in this process has no table to ask.
+    pub(super) fn compare(
+        &self,
+        store: &dyn KeyStore,
+        how: &Computation<'_>,
+        expected: &[u8],
+    ) -> Result<bool, IssuerError> {
+        match (self, how) {
+            (WorkingKey::InCustody(key), how) => Ok(store.compare(key, how, expected)?),
+            (WorkingKey::Held(_), Computation::RetailMac { data, length }) => {
+                let made = self.retail_mac(store, data)?;
+                Ok(made.get(..*length).is_some_and(|made| bool::from(made.ct_eq(expected))))
+            }
+            (WorkingKey::Held(_), Computation::Ecb(data)) => {
+                Ok(bool::from(self.encipher(store, data, false)?.ct_eq(expected)))
+            }
+            (WorkingKey::Held(_), _) => Err(KeyError::Input("a card's key makes no such cryptogram").into()),
+        }
+    }
+
     pub(super) fn encipher(&self, store: &dyn KeyStore, data: &[u8], cbc: bool) -> Result<Vec<u8>, IssuerError> {
         Ok(match self {
-            WorkingKey::InCustody(key) => {
-                let how = if cbc { Derivation::CbcZero(data) } else { Derivation::Ecb(data) };
-                store.session_key(key, &how)?.expose().clone()
-            }
+            WorkingKey::InCustody(key) => store.encipher(key, data, cbc)?.expose().clone(),
             WorkingKey::Held(key) if cbc => crypto::tdes_cbc_encrypt(key.expose(), &[0; 8], data)?,
             WorkingKey::Held(key) => crypto::tdes_ecb_encrypt(key.expose(), data)?,
         })

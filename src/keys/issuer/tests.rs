@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::base::crypto::{KcvMethod, kcv};
-use crate::keys::{Algorithm, Kcv, KeyInfo, Purpose, SoftwareStore};
+use crate::keys::{Algorithm, Computation, Kcv, KeyInfo, Purpose, SoftwareStore};
 
 const IMK: &str = "0123456789ABCDEFFEDCBA9876543210";
 
@@ -99,8 +99,8 @@ fn a_tree_has_room_for_every_counter() {
 
 #[test]
 fn cryptograms_and_answers() {
-    let (store, key) = custody("29B33180E567CE38EA4CBC9D753B0E61");
-    let key = WorkingKey::InCustody(key);
+    let (store, _) = custody(IMK);
+    let key = WorkingKey::Held(secret("29B33180E567CE38EA4CBC9D753B0E61"));
     let ac = application_cryptogram(&store, &key, &bytes("0123456789ABCDEF0123456789ABCDEF"), AcPadding::Always80);
     let ac = ac.unwrap();
     assert_eq!(ac, array("FA624250B008B59A"));
@@ -126,12 +126,25 @@ fn cvn_10_and_a_common_session_key() {
     let ac = application_cryptogram(&store, &session, &data, AcPadding::Always80).unwrap();
     assert_eq!(ac, array("3A8E26C4CF7365E6"));
     assert_eq!(arpc_2(&store, &session, ac, array("00820000"), &[]).unwrap(), array("EF0FD19C"));
+    // What is compared inside the store is what is computed.
+    let padding = AcPadding::Always80;
+    let same = |data: &[u8], stated| is_application_cryptogram(&store, &session, data, padding, stated).unwrap();
+    assert!(same(&data, ac) && !same(&data[1..], ac) && !same(&data, array("3A8E26C4CF7365E7")));
+    assert!(is_arpc_1(&store, &own, array("AC31A10FA2C28377"), *b"00", array("8BB87EC9FF75087E")).unwrap());
+    assert!(!is_arpc_1(&store, &own, array("AC31A10FA2C28377"), *b"00", array("8BB87EC9FF75087F")).unwrap());
+    assert!(is_arpc_2(&store, &session, ac, array("00820000"), &[], array("EF0FD19C")).unwrap());
+    assert!(!is_arpc_2(&store, &session, ac, array("00820000"), &[], array("EF0FD19D")).unwrap());
+    let WorkingKey::InCustody(key) = &session else { panic!("the session key is not in custody") };
+    for (length, stated) in [(8, "3A8E26C4CF7365"), (3, "3A8E26"), (0, "")] {
+        let how = Computation::RetailMac { data: &bytes("0102030405060708"), length };
+        assert!(matches!(store.compare(key, &how, &bytes(stated)), Err(KeyError::Input(_))), "{length} {stated}");
+    }
 }
 
 #[test]
 fn scripts() {
-    let (store, key) = custody(IMK);
-    let key = WorkingKey::InCustody(key);
+    let (store, master) = custody(IMK);
+    let key = WorkingKey::Held(secret(IMK));
     let mac = |data: &str, length| script_mac(&store, &key, &bytes(data), length);
     assert_eq!(mac("8424000008", 8).unwrap(), bytes("0BFFF5DF3FAA24E1"));
     assert_eq!(mac("8424000008FFFF1234567890123456", 8).unwrap(), bytes("E07B8DF1B4184282"));
@@ -145,7 +158,10 @@ fn scripts() {
     assert_eq!(encipher("241234FFFFFFFFFF", PinCipher::Mastercard).unwrap(), bytes("9859240AE52820C3"));
     let padded = encipher("249999FFFFFFFFFF", PinCipher::Emv).unwrap();
     assert_eq!(padded, bytes("5A862D1381CCB94822CFDD706A376178"));
-    assert!(matches!(encipher("24", PinCipher::Mastercard), Err(IssuerError::Key(_))));
+    assert!(matches!(encipher("24", PinCipher::Mastercard), Err(IssuerError::Crypto(_))));
+    // A master key makes no script itself.
+    let refused = script_mac(&store, &WorkingKey::InCustody(master), &bytes("8424000008"), 8);
+    assert!(matches!(refused, Err(IssuerError::Key(KeyError::Verb { .. }))));
 }
 
 #[test]

@@ -6,8 +6,10 @@ use super::{Pin, PinError, PinFormat, Shape, decode, encode, pan_field};
 use crate::base::crypto::Cipher;
 use crate::base::emv::Pan;
 use crate::base::{Chance, Secret};
-use crate::keys::custody::{cipher, for_purpose, unseal, unwrap_key};
+use crate::keys::compute::cipher;
+use crate::keys::custody::{unseal, unwrap_key};
 use crate::keys::engine::{Engine, wrong_kind};
+use crate::keys::policy::{Verb, allowed};
 use crate::keys::{KeyError, KeyHandle, Purpose, Sealed, WrappedKey};
 
 /// A PIN as it has arrived.
@@ -63,7 +65,7 @@ pub struct CardPin {
 pub(in crate::keys) fn open(engine: &impl Engine, arrived: &ArrivedPin<'_>, pan: &Pan) -> Result<Pin, KeyError> {
     match arrived {
         ArrivedPin::UnderZpk { key, format, block } => {
-            for_purpose(key, Purpose::Zpk)?;
+            allowed(key, Verb::OpenPin)?;
             under_tdes(engine, key, *format, block, pan)
         }
         ArrivedPin::UnderTransportKey { kek, wrapped, format, block } => {
@@ -71,11 +73,11 @@ pub(in crate::keys) fn open(engine: &impl Engine, arrived: &ArrivedPin<'_>, pan:
             under_tdes(engine, &key, *format, block, pan)
         }
         ArrivedPin::UnderPek { key, block } => {
-            for_purpose(key, Purpose::Zpk)?;
+            allowed(key, Verb::OpenPin)?;
             under_aes(engine, key, block, pan)
         }
         ArrivedPin::Sealed { key, format, sealed } => {
-            for_purpose(key, Purpose::Transport)?;
+            allowed(key, Verb::OpenSealed)?;
             if !matches!(format, PinFormat::Iso1 | PinFormat::Iso2) {
                 return Err(KeyError::Pin(PinError::Block));
             }

@@ -6,7 +6,7 @@ use super::{LONGEST, Pin, PinError, SHORTEST};
 use crate::base::Secret;
 use crate::base::emv::Pan;
 use crate::keys::custody::for_purpose;
-use crate::keys::{Derivation, KeyError, KeyHandle, KeyStore, Purpose};
+use crate::keys::{KeyError, KeyHandle, KeyStore, Purpose};
 
 /// The PVV, four digits in ASCII: of eleven digits of the PAN (without the check digit), the key's index and the first
 /// four digits of the PIN, enciphered under the PVK, the first four decimal digits.
@@ -29,7 +29,7 @@ pub fn pvv(
     let digits = Zeroizing::new(eleven.chain([index]).chain(pin.digits().iter().copied().take(4)).collect::<Vec<u8>>());
     let block =
         Zeroizing::new(digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, n| byte << 4 | n)).collect::<Vec<u8>>());
-    let enciphered = store.session_key(pvk, &Derivation::Ecb(&block))?;
+    let enciphered = store.encipher(pvk, &block, false)?;
     Ok(decimal_digits(enciphered.expose(), 4))
 }
 
@@ -66,7 +66,7 @@ impl Ibm3624<'_> {
             return Err(bad());
         }
         let block = Zeroizing::new(hex::decode(self.validation).map_err(|_| bad())?);
-        let enciphered = store.session_key(pvk, &Derivation::Ecb(&block))?;
+        let enciphered = store.encipher(pvk, &block, false)?;
         let nibbles = enciphered.expose().iter().flat_map(|byte| [byte >> 4, byte & 0xF]);
         let digits = nibbles.map(|nibble| table.get(usize::from(nibble)).copied().unwrap_or(b'0'));
         Ok(Secret::new(digits.collect()))

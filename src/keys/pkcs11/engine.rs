@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::{KEY, LEFT, Pkcs11Store, TokenObject, refused, template, token_error};
 use crate::base::Secret;
 use crate::base::crypto::{Cipher, CryptoError, NONCE, RsaPublic, TAG, sha256};
-use crate::keys::custody::{cipher, zero_iv};
+use crate::keys::compute::{cipher, zero_iv};
 use crate::keys::engine::{Engine, crypto_error, wrong_kind};
 use crate::keys::handle::{Label, Repr};
 use crate::keys::pkcs11_derive::by_encryption;

@@ -1,0 +1,267 @@
+//! Which key may do what: purpose × verb × test or live, for jobs and for the calculator.
+//!
+//! Every verb of a key store asks [`allowed`] before it uses a key. `docs/keys.md` shows the same table.
+
+use super::{KeyError, KeyHandle, Purpose};
+
+/// What a store's keys are opened for. A store is opened for one use, and its handles keep it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Use {
+    /// Prepare, run, verify, records, import, export: the work that keys are held for.
+    Job,
+    /// `perso calc`: whoever asks sees the answer, so that live keys answer almost nothing.
+    Calculator,
+}
+
+/// What a verb of a key store does with a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// Computes the key's check value.
+    CheckValue,
+    /// Derives a key that stays in the store.
+    Derive,
+    /// Derives a key whose value leaves the store for one session.
+    SessionKey,
+    /// Enciphers a block, and gives it out.
+    Encipher,
+    /// Computes a MAC, and gives it out.
+    Mac,
+    /// Compares a whole cryptogram of at least 4 bytes: yes or no.
+    Compare,
+    /// Seals a value or a PIN.
+    Seal,
+    /// Opens a sealed value.
+    OpenSealed,
+    /// Enciphers a value for the card: its DEK.
+    EncipherForCard,
+    /// Goes sealed into a data grouping: a card's own keys.
+    GoSealed,
+    /// Opens a key that arrives under it.
+    UnwrapKey,
+    /// Opens a prepared block of card data.
+    OpenCardBlock,
+    /// Opens a PIN block.
+    OpenPin,
+    /// Opens a TR-31 key block.
+    OpenKeyBlock,
+    /// Makes a TR-31 key block.
+    MakeKeyBlock,
+    /// Leaves the store in a TR-31 key block.
+    LeaveInKeyBlock,
+    /// Opens the body of a record or a pool.
+    OpenBody,
+    /// Seals the body of a record or a pool.
+    SealBody,
+    /// Opens the content key of an encrypted order.
+    OpenContentKey,
+    /// Signs a certificate or static data.
+    Sign,
+    /// Gives out the public half of a key pair.
+    PublicKey,
+    /// Gives out the key's own value, in the clear.
+    Expose,
+}
+
+impl Verb {
+    /// All of them.
+    pub const ALL: [Verb; 22] = [
+        Verb::CheckValue,
+        Verb::Derive,
+        Verb::SessionKey,
+        Verb::Encipher,
+        Verb::Mac,
+        Verb::Compare,
+        Verb::Seal,
+        Verb::OpenSealed,
+        Verb::EncipherForCard,
+        Verb::GoSealed,
+        Verb::UnwrapKey,
+        Verb::OpenCardBlock,
+        Verb::OpenPin,
+        Verb::OpenKeyBlock,
+        Verb::MakeKeyBlock,
+        Verb::LeaveInKeyBlock,
+        Verb::OpenBody,
+        Verb::SealBody,
+        Verb::OpenContentKey,
+        Verb::Sign,
+        Verb::PublicKey,
+        Verb::Expose,
+    ];
+
+    /// In words, as an infinitive.
+    pub fn words(self) -> &'static str {
+        match self {
+            Verb::CheckValue => "compute its check value",
+            Verb::Derive => "derive a key that stays in the store",
+            Verb::SessionKey => "derive a session key that leaves the store",
+            Verb::Encipher => "encipher a block",
+            Verb::Mac => "compute a MAC",
+            Verb::Compare => "compare a cryptogram",
+            Verb::Seal => "seal a value",
+            Verb::OpenSealed => "open a sealed value",
+            Verb::EncipherForCard => "encipher a value for the card",
+            Verb::GoSealed => "go sealed into a data grouping",
+            Verb::UnwrapKey => "open a wrapped key",
+            Verb::OpenCardBlock => "open a prepared TLV block",
+            Verb::OpenPin => "open a PIN block",
+            Verb::OpenKeyBlock => "open a key block",
+            Verb::MakeKeyBlock => "make a key block",
+            Verb::LeaveInKeyBlock => "leave the store in a key block",
+            Verb::OpenBody => "open a record's body",
+            Verb::SealBody => "seal a record's body",
+            Verb::OpenContentKey => "open an encrypted order",
+            Verb::Sign => "sign",
+            Verb::PublicKey => "give out its public key",
+            Verb::Expose => "show its value",
+        }
+    }
+}
+
+/// How far an verb is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Grant {
+    /// Not at all.
+    No,
+    /// Check values, 3 bytes at most.
+    ThreeBytes,
+    /// Without a limit.
+    Yes,
+}
+
+/// Which keys of a purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// The key in custody.
+    Master,
+    /// A key that was derived from it.
+    Derived,
+    /// Either.
+    Any,
+}
+
+/// One line of the table: what these keys may do. What no line allows is refused.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// What is done.
+    pub verb: Verb,
+    /// Keys of these purposes.
+    pub purposes: &'static [Purpose],
+    /// The key itself, or keys derived from it.
+    pub stage: Stage,
+    /// A test key in a job.
+    pub job_test: Grant,
+    /// A live key in a job.
+    pub job_live: Grant,
+    /// A test key in the calculator.
+    pub calculator_test: Grant,
+    /// A live key in the calculator.
+    pub calculator_live: Grant,
+}
+
+impl Row {
+    /// The column of a use, for a test key or a live one.
+    pub fn grant(&self, serves: Use, test: bool) -> Grant {
+        match (serves, test) {
+            (Use::Job, true) => self.job_test,
+            (Use::Job, false) => self.job_live,
+            (Use::Calculator, true) => self.calculator_test,
+            (Use::Calculator, false) => self.calculator_live,
+        }
+    }
+}
+
+const MASTERS: &[Purpose] =
+    &[Purpose::ImkAc, Purpose::ImkSmc, Purpose::ImkSmi, Purpose::ImkDac, Purpose::ImkIdn, Purpose::ImkCvc];
+
+const fn row(
+    verb: Verb,
+    purposes: &'static [Purpose],
+    stage: Stage,
+    [job_test, job_live, calculator_test, calculator_live]: [Grant; 4],
+) -> Row {
+    Row { verb, purposes, stage, job_test, job_live, calculator_test, calculator_live }
+}
+
+/// Jobs with test and live keys; the calculator not at all.
+const JOBS: [Grant; 4] = [Grant::Yes, Grant::Yes, Grant::No, Grant::No];
+/// Everybody, but the calculator with test keys only.
+const NO_LIVE_CALCULATION: [Grant; 4] = [Grant::Yes, Grant::Yes, Grant::Yes, Grant::No];
+/// Everybody: nothing comes out by it, or it is public.
+const ALWAYS: [Grant; 4] = [Grant::Yes; 4];
+/// Test keys only.
+const TEST: [Grant; 4] = [Grant::Yes, Grant::No, Grant::Yes, Grant::No];
+/// The calculator with test keys, and nobody else.
+const TEST_CALCULATION: [Grant; 4] = [Grant::No, Grant::No, Grant::Yes, Grant::No];
+const CHECK_VALUE: [Grant; 4] = [Grant::Yes, Grant::Yes, Grant::Yes, Grant::ThreeBytes];
+
+/// The table.
+pub const TABLE: &[Row] = &[
+    row(Verb::CheckValue, &Purpose::ALL, Stage::Any, CHECK_VALUE),
+    row(Verb::Derive, &[Purpose::Kmc], Stage::Any, ALWAYS),
+    row(Verb::Derive, MASTERS, Stage::Any, ALWAYS),
+    row(Verb::SessionKey, &[Purpose::Kmc], Stage::Any, NO_LIVE_CALCULATION),
+    // A card key in the clear: two methods of session keys need one, and no job uses either.
+    row(Verb::SessionKey, MASTERS, Stage::Master, TEST),
+    row(Verb::Encipher, &[Purpose::Pvk, Purpose::Pvk3624], Stage::Master, NO_LIVE_CALCULATION),
+    row(Verb::Encipher, &[Purpose::ImkAc, Purpose::ImkSmc, Purpose::ImkCvc], Stage::Derived, NO_LIVE_CALCULATION),
+    row(Verb::Encipher, &[Purpose::Zpk], Stage::Master, TEST_CALCULATION),
+    row(Verb::Mac, &[Purpose::Cvk, Purpose::Mac], Stage::Master, NO_LIVE_CALCULATION),
+    row(Verb::Mac, &[Purpose::ImkAc, Purpose::ImkSmi, Purpose::ImkCvc], Stage::Derived, NO_LIVE_CALCULATION),
+    row(Verb::Compare, &[Purpose::Kmc, Purpose::ImkAc], Stage::Derived, ALWAYS),
+    row(Verb::Seal, &[Purpose::Transport], Stage::Master, JOBS),
+    row(Verb::OpenSealed, &[Purpose::Transport], Stage::Master, JOBS),
+    row(Verb::EncipherForCard, &[Purpose::Kmc], Stage::Any, JOBS),
+    row(Verb::GoSealed, MASTERS, Stage::Derived, JOBS),
+    row(Verb::UnwrapKey, &[Purpose::Kek], Stage::Master, JOBS),
+    row(Verb::OpenCardBlock, &[Purpose::Kek], Stage::Master, JOBS),
+    row(Verb::OpenPin, &[Purpose::Zpk], Stage::Master, NO_LIVE_CALCULATION),
+    row(Verb::OpenKeyBlock, &[Purpose::Kbpk], Stage::Master, ALWAYS),
+    row(Verb::MakeKeyBlock, &[Purpose::Kbpk], Stage::Master, JOBS),
+    row(Verb::LeaveInKeyBlock, &Purpose::ALL, Stage::Master, JOBS),
+    row(Verb::OpenBody, &[Purpose::Record], Stage::Master, JOBS),
+    row(Verb::SealBody, &[Purpose::Record], Stage::Master, JOBS),
+    row(Verb::OpenContentKey, &[Purpose::Jwe], Stage::Master, JOBS),
+    row(Verb::Sign, &[Purpose::IssuerRsa], Stage::Master, JOBS),
+    row(Verb::PublicKey, &[Purpose::IssuerRsa], Stage::Master, JOBS),
+    row(Verb::Expose, &Purpose::ALL, Stage::Any, TEST),
+];
+
+/// The line for a purpose; none if nobody may.
+pub fn find(verb: Verb, purpose: Purpose, derived: bool) -> Option<&'static Row> {
+    let stage = if derived { Stage::Derived } else { Stage::Master };
+    TABLE.iter().find(|row| {
+        row.verb == verb && row.purposes.contains(&purpose) && (row.stage == stage || row.stage == Stage::Any)
+    })
+}
+
+/// Asks the table for a key.
+///
+/// # Errors
+/// [`KeyError::Purpose`] or [`KeyError::Verb`] for a key of another purpose, [`KeyError::LiveCalculation`] for a
+/// live key in the calculator, [`KeyError::Live`] if the verb is for test keys only.
+pub(super) fn allowed(key: &KeyHandle, verb: Verb) -> Result<Grant, KeyError> {
+    let Some(row) = find(verb, key.purpose(), key.is_derived()) else { return Err(wrong_purpose(key, verb)) };
+    match row.grant(key.serves(), key.is_test()) {
+        Grant::No => Err(not_for_this_use(key, verb)),
+        grant => Ok(grant),
+    }
+}
+
+fn wrong_purpose(key: &KeyHandle, verb: Verb) -> KeyError {
+    let (name, is) = (key.name().to_owned(), key.purpose());
+    let mut purposes = TABLE.iter().filter(|row| row.verb == verb).flat_map(|row| row.purposes);
+    match (purposes.next(), purposes.next()) {
+        (Some(only), None) => KeyError::Purpose { name, is, wanted: *only },
+        _ => KeyError::Verb { name, is, verb },
+    }
+}
+
+fn not_for_this_use(key: &KeyHandle, verb: Verb) -> KeyError {
+    let (name, is) = (key.name().to_owned(), key.purpose());
+    match (key.serves(), key.is_test()) {
+        (Use::Calculator, false) => KeyError::LiveCalculation { name, verb },
+        (Use::Job, false) => KeyError::Live(name),
+        _ => KeyError::Verb { name, is, verb },
+    }
+}
