@@ -4,7 +4,7 @@
 
 mod scripted;
 
-use perso::base::codec::tlv::{self, Tag};
+use perso::base::codec::tlv::{self, Tag, Tlv};
 use perso::base::crypto::{RsaPrivate, RsaPublic, sha256};
 use perso::base::emv::certificate::{CertificateError, MonthYear, Subject, sign_cda, sign_pin, transaction_hash};
 use perso::base::emv::{Afl, OdaError, Pan};
@@ -12,7 +12,8 @@ use perso::base::{Chance, Code, Fault};
 use perso::card::CardError;
 use perso::card::apdu::StatusWord;
 use perso::card::emv::oda::{
-    Check, OfflineError, OfflineReport, Outcome, ReadCard, Step, Terminal, authenticate, check_combined, tvr_byte_1,
+    Check, FastAnswer, OfflineError, OfflineReport, Outcome, ReadCard, Step, Terminal, authenticate, authenticate_fast,
+    check_combined, tvr_byte_1,
 };
 use perso::keys::ca_keys::{CaKey, CaKeys};
 use perso::keys::test_ca::TestCa;
@@ -81,8 +82,20 @@ impl TestCard {
         self.objects.retain(|(other, _)| *other != tag);
     }
 
+    /// As a contactless card that answered at once with these objects.
+    fn fast(&self, answer: &[(u32, Vec<u8>)]) -> OfflineReport {
+        let objects: Vec<Tlv> =
+            answer.iter().map(|(tag, value)| Tlv::primitive(Tag::of(*tag), value.clone())).collect();
+        let fast = FastAnswer { objects: &objects, given: Some(UNPREDICTABLE.to_vec()) };
+        self.read(|read, terminal| authenticate_fast(read, terminal, &fast))
+    }
+
     fn authenticate(&self, answers: &[String]) -> (Result<OfflineReport, CardError>, Vec<String>) {
         let (mut card, sent) = scripted::card(answers);
+        (self.read(|read, terminal| authenticate(read, terminal, Some(&mut card))), sent.all())
+    }
+
+    fn read<T>(&self, work: impl FnOnce(&ReadCard<'_>, &Terminal<'_>) -> T) -> T {
         let (one, other) = self.objects.split_at(self.objects.len() / 2);
         let record = |objects: &[(u32, Vec<u8>)]| {
             let inner: Vec<u8> = objects.iter().flat_map(|(tag, value)| tlv::encode(Tag::of(*tag), value)).collect();
@@ -95,7 +108,7 @@ impl TestCard {
         let keys = CaKeys::new(vec![ca]);
         let read = ReadCard { rid: RID, aip: self.aip, afl: &afl, records: &records };
         let terminal = Terminal { ca_keys: &keys, month: self.month, unpredictable: UNPREDICTABLE };
-        (authenticate(&read, &terminal, Some(&mut card)), sent.all())
+        work(&read, &terminal)
     }
 
     fn run(&self) -> OfflineReport {
@@ -141,6 +154,37 @@ fn the_real_card_is_proven_up_to_its_ca_key() {
     let answer = hex::encode(tlv::encode(Tag::of(0x77), &tlv::encode(Tag::of(0x9F4B), &card.sdad)));
     let report = card.authenticate(&[format!("{answer}9000")]).0.unwrap();
     assert_eq!(outcome(&report, Step::DynamicSignature), &Outcome::Passed);
+}
+
+/// Of a contactless card whose AFL names records: certificates are opened whether it signs or not.
+#[test]
+fn certificates_of_a_card_that_answered_at_once_are_opened() {
+    let card = TestCard::new();
+    let steps = [Step::CaKey, Step::IssuerCertificate, Step::StaticData, Step::SignedStaticData, Step::CardCertificate];
+    let report = card.fast(&[]);
+    for step in steps {
+        assert_eq!(outcome(&report, step), &Outcome::Passed, "{}", step.name());
+    }
+    assert!(matches!(outcome(&report, Step::FastSignature), Outcome::Skipped(why) if why.contains("9F4B")));
+    for (tag, step) in
+        [(0x90, Step::IssuerCertificate), (0x93, Step::SignedStaticData), (0x9F46, Step::CardCertificate)]
+    {
+        let mut card = TestCard::new();
+        card.object(tag)[20] ^= 1;
+        assert!(matches!(outcome(&card.fast(&[]), step), Outcome::Failed(_)), "{tag:X}");
+    }
+    // Certificates in the answer instead of a record.
+    let mut moved = TestCard::new();
+    let certificate = moved.object(0x9F46).clone();
+    moved.drop(0x9F46);
+    assert_eq!(outcome(&moved.fast(&[(0x9F46, certificate)]), Step::CardCertificate), &Outcome::Passed);
+    // A signature over other data, and one that says nothing of what it covers.
+    let related = |version| (0x9F69, vec![version, 1, 2, 3, 4, 0, 0]);
+    let signed = |others: Vec<(u32, Vec<u8>)>| card.fast(&[vec![(0x9F4B, card.sdad.clone())], others].concat());
+    assert!(matches!(outcome(&signed(vec![related(1)]), Step::FastSignature), Outcome::Failed(_)));
+    for others in [vec![], vec![related(0)], vec![related(2)]] {
+        assert!(matches!(outcome(&signed(others), Step::FastSignature), Outcome::Skipped(_)));
+    }
 }
 
 #[test]

@@ -120,6 +120,12 @@ const SAMPLES: &[Sample] = &[
         it.service_code("220");
         it.set(0x8E, Some("00000000000000001E031F00"));
     }),
+    // Products of one payment application have no second one, and this card is read by its contacts: tests/contactless.rs
+    // has the samples of the contactless kernels and of two applications with one key.
+    sample(27, &[], |_| ()),
+    sample(28, &[], |_| ()),
+    // Record alone: over its contacts a card does not show it.
+    sample(29, RECORD, |it| it.inside(PAYMENT, 0x0305, |objects| replace(objects, 0x9F69, "00000000000000"))),
 ];
 
 fn replace(objects: &mut [Tlv], tag: u32, value: &str) {
@@ -362,6 +368,8 @@ const BEFORE: &[Before<'static>] = &[
         product: &[(CVM, r#"{ tag = "8E", fixed = "00000000000000001E031F00" }"#)],
         order: &[("service_code", "220")],
     },
+    product(28, &[("kernel = 3", "kernel = 2"), ("aip_contactless = \"2000\"", "aip_contactless = \"2080\"")]),
+    product(29, &[("9F69\", fixed = \"01", "9F69\", fixed = \"00")]),
 ];
 
 /// The rules that data preparation says are broken.
@@ -399,7 +407,8 @@ fn what_a_rule_watches_breaks_that_rule_in_preparation() {
     let others = product(12, &[(r#"{ tag = "9F4A", fixed = "82" }"#, r#"{ tag = "9F4A", fixed = "8295" }"#)]);
     let refused = of_preparation(&others).unwrap_err();
     assert!(refused.contains("no static data to be authenticated"), "{refused}");
-    let numbers: Rules = BEFORE.iter().map(|before| before.rule).chain([12]).collect();
+    // R27 takes two applications: tests/contactless.rs.
+    let numbers: Rules = BEFORE.iter().map(|before| before.rule).chain([12, 27]).collect();
     assert_eq!(numbers, RULES.iter().map(|rule| rule.number).collect::<Rules>());
 }
 

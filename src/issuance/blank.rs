@@ -137,6 +137,12 @@ fn emv(profile: &Profile) -> EmvOptions {
             options.answer_records.insert(hex::encode_upper(&app.aid), names);
         }
     }
+    for app in profile.applications() {
+        let counter = profile.counter(app.aid());
+        if counter != app.aid() {
+            options.shared_counters.insert(hex::encode_upper(app.aid()), hex::encode_upper(counter));
+        }
+    }
     options
 }
 

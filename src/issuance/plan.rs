@@ -54,6 +54,8 @@ pub struct AppPlan {
     pub read_too: Vec<u16>,
     /// The interface over which it can be read back.
     pub interface: Interface,
+    /// Another application moves its transaction counter too.
+    pub shares_counter: bool,
 }
 
 /// One data grouping, without its value.
@@ -161,6 +163,7 @@ impl AppPlan {
             payload,
             read_too: profile.read_too().to_vec(),
             interface: profile.interface(app.aid()),
+            shares_counter: profile.shares_counter(app.aid()),
         })
     }
 

@@ -23,7 +23,8 @@ const AFL: Tag = Tag::of(0x94);
 const TRY_COUNTER: Tag = Tag::of(0x9F17);
 const RECORD: Tag = Tag::of(0x70);
 /// What moves while a card is used: transaction counter, last online one, PIN tries.
-const COUNTERS: [Tag; 3] = [Tag::of(0x9F36), Tag::of(0x9F13), TRY_COUNTER];
+const COUNTERS: [Tag; 3] = [TRANSACTION_COUNTER, Tag::of(0x9F13), TRY_COUNTER];
+const TRANSACTION_COUNTER: Tag = Tag::of(0x9F36);
 
 /// How much a card has lived since it was personalized.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +117,7 @@ impl<'a> Reading<'a> {
                 self.data_object(object.tag, &object.value_bytes())?;
             }
             if self.report.findings.len() == before {
-                let moved = self.age == Age::InUse && objects.iter().any(|it| COUNTERS.contains(&it.tag));
+                let moved = objects.iter().any(|it| self.moves(it.tag));
                 let but = if moved { "; counters move with use, and were not compared" } else { "" };
                 self.prove(grouping, format!("read back: {}{but}", tags(&objects)));
             }
@@ -150,7 +151,7 @@ impl<'a> Reading<'a> {
             None => {}
             Some(None) => self.find(Code::CardMismatch, "GET DATA", tag, "the card does not hold it".into()),
             Some(Some(read)) => {
-                let moved = self.age == Age::InUse && COUNTERS.contains(&tag);
+                let moved = self.moves(tag);
                 let now = tlv::parse_one(&read).ok().filter(|it| moved && it.tag == tag).map(|it| it.value_bytes());
                 let expected = now.filter(|now| now.len() == loaded.len());
                 let expected = tlv::encode(tag, expected.as_deref().unwrap_or(loaded));
@@ -160,6 +161,13 @@ impl<'a> Reading<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether an object moves between loading and reading: counters of a card in use, and a transaction counter that another
+    /// application moves too.
+    fn moves(&self, tag: Tag) -> bool {
+        let used = self.age == Age::InUse && COUNTERS.contains(&tag);
+        used || (self.app.shares_counter && tag == TRANSACTION_COUNTER)
     }
 
     /// Grouping 9010 holds the try counter, which can be read, and the try limit, which cannot.

@@ -59,10 +59,11 @@ fn encoded(objects: &[Object], larder: &dyn Larder, path: &str) -> Result<Vec<u8
     Ok(out)
 }
 
-/// A certificate that holds the whole modulus has no remainder. // EMV B2 §6.1
+/// A certificate that holds the whole modulus has no remainder, and a short signature needs no record.
+/// // EMV B2 §6.1
 fn may_be_empty(source: &Source) -> bool {
-    let remainders = [Derived::IssuerRemainder, Derived::IccRemainder, Derived::PinRemainder];
-    matches!(source, Source::Derived(derived) if remainders.contains(derived))
+    let optional = [Derived::IssuerRemainder, Derived::IccRemainder, Derived::PinRemainder, Derived::FastSignature];
+    matches!(source, Source::Derived(derived) if optional.contains(derived))
 }
 
 fn named(source: &Source) -> String {

@@ -22,6 +22,8 @@ pub(super) struct Goods<'a> {
     track_contactless: Option<Secret<Vec<u8>>>,
     /// Offline data authentication by interface: contactless or not.
     pub(super) signed: BTreeMap<bool, Signed>,
+    /// Bytes of the signature of fDDA, if a record has to hold it.
+    pub(super) signature_room: Option<usize>,
 }
 
 /// The goods as one interface sees them.
@@ -39,6 +41,7 @@ impl<'a> Goods<'a> {
             track_one: values.track_one_discretionary()?,
             track_contactless: values.track_one_contactless()?,
             signed: BTreeMap::new(),
+            signature_room: None,
         })
     }
 }
@@ -64,6 +67,7 @@ impl Larder for Face<'_, '_> {
             Derived::TrackEquivalent => self.goods.track_equivalent.as_ref().map(again),
             Derived::TrackOneDiscretionary => self.goods.track_one.as_ref().map(again),
             Derived::TrackOneContactless => self.goods.track_contactless.as_ref().map(again),
+            Derived::FastSignature => self.goods.signature_room.map(|length| Secret::new(vec![0; length])),
             _ => {
                 let signed = self.goods.signed.get(&self.contactless)?;
                 signed.get(&derived).filter(|value| !value.is_empty()).map(|value| Secret::new(value.clone()))

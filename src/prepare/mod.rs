@@ -139,12 +139,17 @@ fn make(
 
     let mut applications = Vec::new();
     for app in recipe.applications() {
-        let goods = match authentication {
+        let mut goods = match authentication {
             Authentication::Real(issuer) => {
                 goods(app, order, recipe, values, store, issuer, rsa, &blocks, chance, today)?
             }
             Authentication::Placeholders => placeholders(app, order, recipe, values)?,
         };
+        let signature = match authentication {
+            Authentication::Real(_) => rsa.icc.as_ref().map(|key| key.public().length()),
+            Authentication::Placeholders => Some(recipe.rsa_bits() / 8),
+        };
+        goods.signature_room = fit::signature_room(app, &goods, signature, &blocks)?;
         let signs = matches!(authentication, Authentication::Real(_));
         applications.push(application(app, &goods, &secrets, &mut blocks, signs, chance)?);
     }

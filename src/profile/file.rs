@@ -195,6 +195,12 @@ pub(super) struct ApplicationFile {
     /// The interface over which it can be selected once it is personalized.
     #[serde(default)]
     pub(super) interface: Interface,
+    /// The contactless kernel that processes it, 1 to 63; absent: as 9F2A of the PPSE's entry or the RID tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) kernel: Option<u8>,
+    /// AID of the application whose transaction counter (9F36) it uses; absent: it has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) counter: Option<String>,
 }
 
 fn most() -> usize {

@@ -99,6 +99,8 @@ pub struct ApplicationRule {
     aid: Vec<u8>,
     name: String,
     interface: Interface,
+    kernel: Option<u8>,
+    counter: Option<Vec<u8>>,
 }
 
 /// The interface over which something can be reached.
@@ -234,6 +236,18 @@ impl Profile {
         self.applications.iter().find(|app| app.aid == aid).map_or(Interface::Both, |app| app.interface)
     }
 
+    /// AID of the application whose transaction counter an application uses: its own, if it has one.
+    pub fn counter<'a>(&'a self, aid: &'a [u8]) -> &'a [u8] {
+        let stated = self.applications.iter().find(|app| app.aid == aid).and_then(|app| app.counter.as_deref());
+        stated.unwrap_or(aid)
+    }
+
+    /// Whether another application uses the same transaction counter.
+    pub fn shares_counter(&self, aid: &[u8]) -> bool {
+        let own = self.counter(aid);
+        self.applications.iter().any(|app| app.aid != aid && self.counter(&app.aid) == own)
+    }
+
     /// The rule of a grouping in an application: one that names the application before one that does not; the one with its
     /// number, else the narrowest range that holds it.
     pub fn dgi(&self, aid: &[u8], dgi: u16) -> Option<&DgiRule> {
@@ -352,6 +366,11 @@ impl ApplicationRule {
     /// What it is.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The contactless kernel that processes it, if the product states one.
+    pub fn kernel(&self) -> Option<u8> {
+        self.kernel
     }
 }
 

@@ -201,7 +201,20 @@ fn applications(file: &ProfileFile, problems: &mut Problems) -> Vec<ApplicationR
         if app.name.trim().is_empty() {
             problems.add(format!("{path}.name"), "it is empty");
         }
-        named.push(ApplicationRule { aid, name: app.name.clone(), interface: app.interface });
+        if !app.kernel.is_none_or(|kernel| (1..=63).contains(&kernel)) {
+            problems.add(format!("{path}.kernel"), "a kernel is a number from 1 to 63");
+        }
+        let counter = app.counter.as_ref().map(|text| self::aid(&format!("{path}.counter"), text, problems));
+        let (name, interface, kernel) = (app.name.clone(), app.interface, app.kernel);
+        named.push(ApplicationRule { aid, name, interface, kernel, counter });
+    }
+    for (at, app) in named.iter().enumerate() {
+        let Some(counter) = app.counter.as_ref().filter(|counter| !counter.is_empty()) else { continue };
+        let own = named.iter().find(|other| other.aid == *counter && other.counter.is_none());
+        if own.is_none_or(|other| other.aid == app.aid) {
+            let message = "it must be the AID of another [[application]] that has a counter of its own";
+            problems.add(format!("application[{at}].counter"), message);
+        }
     }
     named
 }

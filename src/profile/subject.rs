@@ -1,14 +1,19 @@
 //! What a card product states of its applications, for the consistency rules.
 
-use super::Profile;
+use super::{ApplicationRule, Profile};
 use crate::base::emv::rules::Subject;
 
 impl Profile {
-    /// Adds to a subject of the consistency rules what the product states: PAN prefixes, application versions, and which
+    /// Adds to a subject of the consistency rules what the product states: PAN prefixes, application versions, kernel, shared counters, and which
     /// records the answer to GET PROCESSING OPTIONS, or nothing at all, shows.
     pub fn describe(&self, subject: &mut Subject<'_>) {
         subject.prefixes = self.pan_prefixes().to_vec();
         subject.versions = self.versions();
+        let rule = self.applications().iter().find(|app| app.aid() == subject.aid);
+        subject.kernel = rule.and_then(ApplicationRule::kernel);
+        if let Some(twins) = &mut subject.twins {
+            twins.retain(|twin| self.counter(twin) != self.counter(&subject.aid));
+        }
         let recipe = self.recipe().and_then(|it| it.applications().iter().find(|app| app.aid == subject.aid));
         let Some(app) = recipe.filter(|_| subject.all_records) else { return };
         let contactless = subject.contactless;

@@ -45,6 +45,8 @@ impl Record {
             internal: Some(internal(app)),
             groupings: Some(app.groupings.iter().map(|grouping| grouping.dgi).collect()),
             tracks: Some(self.tracks()),
+            twins: self.twins(app),
+            directory_kernel: self.directory_kernel(app, face.contactless),
             directory: self.directory(face.contactless),
             on_card: Some(self.applications.iter().map(|app| app.aid.clone()).collect()),
             ..Subject::default()
@@ -63,8 +65,37 @@ impl Record {
         }
     }
 
+    /// Other applications with the same PAN, sequence number and key for cryptograms, which their check values tell. None if
+    /// a check value is not loaded.
+    fn twins(&self, app: &Application) -> Option<Vec<Vec<u8>>> {
+        let others = self.applications.iter().filter(|other| other.aid != app.aid && is_payment(other));
+        let same = |other: &&Application| holder(other).is_some_and(|it| Some(it) == holder(app));
+        let mut twins = Vec::new();
+        for other in others.filter(same) {
+            let (own, theirs) = (cryptogram_keys(app)?, cryptogram_keys(other)?);
+            if own.iter().any(|key| theirs.contains(key)) {
+                twins.push(other.aid.clone());
+            }
+        }
+        Some(twins)
+    }
+
+    /// The kernel identifier of the application's entry in the directory.
+    fn directory_kernel(&self, app: &Application, contactless: bool) -> Option<Vec<u8>> {
+        let entries = self.directory_objects(contactless)?;
+        let entry = entries.iter().find(|entry| {
+            tlv::find(entry.children(), Tag::of(0x4F)).is_some_and(|aid| app.aid.starts_with(&aid.value_bytes()))
+        });
+        tlv::find(entry?.children(), Tag::of(0x9F2A)).map(Tlv::value_bytes)
+    }
+
     /// AIDs that the directory for this interface names; none where the record holds no such directory.
     fn directory(&self, contactless: bool) -> Option<Vec<Vec<u8>>> {
+        Some(entries(&self.directory_objects(contactless)?))
+    }
+
+    /// The directory's entries (61), however deep they stand.
+    fn directory_objects(&self, contactless: bool) -> Option<Vec<Tlv>> {
         let directory = self.applications.iter().find(|app| app.aid == if contactless { PPSE } else { PSE })?;
         let values: Vec<&[u8]> = if contactless {
             let fci = directory.clear_value(0x9103).or_else(|| directory.clear_value(0x9102));
@@ -73,8 +104,36 @@ impl Record {
             records(directory).into_values().collect()
         };
         let objects = values.into_iter().filter_map(|value| tlv::parse(value).ok());
-        Some(objects.flat_map(|objects| entries(&objects)).collect())
+        Some(objects.flat_map(|objects| templates(&objects)).collect())
     }
+}
+
+/// The directory entries (61) among objects, however deep they stand.
+fn templates(objects: &[Tlv]) -> Vec<Tlv> {
+    let inside = |object: &Tlv| match object.tag == Tag::of(0x61) {
+        true => vec![object.clone()],
+        false => templates(object.children()),
+    };
+    objects.iter().flat_map(inside).collect()
+}
+
+fn is_payment(app: &Application) -> bool {
+    LOCATORS.into_iter().any(|dgi| app.clear_value(dgi).is_some())
+}
+
+/// PAN and sequence number that the application's records state.
+fn holder(app: &Application) -> Option<(Vec<u8>, u8)> {
+    let objects: Vec<Tlv> = records(app).into_values().filter_map(|record| tlv::parse(record).ok()).flatten().collect();
+    let value = |tag| tlv::find(&objects, Tag::of(tag)).map(Tlv::value_bytes);
+    let number = value(0x5F34).and_then(|value| value.first().copied()).unwrap_or_default();
+    Some((value(0x5A)?, number))
+}
+
+/// Check values of the keys for cryptograms, each the first of its three; none if one is not loaded. // CPS 1.1 annex A
+fn cryptogram_keys(app: &Application) -> Option<Vec<[u8; 3]>> {
+    let keys = [0x8000u16, 0x8001].into_iter();
+    let loaded = keys.filter(|dgi| app.groupings.iter().any(|grouping| grouping.dgi == *dgi));
+    loaded.map(|dgi| app.clear_value(dgi | 0x1000)?.first_chunk::<3>().copied()).collect()
 }
 
 /// The AIDs (4F) of all directory entries (61), however deep they stand.

@@ -27,6 +27,9 @@ const UNPREDICTABLE: Tag = Tag::of(0x9F37);
 const SDAD: Tag = Tag::of(0x9F4B);
 const CID: Tag = Tag::of(0x9F27);
 const CRYPTOGRAM: Tag = Tag::of(0x9F26);
+const RELATED: Tag = Tag::of(0x9F69);
+/// First byte of the card authentication related data: fDDA version 01. // EMV C-3 §5.6.1, annex C.1
+const FAST_VERSION: u8 = 0x01;
 /// Certificate, remainder, exponent.
 const ISSUER: [Tag; 3] = [Tag::of(0x90), Tag::of(0x92), Tag::of(0x9F32)];
 const ICC: [Tag; 3] = [Tag::of(0x9F46), Tag::of(0x9F48), Tag::of(0x9F47)];
@@ -63,6 +66,16 @@ pub struct Terminal<'a> {
     pub unpredictable: [u8; 4],
 }
 
+/// What a contactless card answered at once: GET PROCESSING OPTIONS gave its cryptogram. // EMV C-3 §5.4
+#[derive(Clone)]
+pub struct FastAnswer<'a> {
+    /// The objects of the answer.
+    pub objects: &'a [Tlv],
+    /// Unpredictable number (9F37), amount (9F02) and currency (5F2A) as the card got them, one behind the other. None if
+    /// the PDOL did not ask for all of them: a signature cannot cover them then.
+    pub given: Option<Vec<u8>>,
+}
+
 /// What offline data authentication has shown.
 pub struct OfflineReport {
     /// Each check, in the order in which they build on each other.
@@ -87,22 +100,27 @@ pub fn authenticate(
     terminal: &Terminal<'_>,
     card: Option<&mut Card>,
 ) -> Result<OfflineReport, CardError> {
-    let objects = read.records.iter().filter_map(|(_, record)| tlv::parse(record).ok()).flatten().collect();
-    let report = OfflineReport { checks: Vec::new(), test_ca: None, issuer_key: None, card_key: None, pin_key: None };
-    let mut work = Authentication { read, terminal, objects, report };
-    let [methods, _] = read.aip;
-    if methods & (AIP_SDA | AIP_DDA | AIP_CDA) == 0 {
-        work.claims_nothing();
+    let mut work = Authentication::new(read, terminal, &[]);
+    if work.claims_nothing() {
         return Ok(work.report);
     }
-    work.issuer();
-    let signed = work.static_data();
-    work.signed_static(signed.as_deref());
-    work.card_key(signed.as_deref());
-    work.pin_key();
+    work.certificates();
     work.dynamic(card)?;
     work.combined();
     Ok(work.report)
+}
+
+/// The same for a contactless card that answered at once: its certificates as far as the AFL names records, and the
+/// signature of that answer (fDDA) if it gave one. The signature stands in the answer or in a record.
+/// // EMV C-3 §5.6.1, annex C.1
+pub fn authenticate_fast(read: &ReadCard<'_>, terminal: &Terminal<'_>, fast: &FastAnswer<'_>) -> OfflineReport {
+    let mut work = Authentication::new(read, terminal, fast.objects);
+    if work.claims_nothing() {
+        return work.report;
+    }
+    work.certificates();
+    work.fast(fast);
+    work.report
 }
 
 struct Authentication<'a> {
@@ -112,11 +130,31 @@ struct Authentication<'a> {
     report: OfflineReport,
 }
 
-impl Authentication<'_> {
-    fn claims_nothing(&mut self) {
-        for step in Step::ALL {
+impl<'a> Authentication<'a> {
+    fn new(read: &'a ReadCard<'a>, terminal: &'a Terminal<'a>, answer: &[Tlv]) -> Self {
+        let records = read.records.iter().filter_map(|(_, record)| tlv::parse(record).ok()).flatten();
+        let objects = records.chain(answer.iter().cloned()).collect();
+        let report =
+            OfflineReport { checks: Vec::new(), test_ca: None, issuer_key: None, card_key: None, pin_key: None };
+        Self { read, terminal, objects, report }
+    }
+
+    fn claims_nothing(&mut self) -> bool {
+        let [methods, _] = self.read.aip;
+        let nothing = methods & (AIP_SDA | AIP_DDA | AIP_CDA) == 0;
+        for step in Step::ALL.into_iter().filter(|_| nothing) {
             self.note(step, Outcome::NotApplicable("the AIP claims no offline data authentication"));
         }
+        nothing
+    }
+
+    /// All that takes no card: certificates and signed static data.
+    fn certificates(&mut self) {
+        self.issuer();
+        let signed = self.static_data();
+        self.signed_static(signed.as_deref());
+        self.card_key(signed.as_deref());
+        self.pin_key();
     }
 
     /// From the CA key to the issuer's. // EMV B2 §5.2, §5.3
@@ -238,6 +276,33 @@ impl Authentication<'_> {
         };
         self.settle(step, opened);
         Ok(())
+    }
+
+    /// fDDA: the signature of an answer that was given at once. // EMV C-3 §5.6.1, annex C.1
+    fn fast(&mut self, fast: &FastAnswer<'_>) {
+        let step = Step::FastSignature;
+        if self.read.aip[0] & AIP_DDA == 0 {
+            return self.note(step, Outcome::NotApplicable("the AIP does not claim DDA"));
+        }
+        let Ok(signature) = self.object(SDAD) else {
+            return self.note(step, Outcome::Skipped("the card gave no signature (9F4B) for this transaction"));
+        };
+        let Some(key) = self.report.card_key.clone() else {
+            return self.note(step, Outcome::Skipped(NO_CARD_KEY));
+        };
+        let related = match self.object(RELATED) {
+            Ok(related) if related.first() == Some(&FAST_VERSION) => related,
+            _ => {
+                let why = "the card gives no 9F69 of fDDA version 01: what its signature covers is not known";
+                return self.note(step, Outcome::Skipped(why));
+            }
+        };
+        let Some(given) = &fast.given else {
+            let why = "the PDOL does not ask for 9F37, 9F02 and 5F2A, which the signature of fDDA covers";
+            return self.note(step, Outcome::Skipped(why));
+        };
+        let covered = [given.as_slice(), &related].concat();
+        self.settle(step, open_dda(&key, &signature, &covered).map_err(OfflineError::from));
     }
 
     /// Values of the DDOL as a terminal without a transaction gives them: zeros, but for the unpredictable number.

@@ -116,6 +116,9 @@ pub struct EmvOptions {
     /// without it those that no AFL names.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub answer_records: BTreeMap<String, Vec<String>>,
+    /// Whose transaction counter an application uses, by AID; without it each has its own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub shared_counters: BTreeMap<String, String>,
     /// READ RECORD needs GET PROCESSING OPTIONS first, except in the directory.
     pub options_first: bool,
     /// PIN blocks come in ISO 9564 format 1 when it is personalized; else in format 2.
@@ -129,6 +132,7 @@ impl Default for EmvOptions {
         Self {
             applets: BTreeMap::new(),
             answer_records: BTreeMap::new(),
+            shared_counters: BTreeMap::new(),
             options_first: false,
             pin_format_1: false,
             script_mac: 8,

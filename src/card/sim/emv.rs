@@ -82,6 +82,17 @@ impl SimCard {
         self.options_answered(data).map_or_else(Response::status, ok)
     }
 
+    /// The applications that use the same transaction counter, this one among them.
+    fn sharing_counter(&self, at: usize) -> Vec<usize> {
+        let blank = &self.file.blank;
+        let counter = |at: usize| {
+            let aid = blank.applications.get(at).map(|aid| hex::encode_upper(&aid.0)).unwrap_or_default();
+            blank.emv.shared_counters.get(&aid).cloned().unwrap_or(aid)
+        };
+        let own = counter(at);
+        (0..blank.applications.len()).filter(|other| counter(*other) == own).collect()
+    }
+
     fn options_answered(&mut self, data: &[u8]) -> Result<Vec<u8>, u16> {
         let contactless = self.contactless;
         let (at, app) = self.application().ok_or(0x6985u16)?;
@@ -98,13 +109,21 @@ impl SimCard {
         if locator.is_empty() && !fast {
             return Err(0x6985);
         }
-        let Some(app) = self.file.state.applications.get_mut(at) else { return Err(0x6F00) };
+        let sharing = self.sharing_counter(at);
+        let apps = &mut self.file.state.applications;
+        let last = sharing.iter().filter_map(|at| apps.get(*at)).map(|app| app.atc).max().unwrap_or_default();
         // Past its last transaction an application is of no more use. // EMV B2 §8.1.2
-        let Some(count) = app.atc.checked_add(1) else {
-            app.blocked = true;
+        let Some(count) = last.checked_add(1) else {
+            if let Some(app) = apps.get_mut(at) {
+                app.blocked = true;
+            }
             return Err(0x6985);
         };
-        app.atc = count;
+        for at in sharing {
+            if let Some(app) = apps.get_mut(at) {
+                app.atc = count;
+            }
+        }
         let mut transaction = Transaction { profile, locator, given, covered: data, ..Transaction::default() };
         let answer = if fast {
             self.fast(at, &mut transaction).ok_or(0x6985u16)?

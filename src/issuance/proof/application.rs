@@ -17,6 +17,8 @@ use crate::keys::ca_keys::CaKeys;
 pub(super) const AIP_ISSUER: u8 = 0x04;
 pub(super) const AIP_CDA: u8 = 0x01;
 const AIP_ODA: u8 = 0x61;
+/// What the signature of fDDA covers of the terminal: unpredictable number, amount, currency. // EMV C-3 annex C.1
+const FAST_COVERS: &[(u32, u8)] = &[(0x9F37, 4), (0x9F02, 6), (0x5F2A, 2)];
 
 /// What has been shown of an application.
 pub(super) struct AppProof {
@@ -98,6 +100,17 @@ impl View<'_> {
         self.value(0x5F34).and_then(|value| value.first().copied()).unwrap_or_default()
     }
 
+    /// Values of the terminal as the card got them with GET PROCESSING OPTIONS, one behind the other. None if the PDOL does
+    /// not ask for each of them with this length.
+    fn given(&self, terminal: &Terminal, wanted: &[(u32, u8)]) -> Option<Vec<u8>> {
+        let list = Dol::parse(&crate::card::emv::Fci::of(self.read.fci.data()?).parse().ok()?.pdol?).ok()?;
+        let one = |(tag, length): &(u32, u8)| {
+            let asked = list.items().contains(&(Tag::of(*tag), *length));
+            terminal.value(Tag::of(*tag)).filter(|value| asked && value.len() == usize::from(*length))
+        };
+        Some(wanted.iter().map(one).collect::<Option<Vec<_>>>()?.concat())
+    }
+
     /// What the schemes' cryptograms cover of the terminal's data: what the card did not ask for is zeros. // PYEMV
     pub(super) fn amounts(&self, terminal: &Terminal, lists: &[&Dol]) -> Vec<u8> {
         let covered =
@@ -159,10 +172,14 @@ impl Prover<'_> {
             all(notes, |why| Ended::Skipped(why.into()), "no CA keys were given");
             return Ok(None);
         };
-        if view.value(0x9F26).is_some() {
-            let why =
-                "the card made its cryptogram at GET PROCESSING OPTIONS, and signs there only what it approves offline";
+        let at_once = view.value(0x9F26).is_some();
+        if at_once && afl.is_empty() {
+            let why = "the card made its cryptogram at GET PROCESSING OPTIONS, and names no records";
             all(notes, |why| Ended::Skipped(why.into()), why);
+            if view.value(0x9F4B).is_some() {
+                let why = "the card signed its answer, and names no record with certificates for it".to_owned();
+                notes.add(Step::FastSignature.name(), Ended::Failed(Code::CardOda, why));
+            }
             return Ok(None);
         }
         let (Ok(afl), Some(rid)) = (Afl::parse(afl), view.read.aid.first_chunk::<5>()) else {
@@ -174,8 +191,15 @@ impl Prover<'_> {
             records.filter_map(|it| Some(((it.sfi, it.record), it.data.data()?.to_vec()))).collect();
         let read = ReadCard { rid: *rid, aip: view.aip, afl: &afl, records: &records };
         let unpredictable = self.terminal.unpredictable;
-        let report =
-            oda::authenticate(&read, &oda::Terminal { ca_keys, month: self.month, unpredictable }, Some(card))?;
+        let terminal = oda::Terminal { ca_keys, month: self.month, unpredictable };
+        let report = if at_once {
+            let answer = view.read.options.data().and_then(|answer| tlv::parse_one(answer).ok());
+            let objects = answer.map(|answer| answer.children().to_vec()).unwrap_or_default();
+            let fast = oda::FastAnswer { objects: &objects, given: view.given(self.terminal, FAST_COVERS) };
+            oda::authenticate_fast(&read, &terminal, &fast)
+        } else {
+            oda::authenticate(&read, &terminal, Some(card))?
+        };
         for check in &report.checks {
             let ended = match &check.outcome {
                 Outcome::Passed => Ended::Passed,
@@ -188,7 +212,8 @@ impl Prover<'_> {
             {
                 proof.offline_faults.push(format!("{}: {why}", check.step.name()));
             }
-            proof.signed |= check.step == Step::DynamicSignature && check.outcome == Outcome::Passed;
+            let dynamic = matches!(check.step, Step::DynamicSignature | Step::FastSignature);
+            proof.signed |= dynamic && check.outcome == Outcome::Passed;
             notes.add(check.step.name(), ended);
         }
         proof.app.test_ca = report.test_ca;

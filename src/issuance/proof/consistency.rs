@@ -74,6 +74,8 @@ fn subject<'a>(
         answer: options.map(|_| answer(app)),
         internal: Some(internal(app)),
         groupings: loaded.as_ref().and_then(|it| it.groupings.clone()),
+        twins: loaded.as_ref().map_or_else(|| (contents.applications.len() < 2).then(Vec::new), |it| it.twins.clone()),
+        directory_kernel: directory.and_then(|it| kernel(it.fci.data()?, &app.aid)),
         tracks: loaded.and_then(|it| it.tracks),
         key_sequence_number: proof.and_then(|proof| proof.key_sequence_number),
         certificates: known.ca_keys.and_then(|keys| certificates(app, proof, keys)),
@@ -94,6 +96,26 @@ fn answer(app: &ApplicationContents) -> Vec<Tlv> {
     let template = answer.filter(|answer| answer.tag == Tag::of(0x77));
     let objects = template.map(|template| template.children().to_vec()).unwrap_or_default();
     objects.into_iter().filter(|object| ![Tag::of(0x82), Tag::of(0x94)].contains(&object.tag)).collect()
+}
+
+/// The kernel identifier (9F2A) of the application's entry in the answer to SELECT of the PPSE.
+fn kernel(fci: &[u8], aid: &[u8]) -> Option<Vec<u8>> {
+    fn entries(objects: &[Tlv]) -> Vec<&Tlv> {
+        let mut found = Vec::new();
+        for object in objects {
+            match object.tag == Tag::of(0x61) {
+                true => found.push(object),
+                false => found.extend(entries(object.children())),
+            }
+        }
+        found
+    }
+    let objects = tlv::parse(fci).ok()?;
+    let is_of = |entry: &&Tlv| {
+        tlv::find(entry.children(), Tag::of(0x4F)).is_some_and(|name| aid.starts_with(&name.value_bytes()))
+    };
+    let entry = entries(&objects).into_iter().find(is_of)?;
+    tlv::find(entry.children(), Tag::of(0x9F2A)).map(Tlv::value_bytes)
 }
 
 fn internal(app: &ApplicationContents) -> Vec<Tlv> {

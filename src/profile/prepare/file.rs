@@ -353,6 +353,9 @@ pub enum Derived {
     IccRemainder,
     /// 9F47: the card's public exponent.
     IccExponent,
+    /// 9F4B: room for the signature of fDDA in a record of the contactless AFL; left out if the answer to GET PROCESSING
+    /// OPTIONS has room for the signature.
+    FastSignature,
     /// 9F2D: ICC PIN encipherment public key certificate.
     PinCertificate,
     /// 9F2F: the rest of that key's modulus; left out where the certificate holds all.

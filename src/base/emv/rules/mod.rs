@@ -1,4 +1,4 @@
-//! Consistency rules for the data of a payment application, R1 to R26.
+//! Consistency rules for the data of a payment application.
 //!
 //! A rule looks at one application over one interface, as much of it as its stage can see, and answers with one
 //! [`Verdict`]. What it cannot see is skipped with the reason; a rule never guesses. No verdict quotes a value of a PAN,
@@ -6,6 +6,7 @@
 
 mod authentication;
 mod identity;
+mod kernel;
 mod lists;
 mod structure;
 mod subject;
@@ -152,6 +153,9 @@ rules! {
     24, RecordContradiction, identity::service_code, "The service code says that the card has a chip (2 or 6).";
     25, RecordContradiction, lists::version, "The application version (9F08) is one that kernels know.";
     26, RecordContradiction, identity::pin_rules, "The service code's PIN rules go with the CVM list.";
+    27, RecordContradiction, kernel::counters, "Applications with one PAN, sequence number and key share one transaction counter (EMV B2 §8.1.2).";
+    28, RecordContradiction, kernel::kernel_2, "Kernel 2 finds EMV mode in the AIP, PAN (5A), expiry (5F24) and CDOL1 (8C) (EMV C-2 §6.6).";
+    29, RecordContradiction, kernel::kernel_3, "Kernel 3 finds 9F66 in the PDOL, 57, and for fDDA 9F69 of version 01 (EMV C-3 §5.4, §5.6).";
 }
 
 /// Every rule of a stage on one subject, in order.

@@ -9,6 +9,8 @@ const NO_LOCATOR: &str = "AIP and AFL are not seen here";
 const NO_PAYMENT: &str = "it is no payment application";
 /// Longest answer beside its status word.
 const ANSWER: usize = 256;
+/// Issuer application data (9F10) at its longest. // EMV B3 annex A
+const ISSUER_DATA: usize = 32;
 /// Longest record. // EMV B3 §7.1
 const RECORD: usize = 254;
 
@@ -112,13 +114,39 @@ pub(super) fn sizes(view: &View<'_>, findings: &mut Findings) {
         None => findings.unseen("the FCI is not seen here"),
     }
     match &view.subject.locator {
-        Some(Some(locator)) => {
-            let inside = [tlv::encode(Tag::of(0x82), &locator.aip), tlv::encode(Tag::of(0x94), &locator.afl)].concat();
-            let answer = tlv::encode(Tag::of(0x77), &inside);
-            let what = "the answer to GET PROCESSING OPTIONS has more than 256 bytes";
-            findings.must(answer.len() <= ANSWER, Place::Locator, what);
-        }
+        Some(Some(_)) => options_answer(view, findings),
         Some(None) => {}
         None => findings.unseen(NO_LOCATOR),
+    }
+}
+
+/// The whole answer to GET PROCESSING OPTIONS. A contactless card that answers at once adds its cryptogram, and a signature
+/// if no record takes it. // EMV B3 §6.5.8, EMV C-3 §5.4
+fn options_answer(view: &View<'_>, findings: &mut Findings) {
+    let loaded: usize = view.answered().map(|object| object.encode().len()).sum();
+    let is_real = view.answered().any(|object| object.tag == Tag::of(0x9F26));
+    let room = |(tag, length): (u32, usize)| match view.answered().any(|object| object.tag == Tag::of(tag)) {
+        true => 0,
+        false => tlv::encode(Tag::of(tag), &vec![0; length]).len(),
+    };
+    let mut added = 0;
+    let signs = view.signs_at_once() && !view.in_record(0x9F4B) && !is_real;
+    let signature = view.card_modulus().filter(|_| signs);
+    if view.answers_at_once() && !is_real {
+        let issuer_data = view.subject.issuer_data.as_ref().map_or(ISSUER_DATA, |data| data.len().min(ISSUER_DATA));
+        added += [(0x9F10, issuer_data), (0x9F26, 8), (0x9F27, 1), (0x9F36, 2)].into_iter().map(room).sum::<usize>();
+        added += signature.map_or(0, |length| room((0x9F4B, length)));
+    }
+    let answer = tlv::encode(Tag::of(0x77), &vec![0; loaded + added]);
+    let mut what = "the answer to GET PROCESSING OPTIONS has more than 256 bytes".to_owned();
+    if added > 0 && signature.is_some() {
+        what += "; a record of the AFL can take the signature 9F4B (derive = \"fast-signature\")";
+    }
+    findings.must(answer.len() <= ANSWER, Place::Answer, &what);
+    if view.subject.answer.is_none() {
+        findings.unseen(super::ANSWER_NOT_SEEN);
+    }
+    if signs && signature.is_none() {
+        findings.unseen("how long the card's signature is, is not seen here");
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use super::Stage;
 use crate::base::codec::tlv::{self, Tag, Tlv};
 use crate::base::emv::track::Fields;
-use crate::base::emv::{Afl, AflError, Pan, tag_name};
+use crate::base::emv::{Afl, AflError, Dol, Pan, tag_name};
 
 /// Where something shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -123,6 +123,13 @@ pub struct Subject<'a> {
     pub chip_cvv_matches: Option<bool>,
     /// The certificates.
     pub certificates: Option<Certificates>,
+    /// Other applications of the card with the same PAN, sequence number and key for cryptograms, and a transaction counter
+    /// of their own: their AIDs.
+    pub twins: Option<Vec<Vec<u8>>>,
+    /// The contactless kernel that processes the application, as the product states it.
+    pub kernel: Option<u8>,
+    /// The kernel identifier (9F2A) of the application's entry in the interface's directory.
+    pub directory_kernel: Option<Vec<u8>>,
     /// AIDs that the interface's directory names.
     pub directory: Option<Vec<Vec<u8>>>,
     /// AIDs of the applications on the card.
@@ -233,6 +240,42 @@ impl<'s> View<'s> {
     /// Every object of the answer to GET PROCESSING OPTIONS and of the AFL's records, with the place it comes from.
     pub(super) fn objects(&self) -> &[(Tlv, Place)] {
         &self.objects
+    }
+
+    /// The objects of the answer to GET PROCESSING OPTIONS, AIP and AFL among them.
+    pub(super) fn answered(&self) -> impl Iterator<Item = &Tlv> {
+        self.objects.iter().filter(|(_, place)| *place == Place::Answer).map(|(object, _)| object)
+    }
+
+    /// Whether a record of the AFL holds an object.
+    pub(super) fn in_record(&self, tag: u32) -> bool {
+        self.objects.iter().any(|(object, place)| object.tag == Tag::of(tag) && *place != Place::Answer)
+    }
+
+    /// The PDOL, if the FCI has one that can be read.
+    pub(super) fn pdol(&self) -> Option<Dol> {
+        Dol::parse(&self.fci(0x9F38)?).ok()
+    }
+
+    /// A contactless card whose PDOL asks for the terminal transaction qualifiers (9F66) makes its cryptogram at GET
+    /// PROCESSING OPTIONS. // EMV C-3 §5.2
+    pub(super) fn answers_at_once(&self) -> bool {
+        let asks = |list: Dol| list.items().iter().any(|(tag, _)| *tag == Tag::of(0x9F66));
+        self.subject.contactless && self.pdol().is_some_and(asks)
+    }
+
+    /// Whether the card signs (fDDA) the answer that it gives at once.
+    pub(super) fn signs_at_once(&self) -> bool {
+        self.answers_at_once() && self.aip().is_some_and(|[first, _]| first & 0x20 != 0) && self.has(0x9F46)
+    }
+
+    /// Bytes of the card's modulus, and so of its signature: as its certificate says, or by the remainder beside the
+    /// certificate.
+    pub(super) fn card_modulus(&self) -> Option<usize> {
+        let certified = self.subject.certificates.as_ref().and_then(|found| found.icc.first());
+        // EMV B2 §6.1: the certificate holds N_I - 42 bytes of a modulus that has a remainder
+        let by_remainder = || Some(self.value(0x9F46)?.len().saturating_sub(42) + self.value(0x9F48)?.len());
+        certified.map(|certified| certified.modulus).or_else(by_remainder)
     }
 
     /// Whether an object is there. None if it may be in an answer to GET PROCESSING OPTIONS that this stage cannot see.

@@ -25,10 +25,13 @@ pub enum Step {
     DynamicSignature,
     /// CDA: the card's signature over its cryptogram.
     CombinedSignature,
+    /// fDDA: the signature that a contactless card gives with its answer to GET PROCESSING OPTIONS.
+    FastSignature,
 }
 
 impl Step {
-    /// All of them, in the order in which they build on each other.
+    /// All of them but fDDA, which takes the place of DDA and CDA for a card that answers at once; in the order in which
+    /// they build on each other.
     pub const ALL: [Step; 8] = [
         Step::CaKey,
         Step::IssuerCertificate,
@@ -51,6 +54,7 @@ impl Step {
             Step::PinCertificate => "PIN key certificate",
             Step::DynamicSignature => "DDA",
             Step::CombinedSignature => "CDA",
+            Step::FastSignature => "fDDA",
         }
     }
 }
