@@ -296,6 +296,14 @@ const CASES: &[(&str, Mutation, Code, &str)] = &[
         Code::RecordDgi,
         "groups[0]",
     ),
+    ("tolerating keys", |it| it.app()["tolerate"] = json!(["8000"]), Code::RecordContradiction, "tolerate"),
+    ("tolerating the PIN", |it| it.app()["tolerate"] = json!(["8010"]), Code::RecordContradiction, "tolerate"),
+    (
+        "tolerating the PIN try counter",
+        |it| it.app()["tolerate"] = json!(["9010"]),
+        Code::RecordContradiction,
+        "tolerate",
+    ),
     ("tolerating what is not there", |it| it.app()["tolerate"] = json!(["0301"]), Code::RecordDgi, "tolerate"),
     (
         "track 1 with a letter that it has not",

@@ -434,6 +434,11 @@ fn certificates() {
                 ["issuer_id", "serial", "issuer_modulus", "icc_modulus", "hash", "icc_dynamic_number", "ac", "dac"]
             {
                 if let Some(value) = stated[field].as_str().filter(|_| wanted) {
+                    // A hash over the PAN gives it back: it is not shown.
+                    if field == "hash" && matches!(kind, "oda_icc_cert" | "oda_sda") {
+                        assert!(!all.contains(&value) && all.contains(&"not shown: made over the PAN"), "{kind}");
+                        continue;
+                    }
                     assert!(all.contains(&value), "{kind} {field} {value}: {}", ran.json);
                 }
             }

@@ -171,6 +171,118 @@ fn answers_that_are_no_such_object_are_told_as_unreadable() {
     }
 }
 
+/// EMV B1 §11.3.4: without a DF name that begins with the AID nothing was selected.
+#[test]
+fn select_counts_only_with_a_df_name_that_begins_with_the_aid() {
+    let other = tlv("6F", &format!("{}{}", tlv("84", "A0000000041010"), tlv("A5", "")));
+    let nameless = tlv("6F", &tlv("A5", &tlv("50", "544553")));
+    for lax in ["", "6F00", "0102030405", &other, &nameless, &tlv("84", AID), &tlv("6F", &tlv("84", "A000"))] {
+        let answer = format!("{lax}9000");
+        let (view, sent) = read(
+            move |command| match command {
+                select if select.starts_with("00A4") => answer.clone(),
+                _ => "9000".into(),
+            },
+            &[AID],
+        );
+        assert_eq!((view.applications.len(), view.absent.as_slice()), (0, &[AID.to_owned()][..]), "{lax}");
+        assert!(view.directories.iter().all(|it| it.fci.state == "malformed" && it.lists.is_empty()), "{lax}");
+        assert!(sent.iter().all(|command| command.starts_with("00A4")), "{lax}: {sent:?}");
+        let answer = format!("{lax}9000");
+        let (mut lax_card, _) =
+            card(move |command| if command.starts_with("00A4") { answer.clone() } else { "6A88".into() });
+        assert!(gp::look(&mut lax_card).unwrap().domain.is_none(), "{lax}");
+    }
+    // A longer name than was asked for is right: that is partial selection.
+    let (view, _) = read(
+        |command| match command {
+            select if select.starts_with("00A40400") && select.contains("A000000003") => fci(AID, "") + "9000",
+            _ => "6A82".into(),
+        },
+        &["A000000003"],
+    );
+    assert_eq!(view.applications[0].aid, AID);
+}
+
+#[test]
+fn whole_aids_are_tried_where_partial_selection_finds_nothing() {
+    use perso::card::emv::{CANDIDATES, WHOLE_AIDS};
+    for aid in WHOLE_AIDS {
+        assert!(CANDIDATES.iter().any(|candidate| aid.starts_with(candidate)), "{aid:02X?}");
+        let exact = format!("00A40400{:02X}{}00", aid.len(), hex::encode_upper(aid));
+        let name = hex::encode_upper(aid);
+        let (mut whole, sent) =
+            card(move |command| if command == exact { fci(&name, "") + "9000" } else { "6A82".into() });
+        let wanted = Wanted { aids: Vec::new(), candidates: true };
+        let view = card_data(&read_contents(&mut whole, &TERMINAL, &wanted).unwrap(), false);
+        let found: Vec<&str> = view.applications.iter().map(|app| app.aid.as_str()).collect();
+        assert_eq!(found, [hex::encode_upper(aid)]);
+        assert_eq!(view.absent.len(), CANDIDATES.len() - 1, "what was found is not absent");
+        assert!(sent.lock().unwrap().len() < 100);
+    }
+}
+
+/// 32 records, each with as many AIDs as an answer takes: each is named once, so many are kept, and the rest is counted.
+#[test]
+fn directory_of_thousands_of_aids_is_cut_off_and_said() {
+    let pse = hex::encode_upper("1PAY.SYS.DDF01");
+    let mut number = 0u32;
+    let began = std::time::Instant::now();
+    let (view, sent) = read(
+        move |command| match command {
+            select if select.starts_with("00A40400") && select.contains(&pse) => fci(&pse, "880101") + "9000",
+            record if record.starts_with("00B2") => {
+                let entries: String = (0..180)
+                    .map(|_| {
+                        number += 1;
+                        tlv("61", &tlv("4F", &format!("A0{number:08X}")))
+                    })
+                    .collect();
+                let length = entries.len() / 2;
+                format!("7082{length:04X}{entries}9000")
+            }
+            _ => "6A82".into(),
+        },
+        &[],
+    );
+    let pse = &view.directories[0];
+    assert_eq!((pse.records.len(), pse.lists.len(), pse.left_out), (32, 64, 32 * 180 - 64));
+    assert_eq!(view.absent.len(), 64);
+    assert!(sent.len() < 200, "{}", sent.len());
+    assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+}
+
+/// No answer of a payment application is longer than 256 bytes; one of 60,000 is not kept, nor is more than a card can hold.
+#[test]
+fn long_answers_are_not_kept() {
+    let long = tlv("70", &"00".repeat(100)) + &"00".repeat(60_000) + "9000";
+    let options = "770A 8202 3900 9404 08010300 9000";
+    let (view, _) = read(application(options, move |_| long.clone()), &[AID]);
+    assert!(view.applications[0].records.iter().all(|record| record.answer.state == "malformed"));
+    // Many long ones: what is kept of a card has an end, and what is not read is said.
+    let afl: String = (1..=30).map(|sfi: u8| format!("{:02X}01FF00", sfi << 3)).collect();
+    let options = tlv("77", &format!("82020000{}", tlv("94", &afl))) + "9000";
+    let record = format!("708207FC{}9000", "C000".repeat(1022));
+    let (view, _) = read(application(options, move |_| record.clone()), &[AID]);
+    let app = &view.applications[0];
+    assert!(app.records.len() <= 65, "{}", app.records.len());
+    assert_eq!(app.records.len() + app.unread, 30 * 255);
+}
+
+/// Signed static data holds a hash over the PAN: with the public keys and the digits that are shown, it gives the PAN back.
+#[test]
+fn signed_static_data_and_certificates_are_not_shown() {
+    for tag in ["93", "9F46", "9F2D"] {
+        let canary = "C0FFEE99".repeat(30);
+        let record = tlv("70", &tlv(tag, &canary));
+        let options = "770A 8202 3900 9404 08010100 9000";
+        let (view, _) = read(application(options, move |_| record.clone() + "9000"), &[AID]);
+        let node = &view.applications[0].records[0].answer.objects[0].children[0];
+        assert!(node.masked && node.value.is_none() && node.length == 120, "{tag}");
+        assert!(!serde_json::to_string(&view).unwrap().contains("C0FFEE99"), "{tag}");
+    }
+}
+
 #[test]
 fn a_card_that_does_not_know_next_does_not_make_the_walk_endless() {
     let (view, sent) = read(
@@ -348,12 +460,12 @@ fn a_pan_as_a_cards_name_or_number_is_not_shown_either() {
     let record = tlv("70", &tlv("5A", pan));
     let (view, _) = read(
         move |command| match command {
-            select if select.starts_with("00A40400") && select.contains(AID) => fci(pan, "") + "9000",
+            select if select.starts_with("00A40400") && select.contains(pan) => fci(pan, "") + "9000",
             options if options.starts_with("80A8") => "770A82023900940408010100 9000".into(),
             read if read.starts_with("00B2") => record.clone() + "9000",
             _ => "6A82".into(),
         },
-        &[AID],
+        &[pan],
     );
     assert_eq!(view.applications.len(), 1);
     assert!(!serde_json::to_string(&view).unwrap().contains(pan));

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use libtest_mimic::{Arguments, Failed, Trial};
 use perso::card::sim::{CardFile, SimCard};
 use perso::card::transport::vpcd::Trick;
-use perso::card::transport::{LinkError, pcsc};
+use perso::card::transport::{Limits, LinkError, pcsc};
 use perso::issuance::journal::Journal;
 use perso::issuance::result::RunResult;
 use readers::{How, Inserted, insert, name};
@@ -47,7 +47,7 @@ fn main() {
         ("a half answer is never good", a_half_answer_is_never_good),
         ("an unnoticed swap is found out", swaps::unnoticed),
         ("a noticed swap is found out", swaps::noticed),
-        ("a mute card is given up at the ceiling", a_mute_card_is_given_up_at_the_ceiling),
+        ("a mute card is given up at the command timeout", a_mute_card_is_given_up_at_the_command_timeout),
         ("a second program is kept out", a_second_program_is_kept_out),
         ("the program waits for a card", the_program_waits_for_a_card),
         ("the program serves cards until a signal", serve::until_a_signal),
@@ -236,13 +236,13 @@ fn a_half_answer_is_never_good() {
     }
 }
 
-fn a_mute_card_is_given_up_at_the_ceiling() {
+fn a_mute_card_is_given_up_at_the_command_timeout() {
     let bench = Bench::new(PROFILES[0]);
     let whole = bench.run(&[]).card;
     let first = whole.state.diary.iter().position(|entry| changes_card(entry.ins)).unwrap() + 1;
-    let ceiling = Duration::from_secs(2);
+    let timeout = Duration::from_secs(2);
     // Each leaves its reader in quarantine, so readers from the far end, and the last is for a good neighbour.
-    let cases = [(2, "untouched"), (first, "in-doubt"), (first + 3, "in-doubt"), (whole.state.diary.len(), "in-doubt")];
+    let cases = [(2, "untouched"), (first, "spoiled"), (first + 3, "spoiled"), (whole.state.diary.len(), "in-doubt")];
     std::thread::scope(|scope| {
         for (at, (n, state)) in cases.into_iter().enumerate() {
             let bench = &bench;
@@ -250,14 +250,17 @@ fn a_mute_card_is_given_up_at_the_ceiling() {
                 let reader = 12 + at;
                 let how = How { trick: Some((n, Trick::Mute)), ..How::default() };
                 let card = insert(reader, bench.blank(), how);
-                let link = pcsc::connect(&name(reader), ceiling).unwrap();
+                let link = pcsc::connect(&name(reader), Limits::of_command(timeout)).unwrap();
                 let began = Instant::now();
                 let result = bench.run_over(link, &mut Journal::in_memory());
                 let took = began.elapsed();
                 assert_eq!(result.state, state, "mute at {n}: {:?}", result.fault);
                 assert_eq!(result.fault.unwrap().code, "READER-MUTE");
-                assert!(took >= ceiling && took < ceiling * 3, "mute at {n}: {took:?}");
-                assert!(matches!(pcsc::connect(&name(reader), ceiling), Err(LinkError::Quarantined(_))));
+                assert!(took >= timeout && took < timeout * 3, "mute at {n}: {took:?}");
+                assert!(matches!(
+                    pcsc::connect(&name(reader), Limits::of_command(timeout)),
+                    Err(LinkError::Quarantined(_))
+                ));
                 drop(card);
             });
         }

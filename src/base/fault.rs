@@ -231,7 +231,7 @@ catalogue! {
     CardAnswer = "CARD-ANSWER", Card, ByState, true, 7,
         "The card's answer is not what the specification lays down.",
         "Treat the card by its state; if it happens again on other cards, suspect the stock.";
-    CardPersonalized = "CARD-PERSONALIZED", Card, No, true, 6,
+    CardPersonalized = "CARD-PERSONALIZED", Card, ByState, true, 6,
         "The card is personalized already.",
         "Put the card aside and find out whose it is; take a blank.";
     CardMismatch = "CARD-MISMATCH", Card, Yes, true, 7,
@@ -253,7 +253,7 @@ catalogue! {
         "The link to the card broke.",
         "Treat the card by its state; seat the next card firmly and look at the reader's cable.";
     ReaderMute = "READER-MUTE", Reader, ByState, true, 8,
-        "The card or its reader has not answered within the ceiling.",
+        "The card or its reader has not answered within the command timeout, or has not finished within the job timeout.",
         "Take the card out and plug the reader in again; treat the card by its state, it may still have been at work.";
     ReaderNone = "READER-NONE", Reader, No, true, 4,
         "There is no such reader, or no card in it.",

@@ -101,6 +101,12 @@ pub enum Misbehaviour {
     /// An answer that does not decipher.
     #[error("its answer does not decipher")]
     WrongPadding,
+    /// SELECT answered with success and no DF name, or another one: something else was selected, or nothing.
+    #[error("it answers SELECT without a DF name that begins with the AID")]
+    OtherName,
+    /// More data than an application has to answer.
+    #[error("its answer to {0} is longer than any that the specification knows")]
+    TooLong(&'static str),
     /// An answer that is not what the specification lays down.
     #[error("its answer to {0} is malformed")]
     Malformed(&'static str),
@@ -157,20 +163,35 @@ impl Card {
 
     /// One exchange: the answer is collected with GET RESPONSE, and a wrong Le is corrected once. Under secure
     /// messaging this is right as it stands: the same bytes are sent again, GET RESPONSE travels unprotected, and no
-    /// chain moves.
+    /// chain moves. A command that uses up an attempt is never sent again.
     ///
     /// # Errors
     /// The link broke, or the card announces data without end. A status word is never an error here.
     pub fn transmit(&mut self, command: &Command) -> Result<Response, CardError> {
+        self.transmit_counted(command).map(|(answer, _)| answer)
+    }
+
+    /// As [`Card::transmit`]; also how often the command was sent: twice if its Le was corrected.
+    ///
+    /// # Errors
+    /// As [`Card::transmit`].
+    pub fn transmit_counted(&mut self, command: &Command) -> Result<(Response, u32), CardError> {
+        self.transport.begin_command();
         let mut answer = self.exchange(command)?;
         // ISO 7816-3 §12.2.6: 6Cxx, the same command with Le = xx
-        if answer.sw.sw1() == 0x6C {
-            let again = command.clone().with_le(short_le(answer.sw.sw2()));
-            answer = self.exchange(&again)?;
-            if answer.sw.sw1() == 0x6C {
-                return Err(Misbehaviour::LeAgain.into());
-            }
+        if answer.sw.sw1() != 0x6C || uses_up_an_attempt(command.ins) {
+            return self.collect(command, answer).map(|answer| (answer, 1));
         }
+        let again = command.clone().with_le(short_le(answer.sw.sw2()));
+        answer = self.exchange(&again)?;
+        if answer.sw.sw1() == 0x6C {
+            return Err(Misbehaviour::LeAgain.into());
+        }
+        self.collect(command, answer).map(|answer| (answer, 2))
+    }
+
+    /// Fetches what a card has announced.
+    fn collect(&mut self, command: &Command, mut answer: Response) -> Result<Response, CardError> {
         // ISO 7816-4 §5.3.4: 61xx, GET RESPONSE on the same logical channel
         for _ in 0..MAX_ROUNDS {
             if answer.sw.sw1() != 0x61 {
@@ -261,6 +282,12 @@ impl Card {
 /// VERIFY, CHANGE REFERENCE DATA and their kind carry a PIN, PUT KEY keys: never logged, at no level.
 pub(in crate::card) fn carries_secret(ins: u8) -> bool {
     matches!(ins, 0x20 | 0x24 | 0x2C | 0xD8)
+}
+
+/// Commands whose second sending may use up a second attempt: VERIFY, CHANGE REFERENCE DATA, RESET RETRY COUNTER and
+/// EXTERNAL AUTHENTICATE. None of them is corrected after 6Cxx.
+fn uses_up_an_attempt(ins: u8) -> bool {
+    matches!(ins, 0x20 | 0x24 | 0x2C | 0x82)
 }
 
 /// Le as a status word's second byte tells it: 00 stands for 256.

@@ -271,8 +271,13 @@ impl Given {
             [_] => matches!(arg.get_action(), ArgAction::Set) || several,
             values => several && !values.is_empty(),
         };
-        here && taken && arg.get_long() == Some(&self.long)
+        here && taken && is_name_of(arg, &self.long)
     }
+}
+
+/// Its long name, or an old one that is still accepted.
+fn is_name_of(arg: &Arg, long: &str) -> bool {
+    arg.get_long() == Some(long) || arg.get_all_aliases().unwrap_or_default().contains(&long)
 }
 
 fn with_defaults(mut command: Command, path: &str, defaults: &[Given], known: &mut [bool]) -> Command {

@@ -8,7 +8,7 @@ use super::common::{self, CliError, warn};
 use crate::base::Chance;
 use crate::card::sim::SimTransport;
 use crate::card::trace::Trace;
-use crate::card::transport::{Replay, Transport, pcsc};
+use crate::card::transport::{Limits, LinkError, Replay, Transport, Watched, pcsc};
 
 /// What `--reader` stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,14 @@ impl ReaderArgs {
         }
     }
 
+    /// How long the card may take.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            command: Duration::from_secs(self.limits.command_timeout.into()),
+            job: Duration::from_secs(self.limits.job_timeout.into()),
+        }
+    }
+
     /// Whether a simulated card is reached over its antenna.
     pub fn is_contactless(&self) -> bool {
         self.interface == Interface::Contactless
@@ -57,13 +65,27 @@ impl ReaderArgs {
 pub fn open(args: &ReaderArgs, what: &str) -> Result<Box<dyn Transport>, CliError> {
     match args.place() {
         Place::Reader(wanted) => connect(wanted, args, what),
-        Place::CardFile(path) => Ok(Box::new(SimTransport::file(path)?.approach(args.is_contactless())?)),
+        Place::CardFile(path) => {
+            Ok(limited(SimTransport::file(path)?.approach(args.is_contactless())?, args.limits())?)
+        }
         Place::Trace(path) => Ok(Box::new(Replay::new(&trace(path)?))),
         Place::FreshBlank => Err(CliError::Option {
             option: "--reader",
             why: "only `perso run` makes a simulated blank of its own; name a card's file: sim:FILE".into(),
         }),
     }
+}
+
+/// A simulated card behind the time limits of a reader: one that answers late is as mute as any other.
+///
+/// # Errors
+/// There is no thread for it.
+pub fn limited(mut card: SimTransport, limits: Limits) -> Result<Box<dyn Transport>, LinkError> {
+    let link = Watched::start("the simulated card", limits, move |requests| {
+        requests.opened(Ok(()));
+        requests.serve(&mut card);
+    })?;
+    Ok(Box::new(link))
 }
 
 /// As [`open`], and the randomness to talk to it with: the system's, but of a trace what the host drew then.
@@ -107,5 +129,5 @@ fn connect(wanted: &str, args: &ReaderArgs, what: &str) -> Result<Box<dyn Transp
         }
         pcsc::wait_for_card(&reader.name, wait)?;
     }
-    Ok(pcsc::connect(&reader.name, Duration::from_secs(args.ceiling.into()))?)
+    Ok(pcsc::connect(&reader.name, args.limits())?)
 }

@@ -157,7 +157,8 @@ fn open(
             chance,
         )?),
     };
-    Ok(Box::new(card.with_faults(faults).approach(args.reader.is_contactless())?))
+    let card = card.with_faults(faults).approach(args.reader.is_contactless())?;
+    Ok(reader::limited(card, args.reader.limits())?)
 }
 
 pub(super) fn faults(rules: &[String]) -> Result<Vec<FaultRule>, CliError> {

@@ -12,9 +12,9 @@ use super::args::{Interface, ServeArgs, Wire};
 use super::common::{self, CliError, Out, warn};
 use super::run::{faults, never_fired};
 use crate::card::sim::{FaultRule, SimTransport};
-use crate::card::trace::{SharedWriter, Tap, Writer};
-use crate::card::transport::Transport;
+use crate::card::trace::Writer;
 use crate::card::transport::vpcd::{self, Ended, Hand, Pace, Trick};
+use crate::card::transport::{SharedWriter, Tap, Transport};
 use crate::issuance::wire::{self, Link};
 
 /// How long a reader that is not there is waited for before it is tried again.

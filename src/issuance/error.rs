@@ -76,6 +76,22 @@ pub enum JobError {
         /// Identity at the beginning.
         began: String,
     },
+    /// Another card with the same identity and keys: its sequence counter is not that of the job's card.
+    #[error(
+        "the sequence counter of {aid} is {now}, and it was {before} at the last login, {sent} INITIALIZE UPDATE commands \
+         earlier: another card with the same keys is in the reader. If cards of this product count otherwise, state it as \
+         [quirks] sequence_counter in the profile"
+    )]
+    Cloned {
+        /// What was logged in to.
+        aid: String,
+        /// Counter at the last login.
+        before: u32,
+        /// Counter now.
+        now: u32,
+        /// INITIALIZE UPDATE commands since the last login.
+        sent: u32,
+    },
     /// The card refused a command that the job cannot go on without.
     #[error("the card refused {command} with {sw} ({meaning})")]
     Refused {
@@ -128,7 +144,7 @@ impl Fault for JobError {
             JobError::Blank { .. } => Code::CardBlank,
             JobError::CardData { .. } => Code::CardProtocol,
             JobError::Personalized { .. } => Code::CardPersonalized,
-            JobError::Swapped { .. } => Code::CardSwapped,
+            JobError::Swapped { .. } | JobError::Cloned { .. } => Code::CardSwapped,
             JobError::Refused { .. } => Code::CardRefused,
             JobError::LifeCycle { .. } => Code::CardMismatch,
         }

@@ -1,26 +1,42 @@
 //! Which chip is this, and is it the blank that the profile expects?
 
 use super::error::JobError;
+use super::job::Job;
+use super::logins::Logins;
 use super::options;
 use super::plan::Plan;
+use crate::card::apdu::{Response, StatusWord};
+use crate::card::channel::{self, ChannelError};
+use crate::card::emv::Fci;
 use crate::card::gp::{self, CardData, Cplc};
 use crate::card::{Atr, Card, CardError};
-use crate::profile::Profile;
+use crate::profile::{Identity, Profile};
 use crate::record::{Method, Record};
+
+/// The directories of payment systems: a finished card has one at least. // EMV B1 §12.2, EMV contactless B §3.3.1
+const DIRECTORIES: [&[u8]; 2] = [b"1PAY.SYS.DDF01", b"2PAY.SYS.DDF01"];
 
 /// A chip, identified.
 #[derive(Debug, Clone)]
 pub struct Chip {
-    id: String,
+    id: Option<String>,
+    source: &'static str,
     atr: Vec<u8>,
     cplc: Option<Cplc>,
+    kdd: Option<Vec<u8>>,
     card_data: Option<CardData>,
 }
 
 impl Chip {
-    /// Identity: CPLC fabricator, type, fabrication date, serial and batch; else the key diversification data.
-    pub fn id(&self) -> &str {
-        &self.id
+    /// Identity: CPLC fabricator, type, fabrication date, serial and batch; else the key diversification data. None if the
+    /// product has no identity.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// Where the identity comes from: `cplc`, `key-data`, `initialize-update` or `none`.
+    pub fn source(&self) -> &'static str {
+        self.source
     }
 
     /// Whether it is read over its antenna, which shows in the ATR that the reader makes.
@@ -32,33 +48,63 @@ impl Chip {
     pub fn atr(&self) -> &[u8] {
         &self.atr
     }
+
+    /// What is compared when the card is looked at again. Without an identity, everything that it tells.
+    fn known_by(&self) -> String {
+        let bytes = |data: &Option<Vec<u8>>| data.as_ref().map(hex::encode_upper).unwrap_or_default();
+        let atr = hex::encode_upper(&self.atr);
+        self.id.clone().unwrap_or_else(|| format!("ATR {atr}, CPLC {:?}, key data {}", self.cplc, bytes(&self.kdd)))
+    }
 }
 
-/// Resets the card and identifies it at its issuer security domain. Changes nothing on the card.
+/// Resets the card and identifies it at its issuer security domain. Changes nothing on the card, but with
+/// `identity = "initialize-update"` the sequence counter of cards that count INITIALIZE UPDATE.
 ///
 /// # Errors
 /// The link broke, or the card tells nothing that identifies it.
-pub fn chip(card: &mut Card, profile: &Profile) -> Result<Chip, JobError> {
-    let chip = identity(card, profile)?;
+pub fn chip(job: &mut Job<'_>, card: &mut Card, logins: &mut Logins) -> Result<Chip, JobError> {
+    let chip = identity(job, card, logins)?;
     let card_data = optional(gp::get_data(card, 0x0066))?.and_then(|data| CardData::parse(&data).ok());
     Ok(Chip { card_data, ..chip })
 }
 
 /// All of a chip but its card data.
-fn identity(card: &mut Card, profile: &Profile) -> Result<Chip, JobError> {
+fn identity(job: &mut Job<'_>, card: &mut Card, logins: &mut Logins) -> Result<Chip, JobError> {
+    let profile = job.profile;
     let atr = card.reset()?;
     gp::select(card, profile.domain())?;
     let cplc = optional(gp::get_data(card, 0x9F7F))?.and_then(|data| Cplc::parse(&data).ok());
-    let kdd = match cplc.as_ref().is_some_and(Cplc::identifies) {
-        true => None,
-        false => optional(gp::get_data(card, 0x00CF))?,
+    let by_cplc = profile.identity() == Identity::Cplc && cplc.as_ref().is_some_and(Cplc::identifies);
+    let asks_cf = !by_cplc && profile.identity() != Identity::InitializeUpdate;
+    let kdd = if asks_cf { optional(gp::get_data(card, 0x00CF))? } else { None };
+    let (id, source) = match profile.identity() {
+        Identity::Cplc => (gp::chip_id(cplc.as_ref(), kdd.as_deref()), if by_cplc { "cplc" } else { "key-data" }),
+        Identity::KeyData => (gp::chip_id(None, kdd.as_deref()), "key-data"),
+        Identity::InitializeUpdate => (key_data(job, card, logins)?, "initialize-update"),
+        Identity::None => return Ok(Chip { id: None, source: "none", atr, cplc, kdd, card_data: None }),
     };
-    let id = gp::chip_id(cplc.as_ref(), kdd.as_deref()).ok_or_else(|| JobError::Blank {
-        what: "its identity",
-        seen: "not to be had (neither a serial number in its CPLC nor key diversification data)".into(),
-        wanted: "one of the two".into(),
-    })?;
-    Ok(Chip { id, atr, cplc, card_data: None })
+    if id.is_none() {
+        return Err(JobError::Blank {
+            what: "its identity",
+            seen: format!("none by {source} (serial number or key data absent, all 00 or FF, or one byte repeated)"),
+            wanted: "one that differs from chip to chip; [blank] identity in the profile says where it is".into(),
+        });
+    }
+    Ok(Chip { id, source, atr, cplc, kdd, card_data: None })
+}
+
+/// The key diversification data in the answer to INITIALIZE UPDATE. EXTERNAL AUTHENTICATE is not sent.
+fn key_data(job: &mut Job<'_>, card: &mut Card, logins: &mut Logins) -> Result<Option<String>, JobError> {
+    let spec = options::spec(job.profile, job.profile.domain())?;
+    match channel::begin(card, &spec, job.chance) {
+        Ok(greeting) => {
+            logins.sent(greeting.sent());
+            let kdd = greeting.kdd();
+            Ok(gp::identifies(kdd).then(|| gp::key_data_id(kdd)))
+        }
+        Err(ChannelError::Card(CardError::Refused { .. })) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Compares the chip with the profile's expected blank, and its card data with the profile's channel.
@@ -119,25 +165,70 @@ pub fn applets(card: &mut Card, record: &Record) -> Result<(), JobError> {
     }
     for app in record.applications() {
         let answer = gp::select(card, app.aid())?;
-        if !answer.sw.is_ok() {
+        if !answer.sw.is_ok() && answer.sw.0 != BLOCKED {
             return Err(JobError::Blank {
                 what: "its set of applications",
                 seen: format!("without {} (SELECT is answered with {})", hex::encode_upper(app.aid()), answer.sw),
                 wanted: "one with every application of the record".into(),
             });
         }
+        is_named(app.aid(), &answer)?;
     }
     Ok(())
+}
+
+/// The application is blocked. A blank's never is. // EMV B1 §11.3.5
+const BLOCKED: u16 = 0x6283;
+
+/// An applet that was selected to be personalized. A blank may have no FCI yet; if it has one, its DF name begins with the
+/// AID.
+///
+/// # Errors
+/// It is blocked, or another application has answered.
+pub fn is_named(aid: &[u8], answer: &Response) -> Result<(), JobError> {
+    if answer.sw == StatusWord(BLOCKED) {
+        let what = "SELECT is answered with 6283: the application is blocked".into();
+        return Err(JobError::Personalized { aid: hex::encode_upper(aid), what });
+    }
+    match Fci::of(&answer.data).df_name() {
+        Some(name) if !name.starts_with(aid) => Err(JobError::Blank {
+            what: "the application that SELECT finds",
+            seen: hex::encode_upper(name),
+            wanted: hex::encode_upper(aid),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the card looks like somebody's finished card: an application of the record, or a directory, that shows what only
+/// a personalized one does. Asked when a card is not the expected blank, before anything was changed.
+pub fn finished(card: &mut Card, record: &Record) -> Option<JobError> {
+    let aids = record.applications().iter().map(|app| app.aid()).chain(DIRECTORIES);
+    for aid in aids {
+        let answer = gp::select(card, aid).ok()?;
+        let fci = Fci::of(&answer.data);
+        if answer.sw.0 == BLOCKED || (answer.sw.is_ok() && fci.names(aid) && fci.is_personalized()) {
+            let what = "its answer to SELECT is that of a personalized application".into();
+            return Some(JobError::Personalized { aid: hex::encode_upper(aid), what });
+        }
+    }
+    None
 }
 
 /// Resets the card and makes sure that it is still the same chip.
 ///
 /// # Errors
 /// The link broke, or it is another chip.
-pub fn same_chip(card: &mut Card, began: &Chip, profile: &Profile, step: &'static str) -> Result<(), JobError> {
-    let now = identity(card, profile)?;
-    if now.id != began.id {
-        return Err(JobError::Swapped { step, seen: now.id, began: began.id.clone() });
+pub fn same_chip(
+    job: &mut Job<'_>,
+    card: &mut Card,
+    began: &Chip,
+    logins: &mut Logins,
+    step: &'static str,
+) -> Result<(), JobError> {
+    let now = identity(job, card, logins)?;
+    if now.known_by() != began.known_by() {
+        return Err(JobError::Swapped { step, seen: now.known_by(), began: began.known_by() });
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use super::report::Report;
 use super::result::{RunResult, StepRef};
 use super::state::{Progress, State};
 use super::verify::{self, Age, ReadBackReport};
-use crate::base::fault::{Code, Fault};
+use crate::base::fault::{Code, Family, Fault};
 use crate::base::{Chance, Clock};
 use crate::card::transport::Transport;
 use crate::card::{Card, Recorder, TraceEvent};
@@ -46,6 +46,12 @@ pub struct Job<'a> {
     pub recorder: Option<Recorder>,
 }
 
+/// Whether a card with this fault, untouched, would be put back to the blanks.
+fn goes_back(code: Code) -> bool {
+    let of_card = matches!(code.entry().family, Family::Card | Family::Key);
+    of_card && State::Untouched.action(Some(code)) == State::Untouched.action(None)
+}
+
 /// A line of progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
@@ -74,9 +80,10 @@ impl<'a> Job<'a> {
                 report.job(&job);
                 let state = match self.attempt(&job, &mut card, &mut progress, &mut report) {
                     Ok(state) => state,
-                    // A mute card may still be at work: nobody can know what it has stored.
-                    Err(error) if error.code() == Code::ReaderMute && progress.handed() > 0 => {
-                        report.fault(&error, State::InDoubt)
+                    // Before it goes back to the blanks: is it somebody's finished card?
+                    Err(error) if progress.handed() == 0 && goes_back(error.code()) => {
+                        let error = identify::finished(&mut card, self.record).unwrap_or(error);
+                        report.fault(&error, State::Untouched)
                     }
                     Err(error) => report.fault(&error, progress.state_on_failure()),
                 };
@@ -84,6 +91,7 @@ impl<'a> Job<'a> {
             }
         };
         let steps = steps.lock().map(|mut steps| std::mem::take(&mut *steps)).unwrap_or_default();
+        report.same_card(self.profile);
         report.finish(state, steps, &self.clock)
     }
 
@@ -113,10 +121,12 @@ impl<'a> Job<'a> {
         report: &mut Report,
     ) -> Result<State, JobError> {
         self.tell("identifying the card");
-        let chip = identify::chip(card, self.profile)?;
+        let chip = identify::chip(self, card, report.logins())?;
         report.chip(&chip);
-        self.journal.admit_chip(chip.id())?;
-        self.journal.append(&Event::Chip { job: job.to_owned(), chip: chip.id().to_owned() })?;
+        if let Some(id) = chip.id() {
+            self.journal.admit_chip(id)?;
+            self.journal.append(&Event::Chip { job: job.to_owned(), chip: id.to_owned() })?;
+        }
         identify::blank(&chip, self.profile)?;
         identify::lengths(&chip, self.plan)?;
         if self.profile.blank_has_applets() {
@@ -128,7 +138,7 @@ impl<'a> Job<'a> {
 
         let loaded = personalize::all(self, job, card, &chip, progress, report)?;
         self.tell("reading the card back");
-        let mut found = self.read_back(card, &chip, &loaded)?;
+        let mut found = self.read_back(card, &chip, &loaded, report)?;
         found.findings.splice(0..0, loaded.iter().flat_map(|app| app.findings.iter().cloned()));
         if found.findings.is_empty() && self.made().is_wanted().map_err(VerifyError::from)? {
             self.tell("proving the card");
@@ -139,7 +149,7 @@ impl<'a> Job<'a> {
         let equal = found.findings.is_empty();
         report.read_back(found);
         // What was read was on the card that was loaded only where that one is still there.
-        let same = identify::same_chip(card, &chip, self.profile, "after reading back");
+        let same = identify::same_chip(self, card, &chip, report.logins(), "after reading back");
         if !equal {
             // The read-back has ended: a card that is lost now says nothing more about it, another card does.
             return match same {
@@ -166,9 +176,15 @@ impl<'a> Job<'a> {
         }
     }
 
-    fn read_back(&self, card: &mut Card, chip: &Chip, loaded: &[Loaded]) -> Result<ReadBackReport, JobError> {
+    fn read_back(
+        &mut self,
+        card: &mut Card,
+        chip: &Chip,
+        loaded: &[Loaded],
+        report: &mut Report,
+    ) -> Result<ReadBackReport, JobError> {
         let mut found = ReadBackReport::default();
-        identify::same_chip(card, chip, self.profile, "before reading back")?;
+        identify::same_chip(self, card, chip, report.logins(), "before reading back")?;
         for ((app, record), loaded) in self.plan.applications.iter().zip(self.record.applications()).zip(loaded) {
             verify::read_back(card, app, record, &loaded.refused, (chip.is_contactless(), Age::Fresh), &mut found)?;
         }

@@ -9,6 +9,7 @@ pub mod job;
 pub mod jobs;
 pub mod journal;
 pub mod login;
+mod logins;
 pub mod options;
 mod personalize;
 pub mod plan;

@@ -4,14 +4,15 @@ use super::error::JobError;
 use super::identify::{self, Chip};
 use super::job::{Job, Told};
 use super::journal::Event;
+use super::logins::KeySetId;
 use super::options;
 use super::plan::{AppPlan, FinalState};
 use super::report::Report;
 use super::result::{ChannelRef, Finding};
 use super::state::Progress;
-use crate::base::fault::Code;
+use crate::base::Fault;
 use crate::card::Card;
-use crate::card::apdu::{StatusWord, meaning};
+use crate::card::apdu::{Response, StatusWord, meaning};
 use crate::card::channel::{self, ChannelSpec, Session};
 use crate::card::cps::{self, Block, Personalization};
 use crate::card::gp;
@@ -45,7 +46,7 @@ pub fn all(
     for (index, (app, values)) in plan.applications.iter().zip(record.applications()).enumerate() {
         // Whoever could have swapped the card had time to: the first application follows its identification at once.
         if index > 0 {
-            identify::same_chip(card, chip, job.profile, "before the next application")?;
+            identify::same_chip(job, card, chip, report.logins(), "before the next application")?;
         }
         let last = index + 1 == plan.applications.len() && plan.final_state.is_none();
         loaded.push(application(job, name, card, app, values, last, progress, report)?);
@@ -66,10 +67,14 @@ fn application(
 ) -> Result<Loaded, JobError> {
     let aid = hex::encode_upper(&app.aid);
     job.tell(&format!("loading {aid}"));
-    select(card, app.through.as_ref().unwrap_or(&app.aid))?;
+    match &app.through {
+        Some(domain) => drop(select(card, domain)?),
+        None => identify::is_named(&app.aid, &select(card, &app.aid)?)?,
+    }
     let mut session = login(job, card, &app.channel, report)?;
     if app.through.is_some() {
-        gp::install_for_personalization(&mut session, &app.aid)?;
+        gp::install_for_personalization(&mut session, &app.aid)
+            .map_err(|error| already_personalized(error, &app.aid, "INSTALL [for personalization]"))?;
     }
     let commands = commands(job, app, values, &session)?;
 
@@ -87,10 +92,11 @@ fn application(
 }
 
 /// SELECT. A card without the application is the wrong blank; nothing has been changed then.
-fn select(card: &mut Card, aid: &[u8]) -> Result<(), JobError> {
+fn select(card: &mut Card, aid: &[u8]) -> Result<Response, JobError> {
     let answer = gp::select(card, aid)?;
-    if answer.sw.is_ok() {
-        return Ok(());
+    // 6283 is the caller's: a blocked application is no blank.
+    if answer.sw.is_ok() || answer.sw.0 == 0x6283 {
+        return Ok(answer);
     }
     Err(refused(format!("SELECT {}", hex::encode_upper(aid)), 0xA4, answer.sw))
 }
@@ -102,7 +108,10 @@ fn login<'c>(
     spec: &ChannelSpec,
     report: &mut Report,
 ) -> Result<Session<'c>, JobError> {
-    let greeting = channel::begin(card, spec, job.chance).map_err(|error| already_personalized(error, spec))?;
+    let greeting = channel::begin(card, spec, job.chance)
+        .map_err(|error| already_personalized(error, &spec.aid, "INITIALIZE UPDATE"))?;
+    report.logins().sent(greeting.sent());
+    let sequence = greeting.sequence().to_vec();
     let kdd = *greeting.kdd();
     let kvn = greeting.key_version();
     let master = keys::select_kmc(job.store, job.profile.masters(), &kdd, kvn)?;
@@ -114,6 +123,9 @@ fn login<'c>(
     let kcvs = kcvs.into_iter().collect::<Result<Vec<_>, _>>()?;
     report.key(job.store, master.name());
     let session = greeting.login(job.store, set).map_err(|error| diversified(error, job.profile))?;
+    // A card that has proven our keys: is it still the one that did so before?
+    let key_set = KeySetId { aid: spec.aid.clone(), version: kvn, kdd };
+    report.logins().compare(key_set, &sequence, job.profile.sequence_counter())?;
     report.channel(ChannelRef {
         aid: hex::encode_upper(&spec.aid),
         protocol: spec.protocol.to_string(),
@@ -135,15 +147,12 @@ fn diversified(mut error: channel::ChannelError, profile: &Profile) -> channel::
     error
 }
 
-/// An application that is personalized answers INITIALIZE UPDATE with 6985 or does not know it. // CPS 1.1 §4.3.5
-fn already_personalized(error: channel::ChannelError, spec: &ChannelSpec) -> JobError {
+/// An application that is personalized answers these commands with 6985, or does not know them. // CPS 1.1 §4.3.5
+fn already_personalized(error: channel::ChannelError, aid: &[u8], command: &str) -> JobError {
     match error {
         channel::ChannelError::Card(crate::card::CardError::Refused {
             sw: sw @ StatusWord(0x6985 | 0x6D00), ..
-        }) => JobError::Personalized {
-            aid: hex::encode_upper(&spec.aid),
-            what: format!("INITIALIZE UPDATE is answered with {sw}"),
-        },
+        }) => JobError::Personalized { aid: hex::encode_upper(aid), what: format!("{command} is answered with {sw}") },
         other => other.into(),
     }
 }
@@ -188,16 +197,16 @@ fn store(
     let mut loaded = Loaded::default();
     let all = job.plan.applications.iter().map(|app| app.blocks.len()).sum::<usize>() as u32;
     let mut personalization = Personalization::new(session, job.profile.le());
-    let mut rest = app.blocks.iter().zip(commands).peekable();
-    while let Some((block, data)) = rest.next() {
+    let mut rest = app.blocks.iter().zip(commands).enumerate().peekable();
+    while let Some((at, (block, data))) = rest.next() {
         progress.hand_over();
         if rest.peek().is_none() {
             let sw = personalization.finish(block, data)?;
-            judge(app, block, sw, last, &mut loaded)?;
+            judge(app, (at, block), sw, last, &mut loaded)?;
             break;
         }
         let sw = personalization.store(block, data)?;
-        judge(app, block, sw, false, &mut loaded)?;
+        judge(app, (at, block), sw, false, &mut loaded)?;
         // Nobody need listen.
         let _ = job.progress.send(Told::Stored { done: progress.handed(), all });
     }
@@ -205,7 +214,13 @@ fn store(
 }
 
 /// What a status word to STORE DATA means. // CPS 1.1 §5.4.2
-fn judge(app: &AppPlan, block: &Block, sw: StatusWord, last_of_all: bool, loaded: &mut Loaded) -> Result<(), JobError> {
+fn judge(
+    app: &AppPlan,
+    (at, block): (usize, &Block),
+    sw: StatusWord,
+    last_of_all: bool,
+    loaded: &mut Loaded,
+) -> Result<(), JobError> {
     if sw.is_ok() {
         return Ok(());
     }
@@ -218,13 +233,20 @@ fn judge(app: &AppPlan, block: &Block, sw: StatusWord, last_of_all: bool, loaded
         return Ok(());
     }
     let named = groupings.iter().map(|grouping| format!("{:04X}", grouping.dgi)).collect::<Vec<_>>().join(" ");
-    let error = refused(format!("STORE DATA {:02X} with {named}", block.p2), 0xE2, sw);
+    let command = format!("STORE DATA {:02X} with {named}", block.p2);
+    // Through its domain, an application shows only now that it is personalized already. // CPS 2.0 §4.3.5.4
+    let error = if at == 0 && sw.0 == 0x6985 {
+        let what = format!("its first command, {command}, is answered with {sw}");
+        JobError::Personalized { aid: hex::encode_upper(&app.aid), what }
+    } else {
+        refused(command, 0xE2, sw)
+    };
     if !last_of_all {
         return Err(error);
     }
     // The last command has been handed over: what the card is now, only reading it can tell.
     loaded.findings.push(Finding {
-        code: Code::CardRefused.name().into(),
+        code: error.code().name().into(),
         aid: hex::encode_upper(&app.aid),
         at: format!("STORE DATA {:02X}", block.p2),
         tag: named,
@@ -240,13 +262,18 @@ fn judge(app: &AppPlan, block: &Block, sw: StatusWord, last_of_all: bool, loaded
 /// As [`all`]; the card has another one than the profile expects.
 pub fn blank_life_cycle(job: &mut Job<'_>, card: &mut Card, wanted: u8, report: &mut Report) -> Result<(), JobError> {
     let domain = job.profile.domain().to_vec();
-    select(card, &domain)?;
+    drop(select(card, &domain)?);
     let spec = options::spec(job.profile, &domain)?;
     let mut session = login(job, card, &spec, report)?;
     let seen = gp::card_life_cycle(&mut session)?;
     session.close();
     if seen == wanted {
         return Ok(());
+    }
+    // Life cycles go up only, and a card is secured, locked or terminated when it is finished. // GPC 2.3.1 table 11-6
+    if seen > wanted && seen >= 0x0F {
+        let what = format!("the card's life cycle is {seen:02X}, a blank's is {wanted:02X}");
+        return Err(JobError::Personalized { aid: hex::encode_upper(&domain), what });
     }
     Err(JobError::Blank { what: "its life cycle", seen: format!("{seen:02X}"), wanted: format!("{wanted:02X}") })
 }
@@ -265,7 +292,7 @@ pub fn close(
     report: &mut Report,
 ) -> Result<(), JobError> {
     let Some(FinalState { domain, life_cycle }) = job.plan.final_state.clone() else { return Ok(()) };
-    select(card, &domain)?;
+    drop(select(card, &domain)?);
     let spec = options::spec(job.profile, &domain)?;
     let mut session = login(job, card, &spec, report)?;
     let step = format!("set-status {life_cycle:02X}");
@@ -277,7 +304,7 @@ pub fn close(
     if seen != life_cycle {
         return Err(JobError::LifeCycle { seen: format!("{seen:02X}"), wanted: format!("{life_cycle:02X}") });
     }
-    identify::same_chip(card, chip, job.profile, "after setting the card's life cycle")?;
+    identify::same_chip(job, card, chip, report.logins(), "after setting the card's life cycle")?;
     job.journal.append(&Event::Did { job: name.to_owned(), step, outcome: "done".into() })?;
     Ok(())
 }

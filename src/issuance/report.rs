@@ -1,10 +1,11 @@
 //! Gathering the result of a job while it runs.
 
 use super::identify::Chip;
+use super::logins::Logins;
 use super::plan::Plan;
 use super::result::{
-    ChannelRef, ChipRef, FaultRef, FeederJob, KeyRef, ProfileRef, ProgramRef, RecordRef, RuleRef, RunResult, StepRef,
-    VERSION,
+    ChannelRef, ChipRef, FaultRef, FeederJob, KeyRef, ProfileRef, ProgramRef, RecordRef, RuleRef, RunResult,
+    SameCardRef, StepRef, VERSION,
 };
 use super::state::State;
 use super::verify::ReadBackReport;
@@ -25,6 +26,9 @@ pub struct Report {
     result: RunResult,
     /// What the feeder has to do if the card is good.
     feeder: Vec<FeederJob>,
+    /// Where the chip's identity comes from, once it is known.
+    identity: Option<&'static str>,
+    logins: Logins,
 }
 
 impl Report {
@@ -35,6 +39,8 @@ impl Report {
             started,
             code: None,
             feeder: Vec::new(),
+            identity: None,
+            logins: Logins::default(),
             result: RunResult {
                 perso_result: VERSION,
                 state: State::Refused.name().into(),
@@ -46,6 +52,7 @@ impl Report {
                 program,
                 keys: Vec::new(),
                 chip: None,
+                same_card: None,
                 channels: Vec::new(),
                 steps: Vec::new(),
                 findings: Vec::new(),
@@ -96,7 +103,32 @@ impl Report {
 
     /// The chip.
     pub fn chip(&mut self, chip: &Chip) {
-        self.result.chip = Some(ChipRef { id: chip.id().to_owned(), atr: hex::encode_upper(chip.atr()) });
+        self.identity = Some(chip.source());
+        let id = chip.id().unwrap_or("none").to_owned();
+        self.result.chip = Some(ChipRef { id, atr: hex::encode_upper(chip.atr()) });
+    }
+
+    /// The logins so far.
+    pub(super) fn logins(&mut self) -> &mut Logins {
+        &mut self.logins
+    }
+
+    /// What it rests on that one card was in the reader from the first command to the last.
+    pub(super) fn same_card(&mut self, profile: &Profile) {
+        let Some(identity) = self.identity else { return };
+        let check = self.logins.check(profile.sequence_counter());
+        let one_card_once = identity != "none";
+        let by = match identity {
+            "none" => "the card has no identity: \"one card once\" is not held".to_owned(),
+            "cplc" => "the card is known by its CPLC".to_owned(),
+            source => format!("the card is known by its key data ({source})"),
+        };
+        self.result.same_card = Some(SameCardRef {
+            identity: identity.into(),
+            one_card_once,
+            sequence_counter: check.name().into(),
+            rests_on: format!("{by}; {}", check.words()),
+        });
     }
 
     /// A channel that was opened.

@@ -34,6 +34,10 @@ pub struct RunResult {
     pub keys: Vec<KeyRef>,
     /// The chip, where it could be identified.
     pub chip: Option<ChipRef>,
+    /// What it rests on that one card was in the reader from the first command to the last; absent if the chip could not be
+    /// identified.
+    #[serde(default)]
+    pub same_card: Option<SameCardRef>,
     /// The secure channels that were opened.
     pub channels: Vec<ChannelRef>,
     /// Every exchange with the card.
@@ -199,10 +203,26 @@ pub struct KeyRef {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChipRef {
-    /// Identity: CPLC fabricator, type, fabrication date, serial and batch; else the key diversification data.
+    /// Identity: CPLC fabricator, type, fabrication date, serial and batch; else the key diversification data; `none` if the
+    /// profile says that the product has none.
     pub id: String,
     /// ATR, hexadecimal.
     pub atr: String,
+}
+
+/// What it rests on that one card was in the reader from the first command to the last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SameCardRef {
+    /// Where the chip's identity comes from: `cplc`, `key-data`, `initialize-update` or `none`.
+    pub identity: String,
+    /// Whether the journal refuses this chip for another record. It cannot if the product has no identity.
+    pub one_card_once: bool,
+    /// The card's sequence counter from login to login: `risen`, `one-login` (no key set was used twice), `not-returned` (by
+    /// the card) or `constant` (by the profile).
+    pub sequence_counter: String,
+    /// Both in words.
+    pub rests_on: String,
 }
 
 /// A secure channel.

@@ -40,15 +40,15 @@ impl State {
     }
 
     /// What the person at the reader does with the card. `fault` is what the job has ended with: an untouched card goes back
-    /// to the blanks only where nothing says that it is none, or none of ours, and a card is destroyed only where no other
-    /// has come in its place.
+    /// to the blanks only where nothing says that it is none, or none of ours, and a card is destroyed only if it is the one
+    /// that was spoiled and not somebody's finished card.
     pub fn action(self, fault: Option<Code>) -> &'static str {
         match self {
             State::Good => "Take the card.",
             State::Untouched if fault.is_some_and(is_no_blank) => KEEP_ASIDE,
             State::Untouched => "Put the blank back.",
-            // The card in the reader is not the one that was spoiled.
-            State::Spoiled if fault == Some(Code::CardSwapped) => KEEP_ASIDE,
+            // The card in the reader is not the one that was spoiled, or it may be somebody's.
+            State::Spoiled if matches!(fault, Some(Code::CardSwapped | Code::CardPersonalized)) => KEEP_ASIDE,
             State::Spoiled => "Destroy the card.",
             State::InDoubt => KEEP_ASIDE,
             State::Refused => "No card was touched.",
@@ -147,7 +147,8 @@ mod tests {
             assert!(!keeps || action == KEEP_ASIDE, "{code}: {action} {}", entry.next);
             let goes_back = entry.next.contains("Put the card back");
             assert!(!goes_back || action != KEEP_ASIDE, "{code}: {action} {}", entry.next);
-            let spoiled = if *code == Code::CardSwapped { KEEP_ASIDE } else { "Destroy the card." };
+            let somebodys = matches!(code, Code::CardSwapped | Code::CardPersonalized);
+            let spoiled = if somebodys { KEEP_ASIDE } else { "Destroy the card." };
             assert_eq!(State::Spoiled.action(Some(*code)), spoiled);
         }
     }

@@ -97,7 +97,13 @@ impl<'a> Reading<'a> {
         let answer = terminal::select(self.card, &self.app.aid);
         let Some(fci) = self.answered(answer, "SELECT", FCI)? else { return Ok(None) };
         let raw = fci.raw().to_vec();
-        for grouping in self.groupings(self.fci) {
+        let groupings = self.groupings(self.fci);
+        // The comparison below finds another DF name by itself.
+        if groupings.is_empty() && !fci.names(&self.app.aid) {
+            let what = "the answer has no DF name that begins with the AID: the application was not selected";
+            self.find(Code::CardMismatch, "SELECT", DF_NAME, what.into());
+        }
+        for grouping in groupings {
             let loaded = self.clear(grouping).unwrap_or_default();
             let expected = tlv::encode(FCI, &[&tlv::encode(DF_NAME, &self.app.aid), loaded].concat());
             self.compare(grouping, "the answer to SELECT", FCI_PROPRIETARY, &expected, &raw);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::prepare::file::PrepareFile;
 use super::verification::VerifyFile;
-use super::{CheckChallenge, Interface, ReadBack};
+use super::{CheckChallenge, Identity, Interface, ReadBack, SequenceCounter};
 
 /// A card profile.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -231,6 +231,9 @@ pub(super) struct BlankFile {
     /// Every application of the record can be selected before the first is begun. Default true.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) applets: Option<bool>,
+    /// What tells one chip from another. Default: the CPLC, else the key data of GET DATA CF.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) identity: Option<Identity>,
     /// CPLC fields by name: hexadecimal, `..` for any byte.
     pub(super) cplc: BTreeMap<String, String>,
 }
@@ -265,11 +268,14 @@ impl RulesFile {
 pub(super) struct QuirksFile {
     /// SCP03: the counter advances for commands without data too, as specified. Default true.
     pub(super) counter_without_data: bool,
+    /// How the sequence counter of the secure channel moves between two logins. Default `shared`.
+    #[serde(skip_serializing_if = "SequenceCounter::is_default")]
+    pub(super) sequence_counter: SequenceCounter,
 }
 
 impl Default for QuirksFile {
     fn default() -> Self {
-        Self { counter_without_data: true }
+        Self { counter_without_data: true, sequence_counter: SequenceCounter::Shared }
     }
 }
 

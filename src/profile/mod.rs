@@ -1,5 +1,6 @@
 //! A card product: everything that is the same for every card of it. `card-profiles/README.md` teaches the format.
 
+mod chip;
 mod file;
 mod names;
 pub mod prepare;
@@ -12,6 +13,7 @@ use crate::base::Code;
 use crate::base::crypto::sha256;
 use crate::keys::{CardPadding, Diversification};
 
+pub use chip::{Identity, SequenceCounter};
 pub use file::ProfileFile;
 pub use names::ProfileKey;
 pub use verification::{CryptogramKind, Verification};
@@ -310,6 +312,16 @@ impl Profile {
     /// The life cycle of a blank. // GPC 2.3.1 table 11-6
     pub fn blank_life_cycle(&self) -> Option<u8> {
         self.file.blank.life_cycle.map(file::LifeCycle::byte)
+    }
+
+    /// What tells one chip from another.
+    pub fn identity(&self) -> Identity {
+        self.file.blank.identity.unwrap_or_default()
+    }
+
+    /// How the sequence counter of the secure channel moves.
+    pub fn sequence_counter(&self) -> SequenceCounter {
+        self.file.quirks.sequence_counter
     }
 
     /// Every application of the record can be selected before the first is begun.

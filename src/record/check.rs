@@ -2,7 +2,7 @@
 
 use super::file::BodyFile;
 use super::subject::locator;
-use super::{Application, LOCATORS, Problem, Record, problem};
+use super::{Application, Content, LOCATORS, Problem, Record, problem};
 use crate::base::codec::tlv::{self, Tag, Tlv};
 use crate::base::emv::rules::{self, Place, Severity, Stage};
 use crate::base::emv::track::{Fields, Number};
@@ -173,6 +173,17 @@ fn lists(path: &str, app: &Application, problems: &mut Vec<Problem>) {
             };
             problems.push(problem(format!("{path}.groups[{at}]"), Code::RecordDgi, format!("{dgi:04X} {wrong}")));
         }
+    }
+    // A card without its keys or its PIN is no card: that it refuses them is never accepted. // CPS 1.1 §5.4.2
+    let sealed = |dgi: &u16| {
+        let grouping = app.groupings.iter().find(|grouping| grouping.dgi == *dgi);
+        grouping.is_some_and(|grouping| matches!(grouping.content, Content::Sealed(_)))
+    };
+    for dgi in app.tolerated.iter().filter(|dgi| matches!(**dgi, 0x8000..=0x8FFF | 0x9010) || sealed(dgi)) {
+        let message = format!(
+            "{dgi:04X} holds keys, a PIN or its counter, which the card must not refuse; remove it from tolerate"
+        );
+        problems.push(problem(format!("{path}.tolerate"), Code::RecordContradiction, message));
     }
     for dgi in app.tolerated.iter().filter(|dgi| !has(dgi)) {
         let message = format!("{dgi:04X} is not in the record");

@@ -205,7 +205,18 @@ fn running(folder: &TempDir) -> Child {
     let journal = folder.path().join("journal");
     Command::new(assert_cmd::cargo::cargo_bin!("perso"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["run", &record(PROFILES[0]), "--keys", KEYS, "--reader", &name(0), "--ceiling", "4", "--format", "json"])
+        .args([
+            "run",
+            &record(PROFILES[0]),
+            "--keys",
+            KEYS,
+            "--reader",
+            &name(0),
+            "--command-timeout",
+            "4",
+            "--format",
+            "json",
+        ])
         .args(["--journal", journal.to_str().unwrap()])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

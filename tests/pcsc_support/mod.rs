@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use perso::card::sim::{FaultRule, SimCard, SimTransport};
 use perso::card::transport::vpcd::{self, Hand, Pace, Trick};
-use perso::card::transport::{LinkError, Transport, pcsc};
+use perso::card::transport::{Limits, LinkError, Transport, pcsc};
 
 /// pcscd looks at a reader every 400 ms, and misses a card for good that comes before it has seen the last one go.
 pub const POLL: Duration = Duration::from_millis(450);
@@ -91,7 +91,7 @@ impl Inserted {
 
     /// The link to it.
     pub fn link(&self) -> Result<Box<dyn Transport>, LinkError> {
-        pcsc::connect(&name(self.reader), Duration::from_secs(10))
+        pcsc::connect(&name(self.reader), Limits::of_command(Duration::from_secs(10)))
     }
 }
 

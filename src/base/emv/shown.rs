@@ -13,6 +13,9 @@ use crate::base::codec::tlv::{Tag, Tlv, Value};
 /// Shortest name that is looked for elsewhere: shorter ones stand in values by chance.
 const SHORTEST_NAME: usize = 5;
 
+/// Most sensitive values that are looked for elsewhere; a card has some dozens.
+const MOST_LEARNT: usize = 256;
+
 /// A value as it may be shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Shown {
@@ -36,6 +39,8 @@ pub struct Taboo {
     pans: Vec<Pan>,
     /// Names and everything else that a sensitive object holds.
     values: Vec<Zeroizing<Vec<u8>>>,
+    /// There are more than are kept: nothing more is shown that could hold one.
+    full: bool,
 }
 
 impl Taboo {
@@ -51,6 +56,10 @@ impl Taboo {
     }
 
     fn learn_value(&mut self, tag: Tag, value: &[u8]) {
+        if self.pans.len() + self.values.len() >= MOST_LEARNT {
+            self.full = true;
+            return;
+        }
         let pan = match tag.number() {
             0x5A => Pan::from_cn(value).ok(),
             0x57 | 0x9F6B => track2_pan(value),
@@ -64,20 +73,24 @@ impl Taboo {
         }
         let text = value.trim_ascii();
         if text.len() >= SHORTEST_NAME && text.iter().any(|byte| byte != text.first().unwrap_or(byte)) {
-            self.values.push(Zeroizing::new(text.to_vec()));
+            let text = Zeroizing::new(text.to_vec());
+            if !self.values.contains(&text) {
+                self.values.push(text);
+            }
         }
     }
 
     /// A value as it may be shown.
     pub fn show(&self, tag: Tag, value: &[u8]) -> Shown {
+        // ICC and PIN encipherment certificates hold the PAN, signed static data a hash over it: with the public keys, that
+        // everybody has, it can be recovered.
+        if matches!(tag.number(), 0x93 | 0x9F46 | 0x9F2D) {
+            return masked("not shown: the PAN can be recovered from it".to_owned());
+        }
         if is_sensitive(tag) {
             return masked(sensitive(tag, value));
         }
-        // ICC and PIN encipherment certificates: everybody who has the CA's public key can recover the PAN.
-        if matches!(tag.number(), 0x9F46 | 0x9F2D) {
-            return masked("not shown: the PAN can be recovered from it".to_owned());
-        }
-        if self.holds(value) {
+        if (self.full && value.len() >= SHORTEST_NAME) || self.holds(value) {
             return masked("not shown: holds what must not be shown".to_owned());
         }
         if tag_info(tag).is_none() && looks_like_pan(value) {
@@ -183,7 +196,7 @@ mod tests {
         assert_eq!(show(&none, 0x50, "56495341"), (Some("56495341".into()), Some("VISA".into())));
         assert_eq!(show(&none, 0x82, "3900"), (Some("3900".into()), None));
         // What a certificate of the card says can be recovered by everybody.
-        for tag in [0x9F46, 0x9F2D] {
+        for tag in [0x93, 0x9F46, 0x9F2D] {
             assert_eq!(show(&none, tag, "0102").0, None);
         }
     }

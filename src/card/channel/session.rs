@@ -20,7 +20,7 @@ pub fn begin<'c>(card: &'c mut Card, spec: &ChannelSpec, chance: &mut Chance) ->
     let mut host = vec![0; spec.challenge_length()];
     chance.fill(&mut host)?;
     let command = Command::new(0x80, 0x50, spec.key_version, 0).with_data(host.clone()).with_le(256);
-    let answer = card.transmit(&command)?;
+    let (answer, sent) = card.transmit_counted(&command)?;
     if !answer.sw.is_ok() {
         return Err(CardError::Refused { command: "INITIALIZE UPDATE", ins: 0x50, sw: answer.sw }.into());
     }
@@ -29,7 +29,7 @@ pub fn begin<'c>(card: &'c mut Card, spec: &ChannelSpec, chance: &mut Chance) ->
     if spec.key_version != 0 && answered.kvn != spec.key_version {
         return Err(ChannelError::KeyVersion { seen: answered.kvn, wanted: spec.key_version });
     }
-    Ok(Greeting { card, spec: spec.clone(), host, answered })
+    Ok(Greeting { card, spec: spec.clone(), host, answered, sent })
 }
 
 /// The card's answer to INITIALIZE UPDATE, its protocol compared with the profile's. The card is borrowed from here on.
@@ -38,6 +38,7 @@ pub struct Greeting<'c> {
     spec: ChannelSpec,
     host: Vec<u8>,
     answered: Answered,
+    sent: u32,
 }
 
 struct Answered {
@@ -130,6 +131,11 @@ impl<'c> Greeting<'c> {
         &self.answered.sequence
     }
 
+    /// How often INITIALIZE UPDATE was sent: twice if its Le was corrected.
+    pub fn sent(&self) -> u32 {
+        self.sent
+    }
+
     /// Compares the card's cryptogram, and only if it is right sends EXTERNAL AUTHENTICATE.
     ///
     /// # Errors
@@ -200,7 +206,10 @@ impl<'c> Greeting<'c> {
             kdd: hex::encode_upper(self.answered.kdd),
             sequence: hex_or_dash(&self.answered.sequence),
             seen: hex::encode_upper(&self.answered.cryptogram),
-            expected: hex::encode_upper(expected),
+            expected: [&keys.enc, &keys.mac, &keys.dek]
+                .iter()
+                .all(|key| key.is_test())
+                .then(|| hex::encode_upper(expected)),
             keys: format!(
                 "{} with check values {} {} {}",
                 keys.enc.name(),

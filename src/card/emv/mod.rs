@@ -10,7 +10,7 @@ mod walk;
 pub use select::{Fci, FciData, select, select_next};
 pub use terminal::Terminal;
 pub use walk::{
-    ApplicationContents, CANDIDATES, CardContents, DirectoryContents, RecordContents, Seen, Visit, Wanted,
+    ApplicationContents, CANDIDATES, CardContents, DirectoryContents, RecordContents, Seen, Visit, WHOLE_AIDS, Wanted,
     read_and_visit, read_contents,
 };
 
@@ -86,6 +86,12 @@ pub fn get_data(card: &mut Card, tag: u16) -> Result<Option<Vec<u8>>, CardError>
     Ok(Some(accepted(answer, "GET DATA", 0xCA)?.data))
 }
 
+/// Longest answer that is taken of a payment application; EMV's have 256 bytes at most. // EMV B1 §9.4.2
+const LONGEST: usize = 2_048;
+
 fn accepted(answer: Response, command: &'static str, ins: u8) -> Result<Response, CardError> {
+    if answer.data.len() > LONGEST {
+        return Err(Misbehaviour::TooLong(command).into());
+    }
     if answer.sw.is_ok() { Ok(answer) } else { Err(CardError::Refused { command, ins, sw: answer.sw }) }
 }

@@ -56,6 +56,29 @@ impl Fci {
         self.data().ok_or(Misbehaviour::Malformed("SELECT"))
     }
 
+    /// DF name, tag 84 in template 6F; read even if the rest is not as a specification has it.
+    pub fn df_name(&self) -> Option<Vec<u8>> {
+        let objects = tlv::parse(&self.0).ok()?;
+        let fci = objects.iter().find(|object| object.tag == Tag::of(0x6F))?;
+        let name = child(fci.children(), 0x84)?.value_bytes();
+        (5..=16).contains(&name.len()).then_some(name)
+    }
+
+    /// Whether it has a DF name that begins with this AID. A Java Card hands SELECT of an unknown AID to the selected
+    /// application, and careless ones answer 9000: without such a name nothing was selected.
+    pub fn names(&self, aid: &[u8]) -> bool {
+        self.df_name().is_some_and(|name| name.starts_with(aid))
+    }
+
+    /// Whether it holds what only a personalized application or directory shows: a label, a PDOL, the file of a directory,
+    /// or issuer discretionary data.
+    pub fn is_personalized(&self) -> bool {
+        let objects = tlv::parse(&self.0).unwrap_or_default();
+        let fci = objects.iter().find(|object| object.tag == Tag::of(0x6F)).map(Tlv::children).unwrap_or_default();
+        let shown = child(fci, 0xA5).map(Tlv::children).unwrap_or_default();
+        [0x50, 0x88, 0x9F38, 0xBF0C].iter().any(|tag| child(shown, *tag).is_some())
+    }
+
     fn data(&self) -> Option<FciData> {
         let fci = tlv::parse_one(&self.0).ok()?;
         (fci.tag == Tag::of(0x6F)).then_some(())?;

@@ -29,6 +29,8 @@ pub struct CardDataView {
     pub applications: Vec<ApplicationView>,
     /// AIDs, or beginnings of some, that were looked for and that no application has.
     pub absent: Vec<String>,
+    /// How many AIDs were not selected: the card has more applications, or more data, than are read.
+    pub left_out: usize,
 }
 
 /// A directory of payment systems.
@@ -40,14 +42,16 @@ pub struct DirectoryView {
     pub fci: AnswerView,
     /// A PSE's records.
     pub records: Vec<RecordView>,
-    /// The AIDs that it lists.
+    /// The AIDs that it lists, each once.
     pub lists: Vec<String>,
+    /// How many further AIDs it lists.
+    pub left_out: usize,
 }
 
 /// An application.
 #[derive(Clone, Serialize, JsonSchema)]
 pub struct ApplicationView {
-    /// Its DF name; what it was selected by, where the card does not tell it.
+    /// Its DF name.
     pub aid: String,
     /// Why it was looked for: `PSE`, `PPSE`, `given` or `candidate`.
     pub found: &'static str,
@@ -132,6 +136,7 @@ pub fn card_data(contents: &CardContents, simulated: bool) -> CardDataView {
         directories: contents.directories.iter().map(|it| viewer.directory(it)).collect(),
         applications: contents.applications.iter().map(|it| viewer.application(it)).collect(),
         absent: contents.absent.iter().map(|aid| viewer.aid(aid)).collect(),
+        left_out: contents.left_out,
     }
 }
 
@@ -163,6 +168,7 @@ impl Viewer {
             fci: self.answer(0xA4, &directory.fci),
             records: directory.records.iter().map(|record| self.record(record)).collect(),
             lists: directory.lists.iter().map(|aid| self.aid(aid)).collect(),
+            left_out: directory.left_out,
         }
     }
 

@@ -90,9 +90,9 @@ impl Cplc {
         CPLC_FIELDS.iter().map(|(name, ..)| *name)
     }
 
-    /// Whether it tells one chip from another: some makers leave the serial number empty.
+    /// Whether it tells one chip from another: some makers leave the serial number empty, or fill it with one byte.
     pub fn identifies(&self) -> bool {
-        self.field("ic_serial").is_some_and(|serial| serial.iter().any(|&byte| byte != 0x00 && byte != 0xFF))
+        self.field("ic_serial").is_some_and(super::identifies)
     }
 
     /// The chip's identity.

@@ -5,6 +5,7 @@ use super::discover::{CardData, Cplc, DiscoverError, KeyInformation};
 use super::{get_data_in, select};
 use crate::base::codec::tlv::{self, Tag, Tlv};
 use crate::card::apdu::StatusWord;
+use crate::card::emv::Fci;
 use crate::card::plain::{Card, CardError};
 
 /// AIDs of issuer security domains, in the order in which they are tried; first of all what is selected by default.
@@ -91,11 +92,22 @@ impl CardLook {
     }
 }
 
-/// Identity of a chip: CPLC fabricator, type, fabrication date, serial number and batch; where its maker left the serial
+/// Identity of a chip: CPLC fabricator, type, fabrication date, serial number and batch; if its maker left the serial
 /// number empty, or there is no CPLC, the key diversification data as the card gives it.
 pub fn chip_id(cplc: Option<&Cplc>, kdd: Option<&[u8]>) -> Option<String> {
-    let from_kdd = || kdd.map(|data| format!("kdd-{}", hex::encode_upper(data)));
+    let from_kdd = || kdd.filter(|data| identifies(&object_value(0x00CF, data))).map(key_data_id);
     cplc.filter(|cplc| cplc.identifies()).map(|cplc| format!("cplc-{}", cplc.chip_id())).or_else(from_kdd)
+}
+
+/// Identity of a chip by its key diversification data, as the card gives it.
+pub fn key_data_id(data: &[u8]) -> String {
+    format!("kdd-{}", hex::encode_upper(data))
+}
+
+/// Whether data can tell one chip from another: all 00, all FF, a mixture of the two, or one byte again and again is what
+/// cards without a number of their own have.
+pub fn identifies(data: &[u8]) -> bool {
+    data.iter().any(|&byte| byte != 0x00 && byte != 0xFF) && data.iter().any(|byte| Some(byte) != data.first())
 }
 
 /// Resets the card, selects its issuer security domain and asks for everything that needs no channel.
@@ -134,7 +146,8 @@ pub fn select_domain(card: &mut Card) -> Result<Option<Domain>, CardError> {
             continue;
         }
         let found = domain(aid, &answer.data, answer.sw);
-        if !aid.is_empty() || is_domain(&found) {
+        // A careless application answers 9000 to an AID that is not its own.
+        if if aid.is_empty() { is_domain(&found) } else { Fci::of(&answer.data).names(aid) } {
             return Ok(Some(found));
         }
     }

@@ -9,6 +9,8 @@ use crate::card::plain::{CardError, Misbehaviour};
 
 /// Most rounds of GET STATUS for one list; a registry has some dozens of entries.
 const MAX_ROUNDS: usize = 64;
+/// Most entries of one list.
+const MOST_ENTRIES: usize = 4_096;
 
 /// Whose status is meant, as P1 of SET STATUS and GET STATUS. // GPC 2.3.1 §11.4, §11.10
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,8 +117,11 @@ fn listed(session: &mut Session<'_>, scope: StatusScope, form: Form) -> Result<L
             (0x9000 | 0x6310, Form::Old) => all.extend(old_entries(&answer.data, scope).ok_or_else(malformed)?),
             _ => return Ok(Listed::Refused(answer)),
         }
-        if answer.sw.is_ok() {
+        if answer.sw.is_ok() && all.len() <= MOST_ENTRIES {
             return Ok(Listed::Entries(all));
+        }
+        if all.len() > MOST_ENTRIES {
+            break;
         }
     }
     Err(Misbehaviour::Endless.into())

@@ -5,11 +5,9 @@
 
 mod explain;
 mod inside;
-mod tap;
 mod write;
 
 pub use explain::{About, Event, Side, TraceView};
-pub use tap::{SharedWriter, Tap};
 pub use write::Writer;
 
 use crate::base::fault::{Code, Fault};

@@ -2,11 +2,13 @@
 
 pub mod pcsc;
 mod replay;
+mod tap;
 pub mod vpcd;
 mod watched;
 
 pub use replay::Replay;
-pub use watched::{CEILING, Watched};
+pub use tap::{SharedWriter, Tap};
+pub use watched::{Limits, Watched};
 
 use crate::base::fault::{Code, Fault};
 
@@ -24,6 +26,11 @@ pub trait Transport: Send {
     /// # Errors
     /// When there is no card, or the link broke.
     fn reset(&mut self) -> Result<Vec<u8>, LinkError>;
+
+    /// Called before the first exchange of a command. The exchanges that follow, until the next call, belong to it:
+    /// GET RESPONSE after 61xx, the command again after 6Cxx. A transport that limits the time of a command counts from
+    /// here; the others do nothing.
+    fn begin_command(&mut self) {}
 }
 
 impl<T: Transport + ?Sized> Transport for Box<T> {
@@ -33,6 +40,10 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
 
     fn reset(&mut self) -> Result<Vec<u8>, LinkError> {
         (**self).reset()
+    }
+
+    fn begin_command(&mut self) {
+        (**self).begin_command();
     }
 }
 
@@ -45,12 +56,20 @@ pub enum LinkError {
     /// There is no card, or no such reader.
     #[error("no card: {0}")]
     NoCard(String),
-    /// No answer within the ceiling. The card may still be at work, so nobody can know what has become of it.
+    /// No complete answer to a command within the command timeout. The card may still be at work, so nobody can know
+    /// what has become of it.
     #[error(
-        "the card has not answered for {seconds} s; its reader is not used again until this program is started anew"
+        "the card has not answered a command completely within {seconds} s (--command-timeout); its reader is not used \
+         again until this program is started anew"
     )]
     Mute {
-        /// The ceiling, in seconds.
+        /// The command timeout, in seconds.
+        seconds: f64,
+    },
+    /// All commands together have taken longer than the job timeout.
+    #[error("the card has not finished within {seconds} s (--job-timeout)")]
+    Slow {
+        /// The job timeout, in seconds.
         seconds: f64,
     },
     /// A reader that was given up.
@@ -80,7 +99,7 @@ impl Fault for LinkError {
         match self {
             LinkError::CardLost(_) => Code::ReaderLost,
             LinkError::NoCard(_) => Code::ReaderNone,
-            LinkError::Mute { .. } => Code::ReaderMute,
+            LinkError::Mute { .. } | LinkError::Slow { .. } => Code::ReaderMute,
             LinkError::Busy | LinkError::Quarantined(_) => Code::ReaderBusy,
             LinkError::Service(_) => Code::ReaderService,
             LinkError::Simulator(_) => Code::ReaderSim,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{LinkError, Transport};
+use super::{Limits, LinkError, Transport};
 
 /// Whether this program was built with PC/SC.
 pub const BUILT: bool = cfg!(feature = "pcsc");
@@ -102,12 +102,12 @@ pub fn wait_for_card(name: &str, wait: Duration) -> Result<(), LinkError> {
 }
 
 /// Connects to the card in the reader of this exact name, exclusively and with one transaction until the link is
-/// dropped. No exchange takes longer than `ceiling`.
+/// dropped. No command takes longer than the limits say.
 ///
 /// # Errors
 /// There is no card in it, it does not answer to reset, or another program holds it.
-pub fn connect(name: &str, ceiling: Duration) -> Result<Box<dyn Transport>, LinkError> {
-    imp::connect(name, ceiling)
+pub fn connect(name: &str, limits: Limits) -> Result<Box<dyn Transport>, LinkError> {
+    imp::connect(name, limits)
 }
 
 /// The readers that may be meant: the one of this exact name or number, else all whose name it is a part of.
@@ -155,7 +155,7 @@ mod imp {
         Transaction,
     };
 
-    use super::{LinkError, Reader, SLICE, Transport};
+    use super::{Limits, LinkError, Reader, SLICE, Transport};
     use crate::card::transport::Watched;
     use crate::card::transport::watched::Requests;
 
@@ -292,9 +292,9 @@ mod imp {
         }
     }
 
-    pub fn connect(name: &str, ceiling: Duration) -> Result<Box<dyn Transport>, LinkError> {
+    pub fn connect(name: &str, limits: Limits) -> Result<Box<dyn Transport>, LinkError> {
         let reader = c_name(name)?;
-        let watched = Watched::start(name, ceiling, move |requests| match open(&reader) {
+        let watched = Watched::start(name, limits, move |requests| match open(&reader) {
             // The transaction borrows the card, so both live here until the near end hangs up.
             Ok(mut card) => {
                 hold(&mut card, requests);
@@ -391,7 +391,7 @@ mod imp {
 mod imp {
     use std::time::Duration;
 
-    use super::{LinkError, Reader, Transport};
+    use super::{Limits, LinkError, Reader, Transport};
 
     fn absent() -> LinkError {
         LinkError::Service("this program was built without PC/SC (cargo feature `pcsc`)".into())
@@ -414,7 +414,7 @@ mod imp {
         Err(absent())
     }
 
-    pub fn connect(_name: &str, _ceiling: Duration) -> Result<Box<dyn Transport>, LinkError> {
+    pub fn connect(_name: &str, _limits: Limits) -> Result<Box<dyn Transport>, LinkError> {
         Err(absent())
     }
 }

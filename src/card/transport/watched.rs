@@ -1,28 +1,49 @@
-//! A link on a thread of its own, with a ceiling for every exchange.
+//! A link on a thread of its own, with a time limit for every command and for all of them together.
 //!
 //! A mute card blocks the PC/SC library for ever, and nothing wakes it. So the thread that calls the library does
-//! nothing else, and whoever waits for it stops waiting at the ceiling: the thread is abandoned, and its reader is not
-//! used again by this process.
+//! nothing else, and the near end stops waiting when the time is over: the thread is abandoned, and its reader is not
+//! used again by this process. A card that announces more data again and again is stopped by the same limits.
 
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
 use super::{LinkError, Transport};
 
-/// Longest time for one exchange where nobody says otherwise. A card that makes an RSA key takes tens of seconds.
-pub const CEILING: Duration = Duration::from_secs(60);
+/// How long a card may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// For one command with all its GET RESPONSE and corrected Le.
+    pub command: Duration,
+    /// For all commands together, from the opening of the link on.
+    pub job: Duration,
+}
+
+impl Limits {
+    /// The limits if none are stated: 60 s for a command, since a card that makes an RSA key takes tens of seconds, and
+    /// 15 minutes for all.
+    pub const STANDARD: Limits = Limits { command: Duration::from_secs(60), job: Duration::from_secs(900) };
+
+    /// A limit for each command, and the standard one for all.
+    pub const fn of_command(command: Duration) -> Self {
+        Self { command, ..Self::STANDARD }
+    }
+}
 
 /// Readers whose thread was abandoned.
 static QUARANTINE: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// The near end of a link: asks, and waits no longer than the ceiling.
+/// The near end of a link: asks, and waits no longer than the limits.
 pub struct Watched {
     reader: String,
-    ceiling: Duration,
+    limits: Limits,
+    /// When the link was opened.
+    opened: Instant,
+    /// When the present command began.
+    began: Instant,
     /// None once the thread was abandoned or has ended.
     link: Option<(Sender<Request>, Receiver<Answer>)>,
 }
@@ -45,10 +66,10 @@ impl Watched {
     ///
     /// # Errors
     /// The reader is in quarantine, the thread cannot be had, or `work` told that it cannot open the link or told nothing
-    /// within the ceiling.
+    /// within the limit of a command.
     pub fn start(
         reader: &str,
-        ceiling: Duration,
+        limits: Limits,
         work: impl FnOnce(&mut Requests) + Send + 'static,
     ) -> Result<Self, LinkError> {
         if quarantine().contains(reader) {
@@ -60,12 +81,18 @@ impl Watched {
             .name(format!("card in {reader}"))
             .spawn(move || work(&mut Requests { requests, answers }))
             .map_err(|error| LinkError::Service(format!("no thread for the reader: {error}")))?;
-        let mut watched = Self { reader: reader.to_owned(), ceiling, link: Some((ask, hear)) };
+        let now = Instant::now();
+        let mut watched = Self { reader: reader.to_owned(), limits, opened: now, began: now, link: Some((ask, hear)) };
         watched.hear()?;
         Ok(watched)
     }
 
     fn ask(&mut self, request: Request) -> Answer {
+        if self.link.is_some() && self.left().is_zero() {
+            // Nothing is under way: the thread ends by itself, and the reader is free.
+            self.link = None;
+            return Err(self.over());
+        }
         if let Some((ask, _)) = &self.link {
             // A thread that has ended is noticed when nothing comes back.
             let _ = ask.send(request);
@@ -77,7 +104,7 @@ impl Watched {
         let Some((_, hear)) = &self.link else {
             return Err(LinkError::CardLost("the link has ended already".into()));
         };
-        match hear.recv_timeout(self.ceiling) {
+        match hear.recv_timeout(self.left()) {
             Ok(answer) => answer,
             Err(RecvTimeoutError::Disconnected) => {
                 self.link = None;
@@ -86,9 +113,23 @@ impl Watched {
             Err(RecvTimeoutError::Timeout) => {
                 self.link = None;
                 quarantine().insert(self.reader.clone());
-                Err(LinkError::Mute { seconds: self.ceiling.as_secs_f64() })
+                Err(self.over())
             }
         }
+    }
+
+    /// What is left for the present command.
+    fn left(&self) -> Duration {
+        let command = self.limits.command.saturating_sub(self.began.elapsed());
+        command.min(self.limits.job.saturating_sub(self.opened.elapsed()))
+    }
+
+    fn over(&self) -> LinkError {
+        let Limits { command, job } = self.limits;
+        if self.opened.elapsed() >= job && self.began.elapsed() < command {
+            return LinkError::Slow { seconds: job.as_secs_f64() };
+        }
+        LinkError::Mute { seconds: command.as_secs_f64() }
     }
 }
 
@@ -98,16 +139,21 @@ impl Transport for Watched {
     }
 
     fn reset(&mut self) -> Result<Vec<u8>, LinkError> {
+        self.begin_command();
         self.ask(Request::Reset)
+    }
+
+    fn begin_command(&mut self) {
+        self.began = Instant::now();
     }
 }
 
 impl Drop for Watched {
-    /// Returns when the reader is free again, or at the ceiling.
+    /// Returns when the reader is free again, or after the limit of a command.
     fn drop(&mut self) {
         if let Some((ask, hear)) = self.link.take() {
             drop(ask);
-            while hear.recv_timeout(self.ceiling).is_ok() {}
+            while hear.recv_timeout(self.limits.command).is_ok() {}
         }
     }
 }
@@ -115,7 +161,7 @@ impl Drop for Watched {
 impl Requests {
     /// Tells that the link is open, or why it is not. To be called once, before [`Requests::serve`].
     pub fn opened(&mut self, opened: Result<(), LinkError>) {
-        // Nobody listens any more where the ceiling was reached; then the thread ends at its next request.
+        // Nobody listens any more after the limit; then the thread ends at its next request.
         let _ = self.answers.send(opened.map(|()| Vec::new()));
     }
 
@@ -141,6 +187,7 @@ fn quarantine() -> std::sync::MutexGuard<'static, BTreeSet<String>> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::base::Fault;
 
     struct Echo;
 
@@ -160,7 +207,11 @@ mod tests {
     }
 
     fn echo(reader: &str) -> Result<Watched, LinkError> {
-        Watched::start(reader, Duration::from_millis(50), |requests| {
+        limited(reader, Limits::of_command(Duration::from_millis(50)))
+    }
+
+    fn limited(reader: &str, limits: Limits) -> Result<Watched, LinkError> {
+        Watched::start(reader, limits, |requests| {
             requests.opened(Ok(()));
             requests.serve(&mut Echo);
         })
@@ -182,11 +233,43 @@ mod tests {
         assert!(echo("another").is_ok());
     }
 
+    /// Each exchange is quick; the command that they belong to is not.
+    #[test]
+    fn command_timeout_covers_all_exchanges_of_a_command() {
+        let mut link = echo("drip").unwrap();
+        link.begin_command();
+        let slow = loop {
+            std::thread::sleep(Duration::from_millis(5));
+            if let Err(error) = link.transmit(&[1]) {
+                break error;
+            }
+        };
+        assert!(matches!(slow, LinkError::Mute { .. }), "{slow}");
+        // Nothing was under way: the reader can be used again.
+        drop(link);
+        assert!(echo("drip").is_ok());
+    }
+
+    #[test]
+    fn job_timeout_covers_all_commands() {
+        let limits = Limits { command: Duration::from_secs(10), job: Duration::from_millis(50) };
+        let mut link = limited("job", limits).unwrap();
+        let slow = loop {
+            link.begin_command();
+            std::thread::sleep(Duration::from_millis(5));
+            if let Err(error) = link.transmit(&[1]) {
+                break error;
+            }
+        };
+        assert!(matches!(slow, LinkError::Slow { .. }), "{slow}");
+        assert_eq!(slow.code(), crate::base::Code::ReaderMute);
+    }
+
     #[test]
     fn a_link_that_does_not_open_says_why() {
-        let refused = Watched::start("refused", CEILING, |requests| requests.opened(Err(LinkError::Busy)));
+        let refused = Watched::start("refused", Limits::STANDARD, |requests| requests.opened(Err(LinkError::Busy)));
         assert!(matches!(refused, Err(LinkError::Busy)));
-        let silent = Watched::start("silent", CEILING, |_| ());
+        let silent = Watched::start("silent", Limits::STANDARD, |_| ());
         assert!(matches!(silent, Err(LinkError::CardLost(_))));
     }
 }

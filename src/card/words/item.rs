@@ -189,7 +189,13 @@ mod tests {
 
     #[test]
     fn no_certificate_is_shown_whole() {
-        let shown = lines(&format!("9F4630{}", "AB".repeat(48)));
-        assert_eq!(shown, "9F46 ICC public key certificate [48]: ABABABABABABABAB…");
+        assert_eq!(
+            lines(&format!("9030{}", "AB".repeat(48))),
+            "90 Issuer public key certificate [48]: ABABABABABABABAB…"
+        );
+        // The PAN can be recovered from these.
+        for (tag, name) in [("9F46", "ICC public key certificate"), ("93", "Signed static application data")] {
+            assert_eq!(lines(&format!("{tag}30{}", "AB".repeat(48))), format!("{tag} {name} [48]"));
+        }
     }
 }

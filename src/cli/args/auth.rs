@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Interface, PassphraseArgs, ReaderArgs};
+use super::{Interface, LimitArgs, PassphraseArgs, ReaderArgs};
 
 /// `perso explain-auth`
 #[derive(Debug, Args)]
@@ -25,9 +25,9 @@ pub struct AuthArgs {
     /// (nor in perso.toml), a card is waited for 120 s, and a reader that is not there is told at once.
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<u32>,
-    /// Give up a card that has not answered a command for so long.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3600))]
-    pub ceiling: u32,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub limits: LimitArgs,
     /// Key version to ask for, two hexadecimal digits; 00 is the card's first.
     #[arg(long, value_name = "HEX", default_value = "00", conflicts_with = "command")]
     pub key_version: String,
@@ -47,6 +47,6 @@ impl AuthArgs {
     /// The reader, where a card is asked.
     pub fn reader(&self) -> Option<ReaderArgs> {
         let reader = self.reader.clone()?;
-        Some(ReaderArgs { reader, interface: self.interface, timeout: self.timeout, ceiling: self.ceiling })
+        Some(ReaderArgs { reader, interface: self.interface, timeout: self.timeout, limits: self.limits })
     }
 }

@@ -190,9 +190,21 @@ pub struct ReaderArgs {
     /// (nor in perso.toml), a card is waited for 120 s, and a reader that is not there is told at once.
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<u32>,
-    /// Give up a card that has not answered a command for so long: nobody can know then what has become of it.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3600))]
-    pub ceiling: u32,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub limits: LimitArgs,
+}
+
+/// How long a card may take.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct LimitArgs {
+    /// Give up the card if a command, with all the exchanges that it takes, is not answered within this time. The state
+    /// of the card is then unknown. The old name --ceiling is accepted for one more version.
+    #[arg(long, alias = "ceiling", value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub command_timeout: u32,
+    /// Give up the card if all commands together take longer than this.
+    #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u32).range(1..=86400))]
+    pub job_timeout: u32,
 }
 
 /// An empty variable in a script must not choose a reader, nor a card.

@@ -43,6 +43,9 @@ fn print(view: &CardDataView, out: &mut Out) {
     for directory in &view.directories {
         answer(&format!("{} directory", directory.name), &directory.fci, 0, out);
         directory.records.iter().for_each(|it| record(it, out));
+        if directory.left_out > 0 {
+            out.line(format!("  {} further AIDs that it lists were left out", directory.left_out));
+        }
     }
     for app in &view.applications {
         application(app, out);
@@ -52,6 +55,9 @@ fn print(view: &CardDataView, out: &mut Out) {
     }
     if !view.absent.is_empty() {
         out.line(format!("Looked for and not there: {}", view.absent.join(" ")));
+    }
+    if view.left_out > 0 {
+        out.line(format!("{} AIDs were not selected: the card has more than is read", view.left_out));
     }
 }
 

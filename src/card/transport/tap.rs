@@ -4,9 +4,9 @@ use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::write::Writer;
+use super::{LinkError, Transport};
 use crate::card::plain::TraceEvent;
-use crate::card::transport::{LinkError, Transport};
+use crate::card::trace::Writer;
 
 /// A trace that several links write into, one after the other.
 pub type SharedWriter = Arc<Mutex<Writer<File>>>;
@@ -40,6 +40,10 @@ impl<T: Transport> Transport for Tap<T> {
             Err(error) => self.write(&TraceEvent::Lost { command: Some(command), why: &error.to_string() }),
         }
         answer
+    }
+
+    fn begin_command(&mut self) {
+        self.link.begin_command();
     }
 
     fn reset(&mut self) -> Result<Vec<u8>, LinkError> {
