@@ -51,14 +51,21 @@ fn tlv_value(inputs: &Inputs<'_>) -> Outputs {
 }
 
 fn tlv_encode(inputs: &Inputs<'_>) -> Outputs {
+    Ok(json!({ "data": upper(encoded(inputs.list("items")?)?) }))
+}
+
+/// `[tag, value]` each; the value of a template is a list of the same.
+fn encoded(items: &[Value]) -> Result<Vec<u8>, String> {
     let mut data = Vec::new();
-    for item in inputs.list("items")? {
-        let (Some(name), Some(value)) = (item[0].as_str(), item[1].as_str()) else {
-            return Err("an item is not tag and value".to_owned());
+    for item in items {
+        let (name, value) = match item.as_array().map(Vec::as_slice) {
+            Some([Value::String(name), Value::String(value)]) => (name, hex::decode(value).map_err(text)?),
+            Some([Value::String(name), Value::Array(inner)]) => (name, encoded(inner)?),
+            _ => return Err("an item is not tag and value".to_owned()),
         };
-        data.extend(tlv::encode(tag(name)?, &hex::decode(value).map_err(text)?));
+        data.extend(tlv::encode(tag(name)?, &value));
     }
-    Ok(json!({ "data": upper(data) }))
+    Ok(data)
 }
 
 fn tlv_reject(inputs: &Inputs<'_>) -> Outputs {
@@ -99,6 +106,7 @@ fn afl_reject(inputs: &Inputs<'_>) -> Outputs {
 fn oda_static_data(inputs: &Inputs<'_>) -> Outputs {
     let afl = Afl::parse(&inputs.bytes("afl")?).map_err(text)?;
     let records = inputs.object("records")?;
+    records.all_known();
     let read = |sfi: u8, record: u8| records.bytes(&format!("{sfi}:{record}")).ok();
     let data = static_data(&afl, read, &inputs.bytes("sdatl")?, inputs.array("aip")?).map_err(text)?;
     Ok(json!({ "static_data": upper(data) }))

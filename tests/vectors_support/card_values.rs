@@ -84,6 +84,7 @@ impl Card {
         let (pan, psn) = (pan(inputs)?, inputs.byte("psn")?);
         let method = match inputs.text("option")? {
             "A" => CardKeyMethod::A,
+            "B" => CardKeyMethod::B,
             other => return Err(format!("option {other}")),
         };
         let key = icc_master_key(&store, &imk, &pan, psn, method).map_err(text)?;

@@ -7,9 +7,11 @@ use perso::keys::{
 };
 use serde_json::json;
 
-use super::{Inputs, Kind, Outputs, text, upper};
+use super::scp::exposed;
+use super::{Inputs, Kind, Outputs, scp02, scp03, text, upper};
 
-pub const KINDS: &[Kind] = &[("div_emv_cps", emv_cps), ("div_visa2", visa2), ("div_kdf3", kdf3)];
+pub const KINDS: &[Kind] =
+    &[("div_emv_cps", emv_cps), ("div_visa2", visa2), ("div_kdf3", kdf3), ("div_then_scp", then_scp)];
 
 fn emv_cps(inputs: &Inputs<'_>) -> Outputs {
     outputs(inputs, Cipher::Tdes, &Diversification::EmvCps { offset: 4 })
@@ -21,6 +23,35 @@ fn visa2(inputs: &Inputs<'_>) -> Outputs {
 
 fn kdf3(inputs: &Inputs<'_>) -> Outputs {
     outputs(inputs, Cipher::Aes, &Diversification::Kdf3)
+}
+
+/// From the master key to the card's keys, and on to the cryptograms of INITIALIZE UPDATE's answer.
+fn then_scp(inputs: &Inputs<'_>) -> Outputs {
+    let method = match inputs.text("scheme")? {
+        "emv" | "emv_cps" => Diversification::EmvCps { offset: 4 },
+        "visa2" => Diversification::Visa2,
+        "kdf3" => Diversification::Kdf3,
+        other => return Err(format!("there is no scheme {other}")),
+    };
+    let cipher = match inputs.text("scp")? {
+        "02" => Cipher::Tdes,
+        "03" => Cipher::Aes,
+        other => return Err(format!("SCP{other} is not supported")),
+    };
+    let answer = inputs.bytes("init_update_rsp")?;
+    let kdd = answer.first_chunk().ok_or("the answer is too short")?;
+    let store = test_store(cipher, &[("master", inputs.bytes("master")?)])?;
+    let master = store.open("master", Purpose::Kmc).map_err(text)?;
+    let keys = card_keys(&store, &master, &method, kdd).map_err(text)?;
+    let mut out = match cipher {
+        Cipher::Tdes => scp02::greeted(inputs, &store, &keys)?,
+        Cipher::Aes => scp03::greeted(inputs, &store, &keys)?,
+    };
+    for (name, key) in [("k_enc", &keys.enc), ("k_mac", &keys.mac), ("k_dek", &keys.dek)] {
+        out[name] = exposed(&store, key)?;
+        out[format!("{name}_kcv")] = upper(store.kcv(key, kcv_method(cipher), 3).map_err(text)?);
+    }
+    Ok(out)
 }
 
 fn outputs(inputs: &Inputs<'_>, cipher: Cipher, method: &Diversification) -> Outputs {

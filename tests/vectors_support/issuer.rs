@@ -122,6 +122,8 @@ fn script_mac(inputs: &Inputs<'_>) -> Outputs {
 }
 
 fn pin_change(inputs: &Inputs<'_>) -> Outputs {
+    // Of the card's key for cryptograms VIS alone takes something.
+    inputs.known(&["imk_ac"]);
     let pin = |name: &str| inputs.text(name).map(|digits| Secret::new(digits.as_bytes().to_vec()));
     let block = match inputs.text("pin_format")? {
         "iso2" => issuer::pin_block_iso2(&pin("pin")?),

@@ -45,6 +45,8 @@ fn unwrap(inputs: &Inputs<'_>) -> Outputs {
     let parsed = KeyBlock::parse(block).map_err(text)?;
     let arrived = store.tr31_unwrap(&kbpk, &parsed).map_err(text)?;
     let key = arrived.expose_test_key().map_err(text)?;
+    // The header says it too.
+    inputs.known(&["key_algorithm"]);
     let is_aes = arrived.header().algorithm == 'A';
     let method = if is_aes { KcvMethod::Cmac } else { KcvMethod::DesZero };
     if let Ok(kcv) = crypto::kcv(key.expose(), method, false, 3) {
@@ -115,6 +117,8 @@ fn read_header(header: &str) -> Result<Header, String> {
 
 fn reject(inputs: &Inputs<'_>) -> Outputs {
     let block = inputs.text("key_block")?;
+    // A block whose header is refused needs no key; why it is refused is said in words.
+    inputs.known(&["kbpk", "reason"]);
     let opened = || -> Result<(), KeyError> {
         let parsed = KeyBlock::parse(block)?;
         // A key of no length that a KBPK has is no KBPK at all.

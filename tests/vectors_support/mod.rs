@@ -13,6 +13,7 @@ mod primitives;
 mod scp;
 mod scp02;
 mod scp03;
+pub mod shapes;
 mod tracks;
 pub mod vector;
 
@@ -48,7 +49,12 @@ pub fn compute(vector: &Vector) -> Outputs {
         .flat_map(|kinds| kinds.iter())
         .find(|(kind, _)| *kind == vector.kind)
         .ok_or("this kind of computation is not supported")?;
-    compute(&Inputs(&vector.inputs))
+    let inputs = Inputs::new(&vector.inputs);
+    let outputs = compute(&inputs)?;
+    match inputs.unread() {
+        None => Ok(outputs),
+        Some(path) => Err(format!("input {path} is not known to this kind of computation")),
+    }
 }
 
 /// Upper case hexadecimal, as all vectors have it.

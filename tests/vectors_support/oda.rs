@@ -1,11 +1,11 @@
 //! CA keys, certificates and signatures of offline data authentication, and the parts of RSA keys.
 
 use perso::base::Secret;
-use perso::base::crypto::{RsaPrivate, RsaPublic};
+use perso::base::crypto::{RsaPrivate, RsaPublic, sha1};
 use perso::base::emv::Pan;
 use perso::base::emv::certificate::{
     IssuerCertificate, MonthYear, Subject, UnprovenCard, ca_key_hash, open_card, open_cda, open_dda, open_issuer,
-    open_static, sign_icc, sign_issuer,
+    open_static, recover_static, sign_icc, sign_issuer,
 };
 use serde_json::{Value, json};
 
@@ -75,7 +75,12 @@ fn icc_cert(inputs: &Inputs<'_>) -> Outputs {
 }
 
 fn sda(inputs: &Inputs<'_>) -> Outputs {
-    let opened = open_static(&issuer(inputs)?.key, &inputs.bytes("ssad")?, &inputs.bytes("static_data")?);
+    let (issuer, ssad) = (issuer(inputs)?.key, inputs.bytes("ssad")?);
+    if inputs.optional_text("static_data")?.is_none() {
+        let recovered = recover_static(&issuer, &ssad).map_err(text)?;
+        return Ok(json!({ "dac": upper(recovered.dac), "hash": upper(recovered.hash) }));
+    }
+    let opened = open_static(&issuer, &ssad, &inputs.bytes("static_data")?);
     let Ok(opened) = opened else { return Ok(json!({ "hash_ok": false })) };
     Ok(json!({ "dac": upper(opened.dac), "hash": upper(opened.hash), "hash_ok": true }))
 }
@@ -88,8 +93,11 @@ fn dda(inputs: &Inputs<'_>) -> Outputs {
 
 fn cda(inputs: &Inputs<'_>) -> Outputs {
     let opened = open_cda(&card_key(inputs)?, &inputs.bytes("sdad")?, inputs.array("un")?);
+    let data = inputs.optional_text("transaction_data")?.map(|_| inputs.bytes("transaction_data")).transpose()?;
     let Ok(opened) = opened else { return Ok(json!({ "hash_ok": false })) };
+    let transaction_data_hash_ok = data.map(|data| sha1(&data) == opened.transaction_hash);
     Ok(json!({
+        "transaction_data_hash_ok": transaction_data_hash_ok,
         "icc_dynamic_number": upper(opened.number), "cid": upper([opened.cid]), "ac": upper(opened.cryptogram),
         "transaction_data_hash": upper(opened.transaction_hash), "hash": upper(opened.hash), "hash_ok": true,
     }))

@@ -129,6 +129,8 @@ fn encrypted_tdes(inputs: &Inputs<'_>) -> Outputs {
 }
 
 fn decrypt_tdes(inputs: &Inputs<'_>) -> Outputs {
+    // No part of a block of format 1.
+    inputs.known(&["pan"]);
     let format = match inputs.text("format")? {
         "1" => PinFormat::Iso1,
         other => return Err(format!("format {other}")),

@@ -41,6 +41,7 @@ fn iso9797_pad(inputs: &Inputs<'_>) -> Outputs {
 fn kcv(inputs: &Inputs<'_>) -> Outputs {
     let method = match inputs.text("method")? {
         "des_zero" => KcvMethod::DesZero,
+        "aes_zero" => KcvMethod::AesZero,
         "aes_gp_01" => KcvMethod::AesOnes,
         other => return Err(format!("there is no method {other}")),
     };

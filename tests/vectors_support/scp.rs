@@ -74,7 +74,7 @@ impl Greeting {
         if command.ins != 0x50 || answer.get(11) != Some(&scp) {
             return Err(format!("not an INITIALIZE UPDATE of SCP{scp:02X}"));
         }
-        Ok((command.data, answer))
+        Ok((command.into_data(), answer))
     }
 }
 

@@ -1,9 +1,9 @@
 //! SCP02.
 
 use perso::base::Secret;
-use perso::base::crypto::{self, Cipher};
+use perso::base::crypto::{self, Cipher, KcvMethod};
 use perso::card::channel::{Protocol, Scp02, Scp02Keys, SecurityLevel};
-use perso::keys::{KeyHandle, KeyStore, Purpose, SoftwareStore};
+use perso::keys::{CardKeys, KeyHandle, KeyStore, Purpose, SoftwareStore};
 use serde_json::json;
 
 use super::diversification::{kcv_method, test_store};
@@ -27,15 +27,21 @@ pub fn session(inputs: &Inputs<'_>, i: u8, sequence: [u8; 2]) -> Result<(Softwar
 }
 
 fn handshake(inputs: &Inputs<'_>) -> Outputs {
+    let (store, card) = card_keys(inputs, Cipher::Tdes)?;
+    greeted(inputs, &store, &card)
+}
+
+/// The same with these keys of the card.
+pub fn greeted(inputs: &Inputs<'_>, store: &SoftwareStore, card: &CardKeys) -> Outputs {
     let greeting = Greeting::scp02(inputs)?;
     let sequence = greeting.sequence.as_slice().try_into().map_err(text)?;
-    let (store, keys, dek) = session(inputs, greeting.i, sequence)?;
+    let (keys, dek) = Scp02Keys::derive(store, card, greeting.i, sequence).map_err(text)?;
     greeting.check(&keys.card_cryptogram(&greeting.host, sequence, &greeting.challenge).map_err(text)?)?;
     let mut out = json!({
         "s_enc": upper(keys.enc.expose()),
         "s_mac": upper(keys.mac.expose()),
         "s_rmac": upper(keys.rmac.expose()),
-        "s_dek": exposed(&store, &dek)?,
+        "s_dek": exposed(store, &dek)?,
         "card_cryptogram":
             upper(keys.card_cryptogram(&greeting.host, sequence, &greeting.challenge).map_err(text)?),
         "host_cryptogram":
@@ -78,11 +84,16 @@ fn authenticated(inputs: &Inputs<'_>, greeting: &Greeting, keys: Scp02Keys) -> R
 
 fn session_keys(inputs: &Inputs<'_>) -> Outputs {
     let (store, keys, dek) = session(inputs, 0x15, inputs.array("seq")?)?;
+    let kcv = |key: &[u8]| crypto::kcv(key, KcvMethod::DesZero, true, 3).map(upper).map_err(text);
     Ok(json!({
         "s_enc": upper(keys.enc.expose()),
         "s_mac": upper(keys.mac.expose()),
         "s_rmac": upper(keys.rmac.expose()),
         "s_dek": exposed(&store, &dek)?,
+        "s_enc_kcv": kcv(keys.enc.expose())?,
+        "s_mac_kcv": kcv(keys.mac.expose())?,
+        "s_rmac_kcv": kcv(keys.rmac.expose())?,
+        "s_dek_kcv": upper(store.kcv(&dek, KcvMethod::DesZero, 3).map_err(text)?),
     }))
 }
 

@@ -2,7 +2,7 @@
 
 use perso::base::crypto::{self, Cipher, KcvMethod};
 use perso::card::channel::{Mode, Protocol, Scp03, Scp03Keys, SecurityLevel, expected_challenge, kdf};
-use perso::keys::{Derivation, KeyStore, Purpose};
+use perso::keys::{CardKeys, Derivation, KeyStore, Purpose, SoftwareStore};
 use serde_json::json;
 
 use super::diversification::test_store;
@@ -17,10 +17,15 @@ pub const KINDS: &[Kind] = &[
 ];
 
 fn handshake(inputs: &Inputs<'_>) -> Outputs {
+    let (store, card) = card_keys(inputs, Cipher::Aes)?;
+    greeted(inputs, &store, &card)
+}
+
+/// The same with these keys of the card.
+pub fn greeted(inputs: &Inputs<'_>, store: &SoftwareStore, card: &CardKeys) -> Outputs {
     let mode = mode(inputs)?;
     let greeting = Greeting::scp03(inputs, mode.length())?;
-    let (store, card) = card_keys(inputs, Cipher::Aes)?;
-    let keys = Scp03Keys::derive(&store, &card, &greeting.host, &greeting.challenge).map_err(text)?;
+    let keys = Scp03Keys::derive(store, card, &greeting.host, &greeting.challenge).map_err(text)?;
     greeting.check(&keys.card_cryptogram(&greeting.host, &greeting.challenge, mode).map_err(text)?)?;
     let mut out = json!({
         "s_enc": upper(keys.enc.expose()),
@@ -31,7 +36,7 @@ fn handshake(inputs: &Inputs<'_>) -> Outputs {
     });
     if inputs.optional_text("aid")?.is_some() {
         let sequence = greeting.sequence.as_slice().try_into().map_err(text)?;
-        let challenge = expected_challenge(&store, &card, sequence, &inputs.bytes("aid")?, mode).map_err(text)?;
+        let challenge = expected_challenge(store, card, sequence, &inputs.bytes("aid")?, mode).map_err(text)?;
         out["card_challenge"] = upper(challenge);
     }
     if inputs.optional_text("security_level")?.is_some() {

@@ -32,7 +32,8 @@ impl Vector {
         }
     }
 
-    fn of(value: &Value) -> Result<Self, String> {
+    /// Reads one known answer.
+    pub fn of(value: &Value) -> Result<Self, String> {
         let text = |field: &str| {
             value.get(field).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| format!("no {field}: {value}"))
         };

@@ -1,6 +1,6 @@
 //! Key check values: the leftmost bytes of a fixed block enciphered under the key.
 
-use super::{CryptoError, aes_cmac, aes_ecb_encrypt, tdes_cmac, tdes_ecb_encrypt};
+use super::{CryptoError, aes_cmac, aes_ecb_encrypt, des_ecb_encrypt, tdes_cmac, tdes_ecb_encrypt};
 
 /// How a key check value is made. The record and the key file always name it; it is never guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,12 +36,14 @@ impl KcvMethod {
 
 /// The first `length` bytes of the check value of `key`.
 ///
-/// `tdes` tells, for [`KcvMethod::Cmac`] only, that the key is a triple-DES key.
+/// `tdes` tells, for [`KcvMethod::Cmac`] only, that the key is a triple-DES key. [`KcvMethod::DesZero`] takes single DES
+/// keys (8 bytes) too.
 ///
 /// # Errors
 /// A key length that the method's cipher does not take.
 pub fn kcv(key: &[u8], method: KcvMethod, tdes: bool, length: usize) -> Result<Vec<u8>, CryptoError> {
     let mut block = match (method, tdes) {
+        (KcvMethod::DesZero, _) if key.len() == 8 => des_ecb_encrypt(key, &[0; 8])?,
         (KcvMethod::DesZero, _) => tdes_ecb_encrypt(key, &[0; 8])?,
         (KcvMethod::AesZero, _) => aes_ecb_encrypt(key, &[0; 16])?,
         (KcvMethod::AesOnes, _) => aes_ecb_encrypt(key, &[1; 16])?,

@@ -9,7 +9,9 @@ mod open;
 
 pub use dynamic::{Combined, Dynamic, open_cda, open_dda, sign_cda, sign_dda, transaction_hash};
 pub use issue::{IssueError, Issued, Subject, sign_icc, sign_issuer, sign_pin, sign_static};
-pub use open::{IssuerCertificate, ProvenCard, Static, UnprovenCard, open_card, open_issuer, open_static};
+pub use open::{
+    IssuerCertificate, ProvenCard, Static, UnprovenCard, open_card, open_issuer, open_static, recover_static,
+};
 
 use super::Pan;
 use super::date::century;

@@ -147,13 +147,28 @@ pub struct Static {
 /// # Errors
 /// The first reason for which a terminal would not take it.
 pub fn open_static(issuer: &RsaPublic, ssad: &[u8], static_data: &[u8]) -> Result<Static, CertificateError> {
+    let (opened, recovered) = recover(issuer, ssad)?;
+    opened.proves(&[static_data])?;
+    Ok(recovered)
+}
+
+/// Recovers signed static application data with the issuer's key. Proves nothing: the hash is not compared with any
+/// static data.
+///
+/// # Errors
+/// The block is not of this key, or not signed static application data.
+pub fn recover_static(issuer: &RsaPublic, ssad: &[u8]) -> Result<Static, CertificateError> {
+    recover(issuer, ssad).map(|(_, recovered)| recovered)
+}
+
+fn recover(issuer: &RsaPublic, ssad: &[u8]) -> Result<(Opened, Static), CertificateError> {
     let opened = open_block(issuer, ssad, 0x03)?;
     let [_, algorithm, dac @ ..] = opened.body.first_chunk::<4>().ok_or(CertificateError::Header)?;
     if *algorithm != SHA_1 {
         return Err(CertificateError::HashAlgorithm(*algorithm));
     }
-    opened.proves(&[static_data])?;
-    Ok(Static { dac: *dac, hash: opened.hash })
+    let recovered = Static { dac: *dac, hash: opened.hash };
+    Ok((opened, recovered))
 }
 
 fn valid(expiry: MonthYear, month: MonthYear) -> Result<(), CertificateError> {
