@@ -92,6 +92,7 @@ const SNIPPETS: &[(&str, &str, &str, &str)] = &[
     ("vendors", "cli/mod.rs", "use tokio::net;", "only in station/"),
     ("vendors", "keys/file.rs", "use cryptoki::session::Session;", "only in keys/pkcs11/"),
     ("vendors", "keys/pkcs11/mod.rs", "use cryptoki::session::Session;", ""),
+    ("vendors", "keys/file.rs", "fn f() { region::lock(p, 1) }", "only in keys/locked.rs"),
     // Unsafe.
     ("unsafe", "keys/file.rs", "fn f() { unsafe { g() } }", "alone, once"),
     ("unsafe", "keys/file.rs", "#![allow(unsafe_code)]", "alone, once"),
@@ -164,4 +165,28 @@ fn a_file_may_have_450_lines() {
     let (_, check) = RULES.iter().find(|(name, _)| *name == "length").unwrap();
     assert!(check(&Source::new("card/long.rs", &"\n".repeat(450))).is_empty());
     assert_eq!(check(&Source::new("card/long.rs", &"\n".repeat(451))).len(), 1);
+}
+
+/// Crates that hold keys or what is enciphered, directly used or below those.
+const WIPING: &[&str] = &["aes", "des", "cbc", "cmac", "hmac", "aes-gcm", "argon2", "sha1", "sha2", "cipher", "digest"];
+
+#[test]
+fn cipher_crates_are_built_to_wipe() {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let arguments = ["tree", "--locked", "--offline", "-e", "normal", "--prefix", "none", "-f", "{p}|{f}"];
+    let tree = std::process::Command::new(cargo)
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo tree");
+    let text = String::from_utf8(tree.stdout).unwrap();
+    assert!(tree.status.success(), "cargo tree: {}", String::from_utf8_lossy(&tree.stderr));
+    for name in WIPING {
+        let used: Vec<&str> = text.lines().filter(|line| line.split(' ').next() == Some(name)).collect();
+        assert!(!used.is_empty(), "{name} is not used");
+        for line in used {
+            let features = line.rsplit_once('|').unwrap().1.trim_end_matches(" (*)");
+            assert!(features.split(',').any(|feature| feature == "zeroize"), "{line}: feature zeroize is not on");
+        }
+    }
 }

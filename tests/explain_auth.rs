@@ -9,7 +9,7 @@ use std::path::Path;
 use assert_cmd::Command;
 use perso::base::Secret;
 use perso::base::crypto::{KcvMethod, kcv};
-use perso::card::channel::{Handshake, HandshakeError};
+use perso::card::channel::{AuthReport, Handshake, HandshakeError};
 use perso::keys::{Algorithm, Diversification, Kcv, KeyInfo, Purpose, SoftwareStore, card_keys};
 use perso::keys::{KeySet, KeyStore};
 use serde_json::Value;
@@ -354,4 +354,59 @@ fn live_keys_are_compared_and_not_shown() {
     let said = format!("{out}{err}").to_uppercase();
     assert!(!said.contains("404142434445464748494A4B4C4D4E4F") && !said.contains("A0337C32D4DEC016"), "{said}");
     assert!(Path::new(&keys).exists());
+}
+
+/// A recorded SCP02 exchange, and its ENC as the only master key: none diversified, version and KMCID as they are kept.
+fn report(version: impl Fn(u8) -> u8, kmcid: Option<[u8; 6]>, others: &[(&str, u8)]) -> (Handshake, AuthReport) {
+    let vector = handshakes().into_iter().find(is_scp02).unwrap();
+    let handshake = Handshake::read(&input(&vector, "init_update_cmd"), &input(&vector, "init_update_rsp")).unwrap();
+    let mut keys = vec![key("its", input(&vector, "key_enc"), true, true)];
+    keys[0].0.version = version(handshake.key_version);
+    keys[0].0.kmcid = kmcid;
+    for (name, byte) in others {
+        let mut other = key(name, vec![*byte, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15], true, true);
+        other.0.version = handshake.key_version;
+        keys.push(other);
+    }
+    let store = SoftwareStore::new(keys);
+    let comparison = handshake.compare(&store, None).unwrap();
+    let report = AuthReport::compared(&handshake, &comparison, &store);
+    (handshake, report)
+}
+
+#[test]
+fn entries_that_keep_a_fitting_key_from_a_job_are_named() {
+    let said = |report: &AuthReport| [report.notes.as_slice(), report.next.as_slice()].concat().join("\n");
+    let (_, plain) = report(|kvn| kvn, None, &[]);
+    assert!(!said(&plain).contains("No job") && !said(&plain).contains("In the way"), "{}", said(&plain));
+    let (handshake, other) = report(|kvn| kvn ^ 0x11, None, &[]);
+    let wanted = format!(
+        "No job chooses key its: its entry in the key file has another version. Import it again with --key-version {}",
+        handshake.key_version
+    );
+    assert!(said(&other).contains(&wanted), "{}", said(&other));
+    // None diversified: the KMCID is in nobody's way.
+    let (_, stock) = report(|kvn| kvn, Some([0xEE; 6]), &[]);
+    assert!(!said(&stock).contains("No job"), "{}", said(&stock));
+    let (_, two) = report(|kvn| kvn, None, &[("second", 7), ("third", 8)]);
+    let wanted =
+        "In the way: second, third are for this version and KMCID too. Name only its in the profile's keys.master";
+    assert!(said(&two).contains(wanted), "{}", said(&two));
+}
+
+#[test]
+fn missing_entry_of_the_key_file_is_described() {
+    let vector = handshakes().into_iter().find(is_scp02).unwrap();
+    let handshake = Handshake::read(&input(&vector, "init_update_cmd"), &input(&vector, "init_update_rsp")).unwrap();
+    let store = SoftwareStore::new(vec![key("stock-enc", vec![7; 16], true, true)]);
+    let comparison = handshake.compare(&store, None).unwrap();
+    let notes = AuthReport::compared(&handshake, &comparison, &store).notes.join("\n");
+    let kmcid = hex::encode_upper(&handshake.kdd[..6]);
+    let version = handshake.key_version;
+    for wanted in [
+        format!("a kmc of algorithm tdes2 with version {version} ({version:02X}), and KMCID {kmcid} or none"),
+        "part of the set stock; missing are stock-mac and stock-dek".to_owned(),
+    ] {
+        assert!(notes.contains(&wanted), "{wanted}: {notes}");
+    }
 }

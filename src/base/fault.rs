@@ -180,6 +180,9 @@ catalogue! {
     KeyFile = "KEY-FILE", Key, No, false, 5,
         "The key file cannot be read.",
         "Name the right file with --keys; if it is damaged, restore it from the custodian's copy.";
+    KeyFileBusy = "KEY-FILE-BUSY", Key, No, true, 5,
+        "Another process changes the key file.",
+        "Wait until it has ended, then start again.";
     KeyPassphrase = "KEY-PASSPHRASE", Key, No, true, 5,
         "The passphrase does not open the key file, or the file was changed.",
         "Try the passphrase again; if it is right, restore the file from the custodian's copy.";

@@ -62,7 +62,7 @@ pub fn run(command: &CaCommand, out: &mut Out) -> Result<u8, CliError> {
             };
             let subject = Subject { expiry: month(expiry)?, serial: array("--serial", serial)? };
             let failed = |source| CaError::Test { path: ca.clone(), source: Box::new(source) };
-            let test_ca = TestCa::parse(&common::read(ca)?).map_err(failed)?;
+            let test_ca = TestCa::parse(&zeroize::Zeroizing::new(common::read(ca)?)).map_err(failed)?;
             let issued = test_ca.certify(issuer_id(issuer)?, subject, &key).map_err(failed)?;
             let public = test_ca.ca_keys();
             if let (Some(path), Some(ca)) = (output, public.keys().first()) {

@@ -4,6 +4,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use zeroize::Zeroizing;
+
 use super::args::ProfileArgs;
 pub use super::out::{Out, WarningSink, warn};
 pub use super::output::{create, distinct, write};
@@ -61,6 +63,20 @@ pub enum CliError {
         path: PathBuf,
         /// What is wrong with it.
         source: KeyFileError,
+    },
+    /// Another process changes the key file.
+    #[error("key file {0} is being changed by another process")]
+    KeysInUse(PathBuf),
+    /// The lock next to a file that is changed.
+    #[error("{path} cannot be locked by {lock}")]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// The lock's file.
+        lock: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
     },
     /// The site's configuration.
     #[error("site {path}: {source}")]
@@ -196,6 +212,8 @@ impl Fault for CliError {
             | CliError::Site { .. }
             | CliError::Option { .. }
             | CliError::Unexplained(_) => Code::OperatorInput,
+            CliError::Lock { .. } => Code::OperatorInput,
+            CliError::KeysInUse(_) => Code::KeyFileBusy,
             CliError::Keys { source, .. } => source.code(),
             CliError::ProfileName { .. } => Code::RecordProfile,
             CliError::Refused { problems, .. } | CliError::Order { problems, .. } => {
@@ -287,10 +305,40 @@ pub fn aid(option: &'static str, text: &str) -> Result<Vec<u8>, CliError> {
 /// It cannot be read, or is too large.
 pub fn read(path: &Path) -> Result<Vec<u8>, CliError> {
     let failed = |source| CliError::Read { path: path.to_owned(), source };
-    let file = std::fs::File::open(path).map_err(failed)?;
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let mut file = std::fs::File::open(path).map_err(failed)?;
+    let size = file.metadata().map_or(0, |metadata| metadata.len());
+    let bytes = read_whole(&mut file, size, MAX_FILE + 1).map_err(failed)?;
     if bytes.len() as u64 > MAX_FILE { Err(CliError::TooLarge(path.to_owned())) } else { Ok(bytes) }
+}
+
+/// Reads up to `most` bytes, of which there are likely `size`. It may be a secret: a buffer that is too small is wiped
+/// when the bytes move to a larger one.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read_whole(from: &mut dyn Read, size: u64, most: u64) -> std::io::Result<Vec<u8>> {
+    let (size, most) = (usize::try_from(size).unwrap_or(usize::MAX), usize::try_from(most).unwrap_or(usize::MAX));
+    // One byte more shows the end.
+    let mut buffer = Zeroizing::new(vec![0; size.saturating_add(1).clamp(4096, most)]);
+    let mut length = 0;
+    loop {
+        if length == most {
+            break;
+        }
+        if length == buffer.len() {
+            let mut larger = Zeroizing::new(vec![0; (length * 2).min(most)]);
+            larger.iter_mut().zip(buffer.iter()).for_each(|(to, from)| *to = *from);
+            buffer = larger;
+        }
+        match from.read(buffer.get_mut(length..).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    buffer.truncate(length);
+    Ok(std::mem::take(&mut *buffer))
 }
 
 /// The text of standard input.
@@ -299,11 +347,10 @@ pub fn read(path: &Path) -> Result<Vec<u8>, CliError> {
 /// As [`read_text`].
 pub fn standard_input() -> Result<String, CliError> {
     let path = PathBuf::from("standard input");
-    let mut bytes = Vec::new();
-    match std::io::stdin().lock().take(MAX_FILE + 1).read_to_end(&mut bytes) {
+    match read_whole(&mut std::io::stdin().lock(), 0, MAX_FILE + 1) {
         Err(source) => Err(CliError::Read { path, source }),
-        Ok(_) if bytes.len() as u64 > MAX_FILE => Err(CliError::TooLarge(path)),
-        Ok(_) => String::from_utf8(bytes).map_err(|_| CliError::NotText(path)),
+        Ok(bytes) if bytes.len() as u64 > MAX_FILE => Err(CliError::TooLarge(path)),
+        Ok(bytes) => String::from_utf8(bytes).map_err(|_| CliError::NotText(path)),
     }
 }
 

@@ -8,12 +8,14 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{ArgPredicate, Resettable};
-use clap::{Arg, ArgAction, Command};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::common::{self, CliError};
 use super::stores::TokenUri;
+use super::trust::changeable_by_others;
 use crate::base::{Code, Fault};
 
 /// Where it is looked for.
@@ -29,6 +31,21 @@ pub enum ConfigError {
         path: PathBuf,
         /// What the parser says; a configuration holds no secret.
         why: String,
+    },
+    /// A PKCS#11 module that others could have put there.
+    #[error(
+        "configuration {path}: the PKCS#11 module {module} is not loaded: {place}: {why}; correct its owner and mode, or \
+         name the token on the command line"
+    )]
+    Module {
+        /// The file.
+        path: PathBuf,
+        /// The module.
+        module: PathBuf,
+        /// What others can change.
+        place: PathBuf,
+        /// How.
+        why: &'static str,
     },
     /// An option that no command has.
     #[error("configuration {path}: options: {option}: {why}")]
@@ -186,6 +203,36 @@ impl Config {
                 why: "no command has such an option, or it is given otherwise",
             }
             .into()),
+        }
+    }
+
+    /// Whether the tokens that a command takes from this configuration may be opened.
+    ///
+    /// # Errors
+    /// [`ConfigError::Module`].
+    pub fn trusted_for(&self, matches: &ArgMatches) -> Result<(), CliError> {
+        for id in matches.ids() {
+            let defaulted = matches.value_source(id.as_str()) == Some(ValueSource::DefaultValue);
+            let values = matches.try_get_raw(id.as_str()).ok().flatten().filter(|_| defaulted);
+            values.into_iter().flatten().try_for_each(|value| self.trusts(Path::new(value)))?;
+        }
+        matches.subcommand().map_or(Ok(()), |(_, matches)| self.trusted_for(matches))
+    }
+
+    /// Whether a token that this configuration names may be opened: nobody but the user and root can change the file, the
+    /// module, or a folder above them.
+    ///
+    /// # Errors
+    /// [`ConfigError::Module`].
+    pub fn trusts(&self, keys: &Path) -> Result<(), CliError> {
+        // What is no URI of a token is refused where it is read.
+        let Ok(Some(token)) = TokenUri::read(keys) else { return Ok(()) };
+        let module = token.module();
+        match changeable_by_others(&[&self.path, module]) {
+            None => Ok(()),
+            Some((place, why)) => {
+                Err(ConfigError::Module { path: self.path.clone(), module: module.to_owned(), place, why }.into())
+            }
         }
     }
 

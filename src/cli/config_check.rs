@@ -128,7 +128,9 @@ fn keys(config: &Config, checked: &mut Checked, out: &mut Out) -> Option<AnyStor
             checked.skipped.push(format!("keys.file: {what}, and keys.passphrase_file is not given"));
             return None;
         }
-        Ok(_) => common::keys(&path, &PassphraseArgs { passphrase_file: passphrase, passphrase_fd: None }, out),
+        Ok(_) => config.trusts(&path).and_then(|()| {
+            common::keys(&path, &PassphraseArgs { passphrase_file: passphrase, passphrase_fd: None }, out)
+        }),
         Err(error) => Err(error),
     };
     match opened {

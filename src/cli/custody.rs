@@ -1,6 +1,5 @@
 //! `perso keys import`, `generate`, `rotate`, `export` and `kcv`: keys in and out of the key file. Never prints a key.
 
-use std::io::Read;
 use std::path::Path;
 
 use serde::Serialize;
@@ -112,7 +111,7 @@ pub fn rotate(args: &RotateArgs, out: &mut Out) -> Result<(), CliError> {
 pub fn load(args: &LoadArgs, out: &mut Out) -> Result<(), CliError> {
     let token = TokenUri::read(&args.into)?
         .ok_or_else(|| option("--into", "it is no token's URI, which begins with pkcs11:"))?;
-    let keys = Ring::open(&args.file, false, out)?.keys;
+    let keys = Ring::read(&args.file, out)?;
     let pin = PassphraseArgs { passphrase_file: args.pin_file.clone(), passphrase_fd: None };
     let mut token = token.open(&pin, out)?;
     keys.put_into(&mut token)?;
@@ -229,9 +228,9 @@ fn new_key(args: &NamedArgs, purpose: Purpose, test: bool) -> Result<NewKey, Cli
 /// The components: of files, or asked for one by one without being shown.
 fn components(args: &ImportArgs) -> Result<Vec<Secret<Vec<u8>>>, CliError> {
     let read = |text: Secret<Vec<u8>>| {
-        let digits: Vec<u8> = text.expose().iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-        let digits = Secret::new(digits);
-        hex::decode(digits.expose()).map(Secret::new).map_err(|_| option("component", "it is not hexadecimal"))
+        let mut digits = Secret::new(Vec::with_capacity(text.len()));
+        digits.extend(text.expose().iter().copied().filter(|byte| !byte.is_ascii_whitespace()));
+        Secret::from_hex(digits.expose()).ok_or_else(|| option("component", "it is not hexadecimal"))
     };
     if !args.component.is_empty() {
         return args.component.iter().map(|path| read(Secret::new(text(path)?))).collect();
@@ -250,9 +249,7 @@ fn text(path: &Path) -> Result<Vec<u8>, CliError> {
         return common::read(path);
     }
     let failed = |source| CliError::Read { path: path.to_owned(), source };
-    let mut bytes = Vec::new();
-    std::io::stdin().lock().take(LONGEST_TEXT).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
+    common::read_whole(&mut std::io::stdin().lock(), 0, LONGEST_TEXT).map_err(failed)
 }
 
 fn show(what: &str, info: &KeyInfo, out: &mut Out) {

@@ -1,10 +1,13 @@
 //! `perso keys`: what is in custody, and sealing it. Never prints a key.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::args::KeysCommand;
 use super::common::{self, CliError, Out};
 use super::custody;
+use super::kept::Kept;
 use crate::keys::{KeyInfo, KeyStore, file};
 
 /// A key as it is listed.
@@ -42,11 +45,11 @@ pub fn run(command: &KeysCommand, out: &mut Out) -> Result<u8, CliError> {
         }
         KeysCommand::Seal { keys, passphrase, output } => {
             let failed = |source| CliError::Keys { path: keys.clone(), source };
-            let bytes = common::read(keys)?;
+            let bytes = zeroize::Zeroizing::new(common::read(keys)?);
             let unsealed = file::read_unsealed(&bytes).map_err(failed)?;
             let phrase = common::ask(passphrase, true, out)?;
             let sealed = file::seal(&unsealed, &phrase, &mut common::chance()).map_err(failed)?;
-            common::write(output, &sealed)?;
+            seal(output, &sealed)?;
             out.written(output, format!("Sealed into {}.", output.display()));
         }
         KeysCommand::Import(args) => custody::import(args, out)?,
@@ -57,6 +60,12 @@ pub fn run(command: &KeysCommand, out: &mut Out) -> Result<u8, CliError> {
         KeysCommand::Kcv(args) => custody::kcv(args, out)?,
     }
     Ok(0)
+}
+
+/// A new key file never replaces another, not even one that another process makes at the same time.
+fn seal(output: &Path, sealed: &str) -> Result<(), CliError> {
+    let device = output.exists() && !output.is_file();
+    if device { common::write(output, sealed) } else { Kept::claim(output)?.write(sealed) }
 }
 
 fn list(store: &dyn KeyStore, out: &mut Out) {

@@ -15,12 +15,14 @@ mod explain;
 mod explain_auth;
 mod kept;
 mod keys;
+mod lock;
 mod orders;
 mod out;
 mod output;
 mod plan;
 mod pool;
 mod prepare;
+mod protect;
 mod reader;
 mod readers;
 mod ready;
@@ -33,6 +35,7 @@ mod serve;
 mod sim;
 mod stores;
 mod trace;
+mod trust;
 mod verify;
 
 pub use doctor::{CheckView, DoctorReport};
@@ -67,9 +70,13 @@ pub fn main() -> ExitCode {
         Ok(read) => read,
         Err(error) => return ExitCode::from(report(&error, &mut Out::new(Format::Text))),
     };
-    let cli = Cli::from_arg_matches(&command.get_matches_from(&arguments)).unwrap_or_else(|error| error.exit());
+    let matches = command.get_matches_from(&arguments);
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     log_to_standard_error(cli.log);
     let mut out = Out::new(cli.format);
+    if let Some(Err(error)) = config.as_ref().map(|config| config.trusted_for(&matches)) {
+        return ExitCode::from(report(&error, &mut out));
+    }
     // What became of a card is told whatever becomes of standard output.
     let makes_card = matches!(cli.command, Command::Run(_));
     let code = dispatch(cli.command, config.as_ref(), &mut out).unwrap_or_else(|error| report(&error, &mut out));

@@ -4,7 +4,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{Error, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::common::CliError;
+use zeroize::Zeroizing;
+
+use super::common::{self, CliError};
 
 /// What a file begins with that is never replaced, and what it is.
 const PRECIOUS: &[(&str, &str)] = &[
@@ -58,20 +60,24 @@ fn for_owner(_: &File) -> Result<(), Error> {
 }
 
 /// Replaces a file whole: another process sees the old one or the new one, and it lasts. Only for what the caller
-/// has just read from there.
+/// has just read from there, under a lock. What was written is read back and verified before it takes the file's place.
 ///
 /// # Errors
-/// It cannot be written. The file is as it was, unless only its folder could not be made durable.
-pub fn replace(path: &Path, text: &str) -> Result<(), CliError> {
+/// It cannot be written, or is not what was meant. The file is as it was, unless only its folder could not be made
+/// durable.
+pub fn replace(path: &Path, text: &str, verify: impl FnOnce(&[u8]) -> Result<(), CliError>) -> Result<(), CliError> {
     let failed = |source| CliError::Write { path: path.to_owned(), source };
     let folder = folder(path);
     let name = path.file_name().ok_or_else(|| failed(Error::other("it is no name of a file")))?;
     let beside = folder.join(format!(".{}.{}.new", name.to_string_lossy(), std::process::id()));
-    let written = write_new(&beside, text).and_then(|()| std::fs::rename(&beside, path));
+    let written = write_new(&beside, text)
+        .map_err(failed)
+        .and_then(|()| verify(&Zeroizing::new(common::read(&beside)?)))
+        .and_then(|()| std::fs::rename(&beside, path).map_err(failed));
     if let Err(error) = written {
         // What is left of the new file is no use to anybody.
         let _ = std::fs::remove_file(&beside);
-        return Err(failed(error));
+        return Err(error);
     }
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
 }

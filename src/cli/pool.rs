@@ -1,12 +1,13 @@
 //! `perso pool`, and a pool in this process's hands alone while keys are taken out of it or put into it.
 
-use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::args::PoolCommand;
 use super::common::{self, CliError, Out};
+use super::lock::{FileLock, LockError};
 use super::output;
 use super::prepare::PreparationError;
 use crate::keys::AnyStore;
@@ -16,9 +17,7 @@ use crate::prepare::{Pool, PoolError};
 pub struct HeldPool {
     path: PathBuf,
     keys: Pool,
-    /// Locked. It is a file of its own, because the pool's is replaced; it stays there, because two processes could each
-    /// lock one of its name if it went.
-    _lock: File,
+    _lock: FileLock,
 }
 
 impl HeldPool {
@@ -60,7 +59,7 @@ impl HeldPool {
     fn save_under(&self, key: &str, store: &AnyStore) -> Result<(), CliError> {
         let failed = |source| PreparationError::Pool { path: self.path.clone(), source };
         let text = self.keys.seal(key, store, &mut common::chance()).map_err(failed)?;
-        output::replace(&self.path, &text)
+        output::replace(&self.path, &text, |written| Ok(self.keys.verify(written, store).map_err(failed)?))
     }
 }
 
@@ -69,21 +68,11 @@ fn open(path: &Path, store: &AnyStore) -> Result<Pool, CliError> {
     Ok(Pool::open(&common::read(path)?, store).map_err(failed)?)
 }
 
-fn lock_beside(path: &Path) -> Result<File, PreparationError> {
-    let mut lock = path.as_os_str().to_owned();
-    lock.push(".lock");
-    let lock = PathBuf::from(lock);
-    let failed = |source| PreparationError::PoolLock { path: path.to_owned(), lock: lock.clone(), source };
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(&lock).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(PreparationError::PoolInUse(path.to_owned())),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
-    }
+fn lock_beside(path: &Path) -> Result<FileLock, PreparationError> {
+    FileLock::beside(path, Duration::ZERO).map_err(|error| match error {
+        LockError::Held => PreparationError::PoolInUse(path.to_owned()),
+        LockError::Failed(lock, source) => PreparationError::PoolLock { path: path.to_owned(), lock, source },
+    })
 }
 
 #[derive(Serialize, schemars::JsonSchema)]

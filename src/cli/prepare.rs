@@ -99,7 +99,7 @@ pub(super) struct PreparedView {
 /// Whatever is wrong with the order, the profile, the keys or the certificate. Nothing is written then.
 pub fn run(args: &PrepareArgs, out: &mut Out) -> Result<u8, CliError> {
     let store = common::keys(&args.sources.keys, &args.sources.passphrase, out)?;
-    let bytes = common::read(&args.order)?;
+    let bytes = zeroize::Zeroizing::new(common::read(&args.order)?);
     let jobs = args.preparation.jobs.as_deref();
     common::distinct(&[("--output", args.output.as_deref()), ("--jobs", jobs)])?;
     let jobs = jobs.map(Kept::claim).transpose()?;
@@ -161,7 +161,7 @@ pub fn ready_from(
     keep: &KeepArgs,
     out: &mut Out,
 ) -> Result<Ready, CliError> {
-    let bytes = common::read(path)?;
+    let bytes = zeroize::Zeroizing::new(common::read(path)?);
     if !is_order(&bytes) {
         for (option, file) in [("--record", &keep.record), ("--jobs", &from.jobs)] {
             if file.is_some() {

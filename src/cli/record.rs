@@ -14,7 +14,7 @@ pub fn run(command: &RecordCommand, out: &mut Out) -> Result<u8, CliError> {
         RecordCommand::Seal { clear, sources, output } => {
             let refused =
                 |problems| CliError::Refused { what: clear.display().to_string(), problems: record_problems(problems) };
-            let bytes = common::read(clear)?;
+            let bytes = zeroize::Zeroizing::new(common::read(clear)?);
             let store = common::keys(&sources.keys, &sources.passphrase, out)?;
             let name = record::clear_profile_name(&bytes).map_err(refused)?;
             let profile = common::profile(&name, &sources.profiles)?;

@@ -1,15 +1,20 @@
 //! A key file while it is changed, or a token that keys are put into.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::args::KeyFileArgs;
 use super::common::{self, CliError, Out};
+use super::lock::{FileLock, LockError};
 use super::output;
 use super::stores::TokenUri;
 use crate::base::Secret;
 use crate::keys::KeyStore;
 use crate::keys::file::{self, Unsealed};
 use crate::keys::pkcs11::Pkcs11Store;
+
+/// How long a key file that another process changes is waited for.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Keys, and where they lie.
 pub struct Ring {
@@ -23,12 +28,14 @@ enum Place {
         path: PathBuf,
         /// Of a sealed file: it is sealed again under the same.
         passphrase: Option<Secret<Vec<u8>>>,
+        /// Held from before the file is read until it is replaced.
+        _lock: FileLock,
     },
     Token(Box<Pkcs11Store>),
 }
 
 impl Ring {
-    /// Opens a key file and compares every check value; or begins a new one, unsealed for test keys. Or opens a token.
+    /// Locks a key file, opens it and compares every check value; or begins a new one, unsealed for test keys. Or opens a token.
     ///
     /// # Errors
     /// The file, the token or its secret is wrong.
@@ -38,10 +45,11 @@ impl Ring {
             return Ok(Self { keys: Unsealed::default(), place });
         }
         let path = args.keys.clone();
+        let lock = lock(&path)?;
         let failed = |source| CliError::Keys { path: path.clone(), source };
         let (keys, passphrase) = match path.exists() {
             true => {
-                let bytes = common::read(&path)?;
+                let bytes = zeroize::Zeroizing::new(common::read(&path)?);
                 let sealed = file::is_sealed(&bytes).map_err(failed)?;
                 let passphrase = sealed.then(|| common::ask(&args.passphrase, false, out)).transpose()?;
                 (file::read(&bytes, passphrase.as_ref()).map_err(failed)?, passphrase)
@@ -49,7 +57,19 @@ impl Ring {
             false if test => (Unsealed::default(), None),
             false => (Unsealed::default(), Some(common::ask(&args.passphrase, true, out)?)),
         };
-        Ok(Self { keys, place: Place::File { path, passphrase } })
+        Ok(Self { keys, place: Place::File { path, passphrase, _lock: lock } })
+    }
+
+    /// The keys of a key file that is not changed.
+    ///
+    /// # Errors
+    /// The file or its passphrase is wrong.
+    pub fn read(args: &KeyFileArgs, out: &mut Out) -> Result<Unsealed, CliError> {
+        let bytes = zeroize::Zeroizing::new(common::read(&args.keys)?);
+        let failed = |source| CliError::Keys { path: args.keys.clone(), source };
+        let sealed = file::is_sealed(&bytes).map_err(failed)?;
+        let passphrase = sealed.then(|| common::ask(&args.passphrase, false, out)).transpose()?;
+        file::read(&bytes, passphrase.as_ref()).map_err(failed)
     }
 
     /// Uses the keys that are there.
@@ -65,15 +85,24 @@ impl Ring {
     /// # Errors
     /// It cannot be; a file is then as it was.
     pub fn write(self) -> Result<(), CliError> {
-        let (path, passphrase) = match self.place {
+        let (path, passphrase, _lock) = match self.place {
             Place::Token(mut token) => return Ok(self.keys.put_into(&mut token)?),
-            Place::File { path, passphrase } => (path, passphrase),
+            Place::File { path, passphrase, _lock } => (path, passphrase, _lock),
         };
         let failed = |source| CliError::Keys { path: path.clone(), source };
         let text = match &passphrase {
             Some(passphrase) => file::seal(&self.keys, passphrase, &mut common::chance()).map_err(failed)?,
             None => file::mark(&self.keys).map_err(failed)?,
         };
-        output::replace(&path, &zeroize::Zeroizing::new(text))
+        output::replace(&path, &zeroize::Zeroizing::new(text), |written| {
+            file::verify(written, passphrase.as_ref(), &self.keys).map_err(failed)
+        })
     }
+}
+
+fn lock(path: &Path) -> Result<FileLock, CliError> {
+    FileLock::beside(path, PATIENCE).map_err(|error| match error {
+        LockError::Held => CliError::KeysInUse(path.to_owned()),
+        LockError::Failed(lock, source) => CliError::Lock { path: path.to_owned(), lock, source },
+    })
 }

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::args::PassphraseArgs;
 use super::common::{self, CliError, WarningSink};
+use super::protect::protect;
 use crate::base::{Secret, Warning};
 use crate::keys::file;
 use crate::keys::pkcs11::{Pkcs11Store, TokenPlace};
-use crate::keys::{AnyStore, ForCalculator, Serving};
+use crate::keys::{AnyStore, ForCalculator, Serving, lock_pages};
 
 /// What a token's URI begins with. // RFC 7512 §2.3
 const SCHEME: &str = "pkcs11:";
@@ -46,6 +47,11 @@ impl TokenUri {
             (Some(label), Some(module)) => Ok(Some(Self { label, module })),
             _ => Err(wrong("it needs token and module-path, as in pkcs11:token=perso?module-path=/usr/lib/module.so")),
         }
+    }
+
+    /// Its module's file.
+    pub fn module(&self) -> &Path {
+        &self.module
     }
 
     /// Opens the token. Its PIN comes as a passphrase does.
@@ -100,7 +106,7 @@ fn opened<S: Serving>(
     if let Some(token) = TokenUri::read(path)? {
         return Ok(token.open(passphrase, told)?.into());
     }
-    let bytes = common::read(path)?;
+    let bytes = zeroize::Zeroizing::new(common::read(path)?);
     let failed = |source| CliError::Keys { path: path.to_owned(), source };
     let phrase = if file::is_sealed(&bytes).map_err(failed)? { Some(ask(passphrase, false, told)?) } else { None };
     Ok(file::load(&bytes, phrase.as_ref()).map_err(failed)?.into())
@@ -122,6 +128,13 @@ enum Asked {
 }
 
 fn secret(from: &PassphraseArgs, asked: Asked, told: &mut dyn WarningSink) -> Result<Secret<Vec<u8>>, CliError> {
+    protect();
+    let secret = read_secret(from, asked, told)?;
+    lock_pages(&secret);
+    Ok(secret)
+}
+
+fn read_secret(from: &PassphraseArgs, asked: Asked, told: &mut dyn WarningSink) -> Result<Secret<Vec<u8>>, CliError> {
     let path = match (&from.passphrase_file, from.passphrase_fd) {
         (_, Some(descriptor)) => Some(PathBuf::from(format!("/dev/fd/{descriptor}"))),
         (Some(path), None) => Some(path.clone()),

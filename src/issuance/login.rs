@@ -128,7 +128,8 @@ pub fn with_profile<'c>(
         return Err(CardError::Refused { command: "SELECT", ins: 0xA4, sw: answer.sw }.into());
     }
     let greeting = channel::begin(card, &spec, chance)?;
-    let master = keys::select_kmc(store, profile.masters(), greeting.kdd(), greeting.key_version())?;
+    let (kdd, version) = (greeting.kdd(), greeting.key_version());
+    let master = keys::select_kmc(store, profile.masters(), profile.diversification(), kdd, version)?;
     let set = KeySet::find(store, master.name())?;
     log_in(greeting, &spec, store, &set, profile.diversification())
 }

@@ -114,7 +114,7 @@ fn login<'c>(
     let sequence = greeting.sequence().to_vec();
     let kdd = *greeting.kdd();
     let kvn = greeting.key_version();
-    let master = keys::select_kmc(job.store, job.profile.masters(), &kdd, kvn)?;
+    let master = keys::select_kmc(job.store, job.profile.masters(), job.profile.diversification(), &kdd, kvn)?;
     let set = keys::card_keys(job.store, &master, &job.profile.diversification(), &kdd)?;
     let kcvs = [&set.enc, &set.mac, &set.dek].map(|key| {
         let method = options::card_kcv_method(key.algorithm());

@@ -112,17 +112,25 @@ fn two_halves(six: &[u8], number: u8) -> Vec<u8> {
     [six, &[0xF0, number], six, &[0x0F, number]].concat()
 }
 
+/// Whether a key is a master key for cards with this KDD and key version.
+pub fn is_chosen(info: &KeyInfo, method: Diversification, kdd: &[u8; 10], kvn: u8) -> bool {
+    let for_stock = method == Diversification::None || info.kmcid.is_none_or(|kmcid| kdd.starts_with(&kmcid));
+    info.purpose == Purpose::Kmc && info.version == kvn && for_stock
+}
+
 /// The one master key among `names` that is for cards with this KMCID (the KDD's first six bytes) and key version.
+/// Without diversification the KDD says nothing of the key, and the KMCID is ignored.
 ///
 /// # Errors
 /// [`KeyError::NoMatch`] where none is, or more than one.
-pub fn select_kmc(store: &dyn KeyStore, names: &[String], kdd: &[u8; 10], kvn: u8) -> Result<KeyHandle, KeyError> {
-    let fits = |info: &&KeyInfo| {
-        info.purpose == Purpose::Kmc
-            && names.contains(&info.name)
-            && info.version == kvn
-            && info.kmcid.is_none_or(|kmcid| kdd.starts_with(&kmcid))
-    };
+pub fn select_kmc(
+    store: &dyn KeyStore,
+    names: &[String],
+    method: Diversification,
+    kdd: &[u8; 10],
+    kvn: u8,
+) -> Result<KeyHandle, KeyError> {
+    let fits = |info: &&KeyInfo| names.contains(&info.name) && is_chosen(info, method, kdd, kvn);
     let mut matching = store.keys().iter().filter(fits);
     match (matching.next(), matching.next()) {
         (Some(only), None) => store.open(&only.name, Purpose::Kmc),
@@ -132,5 +140,38 @@ pub fn select_kmc(store: &dyn KeyStore, names: &[String], kdd: &[u8; 10], kvn: u
             kvn,
             names: names.join(", "),
         }),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::base::Secret;
+    use crate::base::crypto::KcvMethod;
+    use crate::keys::{Algorithm, Kcv, SoftwareStore};
+
+    #[test]
+    fn kmcid_is_ignored_without_diversification_only() {
+        let info = KeyInfo {
+            name: "master".into(),
+            zone: String::new(),
+            purpose: Purpose::Kmc,
+            version: 1,
+            algorithm: Algorithm::Tdes2,
+            kcv: Kcv { method: KcvMethod::DesZero, value: vec![0x8B, 0xAF, 0x47] },
+            test: true,
+            kmcid: Some([1, 2, 3, 4, 5, 6]),
+            header: None,
+        };
+        let store = SoftwareStore::new(vec![(info, Secret::from_hex("404142434445464748494A4B4C4D4E4F").unwrap())]);
+        let names = ["master".to_owned()];
+        let (its, other) = ([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], [9, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        for method in Diversification::ALL {
+            let chosen = |kdd, kvn| select_kmc(&store, &names, method, kdd, kvn).is_ok();
+            assert!(chosen(&its, 1), "{}", method.name());
+            assert_eq!(chosen(&other, 1), method == Diversification::None, "{}", method.name());
+            assert!(!chosen(&its, 2), "{}: the version counts always", method.name());
+        }
     }
 }

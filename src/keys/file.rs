@@ -1,7 +1,7 @@
 //! The software key file: sealed under a passphrase, or unsealed and marked as holding test keys only.
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 pub use super::ring::{NewKey, Unsealed};
 
@@ -24,6 +24,9 @@ const LANES: u32 = 1;
 /// A hostile file must not take the machine's memory.
 const MOST_MEMORY: u32 = 1024 * 1024;
 const MOST_PASSES: u32 = 64;
+const MOST_LANES: u32 = 16;
+/// Nor its time: KiB of memory, times passes. A few seconds.
+const MOST_WORK: u64 = 4 * 1024 * 1024;
 
 /// What is wrong with a key file.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +56,12 @@ pub enum KeyFileError {
     /// The passphrase does not open it.
     #[error("the passphrase does not open it, or the file was changed")]
     Passphrase,
+    /// The keys cannot be written as JSON.
+    #[error("the keys cannot be written as JSON; the file is as it was")]
+    Unwritable,
+    /// A new file does not open, or opens to other keys.
+    #[error("the new key file does not open to the keys that were written; the old one is as it was")]
+    NotTheSame,
     /// A key whose check value is wrong, or that its check value method does not take.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -66,7 +75,7 @@ impl Fault for KeyFileError {
         match self {
             KeyFileError::Passphrase => Code::KeyPassphrase,
             KeyFileError::Key(error) => error.code(),
-            KeyFileError::Chance(_) => Code::ProgramFault,
+            KeyFileError::Chance(_) | KeyFileError::Unwritable | KeyFileError::NotTheSame => Code::ProgramFault,
             _ => Code::KeyFile,
         }
     }
@@ -174,6 +183,15 @@ pub fn read(bytes: &[u8], passphrase: Option<&Secret<Vec<u8>>>) -> Result<Unseal
     Ok(keys)
 }
 
+/// Opens a key file that was just written, and compares its keys with those that were meant, before it replaces
+/// another file.
+///
+/// # Errors
+/// [`KeyFileError::NotTheSame`], and as [`read`].
+pub fn verify(bytes: &[u8], passphrase: Option<&Secret<Vec<u8>>>, meant: &Unsealed) -> Result<(), KeyFileError> {
+    if read(bytes, passphrase)?.same(meant) { Ok(()) } else { Err(KeyFileError::NotTheSame) }
+}
+
 /// Reads an unsealed file of test keys.
 ///
 /// # Errors
@@ -202,7 +220,7 @@ pub fn seal(keys: &Unsealed, passphrase: &Secret<Vec<u8>>, chance: &mut Chance) 
         return Err(KeyFileError::Field { path: "(passphrase)".into(), why: "it is empty".into() });
     }
     let shapes: Vec<KeyShape> = keys.each().map(|(info, value)| key_shape(info, value)).collect();
-    let clear = Secret::new(serde_json::to_vec(&shapes).unwrap_or_default());
+    let clear = Secret::of_json(&shapes).map_err(|_| KeyFileError::Unwritable)?;
     let salt: [u8; 16] = chance.bytes()?;
     let nonce: [u8; NONCE] = chance.bytes()?;
     let mut sealed = SealedShape {
@@ -220,8 +238,7 @@ pub fn seal(keys: &Unsealed, passphrase: &Secret<Vec<u8>>, chance: &mut Chance) 
         .map_err(|_| KeyFileError::Passphrase)?;
     sealed.ciphertext = hex::encode_upper(ciphertext);
     sealed.tag = hex::encode_upper(tag);
-    let shape = FileShape { perso_keys: 1, test_keys: None, keys: None, sealed: Some(sealed) };
-    Ok(serde_json::to_string_pretty(&shape).unwrap_or_default() + "\n")
+    text(&FileShape { perso_keys: 1, test_keys: None, keys: None, sealed: Some(sealed) })
 }
 
 /// The text of an unsealed file, which says that it is one.
@@ -236,8 +253,12 @@ pub fn mark(keys: &Unsealed) -> Result<String, KeyFileError> {
         });
     }
     let shapes = keys.each().map(|(info, value)| key_shape(info, value)).collect();
-    let shape = FileShape { perso_keys: 1, test_keys: Some(MARK.into()), keys: Some(shapes), sealed: None };
-    Ok(serde_json::to_string_pretty(&shape).unwrap_or_default() + "\n")
+    text(&FileShape { perso_keys: 1, test_keys: Some(MARK.into()), keys: Some(shapes), sealed: None })
+}
+
+fn text(shape: &FileShape) -> Result<String, KeyFileError> {
+    let text = serde_json::to_string_pretty(shape).map_err(|_| KeyFileError::Unwritable)?;
+    Ok(text + "\n")
 }
 
 fn shape(bytes: &[u8]) -> Result<FileShape, KeyFileError> {
@@ -263,17 +284,28 @@ fn stretch(sealed: &SealedShape, passphrase: &Secret<Vec<u8>>, salt: &[u8]) -> R
     if sealed.kdf != "argon2id" {
         return Err(wrong("kdf", "only argon2id is known"));
     }
-    if sealed.memory_kib > MOST_MEMORY || sealed.passes > MOST_PASSES {
-        return Err(wrong("memory_kib", "it asks for more memory or passes than this program gives"));
+    if sealed.lanes > MOST_LANES {
+        return Err(wrong("lanes", "more than 16 lanes"));
+    }
+    if sealed.passes > MOST_PASSES {
+        return Err(wrong("passes", "more than 64 passes"));
+    }
+    if sealed.memory_kib > MOST_MEMORY {
+        return Err(wrong("memory_kib", "more than 1 GiB (1048576)"));
+    }
+    if u64::from(sealed.memory_kib) * u64::from(sealed.passes) > MOST_WORK {
+        return Err(wrong("passes", "memory_kib times passes is more than 4194304"));
     }
     let params = argon2::Params::new(sealed.memory_kib, sealed.passes, sealed.lanes, Some(32))
         .map_err(|_| wrong("memory_kib", "argon2id does not take these parameters"))?;
     let argon2 = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
-    let mut key = vec![0; 32];
+    // The library wipes neither; the last block of the memory gives the key.
+    let mut memory = Zeroizing::new(vec![argon2::Block::default(); argon2.params().block_count()].into_boxed_slice());
+    let mut key = Zeroizing::new(vec![0; 32]);
     argon2
-        .hash_password_into(passphrase.expose(), salt, &mut key)
+        .hash_password_into_with_memory(passphrase.expose(), salt, &mut key, &mut **memory)
         .map_err(|_| wrong("salt", "argon2id does not take this salt"))?;
-    Ok(Secret::new(key))
+    Ok(Secret::new(std::mem::take(&mut *key)))
 }
 
 fn open(sealed: &SealedShape, passphrase: &Secret<Vec<u8>>) -> Result<Unsealed, KeyFileError> {
@@ -317,7 +349,7 @@ impl KeyShape {
         let method = KcvMethod::ALL.into_iter().find(|it| it.name() == self.kcv_method);
         let method = method.ok_or(("kcv_method", "des-zero, aes-zero, aes-ones, cmac or spki-sha256"))?;
         let kcv = hex::decode(&self.kcv).map_err(|_| ("kcv", "3 to 8 bytes in hexadecimal"))?;
-        let value = hex::decode(&self.value).map(Secret::new).map_err(|_| ("value", "it is not hexadecimal"))?;
+        let value = Secret::from_hex(&self.value).ok_or(("value", "it is not hexadecimal"))?;
         let kmcid = self.kmcid.as_ref().map(|text| hex::decode(text).ok().and_then(|kmcid| kmcid.try_into().ok()));
         let kmcid = kmcid.map(|kmcid| kmcid.ok_or(("kmcid", "six bytes in hexadecimal"))).transpose()?;
         let info = KeyInfo {

@@ -47,6 +47,14 @@ impl Unsealed {
         self.0.iter().map(|(info, value)| (info, value))
     }
 
+    /// Whether these are the same keys, in the same order.
+    pub(super) fn same(&self, other: &Self) -> bool {
+        self.0.len() == other.0.len()
+            && self.each().zip(other.each()).all(|((info, value), (meant, other))| {
+                super::file::describe(info) == super::file::describe(meant) && value.equals(other.expose())
+            })
+    }
+
     /// A store of these keys.
     pub fn into_store(self) -> SoftwareStore {
         SoftwareStore::new(self.0)

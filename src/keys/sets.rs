@@ -35,6 +35,22 @@ impl<'a> KeySet<'a> {
         sets
     }
 
+    /// Sets of three of which some are there and others are not: what their names begin with, and the names that are
+    /// missing. A card's three keys are found by the three names only.
+    pub fn incomplete(masters: &[&KeyInfo]) -> Vec<(String, Vec<String>)> {
+        let mut out: Vec<(String, Vec<String>)> = Vec::new();
+        let stems = masters.iter().filter_map(|key| ENDS.iter().find_map(|end| key.name.strip_suffix(end)));
+        for stem in stems {
+            let names = ENDS.map(|end| format!("{stem}{end}"));
+            let absent = |name: &String| !masters.iter().any(|key| key.name == *name);
+            let absent: Vec<String> = names.into_iter().filter(absent).collect();
+            if !absent.is_empty() && !out.iter().any(|(known, _)| known == stem) {
+                out.push((stem.to_owned(), absent));
+            }
+        }
+        out
+    }
+
     /// The set of this name.
     ///
     /// # Errors

@@ -25,6 +25,9 @@ impl SoftwareStore {
     /// when a key is opened.
     pub fn new(keys: Vec<(KeyInfo, Secret<Vec<u8>>)>) -> Self {
         let (infos, values): (Vec<_>, Vec<_>) = keys.into_iter().unzip();
+        for value in &values {
+            super::lock_pages(value);
+        }
         let tested = infos.iter().map(|_| OnceLock::new()).collect();
         Self { infos, values, tested }
     }

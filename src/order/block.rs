@@ -51,11 +51,11 @@ impl TlvBlock {
             found.format(path("size"), "it is not a size in one to three digits");
         }
         // The published pattern takes an odd number of digits, and lengths that no key has.
-        let mac_key = Secret::new(hex::decode(&file.mac_key).unwrap_or_default());
+        let mac_key = Secret::from_hex(&file.mac_key).unwrap_or_else(|| Secret::new(Vec::new()));
         if !matches!(mac_key.len(), 8 | 16) {
             found.format(path("mac_key"), "a MAC key has 8 or 16 bytes in hexadecimal");
         }
-        let data = Secret::new(hex::decode(&file.data).unwrap_or_default());
+        let data = Secret::from_hex(&file.data).unwrap_or_else(|| Secret::new(Vec::new()));
         if !(3..=MAX_DATA).contains(&data.len()) {
             found.format(path("data"), format!("it is not 3 to {MAX_DATA} whole bytes in hexadecimal"));
         }

@@ -68,7 +68,7 @@ impl Node {
 
     /// The value as a JSON text again.
     pub(super) fn to_json(&self) -> Option<Secret<Vec<u8>>> {
-        serde_json::to_vec(self).ok().map(Secret::new)
+        Secret::of_json(self).ok()
     }
 
     pub(super) fn as_text(&self) -> Option<&str> {

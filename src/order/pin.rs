@@ -156,5 +156,5 @@ fn transport(
 }
 
 fn bytes(text: &str, length: usize) -> Option<Secret<Vec<u8>>> {
-    hex::decode(text).ok().map(Secret::new).filter(|bytes| bytes.len() == length)
+    Secret::from_hex(text).filter(|bytes| bytes.len() == length)
 }

@@ -87,6 +87,12 @@ pub enum PoolError {
     /// What is sealed is no pool.
     #[error("what is sealed in it is no pool")]
     Seal,
+    /// The keys cannot be written as JSON.
+    #[error("the keys cannot be written as JSON; the pool is as it was")]
+    Unwritable,
+    /// A new pool does not open, or opens to other keys.
+    #[error("the new pool does not open to the keys that were written; the old one is as it was")]
+    NotTheSame,
     /// RSA.
     #[error(transparent)]
     Rsa(#[from] RsaError),
@@ -102,7 +108,9 @@ impl Fault for PoolError {
     fn code(&self) -> Code {
         match self {
             PoolError::Key(error) => error.code(),
-            PoolError::Rsa(_) | PoolError::Chance(_) => Code::ProgramFault,
+            PoolError::Rsa(_) | PoolError::Chance(_) | PoolError::Unwritable | PoolError::NotTheSame => {
+                Code::ProgramFault
+            }
             PoolError::Syntax { .. } | PoolError::Seal => Code::PrepareData,
         }
     }
@@ -163,6 +171,21 @@ impl Pool {
         self.sealed_under.as_deref()
     }
 
+    /// Opens a pool's file that was just written, and compares its keys with these, before it replaces another file.
+    ///
+    /// # Errors
+    /// [`PoolError::NotTheSame`], and as [`Pool::open`].
+    pub fn verify(&self, bytes: &[u8], store: &dyn KeyStore) -> Result<(), PoolError> {
+        let written = Self::open(bytes, store)?;
+        let same = |(one, other): (&Pooled, &Pooled)| {
+            (one.bits, one.exponent) == (other.bits, other.exponent)
+                && one.p.equals(other.p.expose())
+                && one.q.equals(other.q.expose())
+        };
+        let all = written.keys.len() == self.keys.len() && written.keys.iter().zip(&self.keys).all(same);
+        if all { Ok(()) } else { Err(PoolError::NotTheSame) }
+    }
+
     /// The pool's file, sealed under a record key.
     ///
     /// # Errors
@@ -170,7 +193,7 @@ impl Pool {
     pub fn seal(&self, key: &str, store: &dyn KeyStore, chance: &mut Chance) -> Result<String, PoolError> {
         let handle = store.open(key, Purpose::Record)?;
         let pairs: Vec<PairFile> = self.keys.iter().map(PairFile::of).collect();
-        let body = Secret::new(serde_json::to_vec(&pairs).unwrap_or_default());
+        let body = Secret::of_json(&pairs).map_err(|_| PoolError::Unwritable)?;
         let nonce: [u8; NONCE] = chance.bytes()?;
         let (ciphertext, tag) = store.seal_body(&handle, &nonce, HEADER, &body)?;
         let file = PoolFile {
@@ -180,7 +203,8 @@ impl Pool {
             ciphertext: hex::encode_upper(ciphertext),
             tag: hex::encode_upper(tag),
         };
-        Ok(serde_json::to_string_pretty(&file).unwrap_or_default() + "\n")
+        let text = serde_json::to_string_pretty(&file).map_err(|_| PoolError::Unwritable)?;
+        Ok(text + "\n")
     }
 }
 
@@ -201,7 +225,7 @@ impl PairFile {
     }
 
     fn pooled(&self) -> Result<Pooled, PoolError> {
-        let prime = |text: &str| hex::decode(text).map(Secret::new).map_err(|_| PoolError::Seal);
+        let prime = |text: &str| Secret::from_hex(text).ok_or(PoolError::Seal);
         Ok(Pooled { bits: self.bits, exponent: self.exponent, p: prime(&self.p)?, q: prime(&self.q)? })
     }
 }

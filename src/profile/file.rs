@@ -114,6 +114,7 @@ pub(super) struct KeysFile {
 pub(super) enum Method {
     None,
     EmvCps,
+    Visa1,
     Visa2,
     Kdf3,
 }

@@ -228,12 +228,13 @@ fn masters(file: &ProfileFile, problems: &mut Problems) -> Masters {
     let diversification = match keys.diversification {
         Method::None => Diversification::None,
         Method::EmvCps => Diversification::EmvCps { offset: keys.offset.unwrap_or(4) },
+        Method::Visa1 => Diversification::Visa1,
         Method::Visa2 => Diversification::Visa2,
         Method::Kdf3 => Diversification::Kdf3,
     };
     match keys.diversification {
-        Method::EmvCps | Method::Visa2 if aes => {
-            problems.add("keys.diversification", "EMV CPS and VISA2 give triple-DES keys, SCP03 takes AES keys");
+        Method::EmvCps | Method::Visa1 | Method::Visa2 if aes => {
+            problems.add("keys.diversification", "EMV CPS, VISA1 and VISA2 give triple-DES keys, SCP03 takes AES keys");
         }
         Method::Kdf3 if !aes => {
             problems.add("keys.diversification", "KDF3 gives AES keys, SCP02 takes triple-DES keys");

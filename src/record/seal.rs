@@ -63,7 +63,13 @@ pub(super) fn file(
 ) -> Result<String, RecordProblems> {
     let body = body(&header, clear, record_key, store, chance)?;
     let record = RecordFile { perso_record: 1, header, body };
-    Ok(serde_json::to_string_pretty(&record).unwrap_or_default() + "\n")
+    let text = serde_json::to_string_pretty(&record).map_err(|_| unwritable())?;
+    Ok(text + "\n")
+}
+
+/// A value that JSON cannot express: nothing is sealed in its place.
+fn unwritable() -> RecordProblems {
+    vec![problem("body", Code::ProgramFault, "it cannot be written as JSON")]
 }
 
 fn clear(bytes: &[u8]) -> Result<ClearFile, RecordProblems> {
@@ -90,7 +96,7 @@ impl Sealing<'_> {
     fn grouping(&mut self, path: &str, grouping: &mut GroupingFile) {
         let Some(secret) = grouping.secret.take() else { return };
         let Some(key) = self.key(&format!("{path}.secret.key"), &secret.key, Purpose::Transport) else { return };
-        let Ok(value) = hex::decode(&secret.value).map(Secret::new) else {
+        let Some(value) = Secret::from_hex(&secret.value) else {
             self.problems.push(problem(format!("{path}.secret.value"), Code::RecordDgi, "it is not hexadecimal"));
             return;
         };
@@ -147,7 +153,7 @@ fn body(
 ) -> Result<SealedBodyFile, RecordProblems> {
     let failed = |code, message: String| vec![problem("body", code, message)];
     let nonce: [u8; NONCE] = chance.bytes().map_err(|error| failed(Code::ProgramFault, error.to_string()))?;
-    let clear = Secret::new(serde_json::to_vec(body).unwrap_or_default());
+    let clear = Secret::of_json(body).map_err(|_| unwritable())?;
     let associated = associated_data(header).ok_or_else(|| failed(Code::RecordSyntax, "no canonical form".into()))?;
     let (ciphertext, tag) =
         store.seal_body(key, &nonce, &associated, &clear).map_err(|error| failed(error.code(), error.to_string()))?;

@@ -47,6 +47,7 @@ const VENDORS: &[(&str, &[&str])] = &[
     ("rpassword", &["cli/"]),
     ("tracing_subscriber", &["cli/"]),
     ("getrandom", &["cli/"]),
+    ("region", &["keys/locked.rs"]),
     ("rand", &["cli/"]),
     ("tokio", &["station/"]),
     ("axum", &["station/"]),

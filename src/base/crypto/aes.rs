@@ -6,6 +6,7 @@ use aes::cipher::{
 use aes::{Aes128, Aes192, Aes256};
 
 use super::CryptoError;
+use super::stack::wiping_stack;
 
 /// One arm per key length, the same body in each.
 macro_rules! with_aes {
@@ -33,7 +34,7 @@ macro_rules! with_aes {
 /// # Errors
 /// Key or data length.
 pub fn aes_ecb_encrypt(key: &[u8], data: &[u8]) -> Result<Vec<u8>, CryptoError> {
-    with_aes!(key, C => ecb::<C>(key, data, BlockCipherEncrypt::encrypt_block))
+    wiping_stack(|| with_aes!(key, C => ecb::<C>(key, data, BlockCipherEncrypt::encrypt_block)))
 }
 
 /// The inverse of [`aes_ecb_encrypt`].
@@ -41,7 +42,7 @@ pub fn aes_ecb_encrypt(key: &[u8], data: &[u8]) -> Result<Vec<u8>, CryptoError> 
 /// # Errors
 /// Key or data length.
 pub fn aes_ecb_decrypt(key: &[u8], data: &[u8]) -> Result<Vec<u8>, CryptoError> {
-    with_aes!(key, C => ecb::<C>(key, data, BlockCipherDecrypt::decrypt_block))
+    wiping_stack(|| with_aes!(key, C => ecb::<C>(key, data, BlockCipherDecrypt::decrypt_block)))
 }
 
 /// AES, CBC, whole 16-byte blocks.
@@ -49,10 +50,12 @@ pub fn aes_ecb_decrypt(key: &[u8], data: &[u8]) -> Result<Vec<u8>, CryptoError> 
 /// # Errors
 /// Key, IV or data length.
 pub fn aes_cbc_encrypt(key: &[u8], iv: &[u8], data: &[u8]) -> Result<Vec<u8>, CryptoError> {
-    with_aes!(key, C => {
-        check(iv, data)?;
-        let mut mode = cbc::Encryptor::<C>::new_from_slices(key, iv).map_err(|_| CryptoError::KeyLength(key.len()))?;
-        Ok(each_block(data, |block| mode.encrypt_block(block)))
+    wiping_stack(|| {
+        with_aes!(key, C => {
+            check(iv, data)?;
+            let mut mode = cbc::Encryptor::<C>::new_from_slices(key, iv).map_err(|_| CryptoError::KeyLength(key.len()))?;
+            Ok(each_block(data, |block| mode.encrypt_block(block)))
+        })
     })
 }
 
@@ -61,10 +64,12 @@ pub fn aes_cbc_encrypt(key: &[u8], iv: &[u8], data: &[u8]) -> Result<Vec<u8>, Cr
 /// # Errors
 /// Key, IV or data length.
 pub fn aes_cbc_decrypt(key: &[u8], iv: &[u8], data: &[u8]) -> Result<Vec<u8>, CryptoError> {
-    with_aes!(key, C => {
-        check(iv, data)?;
-        let mut mode = cbc::Decryptor::<C>::new_from_slices(key, iv).map_err(|_| CryptoError::KeyLength(key.len()))?;
-        Ok(each_block(data, |block| mode.decrypt_block(block)))
+    wiping_stack(|| {
+        with_aes!(key, C => {
+            check(iv, data)?;
+            let mut mode = cbc::Decryptor::<C>::new_from_slices(key, iv).map_err(|_| CryptoError::KeyLength(key.len()))?;
+            Ok(each_block(data, |block| mode.decrypt_block(block)))
+        })
     })
 }
 

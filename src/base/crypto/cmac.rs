@@ -6,19 +6,22 @@ use des::{TdesEde2, TdesEde3};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::CryptoError;
+use super::stack::wiping_stack;
 
 /// AES-CMAC, 16 bytes.
 ///
 /// # Errors
 /// Key length.
 pub fn aes_cmac(key: &[u8], data: &[u8]) -> Result<[u8; 16], CryptoError> {
-    let mac = match key.len() {
-        16 => compute::<Cmac<Aes128>>(key, data)?,
-        24 => compute::<Cmac<Aes192>>(key, data)?,
-        32 => compute::<Cmac<Aes256>>(key, data)?,
-        other => return Err(CryptoError::KeyLength(other)),
-    };
-    mac.as_slice().try_into().map_err(|_| CryptoError::KeyLength(key.len()))
+    wiping_stack(|| {
+        let mac = match key.len() {
+            16 => compute::<Cmac<Aes128>>(key, data)?,
+            24 => compute::<Cmac<Aes192>>(key, data)?,
+            32 => compute::<Cmac<Aes256>>(key, data)?,
+            other => return Err(CryptoError::KeyLength(other)),
+        };
+        mac.as_slice().try_into().map_err(|_| CryptoError::KeyLength(key.len()))
+    })
 }
 
 /// Triple-DES CMAC, 8 bytes; key of 16 or 24 bytes.
@@ -26,12 +29,14 @@ pub fn aes_cmac(key: &[u8], data: &[u8]) -> Result<[u8; 16], CryptoError> {
 /// # Errors
 /// Key length.
 pub fn tdes_cmac(key: &[u8], data: &[u8]) -> Result<[u8; 8], CryptoError> {
-    let mac = match key.len() {
-        16 => compute::<Cmac<TdesEde2>>(key, data)?,
-        24 => compute::<Cmac<TdesEde3>>(key, data)?,
-        other => return Err(CryptoError::KeyLength(other)),
-    };
-    mac.as_slice().try_into().map_err(|_| CryptoError::KeyLength(key.len()))
+    wiping_stack(|| {
+        let mac = match key.len() {
+            16 => compute::<Cmac<TdesEde2>>(key, data)?,
+            24 => compute::<Cmac<TdesEde3>>(key, data)?,
+            other => return Err(CryptoError::KeyLength(other)),
+        };
+        mac.as_slice().try_into().map_err(|_| CryptoError::KeyLength(key.len()))
+    })
 }
 
 /// What comes out may be half a session key: it is wiped where it was.

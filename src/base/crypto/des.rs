@@ -6,6 +6,7 @@ use des::cipher::{
 use des::{Des, TdesEde2, TdesEde3};
 
 use super::CryptoError;
+use super::stack::wiping_stack;
 
 /// One arm per key length, the same body in each.
 macro_rules! with_tdes {
@@ -29,7 +30,7 @@ macro_rules! with_tdes {
 /// # Errors
 /// A key that is not 8 bytes, data that is not whole blocks.
 pub fn des_ecb_encrypt(key: &[u8], data: &[u8]) -> Result<Vec<u8>, CryptoError> {
-    ecb::<Des>(key, data, BlockCipherEncrypt::encrypt_block)
+    wiping_stack(|| ecb::<Des>(key, data, BlockCipherEncrypt::encrypt_block))
 }
 
 /// Single DES, CBC, whole 8-byte blocks.
@@ -37,7 +38,7 @@ pub fn des_ecb_encrypt(key: &[u8], data: &[u8]) -> Result<Vec<u8>, CryptoError> 
 /// # Errors
 /// A key or IV that is not 8 bytes, data that is not whole blocks.
 pub fn des_cbc_encrypt(key: &[u8], iv: &[u8], data: &[u8]) -> Result<Vec<u8>, CryptoError> {
-    cbc_encrypt::<Des>(key, iv, data)
+    wiping_stack(|| cbc_encrypt::<Des>(key, iv, data))
 }
 
 /// Triple DES, ECB, whole 8-byte blocks; key of 16 or 24 bytes.
@@ -45,7 +46,7 @@ pub fn des_cbc_encrypt(key: &[u8], iv: &[u8], data: &[u8]) -> Result<Vec<u8>, Cr
 /// # Errors
 /// Key or data length.
 pub fn tdes_ecb_encrypt(key: &[u8], data: &[u8]) -> Result<Vec<u8>, CryptoError> {
-    with_tdes!(key, C => ecb::<C>(key, data, BlockCipherEncrypt::encrypt_block))
+    wiping_stack(|| with_tdes!(key, C => ecb::<C>(key, data, BlockCipherEncrypt::encrypt_block)))
 }
 
 /// The inverse of [`tdes_ecb_encrypt`].
@@ -53,7 +54,7 @@ pub fn tdes_ecb_encrypt(key: &[u8], data: &[u8]) -> Result<Vec<u8>, CryptoError>
 /// # Errors
 /// Key or data length.
 pub fn tdes_ecb_decrypt(key: &[u8], data: &[u8]) -> Result<Vec<u8>, CryptoError> {
-    with_tdes!(key, C => ecb::<C>(key, data, BlockCipherDecrypt::decrypt_block))
+    wiping_stack(|| with_tdes!(key, C => ecb::<C>(key, data, BlockCipherDecrypt::decrypt_block)))
 }
 
 /// Triple DES, CBC, whole 8-byte blocks; key of 16 or 24 bytes.
@@ -61,7 +62,7 @@ pub fn tdes_ecb_decrypt(key: &[u8], data: &[u8]) -> Result<Vec<u8>, CryptoError>
 /// # Errors
 /// Key, IV or data length.
 pub fn tdes_cbc_encrypt(key: &[u8], iv: &[u8], data: &[u8]) -> Result<Vec<u8>, CryptoError> {
-    with_tdes!(key, C => cbc_encrypt::<C>(key, iv, data))
+    wiping_stack(|| with_tdes!(key, C => cbc_encrypt::<C>(key, iv, data)))
 }
 
 /// The inverse of [`tdes_cbc_encrypt`].
@@ -69,7 +70,7 @@ pub fn tdes_cbc_encrypt(key: &[u8], iv: &[u8], data: &[u8]) -> Result<Vec<u8>, C
 /// # Errors
 /// Key, IV or data length.
 pub fn tdes_cbc_decrypt(key: &[u8], iv: &[u8], data: &[u8]) -> Result<Vec<u8>, CryptoError> {
-    with_tdes!(key, C => cbc_decrypt::<C>(key, iv, data))
+    wiping_stack(|| with_tdes!(key, C => cbc_decrypt::<C>(key, iv, data)))
 }
 
 fn whole_blocks(data: &[u8]) -> Result<(), CryptoError> {

@@ -4,6 +4,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
+use super::stack::wiping_stack;
+
 /// SHA-1; EMV's certificates still use it.
 pub fn sha1(data: &[u8]) -> [u8; 20] {
     Sha1::digest(data).into()
@@ -34,12 +36,14 @@ pub fn sha256_in_parts<E>(
 
 /// HMAC-SHA-256, any key length.
 pub fn hmac_sha256(key: &[u8], data: &[u8]) -> [u8; 32] {
-    // HMAC takes keys of any length; the fallback cannot be reached.
-    match Hmac::<Sha256>::new_from_slice(key) {
-        Ok(mut mac) => {
-            mac.update(data);
-            mac.finalize().into_bytes().into()
+    wiping_stack(|| {
+        // HMAC takes keys of any length; the fallback cannot be reached.
+        match Hmac::<Sha256>::new_from_slice(key) {
+            Ok(mut mac) => {
+                mac.update(data);
+                mac.finalize().into_bytes().into()
+            }
+            Err(_) => [0; 32],
         }
-        Err(_) => [0; 32],
-    }
+    })
 }

@@ -5,6 +5,7 @@ use aes_gcm::{Aes256Gcm, Nonce, Tag};
 use zeroize::Zeroize;
 
 use super::CryptoError;
+use super::stack::wiping_stack;
 
 /// Nonce length in bytes.
 pub const NONCE: usize = 12;
@@ -21,12 +22,14 @@ pub fn gcm_seal(
     aad: &[u8],
     plain: &[u8],
 ) -> Result<(Vec<u8>, [u8; TAG]), CryptoError> {
-    let cipher = Aes256Gcm::new_from_slice(key).map_err(|_| CryptoError::KeyLength(key.len()))?;
-    let mut out = plain.to_vec();
-    let tag = cipher
-        .encrypt_inout_detached(&Nonce::from(*nonce), aad, out.as_mut_slice().into())
-        .map_err(|_| CryptoError::DataLength(plain.len()))?;
-    Ok((out, tag.into()))
+    wiping_stack(|| {
+        let cipher = Aes256Gcm::new_from_slice(key).map_err(|_| CryptoError::KeyLength(key.len()))?;
+        let mut out = plain.to_vec();
+        let tag = cipher
+            .encrypt_inout_detached(&Nonce::from(*nonce), aad, out.as_mut_slice().into())
+            .map_err(|_| CryptoError::DataLength(plain.len()))?;
+        Ok((out, tag.into()))
+    })
 }
 
 /// Checks the tag, then decrypts.
@@ -40,12 +43,15 @@ pub fn gcm_open(
     ciphertext: &[u8],
     tag: &[u8; TAG],
 ) -> Result<Vec<u8>, CryptoError> {
-    let cipher = Aes256Gcm::new_from_slice(key).map_err(|_| CryptoError::KeyLength(key.len()))?;
-    let mut out = ciphertext.to_vec();
-    let opened = cipher.decrypt_inout_detached(&Nonce::from(*nonce), aad, out.as_mut_slice().into(), &Tag::from(*tag));
-    if opened.is_err() {
-        out.zeroize();
-        return Err(CryptoError::Tag);
-    }
-    Ok(out)
+    wiping_stack(|| {
+        let cipher = Aes256Gcm::new_from_slice(key).map_err(|_| CryptoError::KeyLength(key.len()))?;
+        let mut out = ciphertext.to_vec();
+        let opened =
+            cipher.decrypt_inout_detached(&Nonce::from(*nonce), aad, out.as_mut_slice().into(), &Tag::from(*tag));
+        if opened.is_err() {
+            out.zeroize();
+            return Err(CryptoError::Tag);
+        }
+        Ok(out)
+    })
 }

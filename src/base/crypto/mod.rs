@@ -9,6 +9,7 @@ mod kcv;
 mod mac;
 mod pad;
 mod rsa;
+mod stack;
 
 pub use self::aes::{aes_cbc_decrypt, aes_cbc_encrypt, aes_ecb_decrypt, aes_ecb_encrypt};
 pub use self::cmac::{aes_cmac, tdes_cmac};

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use zeroize::Zeroize;
+
 /// A command APDU.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Command {
@@ -56,6 +58,11 @@ impl Command {
         self
     }
 
+    /// Its data field.
+    pub fn into_data(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.data)
+    }
+
     /// Whether it takes the extended form: more than 255 bytes of data, or more than 256 expected.
     pub fn needs_extended(&self) -> bool {
         self.data.len() > 255 || self.le.is_some_and(|le| le > 256)
@@ -70,7 +77,9 @@ impl Command {
         if self.data.len() > 65_535 || self.le.is_some_and(|le| !(1..=65_536).contains(&le)) {
             return Err(too_long);
         }
-        let mut out = vec![self.cla, self.ins, self.p1, self.p2];
+        // Header, two lengths of three bytes at most: a buffer that does not grow.
+        let mut out = Vec::with_capacity(self.data.len() + 10);
+        out.extend([self.cla, self.ins, self.p1, self.p2]);
         let extended = self.needs_extended();
         if extended {
             out.push(0);
@@ -127,6 +136,13 @@ impl Command {
             },
         };
         Ok(Self { cla, ins, p1, p2, data: data.to_vec(), le })
+    }
+}
+
+/// The data may be a PIN, a key or a session's plain text.
+impl Drop for Command {
+    fn drop(&mut self) {
+        self.data.zeroize();
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use zeroize::Zeroize;
+
 /// The two bytes that end every answer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StatusWord(pub u16);
@@ -63,6 +65,11 @@ pub struct Response {
 pub struct ResponseError(pub usize);
 
 impl Response {
+    /// Its data field.
+    pub fn into_data(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.data)
+    }
+
     /// Data and status word.
     pub fn new(data: impl Into<Vec<u8>>, sw: StatusWord) -> Self {
         Self { data: data.into(), sw }
@@ -87,6 +94,13 @@ impl Response {
         let mut out = self.data.clone();
         out.extend(self.sw.to_bytes());
         out
+    }
+}
+
+/// The data may be what a session has deciphered.
+impl Drop for Response {
+    fn drop(&mut self) {
+        self.data.zeroize();
     }
 }
 

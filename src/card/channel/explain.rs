@@ -98,10 +98,10 @@ impl Handshake {
         // A published answer often lacks its status word; its length tells.
         let data = match Response::parse(answer).map_err(|_| HandshakeError::Answer)? {
             _ if matches!(answer.len(), 28 | 29 | 32 | 45 | 48) => answer.to_vec(),
-            Response { data, sw } if sw.is_ok() => data,
+            answer if answer.sw.is_ok() => answer.into_data(),
             Response { sw, .. } => return Err(HandshakeError::Refused(sw)),
         };
-        Self::of(command.p1, command.data, &data)
+        Self::of(command.p1, command.into_data(), &data)
     }
 
     /// The same from what was sent and the answer's data.

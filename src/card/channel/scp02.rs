@@ -1,6 +1,7 @@
 //! SCP02, explicit initiation: state without I/O. // GPC 2.3.1 annex E
 
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use crate::base::Secret;
 use crate::base::crypto::{self, CryptoError};
@@ -100,13 +101,13 @@ pub struct Scp02 {
     /// The last R-MAC; the C-MAC of EXTERNAL AUTHENTICATE at first.
     r_chain: [u8; 8],
     /// The last command as the R-MAC sees it.
-    command: Vec<u8>,
+    command: Zeroizing<Vec<u8>>,
 }
 
 impl Scp02 {
     /// A session that begins with EXTERNAL AUTHENTICATE.
     pub fn new(keys: Scp02Keys, i: u8, level: SecurityLevel) -> Self {
-        Self { keys, i, level, c_chain: None, r_chain: [0; 8], command: Vec::new() }
+        Self { keys, i, level, c_chain: None, r_chain: [0; 8], command: Zeroizing::default() }
     }
 
     /// The session keys.
@@ -131,13 +132,12 @@ impl Scp02 {
     /// As [`Scp02::external_authenticate`].
     pub fn wrap(&mut self, plain: &Command) -> Result<Command, CryptoError> {
         let sent = if self.level.c_decryption() && !plain.data.is_empty() {
-            crypto::tdes_cbc_encrypt(self.keys.enc.expose(), &[0; 8], &crypto::pad_80(&plain.data, 8))?
+            crypto::tdes_cbc_encrypt(self.keys.enc.expose(), &[0; 8], &Zeroizing::new(crypto::pad_80(&plain.data, 8)))?
         } else {
             plain.data.clone()
         };
-        self.command =
-            [header(plain, plain.cla & 0xF8, plain.data.len(), is_long(plain, plain.data.len())), plain.data.clone()]
-                .concat();
+        let header = header(plain, plain.cla & 0xF8, plain.data.len(), is_long(plain, plain.data.len()));
+        self.command = Zeroizing::new([header.as_slice(), plain.data.as_slice()].concat());
         if self.level.c_mac() { self.with_mac(plain, &sent) } else { Ok(plain.clone()) }
     }
 
@@ -155,8 +155,9 @@ impl Scp02 {
         let long = is_long(plain, sent.len() + 8);
         // The MAC sees the class with the secure messaging bit and without the channel, and the length with the MAC
         // but without padding.
-        let seen = [header(plain, plain.cla & 0xFC | 0x04, plain.data.len() + 8, long), plain.data.clone()].concat();
-        let mac = crypto::retail_mac(mac_key, &icv, &crypto::pad_80(&seen, 8))?;
+        let header = header(plain, plain.cla & 0xFC | 0x04, plain.data.len() + 8, long);
+        let seen = Zeroizing::new([header.as_slice(), plain.data.as_slice()].concat());
+        let mac = crypto::retail_mac(mac_key, &icv, &Zeroizing::new(crypto::pad_80(&seen, 8)))?;
         self.c_chain = Some(mac);
         Ok(Command { cla: plain.cla | 0x04, data: [sent, &mac].concat(), ..plain.clone() })
     }
@@ -176,9 +177,11 @@ impl Scp02 {
             None if done => return Err(Misbehaviour::MissingMac),
             None => (answer.data.as_slice(), None),
         };
-        let input = [self.command.as_slice(), &[data.len() as u8], data, &answer.sw.to_bytes()].concat();
-        let mac = crypto::retail_mac(self.keys.rmac.expose(), &self.r_chain, &crypto::pad_80(&input, 8))
-            .map_err(|_| Misbehaviour::WrongMac)?;
+        let input =
+            Zeroizing::new([self.command.as_slice(), &[data.len() as u8], data, &answer.sw.to_bytes()].concat());
+        let padded = Zeroizing::new(crypto::pad_80(&input, 8));
+        let mac =
+            crypto::retail_mac(self.keys.rmac.expose(), &self.r_chain, &padded).map_err(|_| Misbehaviour::WrongMac)?;
         if seen.is_some_and(|seen| !bool::from(seen.ct_eq(&mac))) {
             return Err(Misbehaviour::WrongMac);
         }

@@ -1,6 +1,7 @@
 //! SCP03: state without I/O. // GPC-D (Amendment D)
 
 use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::base::Secret;
 use crate::base::crypto::{self, CryptoError};
@@ -143,14 +144,18 @@ impl Scp03 {
         }
         if self.level.c_decryption() && !command.data.is_empty() {
             let icv = crypto::aes_ecb_encrypt(self.keys.enc.expose(), &self.counter.to_be_bytes())?;
-            command.data = crypto::aes_cbc_encrypt(self.keys.enc.expose(), &icv, &crypto::pad_80(&command.data, 16))?;
+            let padded = Zeroizing::new(crypto::pad_80(&command.data, 16));
+            let enciphered = crypto::aes_cbc_encrypt(self.keys.enc.expose(), &icv, &padded)?;
+            command.data.zeroize();
+            command.data = enciphered;
         }
         self.with_mac(command)
     }
 
-    fn with_mac(&mut self, mut command: Command) -> Result<Command, CryptoError> {
+    fn with_mac(&mut self, command: Command) -> Result<Command, CryptoError> {
         let length = command.data.len() + self.mode.length();
-        let mut input = self.chain.to_vec();
+        let mut input = Zeroizing::new(Vec::with_capacity(self.chain.len() + 7 + command.data.len()));
+        input.extend_from_slice(&self.chain);
         // The header as it is sent, but for the logical channel.
         input.extend([command.cla & 0xFC | 0x04, command.ins, command.p1, command.p2]);
         if length > 255 || command.le.is_some_and(|le| le > 256) {
@@ -160,9 +165,11 @@ impl Scp03 {
         }
         input.extend_from_slice(&command.data);
         self.chain = crypto::aes_cmac(self.keys.mac.expose(), &input)?;
-        command.cla |= 0x04;
-        command.data.extend(self.chain.iter().take(self.mode.length()));
-        Ok(command)
+        let mac = self.chain.get(..self.mode.length()).unwrap_or_default();
+        let data = [command.data.as_slice(), mac].concat();
+        let mut sent = Command::new(command.cla | 0x04, command.ins, command.p1, command.p2).with_data(data);
+        sent.le = command.le;
+        Ok(sent)
     }
 
     /// Checks and removes the protection of an answer. // GPC-D §6.2.5, §6.2.7
@@ -189,7 +196,7 @@ impl Scp03 {
         let counter = (self.counter | 0x80 << 120).to_be_bytes();
         let clear = crypto::aes_ecb_encrypt(key, &counter)
             .and_then(|icv| crypto::aes_cbc_decrypt(key, &icv, data))
-            .and_then(|padded| crypto::unpad_80(&padded).map(<[u8]>::to_vec))
+            .and_then(|padded| crypto::unpad_80(&Zeroizing::new(padded)).map(<[u8]>::to_vec))
             .map_err(|_| Misbehaviour::WrongPadding)?;
         Ok(Response::new(clear, answer.sw))
     }

@@ -5,8 +5,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::explain::{Answered, Comparison, Fit, Handshake, HandshakeError};
+use crate::base::crypto::Cipher;
 use crate::card::apdu::{StatusWord, meaning};
-use crate::keys::{KeyInfo, KeyStore, Purpose};
+use crate::keys::{KeyInfo, KeySet, KeyStore, Purpose, is_chosen};
 
 /// What `perso explain-auth --format json` prints.
 #[derive(Clone, Serialize, JsonSchema)]
@@ -138,13 +139,14 @@ impl AuthReport {
         if comparison.fits.is_empty() {
             report.suspect(handshake, comparison, store);
         } else {
-            report.advise(handshake, comparison);
+            report.advise(handshake, comparison, store);
         }
         report
     }
 
-    fn advise(&mut self, handshake: &Handshake, comparison: &Comparison<'_>) {
+    fn advise(&mut self, handshake: &Handshake, comparison: &Comparison<'_>, store: &dyn KeyStore) {
         for fit in &comparison.fits {
+            self.obstacles(handshake, fit, store);
             let [master, ..] = fit.set.parts();
             if !fit.set.is_three() && master.version != handshake.key_version {
                 self.notes.push(format!(
@@ -179,9 +181,64 @@ impl AuthReport {
         ));
     }
 
+    /// What keeps a job from choosing a master key that fits: its own entry, or another entry.
+    fn obstacles(&mut self, handshake: &Handshake, fit: &Fit<'_>, store: &dyn KeyStore) {
+        let ([master, ..], kvn, kdd) = (fit.set.parts(), handshake.key_version, &handshake.kdd);
+        if fit.set.is_three() {
+            return;
+        }
+        if !is_chosen(master, fit.method, kdd, kvn) {
+            self.next.push(match master.version == kvn {
+                true => format!(
+                    "No job chooses key {}: its entry in the key file is for another KMCID. Import it again with --kmcid {}.",
+                    master.name,
+                    kmcid_of(handshake)
+                ),
+                false => format!(
+                    "No job chooses key {}: its entry in the key file has another version. Import it again with \
+                     --key-version {kvn}.",
+                    master.name
+                ),
+            });
+        }
+        let others = store.keys().iter().filter(|other| {
+            other.name != master.name
+                && is_chosen(other, fit.method, kdd, kvn)
+                && other.algorithm.cipher() == master.algorithm.cipher()
+        });
+        let others: Vec<&str> = others.map(|other| other.name.as_str()).collect();
+        if !others.is_empty() {
+            self.next.push(format!(
+                "In the way: {} {} for this version and KMCID too. Name only {} in the profile's keys.master.",
+                others.join(", "),
+                if others.len() == 1 { "is" } else { "are" },
+                master.name
+            ));
+        }
+    }
+
+    /// The key file's entry that is missing: what it must say, and what is left of a set of three.
+    fn missing(&mut self, handshake: &Handshake, masters: &[&KeyInfo]) {
+        let algorithms = match handshake.protocol.cipher() {
+            Cipher::Tdes => "tdes2",
+            Cipher::Aes => "aes128, aes192 or aes256",
+        };
+        self.notes.push(format!(
+            "Missing from the key file: a kmc of algorithm {algorithms} with version {} ({:02X}), and KMCID {} or none.",
+            handshake.key_version,
+            handshake.key_version,
+            kmcid_of(handshake)
+        ));
+        for (stem, absent) in KeySet::incomplete(masters) {
+            self.notes
+                .push(format!("The key file has a part of the set {stem}; missing are {}.", absent.join(" and ")));
+        }
+    }
+
     fn suspect(&mut self, handshake: &Handshake, comparison: &Comparison<'_>, store: &dyn KeyStore) {
         let masters: Vec<&KeyInfo> = store.keys().iter().filter(|key| key.purpose == Purpose::Kmc).collect();
         let cipher = handshake.protocol.cipher();
+        self.missing(handshake, &masters);
         if comparison.compared == 0 {
             self.notes.push(format!(
                 "Nothing could be compared: the key file holds no card master key (kmc) for {}, which takes {cipher:?} keys.",

@@ -49,7 +49,7 @@ pub fn get_processing_options(card: &mut Card, pdol_data: &[u8]) -> Result<Proce
 /// GET PROCESSING OPTIONS; the answer as the card gives it. // EMV B3 §6.5.8
 fn initiate(card: &mut Card, pdol_data: &[u8]) -> Result<Vec<u8>, CardError> {
     let command = Command::new(0x80, 0xA8, 0x00, 0x00).with_data(tlv::encode(Tag::of(0x83), pdol_data)).with_le(256);
-    Ok(accepted(card.transmit(&command)?, "GET PROCESSING OPTIONS", 0xA8)?.data)
+    Ok(accepted(card.transmit(&command)?, "GET PROCESSING OPTIONS", 0xA8)?.into_data())
 }
 
 fn processing_options(data: &[u8]) -> Option<ProcessingOptions> {
@@ -70,7 +70,7 @@ fn processing_options(data: &[u8]) -> Option<ProcessingOptions> {
 /// The link broke, or the card refuses.
 pub fn read_record(card: &mut Card, sfi: u8, record: u8) -> Result<Vec<u8>, CardError> {
     let command = Command::new(0x00, 0xB2, record, sfi << 3 | 0x04).with_le(256);
-    Ok(accepted(card.transmit(&command)?, "READ RECORD", 0xB2)?.data)
+    Ok(accepted(card.transmit(&command)?, "READ RECORD", 0xB2)?.into_data())
 }
 
 /// GET DATA; tag, length and value, or nothing where the card does not hold the object. // EMV B3 §6.5.7
@@ -83,7 +83,7 @@ pub fn get_data(card: &mut Card, tag: u16) -> Result<Option<Vec<u8>>, CardError>
     if answer.sw.0 == 0x6A88 {
         return Ok(None);
     }
-    Ok(Some(accepted(answer, "GET DATA", 0xCA)?.data))
+    Ok(Some(accepted(answer, "GET DATA", 0xCA)?.into_data()))
 }
 
 /// Longest answer that is taken of a payment application; EMV's have 256 bytes at most. // EMV B1 §9.4.2

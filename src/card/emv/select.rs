@@ -118,7 +118,7 @@ pub fn select_next(card: &mut Card, aid: &[u8]) -> Result<Fci, CardError> {
 
 fn occurrence(card: &mut Card, aid: &[u8], p2: u8) -> Result<Fci, CardError> {
     let command = Command::new(0x00, 0xA4, 0x04, p2).with_data(aid).with_le(256);
-    Ok(Fci(accepted(card.transmit(&command)?, "SELECT", 0xA4)?.data))
+    Ok(Fci(accepted(card.transmit(&command)?, "SELECT", 0xA4)?.into_data()))
 }
 
 /// A direct child: the same tag deeper down means something else (50 and 87 stand in directory entries too).

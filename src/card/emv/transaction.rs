@@ -4,7 +4,7 @@
 //! Each of these moves something on the card (cryptogram state, PIN try counter), so that nothing here is called but where
 //! product and operator have agreed.
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::accepted;
 use crate::base::Secret;
@@ -125,7 +125,7 @@ pub fn external_authenticate(card: &mut Card, data: &[u8]) -> Result<StatusWord,
 /// The link broke, the card refuses, or it answers another length.
 pub fn get_challenge(card: &mut Card) -> Result<[u8; 8], CardError> {
     let answer = accepted(card.transmit(&Command::new(0x00, 0x84, 0x00, 0x00).with_le(256))?, "GET CHALLENGE", 0x84)?;
-    answer.data.try_into().map_err(|_| CardError::Misbehaved(Misbehaviour::Malformed("GET CHALLENGE")))
+    answer.into_data().try_into().map_err(|_| CardError::Misbehaved(Misbehaviour::Malformed("GET CHALLENGE")))
 }
 
 /// How a PIN goes to the card.
@@ -145,10 +145,7 @@ pub fn verify_pin(card: &mut Card, pin: &Pin<'_>) -> Result<StatusWord, CardErro
         Pin::Plaintext(block) => (0x80, block.expose().as_slice()),
         Pin::Enciphered(data) => (0x88, *data),
     };
-    let mut command = Command::new(0x00, 0x20, 0x00, p2).with_data(data);
-    let answer = card.transmit(&command);
-    command.data.zeroize();
-    Ok(answer?.sw)
+    Ok(card.transmit(&Command::new(0x00, 0x20, 0x00, p2).with_data(data))?.sw)
 }
 
 /// Enciphers a PIN block for VERIFY: 7F, block, the card's challenge, random bytes; `random` is as many as are missing (the modulus less 17). // EMV B2 §7.2

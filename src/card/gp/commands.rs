@@ -30,7 +30,7 @@ pub(super) fn get_data_in(card: &mut Card, class: u8, tag: u16) -> Result<Vec<u8
     let [p1, p2] = tag.to_be_bytes();
     let answer = card.transmit(&Command::new(class, 0xCA, p1, p2).with_le(256))?;
     if answer.sw.is_ok() {
-        return Ok(answer.data);
+        return Ok(answer.into_data());
     }
     Err(CardError::Refused { command: "GET DATA", ins: 0xCA, sw: answer.sw })
 }

@@ -222,10 +222,10 @@ impl SimCard {
         if self.file.blank.strict_le && !t0 && command.le.is_none() && self.has_answer(command) {
             return Response::status(0x6700);
         }
-        let answer = if command.cla & 0x04 != 0 { self.protected(command) } else { self.clear(command) };
+        let mut answer = if command.cla & 0x04 != 0 { self.protected(command) } else { self.clear(command) };
         if t0 && !command.data.is_empty() && !answer.data.is_empty() {
             // ISO 7816-3 §12.2.5: the answer to a command with data waits
-            (self.session.waiting, self.session.waiting_sw) = (answer.data, answer.sw.0);
+            (self.session.waiting, self.session.waiting_sw) = (std::mem::take(&mut answer.data), answer.sw.0);
             self.session.waiting_class = command.cla;
             return self.waits();
         }

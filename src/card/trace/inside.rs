@@ -62,7 +62,7 @@ impl<'a> Insight<'a> {
             return Inside::Clear;
         }
         if let Some((sent, inside)) = &self.last
-            && (Command { le: None, ..sent.clone() }) == (Command { le: None, ..command.clone() })
+            && same_but_le(sent, command)
         {
             return Inside::Open(inside.clone());
         }
@@ -235,4 +235,10 @@ impl State {
             State::Scp03 { state, .. } => state.unwrap(answer).ok(),
         }
     }
+}
+
+/// Whether two commands differ in their Le at most.
+fn same_but_le(one: &Command, other: &Command) -> bool {
+    let header = |it: &Command| [it.cla, it.ins, it.p1, it.p2];
+    header(one) == header(other) && one.data == other.data
 }

@@ -188,7 +188,7 @@ impl<'a> Wanted<'a> {
             return Ok((set.card_keys(store, method, greeting.kdd())?, name));
         }
         let names = self.profile.as_ref().map(Profile::masters).unwrap_or_default();
-        let master = keys::select_kmc(store, names, greeting.kdd(), greeting.key_version())?;
+        let master = keys::select_kmc(store, names, method, greeting.kdd(), greeting.key_version())?;
         let name = format!("{}, diversification {}", master.name(), method.name());
         Ok((keys::card_keys(store, &master, &method, greeting.kdd())?, name))
     }

@@ -25,8 +25,8 @@ const LONGEST: usize = 12;
 
 /// A PIN of 4 to 12 digits. It has no `Debug`, `Display` or `Clone`, and is wiped when it goes.
 pub struct Pin {
-    /// One digit a byte, 0 to 9; the rest is zero.
-    digits: Zeroizing<[u8; LONGEST]>,
+    /// One digit a byte, 0 to 9; the rest is zero. In a box: a PIN that moves leaves no copy behind.
+    digits: Zeroizing<Box<[u8]>>,
     length: usize,
     test: bool,
 }
@@ -103,7 +103,7 @@ impl Pin {
 
     /// Digits as numbers. Everything else is refused.
     fn of(numbers: impl Iterator<Item = u8>, test: bool) -> Result<Self, PinError> {
-        let mut pin = Self { digits: Zeroizing::new([0; LONGEST]), length: 0, test };
+        let mut pin = Self { digits: Zeroizing::new(Box::from([0; LONGEST])), length: 0, test };
         for number in numbers {
             let place = pin.digits.get_mut(pin.length).ok_or(PinError::Digits)?;
             if number > 9 {

@@ -1,0 +1,145 @@
+//! What a memory image of a process holds (docs/threat-model.md states the numbers).
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use aho_corasick::AhoCorasick;
+
+use super::{file_of, live_keys, perso, program, stopped_at_output, text};
+
+/// The program that is looked at; another build can be named, to compare it.
+fn measured() -> std::process::Command {
+    let Some(other) = std::env::var_os("PERSO_IMAGE_OF") else { return program() };
+    let mut command = std::process::Command::new(other);
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(std::process::Stdio::null());
+    command
+}
+
+/// How often each of the needles is in the memory of a process.
+fn search(process: u32, needles: &[(&'static str, Vec<u8>)]) -> BTreeMap<&'static str, usize> {
+    let mut found: BTreeMap<&'static str, usize> = needles.iter().map(|(name, _)| (*name, 0)).collect();
+    let finder = AhoCorasick::new(needles.iter().map(|(_, needle)| needle)).unwrap();
+    let memory = File::open(format!("/proc/{process}/mem")).unwrap();
+    let maps = std::fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
+    let mut read = 0;
+    for line in maps.lines() {
+        let mut fields = line.split_whitespace();
+        let (range, mode) = (fields.next().unwrap(), fields.next().unwrap());
+        // What cannot be written is the program's own text.
+        if !mode.starts_with("rw") {
+            continue;
+        }
+        let (from, to) = range.split_once('-').unwrap();
+        let [from, to] = [from, to].map(|at| u64::from_str_radix(at, 16).unwrap());
+        let mut bytes = vec![0; usize::try_from(to - from).unwrap()];
+        if memory.read_exact_at(&mut bytes, from).is_err() {
+            continue;
+        }
+        read += bytes.len();
+        for hit in finder.find_overlapping_iter(&bytes) {
+            *found.get_mut(needles[hit.pattern().as_usize()].0).unwrap() += 1;
+        }
+    }
+    assert!(read > 1_000_000, "only {read} bytes were read");
+    found
+}
+
+fn locked_kib(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmLck:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// `keys list` of a sealed file, stopped while its keys are open.
+pub fn live_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let (keys, passphrase, values) = live_keys::samples(folder.path());
+    let symmetric: Vec<&String> = values.iter().filter(|value| value.len() <= 64).collect();
+    let mut command = measured();
+    command.args(["keys", "list", &keys, "--passphrase-file", &passphrase]);
+    let (mut child, _pipe) = stopped_at_output(command);
+    let mut most = BTreeMap::new();
+    for value in &symmetric {
+        let raw = hex::decode(value).unwrap();
+        let needles = vec![
+            ("key", raw),
+            ("key as upper case hexadecimal", value.as_bytes().to_vec()),
+            ("key as lower case hexadecimal", value.to_lowercase().into_bytes()),
+            ("passphrase", live_keys::PASSPHRASE.as_bytes().to_vec()),
+        ];
+        let names = values.iter().filter(|other| other == value).count();
+        for (name, count) in search(child.id(), &needles) {
+            // The store holds the key once a name: the search sees it.
+            assert!(name != "key" || count >= names, "{count} of {names}");
+            let beyond = if name == "key" { count.saturating_sub(names) } else { count };
+            most.entry(name).or_insert_with(Vec::new).push(beyond);
+        }
+    }
+    let locked = locked_kib(child.id());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    eprintln!(
+        "memory image, {} live keys, copies beyond the store's own: {most:?}; {locked} KiB locked",
+        symmetric.len()
+    );
+    let most: BTreeMap<&str, usize> = most.into_iter().map(|(name, counts)| (name, counts.into_iter().sum())).collect();
+    eprintln!("memory image, live keys, copies in all beyond the store's own: {most:?}");
+    if std::env::var_os("PERSO_IMAGE_OF").is_some() {
+        return;
+    }
+    assert!(locked > 0, "no page is locked");
+    assert_eq!(most["passphrase"], 0, "{most:?}");
+    assert_eq!(most["key"], 0, "{most:?}");
+    assert_eq!(most["key as upper case hexadecimal"], 0, "{most:?}");
+    assert_eq!(most["key as lower case hexadecimal"], 0, "{most:?}");
+}
+
+const PAN: &str = "4761739001010119";
+const PIN: &str = "739104628573";
+
+/// `prepare` of an order with a PIN of twelve digits, stopped after its record is written.
+pub fn prepared_pin() {
+    let folder = tempfile::tempdir().unwrap();
+    let [pin, order, record] = ["pin", "order.json", "record.json"].map(|name| folder.path().join(name));
+    std::fs::write(&pin, PIN).unwrap();
+    let keys = "tests/samples/keys.test.json";
+    let block = perso(&[
+        "calc",
+        "pin-block",
+        "encode",
+        "--test-keys",
+        "--pin-from",
+        text(&pin),
+        "--pan",
+        PAN,
+        "--key",
+        "lab-zpk",
+        "--keys",
+        keys,
+    ]);
+    assert_eq!(block.0, 0, "{}", block.1);
+    let is_block = |word: &&str| word.len() == 16 && word.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let block = block.1.split_whitespace().rfind(is_block).unwrap().to_owned();
+    let sample = std::fs::read_to_string(file_of("tests/samples/orders/visa-like.json")).unwrap();
+    std::fs::write(&order, sample.replace("27ACECF1337B293F", &block)).unwrap();
+    let mut command = measured();
+    command.args(["prepare", text(&order), "--keys", keys, "--site", "tests/samples/orders/site.toml"]);
+    command.args(["--issuer-certificate", "tests/samples/issuer/visa-like.issuer.test.json", "-o", text(&record)]);
+    let (mut child, _pipe) = stopped_at_output(command);
+    let digits: Vec<u8> = PIN.bytes().map(|digit| digit - b'0').collect();
+    let needles = vec![
+        ("PIN in ASCII", PIN.as_bytes().to_vec()),
+        ("PIN digits", digits),
+        ("PIN block digits", hex::decode(PIN).unwrap()),
+    ];
+    let found = search(child.id(), &needles);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(Path::new(&record).exists());
+    eprintln!("memory image, PIN: {found:?}");
+    if std::env::var_os("PERSO_IMAGE_OF").is_none() {
+        assert!(found.values().all(|count| *count == 0), "{found:?}");
+    }
+}
