@@ -300,7 +300,7 @@ const fn product<'a>(rule: u8, product: &'a [(&'a str, &'a str)]) -> Before<'a> 
     Before { rule, product, order: &[] }
 }
 
-const CVM: &str = r#"{ tag = "8E", fixed = "000000000000000041034403420302031E031F00" }"#;
+const CVM: &str = r#"{ tag = "8E", fixed = "000000000000000044034103420302031E031F00" }"#;
 
 const BEFORE: &[Before<'static>] = &[
     product(1, &[(r#"{ tag = "5A", order = "pan" }"#, r#"{ tag = "5A", fixed = "4761739001010010" }"#)]),
@@ -333,7 +333,7 @@ const BEFORE: &[Before<'static>] = &[
     product(10, &[("aip = \"7D00\"", "aip = \"3D00\"")]),
     Before { rule: 11, product: &[], order: &[("expiry", "4912")] },
     product(13, &[(CVM, r#"{ tag = "9F44", fixed = "02" }"#)]),
-    product(14, &[(CVM, r#"{ tag = "8E", fixed = "000000000000000041034403420302031E031F" }"#)]),
+    product(14, &[(CVM, r#"{ tag = "8E", fixed = "000000000000000044034103420302031E031F" }"#)]),
     product(15, &[("8C\", fixed = \"9F02069F03069F1A0295055F2A029A039C019F3704", "8C\", fixed = \"9F02069F1A02")]),
     product(16, &[("  { tag = \"5F28\", fixed = \"0250\" },\n", "")]),
     product(17, &[("  { tag = \"9F11\", fixed = \"01\" },\n", "")]),

@@ -45,7 +45,7 @@ fn card_of(vector: &Value, keys: [&str; 3], issuer_data: &str) -> SimCard {
 }
 
 /// How the vectors' profiles stand in a card: what stands before and behind what the cryptogram covers.
-const PROFILES: [(&str, &str); 7] = [
+const PROFILES: [(&str, &str); 8] = [
     ("hsm_visa_cvn10_arqc_arpc", "06010A.."),
     ("hsm_mk_b_sha_letters", ".."),
     ("hsm_mc_cvn16_arqc_arpc", "0110..0000000000000000000000"),
@@ -53,6 +53,7 @@ const PROFILES: [(&str, &str); 7] = [
     ("hsm_mc_cvn21_arqc_arpc", ""),
     ("jpos_MCHIP_P80_M1", "0110..0000000000000000000000"),
     ("jpos_CSKD_P80_M1", "0114..0000000000000000000000"),
+    ("VisaCVN22_ac_arpc_proprietary_data", ".."),
 ];
 
 fn template(name: &str, tail: &str) -> String {
@@ -80,6 +81,12 @@ fn the_cards_cryptograms_and_the_issuers_answers_are_those_of_the_vectors() {
                 text(&vector["inputs"], "prop_auth_data")
             ),
         };
+        // What follows a status update counts where its first byte says that it is there. // EMV B3 annex C10
+        let unmarked = vector["inputs"]["prop_auth_data"].is_string() && text(&vector["inputs"], "csu").starts_with('0');
+        let approved = match vector["inputs"]["csu"].as_str() {
+            Some(csu) => u8::from_str_radix(&csu[2..4], 16).unwrap() & 0x80 != 0,
+            None => true,
+        };
         let cdol2 = format!("8A0291{:02X}95059F3704", answer.len() / 2);
         let record = format!("8C15{CDOL1}8D{:02X}{cdol2}", cdol2.len() / 2);
         let record = format!("70{:02X}{record}", record.len() / 2);
@@ -97,8 +104,11 @@ fn the_cards_cryptograms_and_the_issuers_answers_are_those_of_the_vectors() {
         let second = |answer: &str| format!("3030{answer}0000000000{}", &terminal[50..58]);
         let mut card = fresh();
         let (information, _) = cryptogram(generate(&mut card, TC, &second(&answer)));
-        // Version 18's vector has a status update that approves nothing.
-        assert_eq!(information, if vector["inputs"]["csu"].is_null() { TC } else { AAC }, "{name}");
+        if unmarked {
+            assert_eq!(information, AAC | 3, "{name}: data that the status update does not tell of");
+            continue;
+        }
+        assert_eq!(information, if approved { TC } else { AAC }, "{name}");
         assert_eq!(card.file().state.applications[0].last_online, Some(atc), "{name}: the right answer");
         for place in [0, 7] {
             let mut wrong = hex::decode(&answer).unwrap();
@@ -108,6 +118,48 @@ fn the_cards_cryptograms_and_the_issuers_answers_are_those_of_the_vectors() {
             assert_eq!(information, AAC | 3, "{name}: a wrong answer");
             assert_eq!(card.file().state.applications[0].last_online, None, "{name}");
         }
+    }
+}
+
+/// Visa's version 17 (11): amount, unpredictable number, counter and the fifth byte of 9F10, under the card's own key.
+#[test]
+fn visa_version_17_covers_amount_number_counter_and_the_fifth_byte() {
+    let vector = vector("primitives_visa_version_11_ac");
+    let key = text(&vector["derived"], "icc_mk");
+    let mut card = Loaded::new([key; 3], "06011103A00000", "1C00").card();
+    start(&mut card);
+    assert_eq!(cryptogram(generate(&mut card, ARQC, DATA_29)), (ARQC, text(&vector["expected"], "ac").to_owned()));
+    // The version knows no answer of the issuer's: none is right.
+    let answer = format!("{}3030", text(&vector["expected"], "arpc"));
+    assert_eq!(sw(&mut card, &command("00820000", &answer)), "6300");
+}
+
+/// Mastercard's response code is two bytes of its own: 10 in the second approves (as it does, by chance, in 3030).
+#[test]
+fn mastercards_answer_approves_by_its_own_response_code() {
+    let vector = vector("hsm_mc_cvn21_arqc_arpc");
+    let key = text(&vector["derived"], "icc_mk");
+    let Covered { terminal, tail, .. } = covered(&vector);
+    let key_of_session = hex::decode(text(&vector["derived"], "sk")).unwrap();
+    let lists = format!("8C15{CDOL1}8D0F8A02910A95059F37049F02069F0306");
+    let record = format!("70{:02X}{lists}", lists.len() / 2);
+    for (code, wanted) in [("0010", TC), ("0018", TC), ("3030", TC), ("0000", AAC), ("0002", AAC)] {
+        let mut card = card_of(&vector, [key; 3], &template("hsm_mc_cvn21_arqc_arpc", &tail));
+        let groupings = &mut card.file_mut().state.applications[0].groupings;
+        groupings.insert("0201".into(), Hex(hex::decode(&record).unwrap()));
+        let (_, request) = cryptogram(generate(&mut card, ARQC, &terminal));
+        let mut block = hex::decode(&request).unwrap();
+        block.iter_mut().zip(hex::decode(code).unwrap()).for_each(|(byte, code)| *byte ^= code);
+        let arpc = hex::encode_upper(tdes_ecb_encrypt(&key_of_session, &block).unwrap());
+        if code == "0010" {
+            assert_eq!(arpc, text(&vector["expected"], "arpc"));
+        }
+        let data = format!("3030{arpc}{code}0000000000{}{}", &terminal[50..58], &terminal[..24]);
+        let (information, _) = cryptogram(generate(&mut card, TC, &data));
+        assert_eq!(information & 0xC0, wanted, "{code}");
+        // 08 takes the number of PIN tries in the first byte.
+        let tries = card.file().state.applications[0].tries;
+        assert_eq!(tries, if code == "0018" { 0 } else { 3 }, "{code}");
     }
 }
 

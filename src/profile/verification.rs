@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::prepare::{Recipe, Role};
+use crate::base::emv::Family;
 use crate::keys::issuer::CardKeyMethod;
 
 /// What may be proven on a card of the product.
@@ -31,12 +32,23 @@ pub(super) struct VerifyFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CryptogramKind {
-    /// As Visa's: the version stands in the third byte of 9F10.
+    /// As Visa's: the version stands in the third byte of 9F10, or in the second of its form of 32 bytes.
     Vsdc,
     /// As Mastercard's: the version stands in its second byte.
     Mchip,
     /// EMV's common session keys over all that CDOL1 asks for.
     Plain,
+}
+
+impl CryptogramKind {
+    /// As the reader of issuer application data takes it.
+    pub fn family(self) -> Family {
+        match self {
+            Self::Vsdc => Family::Vsdc,
+            Self::Mchip => Family::Mchip,
+            Self::Plain => Family::Plain,
+        }
+    }
 }
 
 impl VerifyFile {

@@ -11,7 +11,8 @@ use super::cryptogram::{self, Key};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Applet {
-    /// As Visa's: cryptogram version number at byte 2 of the issuer application data.
+    /// As Visa's: cryptogram version number at byte 2 of the issuer application data, or at byte 1 of their form of 32
+    /// bytes.
     Vsdc,
     /// As Mastercard's: cryptogram version number at byte 1.
     Mchip,
@@ -48,11 +49,15 @@ enum Tail {
     Whole,
     Results,
     ResultsAndCounters,
+    /// The fifth byte alone, without the interchange profile before it.
+    Fifth,
 }
 
 /// How the issuer answers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum IssuerAnswer {
+    /// Not at all.
+    Never,
     /// Method 1 under the master key.
     Master,
     /// Method 1 under the session key.
@@ -113,8 +118,11 @@ impl Scheme {
     /// By what the issuer application data say, or by the kind that the card's file states. None where a stated kind
     /// does not know the version number.
     pub(super) fn of(data: &[u8], stated: Option<Applet>) -> Option<Self> {
-        let visa =
-            || data.get(2).filter(|_| data.first() == Some(&6) && data.len() >= 7).and_then(|cvn| Self::vsdc(*cvn));
+        let visa = || match data {
+            [0x06, _, cvn, 0x03, _, _, _, ..] => Self::short_vsdc(*cvn),
+            [0x1F, cvn, ..] if data.len() == 32 => Self::long_vsdc(*cvn),
+            _ => None,
+        };
         let mastercard = || data.get(1).filter(|_| data.len() >= 8).and_then(|cvn| Self::mchip(*cvn, data.len()));
         match stated {
             Some(Applet::Vsdc) => visa(),
@@ -133,22 +141,23 @@ impl Scheme {
         scripts_by_counter: false,
     };
 
-    /// Versions 10, 18 and 22.
-    fn vsdc(version: u8) -> Option<Self> {
-        let counted =
-            Self { applet: Applet::Vsdc, issuer: IssuerAnswer::Status, scripts_by_counter: true, ..Self::PLAIN };
+    const COUNTED: Self =
+        Self { applet: Applet::Vsdc, issuer: IssuerAnswer::Status, scripts_by_counter: true, ..Self::PLAIN };
+
+    /// Versions 10, 17 and 18: 0A, 11 and 12.
+    fn short_vsdc(version: u8) -> Option<Self> {
+        let by_master = Self { session: SessionKey::Master, pads_80: false, ..Self::COUNTED };
         match version {
-            0x0A => Some(Self {
-                session: SessionKey::Master,
-                pads_80: false,
-                tail: Tail::Results,
-                issuer: IssuerAnswer::Master,
-                ..counted
-            }),
-            0x12 => Some(counted),
-            0x16 => Some(Self { scripts_by_counter: false, ..counted }),
+            0x0A => Some(Self { tail: Tail::Results, issuer: IssuerAnswer::Master, ..by_master }),
+            0x11 => Some(Self { tail: Tail::Fifth, issuer: IssuerAnswer::Never, ..by_master }),
+            0x12 => Some(Self::COUNTED),
             _ => None,
         }
+    }
+
+    /// Version 22, which is hexadecimal: the first digit is that of the form.
+    fn long_vsdc(version: u8) -> Option<Self> {
+        (version == 0x22).then_some(Self { scripts_by_counter: false, ..Self::COUNTED })
     }
 
     /// Versions 16, 17, 20 and 21; those with counters need them in their data.
@@ -183,6 +192,22 @@ impl Scheme {
             Tail::Whole => data.to_vec(),
             Tail::Results => results.to_vec(),
             Tail::ResultsAndCounters => [results, data.get(10..18).unwrap_or_default()].concat(),
+            Tail::Fifth => data.get(4..5).unwrap_or_default().to_vec(),
+        }
+    }
+
+    /// What stands between the terminal's data and the issuer application data: interchange profile and counter, or the
+    /// counter alone.
+    pub(super) fn middle(self, profile: &[u8], counter: u16) -> Vec<u8> {
+        let profile = if self.tail == Tail::Fifth { &[] } else { profile };
+        [profile, &counter.to_be_bytes()].concat()
+    }
+
+    /// The terminal's data that the cryptogram covers, in order, with their lengths. // PYEMV
+    pub(super) fn covered(self) -> &'static [(u32, usize)] {
+        match self.tail {
+            Tail::Fifth => &[(0x9F02, 6), (0x9F37, 4)],
+            _ => &[(0x9F02, 6), (0x9F03, 6), (0x9F1A, 2), (0x95, 5), (0x5F2A, 2), (0x9A, 3), (0x9C, 1), (0x9F37, 4)],
         }
     }
 
@@ -221,12 +246,23 @@ impl Scheme {
 mod tests {
     use super::*;
 
+    const VERSION_22: &str = "1F22010300000000000000000000000000000000000000000000000000000000";
+
     #[test]
     fn the_version_number_tells_the_kind() {
         for (data, stated, applet) in [
             ("06010A03A00000", None, Some(Applet::Vsdc)),
             ("06011203A00000", None, Some(Applet::Vsdc)),
-            ("06011603A000000A0102", None, Some(Applet::Vsdc)),
+            ("06011103A00000", None, Some(Applet::Vsdc)),
+            ("06011203A000000A0102", None, Some(Applet::Vsdc)),
+            (VERSION_22, None, Some(Applet::Vsdc)),
+            // Visa's 22 is no version of the short form, nor 16 of any.
+            ("06012203A00000", Some(Applet::Vsdc), None),
+            ("06011603A00000", Some(Applet::Vsdc), None),
+            ("1F22010300", Some(Applet::Vsdc), None),
+            // A key index of 06 makes no Visa card of Mastercard's.
+            ("0611A00003220000000000000000000000FF", None, Some(Applet::Mchip)),
+            ("0611110300220000000000000000000000FF", Some(Applet::Mchip), Some(Applet::Mchip)),
             ("0110A00003220000000000000000000000FF", None, Some(Applet::Mchip)),
             ("0115A00003220000000000000000000322FF", None, Some(Applet::Mchip)),
             // Counters that are not there.

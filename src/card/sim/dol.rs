@@ -3,7 +3,7 @@
 /// One entry: tag and how many bytes of its value are asked for.
 pub(super) type Wanted = (u32, usize);
 
-/// The entries of a list; none where the list breaks off or a length has more than one byte.
+/// The entries of a list; none where the list breaks off. A length is one byte, 0 to 255. // EMV B3 §5.4
 pub(super) fn entries(list: &[u8]) -> Option<Vec<Wanted>> {
     let mut out = Vec::new();
     let mut rest = list;
@@ -23,9 +23,6 @@ pub(super) fn entries(list: &[u8]) -> Option<Vec<Wanted>> {
         let [length, next @ ..] = after else { return None };
         out.push((tag, usize::from(*length)));
         rest = next;
-        if *length > 0x7F {
-            return None;
-        }
     }
     Some(out)
 }
@@ -66,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_list_that_breaks_off_is_none() {
-        for text in ["9F", "9F02", "95", "9F0280", "9FFFFFFFFFFF01"] {
+        for text in ["9F", "9F02", "95", "9FFFFFFFFFFF01"] {
             assert_eq!(entries(&hex::decode(text).unwrap_or_default()), None, "{text}");
         }
         assert_eq!(entries(&[]), Some(Vec::new()));

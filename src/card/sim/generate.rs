@@ -90,12 +90,6 @@ impl Transaction {
     pub(super) fn latest(&self, tag: u32) -> Option<&[u8]> {
         self.given.iter().rev().find(|(known, _)| *known == tag).map(|(_, value)| value.as_slice())
     }
-
-    /// The data elements of the schemes' cryptograms, in their order. // PYEMV
-    fn amounts_to_number(&self) -> Vec<u8> {
-        let asked = [(0x9F02, 6), (0x9F03, 6), (0x9F1A, 2), (0x95, 5), (0x5F2A, 2), (0x9A, 3), (0x9C, 1), (0x9F37, 4)];
-        asked.iter().flat_map(|(tag, length)| self.value(*tag, *length)).collect()
-    }
 }
 
 /// What goes into one cryptogram.
@@ -115,8 +109,10 @@ pub(super) fn cryptogram(transaction: &Transaction, inputs: &Inputs<'_>) -> Opti
         Some(first) => Key::new(first.key.expose().clone()),
         None => scheme.key(&keys.ac, counter, &transaction.value(0x9F37, 4))?,
     };
-    let asked = if scheme.applet == applet::Applet::Plain { data.to_vec() } else { transaction.amounts_to_number() };
-    let input = [asked.as_slice(), &transaction.profile, &counter.to_be_bytes(), &scheme.tail(issuer_data)].concat();
+    let covered = || scheme.covered().iter().flat_map(|(tag, length)| transaction.value(*tag, *length)).collect();
+    let asked: Vec<u8> = if scheme.applet == applet::Applet::Plain { data.to_vec() } else { covered() };
+    let middle = scheme.middle(&transaction.profile, counter);
+    let input = [asked.as_slice(), &middle, &scheme.tail(issuer_data)].concat();
     Some((cryptogram::mac(key.expose(), &input, scheme.pads_80)?, key))
 }
 

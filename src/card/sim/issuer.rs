@@ -1,6 +1,6 @@
 //! What the issuer answers: EXTERNAL AUTHENTICATE, or its data in the second GENERATE AC. // EMV B2 §8.2, B3 §6.5.4
 
-use super::applet::{IssuerAnswer, Keys, Scheme};
+use super::applet::{Applet, IssuerAnswer, Keys, Scheme};
 use super::generate::{Issuer, Transaction};
 use super::{SimCard, applet, cps, cryptogram};
 use crate::card::apdu::Response;
@@ -41,9 +41,13 @@ impl SimCard {
         let right = transaction.first.as_ref().is_some_and(|first| {
             let (computed, given) = match (scheme.issuer, data) {
                 (IssuerAnswer::Status, [a, b, c, d, update @ ..]) if update.len() >= 4 => {
-                    (cryptogram::answer_2(first.key.expose(), first.cryptogram, update), vec![*a, *b, *c, *d])
+                    // What follows the status update counts only where the update says that it is there.
+                    // EMV B2 §8.2.2, B3 annex C10
+                    let own = update.first().is_some_and(|byte| byte & 0x80 != 0);
+                    let covered = if own { update } else { update.get(..4).unwrap_or_default() };
+                    (cryptogram::answer_2(first.key.expose(), first.cryptogram, covered), vec![*a, *b, *c, *d])
                 }
-                (IssuerAnswer::Status, _) => (None, Vec::new()),
+                (IssuerAnswer::Status | IssuerAnswer::Never, _) => (None, Vec::new()),
                 (method, data) => {
                     let key = if method == IssuerAnswer::Master { &keys.ac } else { &first.key };
                     let code: Option<[u8; 2]> = data.get(8..10).and_then(|code| code.try_into().ok());
@@ -59,6 +63,18 @@ impl SimCard {
         (app.scripts, app.script_failed) = (0, false);
         if scheme.issuer == IssuerAnswer::Status {
             self.follow(at, transaction, data.get(4..8).unwrap_or_default());
+        } else if scheme.applet == Applet::Mchip {
+            self.follow_code(at, transaction, data.get(8..10).unwrap_or_default());
+        }
+    }
+
+    /// Mastercard's response code, two bytes: PIN tries in the first; 10 approves and 08 takes the tries in the second.
+    fn follow_code(&mut self, at: usize, transaction: &mut Transaction, code: &[u8]) {
+        let [tries, flags] = code else { return };
+        transaction.declined = flags & 0x10 == 0;
+        let Some(app) = self.file.state.applications.get_mut(at) else { return };
+        if flags & 0x08 != 0 {
+            app.tries = (tries & 0x0F).min(cps::try_limit(app).unwrap_or_default());
         }
     }
 

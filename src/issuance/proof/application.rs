@@ -110,18 +110,6 @@ impl View<'_> {
         };
         Some(wanted.iter().map(one).collect::<Option<Vec<_>>>()?.concat())
     }
-
-    /// What the schemes' cryptograms cover of the terminal's data: what the card did not ask for is zeros. // PYEMV
-    pub(super) fn amounts(&self, terminal: &Terminal, lists: &[&Dol]) -> Vec<u8> {
-        let covered =
-            [(0x9F02, 6), (0x9F03, 6), (0x9F1A, 2), (0x95, 5), (0x5F2A, 2), (0x9A, 3), (0x9C, 1), (0x9F37, 4)];
-        let asked = |tag| lists.iter().any(|list| list.items().iter().any(|(held, _)| *held == tag));
-        let value = |(tag, length): (u32, usize)| {
-            let known = Some(Tag::of(tag)).filter(|tag| asked(*tag)).and_then(|tag| terminal.value(tag));
-            known.unwrap_or_else(|| vec![0; length])
-        };
-        covered.into_iter().flat_map(value).collect()
-    }
 }
 
 impl Prover<'_> {

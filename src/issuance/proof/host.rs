@@ -1,7 +1,7 @@
 //! The issuer host's side of a transaction: what cryptogram the card must make, and what the issuer answers.
 //! // EMV B2 §8, PYEMV
 
-use crate::base::emv::Pan;
+use crate::base::emv::{CryptogramVersion, Family, IssuerData, Pan};
 use crate::keys::issuer::{
     AcPadding, CardKeyMethod, IssuerError, SessionMethod, WorkingKey, application_cryptogram, arpc_1, arpc_2,
     icc_master_key, session_key,
@@ -14,6 +14,8 @@ use crate::record::{CryptogramKey, Record};
 pub(super) const APPROVED: [u8; 2] = *b"00";
 /// A card status update that approves the transaction and changes nothing. // EMV B3 annex C10
 const STATUS_UPDATE: [u8; 4] = [0x00, 0x80, 0x00, 0x00];
+/// Its first byte: proprietary authentication data follow, and the answer covers them. // EMV B2 §8.2.2
+const PROPRIETARY_DATA: u8 = 0x80;
 
 /// An issuer's keys for a product.
 pub(super) struct Host<'a> {
@@ -26,7 +28,7 @@ pub(super) struct Host<'a> {
 /// How an application's cryptograms are made and answered.
 #[derive(Clone, Copy)]
 pub(super) struct Scheme {
-    kind: CryptogramKind,
+    version: CryptogramVersion,
     session: Session,
     padding: AcPadding,
     tail: Tail,
@@ -46,10 +48,14 @@ enum Tail {
     Whole,
     Results,
     ResultsAndCounters,
+    /// The second byte of the verification results alone.
+    SecondResult,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Answer {
+    /// The version knows no answer of the issuer's.
+    None,
     /// Method 1 under the card's key.
     One,
     /// Method 1 under the session key.
@@ -63,11 +69,22 @@ enum Answer {
 pub(super) struct Transaction {
     /// Data that the card was sent with this cryptogram's command.
     pub(super) sent: Vec<u8>,
-    /// Amounts, countries, TVR, date, type and unpredictable number, as the schemes' cryptograms have them.
-    pub(super) amounts: Vec<u8>,
+    /// The terminal's values of what the schemes' cryptograms cover, by tag.
+    pub(super) values: Vec<(u32, Vec<u8>)>,
     pub(super) aip: [u8; 2],
     pub(super) atc: [u8; 2],
     pub(super) unpredictable: [u8; 4],
+}
+
+impl Transaction {
+    /// The terminal's values of what a version covers, in its order. A value that the terminal has not is zeros.
+    fn covered(&self, version: CryptogramVersion) -> Vec<u8> {
+        let value = |(tag, length): &(u32, usize)| {
+            let known = self.values.iter().find(|(held, _)| held == tag).map(|(_, value)| value.clone());
+            known.unwrap_or_else(|| vec![0; *length])
+        };
+        version.covers().iter().flat_map(value).collect()
+    }
 }
 
 /// What the card's key is derived with; nothing where the profile names no key, or the card's came with the order. The
@@ -126,108 +143,130 @@ impl<'a> Host<'a> {
         it: &Transaction,
         issuer_data: &[u8],
     ) -> Result<[u8; 8], IssuerError> {
-        let asked = if scheme.kind == CryptogramKind::Plain { &it.sent } else { &it.amounts };
-        let data = [asked.as_slice(), &it.aip, &it.atc, &scheme.tail(issuer_data)].concat();
+        let data = [scheme.input(it), scheme.tail(issuer_data)].concat();
         application_cryptogram(self.store, &keys.session, &data, scheme.padding)
     }
 
-    /// The issuer's approval, tag 91. Method 2 fills `length` bytes (8 to 16) with proprietary data of zeros.
+    /// The issuer's approval, tag 91; nothing where the version has none. Method 2 fills `length` bytes (8 to 16) with
+    /// proprietary data of zeros, and says in the status update that they are there. // EMV B2 §8.2.2, B3 annex C10
     pub(super) fn approval(
         &self,
         scheme: Scheme,
         keys: &Keys,
         cryptogram: [u8; 8],
         length: usize,
-    ) -> Result<Vec<u8>, IssuerError> {
-        let one = |key: &WorkingKey| arpc_1(self.store, key, cryptogram, APPROVED);
-        Ok(match scheme.answer {
+    ) -> Result<Option<Vec<u8>>, IssuerError> {
+        let code = scheme.response_code();
+        let one = |key: &WorkingKey| arpc_1(self.store, key, cryptogram, code);
+        Ok(Some(match scheme.answer {
+            Answer::None => return Ok(None),
             Answer::One => {
                 let card = session_key(self.store, &keys.card, SessionMethod::None)?;
-                [one(&card)?.as_slice(), &APPROVED].concat()
+                [one(&card)?.as_slice(), &code].concat()
             }
-            Answer::OneOfSession => [one(&keys.session)?.as_slice(), &APPROVED].concat(),
+            Answer::OneOfSession => [one(&keys.session)?.as_slice(), &code].concat(),
             Answer::Two => {
                 let own = vec![0; length.clamp(8, 16) - 8];
-                let mac = arpc_2(self.store, &keys.session, cryptogram, STATUS_UPDATE, &own)?;
-                [mac.as_slice(), &STATUS_UPDATE, &own].concat()
+                let mut update = STATUS_UPDATE;
+                if let ([first, ..], false) = (&mut update, own.is_empty()) {
+                    *first |= PROPRIETARY_DATA;
+                }
+                let mac = arpc_2(self.store, &keys.session, cryptogram, update, &own)?;
+                [mac.as_slice(), &update, &own].concat()
             }
-        })
-    }
-}
-
-/// Whether these issuer application data have a scheme's form. Where the version is one that is not known here, how the
-/// cryptogram is made is not known either.
-fn is_of_a_scheme(issuer_data: &[u8]) -> bool {
-    match issuer_data {
-        [6, _, _, _, _, _, _, ..] => true,
-        // Visa's longer form. The first byte is the length of what follows.
-        [0x1F, ..] if issuer_data.len() == 32 => true,
-        // Mastercard's: key index, version, CVR, DAC or ICC dynamic number, counters; two lengths of them, and two bytes more.
-        _ => matches!(issuer_data.len(), 18 | 20 | 26 | 28),
+        }))
     }
 }
 
 impl Scheme {
     const PLAIN: Self = Self {
-        kind: CryptogramKind::Plain,
+        version: CryptogramVersion { family: Family::Plain, number: 0 },
         session: Session::Common,
         padding: AcPadding::Always80,
         tail: Tail::Whole,
         answer: Answer::OneOfSession,
     };
 
+    /// Nothing where the version is not known, or not in its own form: how the cryptogram is made is not known then either.
     fn of(issuer_data: &[u8], stated: Option<CryptogramKind>) -> Option<Self> {
-        let visa = match issuer_data {
-            [6, _, version, _, _, _, _, ..] => Self::vsdc(*version),
-            _ => None,
-        };
-        let mastercard = match issuer_data {
-            [_, version, _, _, _, _, _, _, ..] => Self::mchip(*version, issuer_data.len()),
-            _ => None,
-        };
-        match stated {
-            Some(CryptogramKind::Vsdc) => visa,
-            Some(CryptogramKind::Mchip) => mastercard,
-            Some(CryptogramKind::Plain) => Some(Self::PLAIN),
-            None => visa.or(mastercard).or_else(|| (!is_of_a_scheme(issuer_data)).then_some(Self::PLAIN)),
+        match IssuerData::read(issuer_data, stated.map(CryptogramKind::family)) {
+            IssuerData::Known(version) => Some(Self::of_version(version)),
+            IssuerData::Unknown(_) | IssuerData::Ambiguous | IssuerData::Malformed(_) => None,
         }
     }
 
-    /// Cryptogram versions 10, 18 and 22.
-    fn vsdc(version: u8) -> Option<Self> {
-        let base = Self { kind: CryptogramKind::Vsdc, answer: Answer::Two, ..Self::PLAIN };
-        match version {
-            0x0A => Some(Self {
-                session: Session::CardKey,
-                padding: AcPadding::Zeros,
-                tail: Tail::Results,
-                answer: Answer::One,
-                ..base
-            }),
-            0x12 | 0x16 => Some(base),
-            _ => None,
+    fn of_version(version: CryptogramVersion) -> Self {
+        let common = Self { version, ..Self::PLAIN };
+        let card_key = Self { session: Session::CardKey, padding: AcPadding::Zeros, ..common };
+        let (one, session) = (Answer::One, Answer::OneOfSession);
+        match (version.family, version.number) {
+            (Family::Plain, _) => common,
+            (Family::Vsdc, 0x0A) => Self { tail: Tail::Results, answer: one, ..card_key },
+            (Family::Vsdc, 0x11) => Self { tail: Tail::SecondResult, answer: Answer::None, ..card_key },
+            (Family::Vsdc, _) => Self { answer: Answer::Two, ..common },
+            (Family::Mchip, 0x10) => {
+                Self { session: Session::Unpredictable, tail: Tail::Results, answer: one, ..common }
+            }
+            (Family::Mchip, 0x11) => {
+                Self { session: Session::Unpredictable, tail: Tail::ResultsAndCounters, answer: one, ..common }
+            }
+            (Family::Mchip, 0x14) => Self { tail: Tail::Results, answer: session, ..common },
+            (Family::Mchip, _) => Self { tail: Tail::ResultsAndCounters, answer: session, ..common },
         }
     }
 
-    /// Cryptogram versions 16, 17, 20 and 21; the odd ones cover counters, which must be there.
-    fn mchip(version: u8, length: usize) -> Option<Self> {
-        let (session, answer) = match version {
-            0x10 | 0x11 => (Session::Unpredictable, Answer::One),
-            0x14 | 0x15 => (Session::Common, Answer::OneOfSession),
-            _ => return None,
-        };
-        let tail = if version & 1 == 0 { Tail::Results } else { Tail::ResultsAndCounters };
-        let whole = tail == Tail::Results || length >= 18;
-        whole.then_some(Self { kind: CryptogramKind::Mchip, session, tail, answer, ..Self::PLAIN })
+    /// What stands before 9F10 in the cryptogram's input.
+    fn input(self, it: &Transaction) -> Vec<u8> {
+        match (self.version.family, self.tail) {
+            (Family::Plain, _) => [it.sent.as_slice(), &it.aip, &it.atc].concat(),
+            (_, Tail::SecondResult) => [it.covered(self.version).as_slice(), &it.atc].concat(),
+            _ => [it.covered(self.version).as_slice(), &it.aip, &it.atc].concat(),
+        }
     }
 
     fn tail(self, data: &[u8]) -> Vec<u8> {
-        let results = if self.kind == CryptogramKind::Vsdc { data.get(3..7) } else { data.get(2..8) };
+        let results = if self.version.family == Family::Vsdc { data.get(3..7) } else { data.get(2..8) };
         let results = results.unwrap_or_default();
         match self.tail {
             Tail::Whole => data.to_vec(),
             Tail::Results => results.to_vec(),
             Tail::ResultsAndCounters => [results, data.get(10..18).unwrap_or_default()].concat(),
+            Tail::SecondResult => data.get(4..5).unwrap_or_default().to_vec(),
+        }
+    }
+
+    /// The issuer's response code that approves, of method 1. Mastercard's is two bytes of bits, not the characters of
+    /// 8A: the second says 10, approve. // docs/decisions/0040
+    fn response_code(self) -> [u8; 2] {
+        if self.version.family == Family::Mchip { [0x00, 0x10] } else { APPROVED }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The known versions in their forms.
+    #[test]
+    fn every_version_of_the_table_has_a_scheme_of_its_own() {
+        let long = format!("1F22{}", "00".repeat(30));
+        let forms = [
+            ("06010A03A00000", Tail::Results, 8),
+            ("06011103A00000", Tail::SecondResult, 2),
+            ("06011203A00000", Tail::Whole, 8),
+            (long.as_str(), Tail::Whole, 8),
+            ("0110A00003220000000000000000000000FF", Tail::Results, 8),
+            ("0111A00003220000000000000000000000FF", Tail::ResultsAndCounters, 8),
+            ("0114A00003220000000000000000000000FF", Tail::Results, 8),
+            ("0115A00003220000000000000000000000FF", Tail::ResultsAndCounters, 8),
+        ];
+        for (text, tail, covered) in forms {
+            let scheme = Scheme::of(&hex::decode(text).unwrap_or_default(), None);
+            let found = scheme.map(|it| (it.tail == tail, it.version.covers().len()));
+            assert_eq!(found, Some((true, covered)), "{text}");
+        }
+        for text in ["06011603A00000", "06017703A00000", "0611110300220000000000000000000000FF", "060112"] {
+            assert!(Scheme::of(&hex::decode(text).unwrap_or_default(), None).is_none(), "{text}");
         }
     }
 }

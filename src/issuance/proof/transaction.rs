@@ -6,7 +6,6 @@ use super::host::{APPROVED, Host, Keys, Scheme, Transaction};
 use super::result::Ended;
 use crate::base::codec::tlv::Tag;
 use crate::base::crypto::RsaPublic;
-use crate::base::emv::Dol;
 use crate::base::fault::{Code, Fault};
 use crate::card::emv::transaction::{self as commands, Generated, Kind};
 use crate::card::emv::{Terminal, oda};
@@ -20,6 +19,9 @@ pub(super) const STEPS: [&str; 3] = [CRYPTOGRAM, ANSWER, SECOND];
 
 const ISSUER_ANSWER: Tag = Tag::of(0x91);
 const RESPONSE_CODE: Tag = Tag::of(0x8A);
+const VERIFICATION_RESULTS: Tag = Tag::of(0x95);
+/// Terminal verification results: the application is not yet effective. // EMV B3 annex C5
+const NOT_YET_EFFECTIVE: [u8; 5] = [0x00, 0x20, 0x00, 0x00, 0x00];
 /// Issuer authentication data have 8 to 16 bytes. // EMV B3 §6.5.4
 const LONGEST: usize = 16;
 
@@ -47,10 +49,7 @@ impl Work<'_> {
     /// The cryptogram that was made at GET PROCESSING OPTIONS; there is no second one. // EMV C-3
     pub(super) fn at_once(&mut self, made: &Generated) -> Result<(), VerifyError> {
         self.proof.app.cryptogram_made = true;
-        let pdol = self.view.read.fci.data().and_then(pdol);
-        let lists: Vec<&Dol> = pdol.iter().collect();
-        let sent = self.view.pdol.clone();
-        self.first(made, made.cryptogram, &lists, sent)?;
+        self.first(made, made.cryptogram, self.view.pdol.clone())?;
         for step in [ANSWER, SECOND] {
             self.notes.add(step, Ended::NotApplicable("a contactless transaction of one tap has none".into()));
         }
@@ -64,7 +63,7 @@ impl Work<'_> {
             self.skip(&[ANSWER, SECOND], "there is no first cryptogram");
             return Ok(());
         };
-        let data = list.build(|tag| self.terminal.value(tag));
+        let data = list.build(|tag| self.value(tag));
         let combined = self.view.aip[0] & AIP_CDA != 0 && self.card_key.is_some();
         let Some(made) = self.generate(card, Kind::Online, combined, &data, CRYPTOGRAM)? else {
             self.skip(&[ANSWER, SECOND], "there is no first cryptogram");
@@ -72,10 +71,13 @@ impl Work<'_> {
         };
         self.proof.app.cryptogram_made = true;
         let cryptogram = if combined { self.combined(&made, &data) } else { made.cryptogram };
-        let pdol = self.view.read.fci.data().and_then(pdol);
-        let lists: Vec<&Dol> = pdol.iter().chain([&list]).collect();
-        match self.first(&made, cryptogram, &lists, data.clone())? {
+        match self.first(&made, cryptogram, data.clone())? {
             Some(first) if first.kind == Some(Kind::Online) => self.answered(card, &first),
+            Some(first) if first.kind == Some(Kind::Declined) && self.is_early() => {
+                let why = "the card declines, as it should: it is not effective yet (5F25)";
+                [ANSWER, SECOND].iter().for_each(|step| self.notes.add(step, Ended::NotApplicable(why.into())));
+                Ok(())
+            }
             Some(_) => {
                 let why = "the card did not ask for the issuer's answer";
                 [ANSWER, SECOND].iter().for_each(|step| self.notes.add(step, Ended::NotApplicable(why.into())));
@@ -118,7 +120,6 @@ impl Work<'_> {
         &mut self,
         made: &Generated,
         cryptogram: Option<[u8; 8]>,
-        lists: &[&Dol],
         sent: Vec<u8>,
     ) -> Result<Option<First>, VerifyError> {
         let Some(cryptogram) = cryptogram else {
@@ -133,9 +134,11 @@ impl Work<'_> {
             self.skip(&[CRYPTOGRAM], "the cryptogram version in 9F10 is not one that this program knows");
             return Ok(None);
         };
+        let covered = [0x9F02, 0x9F03, 0x9F1A, 0x95, 0x5F2A, 0x9A, 0x9C, 0x9F37];
+        let values = covered.into_iter().filter_map(|tag| Some((tag, self.value(Tag::of(tag))?))).collect();
         let transaction = Transaction {
             sent,
-            amounts: self.view.amounts(self.terminal, lists),
+            values,
             aip: self.view.aip,
             atc: made.atc,
             unpredictable: self.terminal.unpredictable,
@@ -150,7 +153,7 @@ impl Work<'_> {
         self.proof.key_sequence_number = Some(psn);
         let kind = Kind::of(made.information);
         match kind {
-            Some(Kind::Declined) => {
+            Some(Kind::Declined) if !self.is_early() => {
                 self.fail(CRYPTOGRAM, "it is the host's, but the card declines the transaction (AAC)")
             }
             _ => self.notes.add(CRYPTOGRAM, Ended::Passed),
@@ -170,7 +173,11 @@ impl Work<'_> {
         let by_command = self.view.aip[0] & AIP_ISSUER != 0;
         let length = if by_command { 8 } else { in_list.unwrap_or(8).min(LONGEST) };
         let approval = self.host.approval(first.scheme, &first.keys, first.cryptogram, length)?;
-        if by_command {
+        let answers = approval.is_some();
+        let approval = approval.unwrap_or_default();
+        if !answers {
+            self.notes.add(ANSWER, Ended::NotApplicable("the cryptogram version has no issuer's answer".into()));
+        } else if by_command {
             let sw = commands::external_authenticate(card, &approval)?;
             if !sw.is_ok() {
                 self.fail(ANSWER, &format!("the card does not take the issuer's answer: {sw}"));
@@ -182,14 +189,16 @@ impl Work<'_> {
         let data = list.build(|tag| match tag {
             RESPONSE_CODE => Some(APPROVED.to_vec()),
             ISSUER_ANSWER => Some(approval.clone()),
-            other => self.terminal.value(other),
+            other => self.value(other),
         });
         let Some(made) = self.generate(card, Kind::Approved, false, &data, SECOND)? else {
-            self.notes.add(ANSWER, Ended::Skipped("there is no second cryptogram to tell".into()));
+            if answers && !by_command {
+                self.notes.add(ANSWER, Ended::Skipped("there is no second cryptogram to tell".into()));
+            }
             return Ok(());
         };
         let kind = Kind::of(made.information);
-        if !by_command {
+        if answers && !by_command {
             self.notes.add(
                 ANSWER,
                 match (in_list, kind, made.information & 0x07) {
@@ -213,6 +222,22 @@ impl Work<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The terminal's value of a data element at GENERATE AC: it has read the records by then.
+    fn value(&self, tag: Tag) -> Option<Vec<u8>> {
+        match tag {
+            VERIFICATION_RESULTS if self.is_early() => Some(NOT_YET_EFFECTIVE.to_vec()),
+            other => self.terminal.value(other),
+        }
+    }
+
+    /// Whether the card's effective date is still to come. At GET PROCESSING OPTIONS a terminal does not know that yet.
+    /// // EMV B3 §10.4.3
+    fn is_early(&self) -> bool {
+        let at_once = self.view.value(0x9F26).is_some();
+        let from = self.view.value(0x5F25).and_then(|value| <[u8; 3]>::try_from(value).ok());
+        !at_once && from.is_some_and(|from| full(from) > full(self.terminal.date))
     }
 
     /// GENERATE AC; what the card does wrong is a failed step.
@@ -243,6 +268,7 @@ impl Work<'_> {
     }
 }
 
-fn pdol(fci: &[u8]) -> Option<Dol> {
-    Dol::parse(&crate::card::emv::Fci::of(fci).parse().ok()?.pdol?).ok()
+/// A date YYMMDD in BCD with its century, for comparing. // EMV B4 §6.7.3
+fn full([year, month, day]: [u8; 3]) -> [u8; 4] {
+    [if year < 0x50 { 0x20 } else { 0x19 }, year, month, day]
 }
