@@ -94,11 +94,11 @@ const SAMPLES: &[Sample] = &[
     sample(12, ALL, |it| it.set(0x9F4A, Some("8295"))),
     sample(13, ALL, |it| it.set(0x8E, None)),
     sample(14, ALL, |it| it.set(0x8E, Some("000000000000000041034203420302031E031F"))),
-    sample(15, ALL, |it| it.set(0x8C, Some("9F02069F1A02"))),
+    sample(15, ALL, |it| it.set(0x8D, Some("9F02069F03069F1A0295055F2A029A039C019F3704"))),
     sample(16, ALL, |it| it.set(0x5F28, None)),
     sample(17, ALL, |it| it.set(0x9F11, None)),
     sample(18, ALL, |it| it.add(0x9102, 0x9F38, "9F1A025A08")),
-    sample(19, ALL, |it| it.add(0x9102, 0x9F4D, "0A0A")),
+    sample(19, ALL, |it| it.inside(PAYMENT, 0x9102, |objects| log(objects, "0A0A"))),
     sample(20, ALL, |it| {
         it.inside(PSE, 0x0101, |objects| {
             *objects = tlv::parse(&hex::decode("61134F07A000000999030250054445424954870101").unwrap()).unwrap();
@@ -126,7 +126,24 @@ const SAMPLES: &[Sample] = &[
     sample(28, &[], |_| ()),
     // Record alone: over its contacts a card does not show it.
     sample(29, RECORD, |it| it.inside(PAYMENT, 0x0305, |objects| replace(objects, 0x9F69, "00000000000000"))),
+    sample(36, ALL, |it| it.set(0x8D, Some("8A02910A9F3704"))),
+    sample(37, ALL, |it| it.set(0x9F0D, Some("B860AC8800"))),
+    // A card with contacts does not show its 9F10 before it makes a cryptogram; a record says what it loads.
+    sample(38, RECORD, |it| it.set(0x8C, Some("9F02069F03069F1A0295055F2A029C019F3704"))),
+    sample(39, RECORD, |it| *it.grouping(0x9200) = hex::decode("06011603A00000").unwrap()),
+    sample(40, ALL, |it| it.set(0x8D, Some("8A029F02069F03069F1A0295055F2A029A039C019F3704DF2001"))),
+    sample(41, ALL, |it| it.set(0x9F42, Some("0ABC"))),
+    // The directory's records that nothing names are not read from a card.
+    sample(42, RECORD, |it| it.inside(PSE, 0x9102, |objects| replace(objects, 0x88, "02"))),
+    sample(43, ALL, |it| it.set(0x87, Some("02"))),
+    sample(44, ALL, |it| it.set(0x9F07, Some("0300"))),
 ];
+
+/// Another log entry, inside the issuer's discretionary template.
+fn log(objects: &mut [Tlv], value: &str) {
+    let template = objects.iter_mut().find(|held| held.tag == Tag::of(0xBF0C)).unwrap();
+    *template = tlv::parse_one(&tlv::encode(Tag::of(0xBF0C), &object(0x9F4D, value).encode())).unwrap();
+}
 
 fn replace(objects: &mut [Tlv], tag: u32, value: &str) {
     *objects.iter_mut().find(|held| held.tag == Tag::of(tag)).unwrap() = object(tag, value);
@@ -224,7 +241,7 @@ fn of_card(change: Option<fn(&mut Data)>, consent: Consent) -> VerifyResult {
         ca_keys: Some(&ca_keys),
         aids: Vec::new(),
         consent,
-        clock: Clock::fixed(Instant(1_795_000_000_000_000)),
+        clock: Clock::fixed(Instant(1_795_521_600_000_000)),
         chance: &mut chance(),
         program: ProgramRef { version: "test".into(), sha256: None },
         simulated: true,
@@ -334,17 +351,11 @@ const BEFORE: &[Before<'static>] = &[
     Before { rule: 11, product: &[], order: &[("expiry", "4912")] },
     product(13, &[(CVM, r#"{ tag = "9F44", fixed = "02" }"#)]),
     product(14, &[(CVM, r#"{ tag = "8E", fixed = "000000000000000044034103420302031E031F" }"#)]),
-    product(15, &[("8C\", fixed = \"9F02069F03069F1A0295055F2A029A039C019F3704", "8C\", fixed = \"9F02069F1A02")]),
+    product(15, &[("8D\", fixed = \"8A029F0206", "8D\", fixed = \"9F0206")]),
     product(16, &[("  { tag = \"5F28\", fixed = \"0250\" },\n", "")]),
     product(17, &[("  { tag = \"9F11\", fixed = \"01\" },\n", "")]),
     product(18, &[("9F38\", fixed = \"9F6604", "9F38\", fixed = \"5A089F6604")]),
-    product(
-        19,
-        &[(
-            "  { tag = \"9F11\", fixed = \"01\" },\n",
-            "  { tag = \"9F11\", fixed = \"01\" },\n  { tag = \"9F4D\", fixed = \"0A0A\" },\n",
-        )],
-    ),
+    product(19, &[("{ tag = \"9F4D\", fixed = \"0B0A\" }", "{ tag = \"9F4D\", fixed = \"0A0A\" }")]),
     product(20, &[("{ tag = \"4F\", fixed = \"A0000009990301\" }", "{ tag = \"4F\", fixed = \"A0000009990302\" }")]),
     product(21, &[("chip2 = \"{pvki}{pvv}{icvv}00\"", "chip2 = \"{pvki}{pvv}{cvv}00\"")]),
     product(22, &[(r#"{ tag = "5F34", order = "psn" }"#, r#"{ tag = "5F34", fixed = "02" }"#)]),
@@ -370,6 +381,18 @@ const BEFORE: &[Before<'static>] = &[
     },
     product(28, &[("kernel = 3", "kernel = 2"), ("aip_contactless = \"2000\"", "aip_contactless = \"2080\"")]),
     product(29, &[("9F69\", fixed = \"01", "9F69\", fixed = \"00")]),
+    product(36, &[("8D\", fixed = \"8A029F0206", "8D\", fixed = \"8A02910A9F0206")]),
+    product(37, &[("FC60AC8800", "B860AC8800")]),
+    product(
+        38,
+        &[("8C\", fixed = \"9F02069F03069F1A0295055F2A029A03", "8C\", fixed = \"9F02069F03069F1A0295055F2A02")],
+    ),
+    product(39, &[("fixed = \"06011203A00000\"", "fixed = \"06011603A00000\"")]),
+    product(40, &[("8D\", fixed = \"8A029F0206", "8D\", fixed = \"8A029F0206DF2001")]),
+    product(41, &[("9F42\", fixed = \"0978", "9F42\", fixed = \"0ABC")]),
+    product(42, &[("88\", fixed = \"01", "88\", fixed = \"02")]),
+    product(43, &[("87\", fixed = \"01\" },\n  { tag = \"5F2D", "87\", fixed = \"02\" },\n  { tag = \"5F2D")]),
+    product(44, &[("9F07\", fixed = \"FFC0", "9F07\", fixed = \"0300")]),
 ];
 
 /// The rules that data preparation says are broken.

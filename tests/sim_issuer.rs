@@ -82,7 +82,8 @@ fn the_cards_cryptograms_and_the_issuers_answers_are_those_of_the_vectors() {
             ),
         };
         // What follows a status update counts where its first byte says that it is there. // EMV B3 annex C10
-        let unmarked = vector["inputs"]["prop_auth_data"].is_string() && text(&vector["inputs"], "csu").starts_with('0');
+        let unmarked =
+            vector["inputs"]["prop_auth_data"].is_string() && text(&vector["inputs"], "csu").starts_with('0');
         let approved = match vector["inputs"]["csu"].as_str() {
             Some(csu) => u8::from_str_radix(&csu[2..4], 16).unwrap() & 0x80 != 0,
             None => true,

@@ -1,10 +1,11 @@
 //! What a card product states of its applications, for the consistency rules.
 
-use super::{ApplicationRule, Profile};
+use super::{ApplicationRule, CryptogramKind, Profile};
 use crate::base::emv::rules::Subject;
 
 impl Profile {
-    /// Adds to a subject of the consistency rules what the product states: PAN prefixes, application versions, kernel, shared counters, and which
+    /// Adds to a subject of the consistency rules what the product states: PAN prefixes, application versions, kernel,
+    /// shared counters, whose cryptograms it makes, and which
     /// records the answer to GET PROCESSING OPTIONS, or nothing at all, shows.
     pub fn describe(&self, subject: &mut Subject<'_>) {
         subject.prefixes = self.pan_prefixes().to_vec();
@@ -14,6 +15,7 @@ impl Profile {
         if let Some(twins) = &mut subject.twins {
             twins.retain(|twin| self.counter(twin) != self.counter(&subject.aid));
         }
+        subject.cryptogram = self.verification().cryptogram().map(CryptogramKind::family);
         let recipe = self.recipe().and_then(|it| it.applications().iter().find(|app| app.aid == subject.aid));
         let Some(app) = recipe.filter(|_| subject.all_records) else { return };
         let contactless = subject.contactless;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Application, LOCATORS, Record};
 use crate::base::codec::tlv::{self, Tag, Tlv};
 use crate::base::emv::Afl;
-use crate::base::emv::rules::{Locator, Subject, Tracks};
+use crate::base::emv::rules::{DirectoryEntry, Locator, Subject, Tracks};
 use crate::base::emv::track::Fields;
 
 /// AIDs of the directories. // EMV B1 §12.2, EMV contactless B §3.3.1
@@ -48,6 +48,7 @@ impl Record {
             twins: self.twins(app),
             directory_kernel: self.directory_kernel(app, face.contactless),
             directory: self.directory(face.contactless),
+            directory_entries: self.directory_objects(face.contactless).map(|objects| DirectoryEntry::all(&objects)),
             on_card: Some(self.applications.iter().map(|app| app.aid.clone()).collect()),
             ..Subject::default()
         }

@@ -182,7 +182,7 @@ const DICTIONARY: &[TagInfo] = &[
     row(0x9F59, "Upper consecutive offline limit (proprietary)", Format::B, 1, 1, false),
     row(0x9F5A, "Application program identifier", Format::B, 1, 16, false),
     row(0x9F5C, "Cumulative transaction amount upper limit (proprietary)", Format::N, 6, 6, false),
-    row(0x9F5D, "Available offline spending amount", Format::N, 6, 6, false),
+    row(0x9F5D, "Available offline spending amount, or application capabilities", Format::B, 3, 6, false),
     row(0x9F60, "CVC3, track 1", Format::B, 2, 2, true),
     row(0x9F61, "CVC3, track 2", Format::B, 2, 2, true),
     row(0x9F62, "PCVC3, track 1", Format::B, 6, 6, false),

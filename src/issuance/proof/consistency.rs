@@ -6,8 +6,8 @@ use super::application::AppProof;
 use super::result::CheckRef;
 use crate::base::codec::tlv::{self, Tag, Tlv};
 use crate::base::emv::certificate::{MonthYear, open_card, open_issuer};
-use crate::base::emv::rules::{self, Certificates, Certified, Locator, Stage, Subject};
-use crate::card::emv::{ApplicationContents, CardContents};
+use crate::base::emv::rules::{self, Certificates, Certified, DirectoryEntry, Locator, Stage, Subject};
+use crate::card::emv::{ApplicationContents, CardContents, DirectoryContents};
 use crate::issuance::result::RuleRef;
 use crate::keys::ca_keys::CaKeys;
 use crate::profile::Profile;
@@ -76,10 +76,12 @@ fn subject<'a>(
         groupings: loaded.as_ref().and_then(|it| it.groupings.clone()),
         twins: loaded.as_ref().map_or_else(|| (contents.applications.len() < 2).then(Vec::new), |it| it.twins.clone()),
         directory_kernel: directory.and_then(|it| kernel(it.fci.data()?, &app.aid)),
+        issuer_data: issuer_data(app).or_else(|| loaded.as_ref().and_then(|it| it.issuer_data.clone())),
         tracks: loaded.and_then(|it| it.tracks),
         key_sequence_number: proof.and_then(|proof| proof.key_sequence_number),
         certificates: known.ca_keys.and_then(|keys| certificates(app, proof, keys)),
         directory: directory.map(|it| it.lists.clone()),
+        directory_entries: directory.map(entries),
         on_card: Some(contents.applications.iter().map(|it| it.aid.clone()).collect()),
         today: known.today,
         ..Subject::default()
@@ -116,6 +118,18 @@ fn kernel(fci: &[u8], aid: &[u8]) -> Option<Vec<u8>> {
     };
     let entry = entries(&objects).into_iter().find(is_of)?;
     tlv::find(entry.children(), Tag::of(0x9F2A)).map(Tlv::value_bytes)
+}
+
+/// The entries of a directory: out of a PSE's records, or out of the FCI of a PPSE.
+fn entries(directory: &DirectoryContents) -> Vec<DirectoryEntry> {
+    let records = directory.records.iter().filter_map(|record| record.data.data());
+    let answers = records.chain(directory.fci.data());
+    answers.filter_map(|answer| tlv::parse(answer).ok()).flat_map(|objects| DirectoryEntry::all(&objects)).collect()
+}
+
+/// The issuer application data of a cryptogram that was made at GET PROCESSING OPTIONS.
+fn issuer_data(app: &ApplicationContents) -> Option<Vec<u8>> {
+    tlv::find(&answer(app), Tag::of(0x9F10)).map(Tlv::value_bytes)
 }
 
 fn internal(app: &ApplicationContents) -> Vec<Tlv> {

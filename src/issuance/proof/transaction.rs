@@ -20,6 +20,8 @@ pub(super) const STEPS: [&str; 3] = [CRYPTOGRAM, ANSWER, SECOND];
 const ISSUER_ANSWER: Tag = Tag::of(0x91);
 const RESPONSE_CODE: Tag = Tag::of(0x8A);
 const VERIFICATION_RESULTS: Tag = Tag::of(0x95);
+/// Issuer action code, denial.
+const DENIAL: u32 = 0x9F0E;
 /// Terminal verification results: the application is not yet effective. // EMV B3 annex C5
 const NOT_YET_EFFECTIVE: [u8; 5] = [0x00, 0x20, 0x00, 0x00, 0x00];
 /// Issuer authentication data have 8 to 16 bytes. // EMV B3 §6.5.4
@@ -64,8 +66,9 @@ impl Work<'_> {
             return Ok(());
         };
         let data = list.build(|tag| self.value(tag));
-        let combined = self.view.aip[0] & AIP_CDA != 0 && self.card_key.is_some();
-        let Some(made) = self.generate(card, Kind::Online, combined, &data, CRYPTOGRAM)? else {
+        let kind = if self.declines() { Kind::Declined } else { Kind::Online };
+        let combined = kind == Kind::Online && self.view.aip[0] & AIP_CDA != 0 && self.card_key.is_some();
+        let Some(made) = self.generate(card, kind, combined, &data, CRYPTOGRAM)? else {
             self.skip(&[ANSWER, SECOND], "there is no first cryptogram");
             return Ok(());
         };
@@ -136,13 +139,8 @@ impl Work<'_> {
         };
         let covered = [0x9F02, 0x9F03, 0x9F1A, 0x95, 0x5F2A, 0x9A, 0x9C, 0x9F37];
         let values = covered.into_iter().filter_map(|tag| Some((tag, self.value(Tag::of(tag))?))).collect();
-        let transaction = Transaction {
-            sent,
-            values,
-            aip: self.view.aip,
-            atc: made.atc,
-            unpredictable: self.terminal.unpredictable,
-        };
+        let transaction =
+            Transaction { sent, values, aip: self.view.aip, atc: made.atc, unpredictable: self.terminal.unpredictable };
         let psn = self.view.psn();
         let keys = self.host.keys(scheme, &pan, psn, &transaction)?;
         if self.host.cryptogram(scheme, &keys, &transaction, &made.issuer_data)? != cryptogram {
@@ -238,6 +236,12 @@ impl Work<'_> {
         let at_once = self.view.value(0x9F26).is_some();
         let from = self.view.value(0x5F25).and_then(|value| <[u8; 3]>::try_from(value).ok());
         !at_once && from.is_some_and(|from| full(from) > full(self.terminal.date))
+    }
+
+    /// Whether the issuer has terminals decline a card that is not effective yet. // EMV B3 §10.7
+    fn declines(&self) -> bool {
+        let denial = self.view.value(DENIAL).unwrap_or_default();
+        self.is_early() && denial.iter().zip(NOT_YET_EFFECTIVE).any(|(held, bit)| held & bit != 0)
     }
 
     /// GENERATE AC; what the card does wrong is a failed step.

@@ -15,8 +15,7 @@ const AMOUNTS: std::ops::RangeInclusive<u8> = 0x06..=0x09;
 const TERMINAL: &[u32] = &[
     0x81, 0x95, 0x98, 0x99, 0x9A, 0x9B, 0x9C, 0x5F2A, 0x5F36, 0x5F57, 0x8A, 0x9F01, 0x9F02, 0x9F03, 0x9F04, 0x9F06,
     0x9F09, 0x9F15, 0x9F16, 0x9F1A, 0x9F1B, 0x9F1C, 0x9F1D, 0x9F1E, 0x9F21, 0x9F33, 0x9F34, 0x9F35, 0x9F37, 0x9F39,
-    0x9F3A, 0x9F3B, 0x9F3C, 0x9F3D, 0x9F40, 0x9F41, 0x9F45, 0x9F4C, 0x9F4E, 0x9F53, 0x9F5C, 0x9F66, 0x9F6A, 0x9F7A,
-    0x9F7C, 0x9F7E, 0x9F1F,
+    0x9F3A, 0x9F3C, 0x9F3D, 0x9F40, 0x9F41, 0x9F4E, 0x9F53, 0x9F5C, 0x9F66, 0x9F6A, 0x9F7A, 0x9F7C, 0x9F7E,
 ];
 /// Application versions that kernels are known to accept.
 const VERSIONS: &[[u8; 2]] = &[[0x00, 0x01], [0x00, 0x02], [0x00, 0x96]];
@@ -62,7 +61,12 @@ pub(super) fn cvm_list(view: &View<'_>, findings: &mut Findings) {
     let Some(list) = view.value(0x8E) else { return absent(view, findings, "there is no CVM list") };
     let possible = list.len() >= 10 && list.len().is_multiple_of(2);
     findings.must(possible, place, "a CVM list has an even length of at least 10");
-    let amounts = view.cvms().unwrap_or_default().iter().any(|cvm| AMOUNTS.contains(&cvm.condition));
+    let cvms = view.cvms().unwrap_or_default();
+    let methods = cvms.iter().all(|cvm| matches!(cvm.method, 0x00..=0x05 | 0x1E | 0x1F | 0x20..=0x3E));
+    findings.must(methods, place, "it has a method that is reserved for future use");
+    let conditions = cvms.iter().all(|cvm| matches!(cvm.condition, 0x00..=0x09 | 0x80..));
+    findings.must(conditions, place, "it has a condition that is reserved for future use");
+    let amounts = cvms.iter().any(|cvm| AMOUNTS.contains(&cvm.condition));
     if amounts {
         let what = "the CVM list compares amounts, and the application's currency is not there";
         findings.must_have(view, 0x9F42, what);
@@ -85,8 +89,11 @@ pub(super) fn cdols(view: &View<'_>, findings: &mut Findings) {
         if let Some(demanded) = demanded {
             let asks = dol.items().iter().any(|(item, _)| *item == Tag::of(demanded));
             let what = format!("it does not ask for {}", Tag::of(demanded));
-            // Without the terminal's random number a cryptogram can be made beforehand.
-            if tag == 0x8C { findings.should(asks, place, &what) } else { findings.must(asks, place, &what) }
+            // Without the terminal's random number a cryptogram can be made beforehand. CDA signs it, and most versions
+            // cover it.
+            let combined = view.aip().is_some_and(|[first, _]| first & CDA != 0);
+            let needed = tag != 0x8C || combined || super::issuer::covers_number(view);
+            if needed { findings.must(asks, place, &what) } else { findings.should(asks, place, &what) }
         }
     }
     if let Some([first, _]) = view.aip()
@@ -136,6 +143,7 @@ pub(super) fn pdol(view: &View<'_>, findings: &mut Findings) {
     }
     let Some(list) = view.fci(0x9F38) else { return findings.absent("there is no PDOL") };
     let Ok(dol) = Dol::parse(&list) else { return findings.must(false, place, "it is not a data object list") };
+    findings.must(list.len() <= LONGEST && dol.total() <= LONGEST, place, "it asks for more than 252 bytes");
     let foreign: Vec<String> = dol
         .items()
         .iter()
@@ -152,7 +160,15 @@ pub(super) fn log(view: &View<'_>, findings: &mut Findings) {
     if view.subject.fci.is_none() {
         return findings.unseen(FCI_NOT_SEEN);
     }
-    let Some(entry) = view.fci(0x9F4D) else { return findings.absent("there is no log") };
+    let Some(entry) = view.fci(0x9F4D) else {
+        // What reads logs does so with contacts.
+        let format = view.subject.internal.as_ref().is_some_and(|it| tlv::find(it, Tag::of(0x9F4F)).is_some());
+        if format && !view.subject.contactless {
+            let what = "there is a log format (9F4F), and no log entry says in which file the log is";
+            return findings.should(false, place, what);
+        }
+        return findings.absent("there is no log");
+    };
     let [sfi, records] = *entry.as_slice() else {
         return findings.must(false, place, "a log entry has two bytes");
     };

@@ -5,16 +5,20 @@
 //! a track or a PIN. The simulated card does not use this: it judges what it stores by itself.
 
 mod authentication;
+mod directory;
+mod elements;
 mod identity;
+mod issuer;
 mod kernel;
 mod lists;
+mod practice;
 mod structure;
 mod subject;
 
 use std::fmt;
 
 pub use super::date::{century, last_day};
-pub use subject::{Certificates, Certified, Cvm, Locator, Place, Subject, Tracks};
+pub use subject::{Certificates, Certified, Cvm, DirectoryEntry, Locator, Place, Subject, Tracks};
 
 use subject::View;
 
@@ -156,6 +160,15 @@ rules! {
     27, RecordContradiction, kernel::counters, "Applications with one PAN, sequence number and key share one transaction counter (EMV B2 §8.1.2).";
     28, RecordContradiction, kernel::kernel_2, "Kernel 2 finds EMV mode in the AIP, PAN (5A), expiry (5F24) and CDOL1 (8C) (EMV C-2 §6.6).";
     29, RecordContradiction, kernel::kernel_3, "Kernel 3 finds 9F66 in the PDOL, 57, and for fDDA 9F69 of version 01 (EMV C-3 §5.4, §5.6).";
+    36, RecordContradiction, issuer::answer, "The card takes the issuer's answer in exactly one way: EXTERNAL AUTHENTICATE (AIP) or 91 in CDOL2. EMV B3 §10.9.";
+    37, RecordContradiction, issuer::action_codes, "The issuer action codes go with the AIP: a failed ODA method goes online or declines, and Denial holds no bit that every transaction sets. EMV B3 §10.7, annex C5.";
+    38, RecordContradiction, issuer::covered, "PDOL and CDOL1 ask for every element that the cryptogram version covers, and no list changes its length. EMV B2 §8.1, B3 §5.4.";
+    39, RecordContradiction, issuer::issuer_data, "The issuer application data (9F10) have the form of their cryptogram version, and the version is known. EMV B3 annex A.";
+    40, RecordContradiction, elements::asked, "Data object lists ask for known elements in their own lengths. EMV B3 §5.4.";
+    41, RecordContradiction, elements::forms, "Every known data element has the length and format of the dictionary. EMV B3 §4.3, annex A.";
+    42, RecordContradiction, directory::file, "The PSE's 88 names a file that is there. EMV B1 §11.3.4, §12.2.3.";
+    43, RecordContradiction, directory::entries, "The directory names whole AIDs, with priorities that differ and are those of the FCIs. EMV B1 §12.2.3, §12.4.";
+    44, RecordContradiction, practice::unusual, "Effective date, usage control and CVM list hold nothing unusual. EMV B3 §10.4, §10.5, annexes C1 to C3.";
 }
 
 /// Every rule of a stage on one subject, in order.

@@ -6,7 +6,7 @@ use std::fmt;
 use super::Stage;
 use crate::base::codec::tlv::{self, Tag, Tlv};
 use crate::base::emv::track::Fields;
-use crate::base::emv::{Afl, AflError, Dol, Pan, tag_name};
+use crate::base::emv::{Afl, AflError, Dol, Family, Pan, tag_name};
 
 /// Where something shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,6 +84,28 @@ pub struct Certificates {
     pub faults: Vec<String>,
 }
 
+/// An entry of a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryEntry {
+    /// The AID (4F).
+    pub aid: Vec<u8>,
+    /// The priority indicator (87).
+    pub priority: Option<u8>,
+}
+
+impl DirectoryEntry {
+    /// The entries (61) among these objects, at any depth.
+    pub fn all(objects: &[Tlv]) -> Vec<Self> {
+        let inside = |object: &Tlv| {
+            let value = |tag| tlv::find(object.children(), Tag::of(tag)).map(Tlv::value_bytes);
+            let aid = (object.tag == Tag::of(0x61)).then(|| value(0x4F)).flatten();
+            let priority = || value(0x87).and_then(|value| value.first().copied());
+            aid.map_or_else(|| Self::all(object.children()), |aid| vec![Self { aid, priority: priority() }])
+        };
+        objects.iter().flat_map(inside).collect()
+    }
+}
+
 /// One application over one interface. `None`: this stage cannot see it.
 #[derive(Default)]
 pub struct Subject<'a> {
@@ -132,6 +154,10 @@ pub struct Subject<'a> {
     pub directory_kernel: Option<Vec<u8>>,
     /// AIDs that the interface's directory names.
     pub directory: Option<Vec<Vec<u8>>>,
+    /// The entries of the interface's directory.
+    pub directory_entries: Option<Vec<DirectoryEntry>>,
+    /// Whose cryptograms the application makes, if the product says it.
+    pub cryptogram: Option<Family>,
     /// AIDs of the applications on the card.
     pub on_card: Option<Vec<Vec<u8>>>,
     /// Today: year, month, day.
@@ -293,6 +319,11 @@ impl<'s> View<'s> {
 
     pub(super) fn has(&self, tag: u32) -> bool {
         self.objects.iter().any(|(object, _)| object.tag == Tag::of(tag))
+    }
+
+    /// The objects of the FCI's proprietary template.
+    pub(super) fn fci_objects(&self) -> &[Tlv] {
+        &self.fci
     }
 
     /// The value of an object in the FCI, at any depth.
