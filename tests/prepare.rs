@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use perso::base::codec::tlv::{self, Tag};
 use perso::base::crypto;
 use perso::base::emv::certificate::{open_card, open_static};
-use perso::base::emv::rules::{Outcome, Verdict};
+use perso::base::emv::rules::{Outcome, Severity, Verdict};
 use perso::base::emv::{Afl, Pan, static_data};
 use perso::base::{Code, Fault};
 use perso::card::sim::SimCard;
@@ -141,16 +141,82 @@ fn what_only_keys_show_is_computed_again_from_the_record() {
             assert_eq!(verdicts(&made.outcomes, rule), [&Verdict::Passed; 2], "{product}: R{rule}");
         }
     }
-    // The chip holds the stripe's value, or the order brings one that the issuer's key does not give: a warning.
-    let with_cvv = changed(|text| text.replace("chip2 = \"{pvki}{pvv}{icvv}00\"", "chip2 = \"{pvki}{pvv}{cvv}01\""));
+    // The order brings a value that the issuer's key does not give: a warning.
     let mut foreign = order();
     foreign["card"]["icvv"] = "000".into();
-    for made in [prepared(&order(), &with_cvv).unwrap(), prepared(&foreign, &profile()).unwrap()] {
-        for verdict in verdicts(&made.outcomes, 21) {
-            let Verdict::Failed(failures) = verdict else { panic!("{verdict:?}") };
-            assert!(failures.iter().any(|it| it.what.contains("the issuer's key")), "{failures:?}");
-        }
+    for verdict in verdicts(&prepared(&foreign, &profile()).unwrap().outcomes, 21) {
+        let Verdict::Failed(failures) = verdict else { panic!("{verdict:?}") };
+        assert!(failures.iter().any(|it| it.what.contains("the issuer's key")), "{failures:?}");
     }
+}
+
+/// The rules that refuse an order, by their numbers and tags.
+fn refusing(order: &Value, profile: &Profile) -> Vec<(u8, String)> {
+    match prepared(order, profile) {
+        Ok(_) => Vec::new(),
+        Err(PrepareError::Rules(outcomes)) => {
+            let mut found: Vec<_> = outcomes
+                .iter()
+                .flat_map(|it| it.failures().iter().filter(|it| it.severity == Severity::Error).map(|f| (it.rule, f)))
+                .map(|(rule, failure)| (rule, failure.place.to_string()))
+                .collect();
+            found.dedup();
+            found
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+const CHIP_57: &str = "{ tag = \"57\", derive = \"track-equivalent\" }";
+const CHIP2: &str = "chip2 = \"{pvki}{pvv}{icvv}00\"";
+const CHIP1: &str = "chip1 = \"{pvki}{pvv}00{icvv}000000\"";
+
+/// Row by row: whoever reads the chip must not learn the stripe's card verification value.
+#[test]
+fn the_stripes_value_on_the_chip_is_refused_in_every_field_that_may_hold_one() {
+    let leaking = |tag: &str, change: &dyn Fn(&str) -> String| {
+        let found = refusing(&order(), &changed(|text| change(text)));
+        assert!(
+            !found.is_empty() && found.iter().all(|(rule, place)| *rule == 21 && place.starts_with(tag)),
+            "{found:?}"
+        );
+    };
+    leaking("57", &|text| text.replace(CHIP2, "chip2 = \"{pvki}{pvv}{cvv}01\""));
+    leaking("9F1F", &|text| text.replace(CHIP1, "chip1 = \"{pvki}{pvv}00{cvv}000001\""));
+    // Nothing excuses it: not even the chip's own value in the same field.
+    leaking("9F1F", &|text| text.replace(CHIP1, "chip1 = \"{cvv}00{icvv}000001\""));
+    let with = |text: &str, tag: &str| text.replacen(CHIP_57, &format!("{CHIP_57}, {tag}"), 1);
+    let contactless = |rest: &str| format!("{CHIP2}\ncontactless1 = \"B{{pan}}^ /^{{expiry}}{{service_code}}{rest}\"");
+    let asked = "{ tag = \"56\", derive = \"track-one-contactless\" }";
+    leaking("56", &|text| with(text, asked).replace(CHIP2, &contactless("{pvki}{pvv}00{cvv}000001")));
+    let good = prepared(&order(), &profile()).unwrap();
+    let cvv = good.record.subjects().remove(0).tracks.unwrap().two.unwrap().discretionary[5..8].to_owned();
+    // A fixed value, at another place than the pattern's.
+    let code = format!("4761739001010119D30122010{cvv}{}", if cvv.len() % 2 == 1 { "" } else { "F" });
+    leaking("9F6B", &|text| with(text, &format!("{{ tag = \"9F6B\", fixed = \"{code}\" }}")));
+
+    // The chip's value, or none, is right.
+    for rest in ["{pvki}{pvv}00{icvv}000000", "0000000000"] {
+        let profile = changed(|text| with(text, asked).replace(CHIP2, &contactless(rest)));
+        assert_eq!(refusing(&order(), &profile), [], "{rest}");
+    }
+    // Equal by chance, 1 in 1,000.
+    let mut equal = order();
+    (equal["card"]["cvv"], equal["card"]["icvv"]) = ("123".into(), "123".into());
+    assert_eq!(refusing(&equal, &profile()), []);
+    assert_eq!(refusing(&equal, &changed(|text| text.replace(CHIP2, "chip2 = \"{pvki}{pvv}{cvv}01\""))), []);
+    // Without a key nobody knows: what is the same as on the stripe is told.
+    let without = changed(|text| {
+        let text = text.replace("cvk = \"lab-cvk\"\n", "").replace("{cvv}", "000").replace("{icvv}", "111");
+        text.replace("chip2 = \"{pvki}{pvv}11100\"", "chip2 = \"{pvki}{pvv}00000\"")
+    });
+    let mut plain = order();
+    plain["product"].as_object_mut().map(|product| product.remove("cv_key"));
+    let outcomes = prepared(&plain, &without).unwrap().outcomes;
+    let told = verdicts(&outcomes, 21)
+        .into_iter()
+        .any(|it| matches!(it, Verdict::Failed(failures) if failures[0].severity == Severity::Warning));
+    assert!(told, "{outcomes:?}");
 }
 
 #[test]

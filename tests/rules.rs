@@ -41,6 +41,7 @@ struct Data {
     key_sequence_number: u8,
     check_values_match: bool,
     chip_cvv_matches: bool,
+    stripe_values: BTreeSet<u32>,
     today: (u16, u8, u8),
     raw: Option<(u8, u8, &'static str)>,
 }
@@ -108,6 +109,7 @@ fn good() -> Data {
         key_sequence_number: 1,
         check_values_match: true,
         chip_cvv_matches: true,
+        stripe_values: BTreeSet::new(),
         today: (2026, 11, 24),
         raw: None,
     }
@@ -179,6 +181,7 @@ impl Data {
             key_sequence_number: Some(self.key_sequence_number),
             tracks: Some(Tracks { one: Fields::track1(self.track1).ok(), two: Fields::track2(self.track2).ok() }),
             chip_cvv_matches: Some(self.chip_cvv_matches),
+            stripe_values: Some(self.stripe_values.clone()),
             certificates: Some(self.certificates.clone()),
             directory: Some(self.directory.iter().map(|aid| hex::decode(aid).unwrap()).collect()),
             directory_entries: Some(
@@ -297,6 +300,15 @@ const BROKEN: &[Sample] = &[
     (20, "the directory forgets the application", E, |it| it.directory.clear()),
     (20, "the directory names what is not there", E, |it| it.directory.push("A0000009990103")),
     (21, "the stripe's value on the chip", W, |it| it.track2 = ";4761739001010119=301220110000000651?"),
+    (21, "the stripe's data in 9F1F", W, |it| it.set(0x9F1F, "313030303030303030363336")),
+    (21, "the stripe's data in 56", W, |it| {
+        it.set(0x56, "42343736313733393030313031303131395E202F5E33303132323031313030303030303030363336");
+    }),
+    (21, "the stripe's data in 9F6B", W, |it| it.set(0x9F6B, "4761739001010119D301220110000000636F")),
+    (21, "the stripe's value in 57", E, |it| it.stripe_values = BTreeSet::from([0x57])),
+    (21, "the stripe's value in 9F1F", E, |it| stripe_value(it, 0x9F1F, "313233")),
+    (21, "the stripe's value in 56", E, |it| stripe_value(it, 0x56, "313233")),
+    (21, "the stripe's value in 9F6B", E, |it| stripe_value(it, 0x9F6B, "4761739001010119D3012201111F")),
     (21, "not what the key gives", W, |it| it.chip_cvv_matches = false),
     (22, "another sequence number", E, |it| it.key_sequence_number = 2),
     (22, "other check values", E, |it| it.check_values_match = false),
@@ -440,6 +452,12 @@ const BROKEN: &[Sample] = &[
 fn without(data: &mut Data, of: Data, tag: u32) {
     *data = of;
     data.remove(tag);
+}
+
+/// A field that the key shows to hold the stripe's value.
+fn stripe_value(it: &mut Data, tag: u32, value: &'static str) {
+    it.set(tag, value);
+    it.stripe_values = BTreeSet::from([tag]);
 }
 
 /// The directory for contact terminals, with a record in file 1.

@@ -4,13 +4,15 @@
 //! sequence number and check values are read from its groupings, and the card's keys are looked at inside the key store,
 //! out of the sealed grouping itself.
 
+use std::collections::BTreeSet;
+
 use zeroize::Zeroizing;
 
 use super::authentication::IssuerCertificate;
 use super::larder;
 use super::recovery;
 use super::secrets::Secrets;
-use super::values;
+use super::values::{self, Values};
 use super::{PrepareError, Recipe};
 use crate::base::Secret;
 use crate::base::codec::tlv::{self, Tag, Tlv};
@@ -29,6 +31,8 @@ use crate::record::{Application, Content, Record, SealedValue};
 
 /// The service code that the chip's own value is computed with, whatever the card's is.
 const CHIP: &str = "999";
+/// Fields of the chip that may hold a card verification value: 57, 9F1F, 56, 9F6B.
+const CVV_FIELDS: &[u32] = &[0x57, 0x9F1F, 0x56, 0x9F6B];
 /// Bytes of one of the card's keys, and of its check value. // CPS 1.1 annex A
 const KEY: usize = 16;
 const CHECK_VALUE: usize = 3;
@@ -56,6 +60,7 @@ pub(super) fn judge(
             today,
             certificates,
             chip_cvv_matches: chip_value(&objects, secrets)?,
+            stripe_values: stripe_values(&objects, secrets)?,
             check_values_match: keys.check_values,
             key_sequence_number: keys.sequence_number,
             ..subject
@@ -85,6 +90,56 @@ fn chip_value(objects: &[Tlv], secrets: &Secrets<'_>) -> Result<Option<bool>, Pr
     let blocks = Zeroizing::new(hex::decode(digits.as_str()).unwrap_or_default());
     let mac = Zeroizing::new(store.retail_mac(&store.open(name, Purpose::Cvk)?, &blocks)?);
     Ok(Some(decimal(&mac[..], length).equals(held.as_bytes())))
+}
+
+/// R21: the fields of the chip that hold the stripe's value. None where it is not known, or nothing can hold it.
+///
+/// A field that came out of the product's pattern holds what the pattern says. In any other (a fixed value, a prepared
+/// block) the value counts wherever it stands, unless the chip's own stands there too.
+fn stripe_values(objects: &[Tlv], secrets: &Secrets<'_>) -> Result<Option<BTreeSet<u32>>, PrepareError> {
+    let Secrets { order, recipe, store, pin, .. } = secrets;
+    let fields: Vec<(u32, Zeroizing<Vec<u8>>)> =
+        CVV_FIELDS.iter().filter_map(|tag| Some((*tag, Zeroizing::new(value(objects, *tag)?)))).collect();
+    if fields.is_empty() {
+        return Ok(None);
+    }
+    let values = Values::new(order, recipe, *store, *pin);
+    let Some((stripe, chip)) = values.of_stripe_and_chip()? else { return Ok(None) };
+    // Equal by chance, 1 in 1,000: what the chip has to hold is no secret of the stripe then.
+    if stripe.equals(chip.expose().as_bytes()) {
+        return Ok(Some(BTreeSet::new()));
+    }
+    let filler = stripe.expose().bytes().all(|digit| digit == b'0');
+    let mut found = BTreeSet::new();
+    for (tag, held) in fields {
+        let (pattern, composed) = match tag {
+            0x9F1F => (Pattern::Chip1, values.track_one_discretionary()?),
+            0x56 => (Pattern::Contactless1, values.track_one_contactless()?),
+            _ => (Pattern::Chip2, values.track_equivalent()?),
+        };
+        let holds = if composed.is_some_and(|composed| composed.equals(&held)) {
+            recipe.pattern(pattern).is_some_and(|pattern| pattern.contains("{cvv}"))
+        } else {
+            let text = discretionary(tag, &held);
+            let has = |value: &Secret<String>| text.as_ref().is_some_and(|text| text.contains(value.expose().as_str()));
+            has(stripe) && !has(chip) && !filler
+        };
+        if holds {
+            found.insert(tag);
+        }
+    }
+    Ok(Some(found))
+}
+
+/// The discretionary data of a field; the whole of it where it cannot be read as a track.
+fn discretionary(tag: u32, held: &[u8]) -> Option<Zeroizing<String>> {
+    let text = || std::str::from_utf8(held).ok().map(|text| Zeroizing::new(text.to_owned()));
+    let of = |fields: Fields| Zeroizing::new(fields.discretionary.clone());
+    match tag {
+        0x9F1F => text(),
+        0x56 => text().and_then(|text| Fields::track1(&format!("%{}?", text.as_str())).ok()).map(of).or_else(text),
+        _ => Fields::from_tag57(held).ok().map(of),
+    }
 }
 
 /// Where the chip's own value begins in the discretionary data. None where the product's pattern has none, or something

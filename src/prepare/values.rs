@@ -159,6 +159,18 @@ impl<'a> Values<'a> {
         })
     }
 
+    /// The stripe's card verification value and the chip's. None where neither a key nor the order gives them.
+    ///
+    /// # Errors
+    /// The key cannot be used, or there is no service code.
+    pub(super) fn of_stripe_and_chip(&self) -> Result<Option<(&Secret<String>, &Secret<String>)>, PrepareError> {
+        let given = self.order.stripe().cvv().is_some() && self.order.chip().icvv().is_some();
+        if !given && self.key(IndexUse::Cv, Role::Cvk).is_none() {
+            return Ok(None);
+        }
+        Ok(Some((self.cvv()?, self.icvv()?)))
+    }
+
     fn cvv(&self) -> Result<&Secret<String>, PrepareError> {
         once(&self.cvv, || match self.order.stripe().cvv() {
             Some(given) => Ok(again(given)),

@@ -8,6 +8,8 @@ use crate::base::emv::track::Fields;
 const PAN: Place = Place::Tag(0x5A);
 const TRACK_EQUIVALENT: Place = Place::Tag(0x57);
 const EXPIRY: Place = Place::Tag(0x5F24);
+/// Fields that may hold a card verification value: track 2 and 1 on the chip, the same for the contactless interface.
+const CVV_FIELDS: &[u32] = &[0x57, 0x9F1F, 0x56, 0x9F6B];
 const NOT_SEEN: &str = "AIP and AFL are not seen here";
 
 /// The value of an object of records or answer; otherwise why there is none has been told.
@@ -116,25 +118,47 @@ fn trimmed(name: &[u8]) -> &[u8] {
 
 /// R21. The stripe's value must be of no use to whoever has read the chip, and the reverse.
 pub(super) fn chip_cvv(view: &View<'_>, findings: &mut Findings) {
-    if wanted(view, 0x57, findings).is_none() {
+    let fields: Vec<(u32, Vec<u8>)> = CVV_FIELDS.iter().filter_map(|tag| Some((*tag, view.value(*tag)?))).collect();
+    if fields.is_empty() {
+        wanted(view, 0x57, findings);
         return;
     }
-    let Some(fields) = view.track_equivalent() else { return findings.absent("57 cannot be read") };
-    let what = "57 holds the same discretionary data as the stripe";
-    match &view.subject.tracks {
-        None => findings.unseen("the stripe is not seen here"),
-        Some(tracks) => match &tracks.two {
-            None => findings.absent("there is no track 2"),
-            Some(track) => {
-                findings.should(track.discretionary != fields.discretionary, TRACK_EQUIVALENT, what);
-            }
-        },
+    for (tag, value) in &fields {
+        same_as_stripe(view, *tag, value, findings);
+        if let Some(held) = &view.subject.stripe_values {
+            let what = "it holds the stripe's card verification value: whoever reads the chip could make a stripe";
+            findings.must(!held.contains(tag), Place::Tag(*tag), what);
+        }
+    }
+    if !view.has(0x57) {
+        return;
     }
     match view.subject.chip_cvv_matches {
         Some(matches) => {
             findings.should(matches, TRACK_EQUIVALENT, "57 does not hold the value that the issuer's key gives");
         }
         None => findings.unseen("the value itself is not computed here"),
+    }
+}
+
+/// Without a key: whether a field of the chip has the discretionary data of the stripe's track.
+fn same_as_stripe(view: &View<'_>, tag: u32, value: &[u8], findings: &mut Findings) {
+    let value = zeroize::Zeroizing::new(value.to_vec());
+    let text = || std::str::from_utf8(&value).ok();
+    let first = matches!(tag, 0x56 | 0x9F1F);
+    let own = match tag {
+        0x9F1F => text().map(str::to_owned),
+        0x56 => text().and_then(|text| Fields::track1(&format!("%{text}?")).ok()).map(|it| it.discretionary.clone()),
+        _ => Fields::from_tag57(&value).ok().map(|it| it.discretionary.clone()),
+    };
+    let Some(own) = own.map(zeroize::Zeroizing::new) else { return findings.absent("it cannot be read") };
+    let Some(tracks) = &view.subject.tracks else { return findings.unseen("the stripe is not seen here") };
+    match if first { &tracks.one } else { &tracks.two } {
+        None => findings.absent("there is no such track"),
+        Some(track) => {
+            let what = "it holds the same discretionary data as the stripe";
+            findings.should(track.discretionary != *own, Place::Tag(tag), what);
+        }
     }
 }
 

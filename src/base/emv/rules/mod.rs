@@ -151,7 +151,7 @@ rules! {
     18, RecordContradiction, lists::pdol, "The PDOL (9F38) asks only for what terminals know.";
     19, RecordContradiction, lists::log, "The log entry (9F4D) names a file for logs, and there is a log format (9F4F).";
     20, RecordContradiction, structure::directory, "The application is selected by its own AID, and directories name what is on the card.";
-    21, RecordContradiction, identity::chip_cvv, "57 holds the chip's own card verification value, not the stripe's.";
+    21, RecordContradiction, identity::chip_cvv, "57, 9F1F, 56 and 9F6B hold the chip's own card verification value, not the stripe's.";
     22, RecordContradiction, identity::sequence_number, "The PAN sequence number (5F34) is the one of the keys, and the keys have their check values.";
     23, RecordTlv, structure::sizes, "Records, FCI and the answer to GET PROCESSING OPTIONS fit into an answer.";
     24, RecordContradiction, identity::service_code, "The service code says that the card has a chip (2 or 6).";

@@ -143,6 +143,8 @@ pub struct Subject<'a> {
     pub tracks: Option<Tracks>,
     /// Whether 57 holds the value that the chip's own calculation gives.
     pub chip_cvv_matches: Option<bool>,
+    /// Fields of the chip that hold the stripe's card verification value and not the chip's.
+    pub stripe_values: Option<BTreeSet<u32>>,
     /// The certificates.
     pub certificates: Option<Certificates>,
     /// Other applications of the card with the same PAN, sequence number and key for cryptograms, and a transaction counter
