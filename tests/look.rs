@@ -192,7 +192,12 @@ fn values_are_named_and_explained_and_what_is_sensitive_is_masked() {
         app.records.iter().for_each(|record| nodes(&record.answer.objects, &mut all));
         app.objects.iter().for_each(|object| nodes(&object.answer.objects, &mut all));
         let node = |tag: &str| *all.iter().find(|node| node.tag == tag).unwrap_or_else(|| panic!("{tag}"));
-        assert_eq!(node("82").words, ["cardholder verification supported", "terminal risk management to be performed"]);
+        let words = [
+            "cardholder verification supported",
+            "terminal risk management to be performed",
+            "issuer authentication by EXTERNAL AUTHENTICATE supported",
+        ];
+        assert_eq!(node("82").words, words);
         assert_eq!(node("94").words.len(), 2);
         assert_eq!(node("5A").text.as_deref(), Some("476173******0119"));
         for tag in ["57", "5A", "5F20", "9F1F"] {

@@ -98,7 +98,7 @@ fn a_technician_reads_it_in_words() {
     for line in [
         "PSE directory",
         "PPSE directory: 6A82, no such application",
-        "      82 Application interchange profile: 1800",
+        "      82 Application interchange profile: 1C00",
         "        - cardholder verification supported",
         "        - file 1: record 1, none offline authenticated",
         "      5A Application PAN: [8 bytes] 476173******0119",

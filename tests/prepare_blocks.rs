@@ -189,8 +189,9 @@ fn objects_of_a_record_stand_in_template_70() {
     let track = block(&objects[..name], CLEAR, DOUBLE);
     refused(&[brought, track], &whole, &["block 2", "57", "a whole record"]);
     // Internal data has no template.
-    let internal = profile(CLEAR, "\"9F36\" = \"3000\"");
-    assert_eq!(value(&made(&[block("9F36020000", CLEAR, DOUBLE)], &internal).unwrap().record, 0x3000), "9F36020000");
+    let internal = profile(CLEAR, "\"9F36\" = \"3000\"\n\"9F4F\" = \"3000\"");
+    let objects = "9F360200009F4F039F3602";
+    assert_eq!(value(&made(&[block(objects, CLEAR, DOUBLE)], &internal).unwrap().record, 0x3000), objects);
 }
 
 #[test]
