@@ -1,4 +1,4 @@
-//! The consistency rules R1 to R26: each is shown data that keeps it, data that breaks it, and a stage that cannot see it.
+//! The consistency rules: each is shown data that keeps it, data that breaks it, and a stage that cannot see it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! Each rule R1 to R26 with data that was prepared from a sample order: untouched it breaks no rule at any stage; with the
+//! Each rule with data that was prepared from a sample order: untouched it breaks no rule at any stage; with the
 //! one thing changed that a rule watches, that rule fails and no other. `rules.rs` has each way of breaking each rule.
 //!
 //! Four stages, four ways to change something: for *prepare* the product or the order, for *check* and *run* the prepared

@@ -102,7 +102,7 @@ fn one(entry: Entry, out: &mut Out) -> Result<u8, CliError> {
     Ok(0)
 }
 
-/// R1 to R26.
+/// A consistency rule, R1 and so on.
 fn rule_number(text: &str) -> Option<u8> {
     let number = text.strip_prefix(['R', 'r'])?.parse().ok()?;
     rules::find(number).map(|rule| rule.number)

@@ -53,7 +53,7 @@ pub struct RunResult {
     pub counters: Vec<CounterRef>,
     /// What became of the magnetic stripe, and whether its tracks were checked.
     pub stripe: Option<String>,
-    /// What the consistency rules R1 to R26 say of the record before a card is touched.
+    /// What the consistency rules say of the record before a card is touched.
     pub rules: Vec<RuleRef>,
     /// What is left to be done to a good card by a feeder, in this order; nothing in every other state.
     pub feeder: Vec<FeederJob>,

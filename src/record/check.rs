@@ -39,7 +39,7 @@ pub(super) fn record(record: &Record, body: &BodyFile, problems: &mut Vec<Proble
     }
 }
 
-/// The rules R1 to R26, as far as a record shows what they are about. Warnings refuse nothing.
+/// The consistency rules, as far as a record shows what they are about. Warnings refuse nothing.
 fn consistency(record: &Record, problems: &mut Vec<Problem>) {
     for subject in record.subjects() {
         let at = record.applications.iter().position(|app| app.aid == subject.aid).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! The consistency rules R1 to R26, asked of what was read of a card.
+//! The consistency rules, asked of what was read of a card.
 
 use std::collections::BTreeMap;
 
