@@ -247,7 +247,7 @@ fn every_known_version_is_computed_and_answered() {
     for issuer_data in [
         "06010A03A00000",
         "06011203A00000",
-        "06011603A00000",
+        "1F220103A0000000000000000000000000000000000000000000000000000000",
         "0110A00003220000000000000000000000FF",
         "0111A00003220000000000000000000000FF",
         "0114A00003220000000000000000000000FF",
@@ -255,7 +255,7 @@ fn every_known_version_is_computed_and_answered() {
         "1501850440B100000000",
     ] {
         for (aip, cdol2) in [("7D00", ""), ("7900", "910A"), ("7900", "9108"), ("5800", "9110"), ("5C00", "910A")] {
-            let method_1 = !matches!(&issuer_data[4..6], "12" | "16");
+            let method_1 = !(issuer_data.starts_with("1F22") || &issuer_data[4..6] == "12");
             if method_1 && cdol2 == "9108" {
                 continue;
             }
@@ -268,6 +268,18 @@ fn every_known_version_is_computed_and_answered() {
             let app = &card.state.applications[0];
             assert_eq!(app.last_online, Some(app.atc), "{issuer_data} {aip} {cdol2}: the card believes the issuer");
         }
+    }
+    // Visa's version 17 (11) knows no answer of the issuer's.
+    for (aip, cdol2) in [("7D00", ""), ("7900", "910A"), ("5800", "")] {
+        let proof = Proof::new(&Wanted { aip, cdol2, issuer_data: "06011103A00000", ..Wanted::default() });
+        let (result, card) = proof.everything(proof.card());
+        for (name, outcome) in
+            [("cryptogram", "passed"), ("issuer authentication", "not applicable"), ("second cryptogram", "passed")]
+        {
+            let it = check(&result, name);
+            assert_eq!(it.outcome, outcome, "{aip} {cdol2}: {it:?}");
+        }
+        assert_eq!(card.state.applications[0].last_online, None);
     }
     // An issuer's answer that nothing takes.
     let proof = Proof::new(&Wanted { aip: "7900", ..Wanted::default() });
@@ -438,7 +450,7 @@ fn a_card_is_proven_by_the_derivation_that_it_is_prepared_by() {
 /// A scheme's card of a version that is not known here may be sound: nobody can tell, and it is not spoiled.
 #[test]
 fn a_cryptogram_of_an_unknown_version_is_skipped() {
-    let long = format!("1F2201{}", "A0".repeat(29));
+    let long = format!("1F4201{}", "A0".repeat(29));
     for issuer_data in ["06011403A00000", "0199A00003220000000000000000000000FF", long.leak()] {
         let proof = Proof::new(&Wanted { issuer_data, ..Wanted::default() });
         let (result, _) = proof.everything(proof.card());
