@@ -246,7 +246,7 @@ fn an_answer_that_is_too_long_is_refused_at_preparation() {
         "{error}"
     );
     // No signature, and yet too long.
-    let long = format!("{named}  {{ tag = \"9F7C\", fixed = \"{}\" }},\n", "00".repeat(200));
+    let long = format!("{named}  {{ tag = \"DF20\", fixed = \"{}\" }},\n", "00".repeat(200));
     assert_eq!(broken(&changed(VISA, &[(named, &long)])), [23]);
 }
 
@@ -341,7 +341,9 @@ fn the_kernel_of_a_product_is_asked_about_its_card() {
         ("  { tag = \"57\", derive = \"track-equivalent\" },\n  { tag = \"5F34\"", "  { tag = \"5F34\""),
         ("  { tag = \"9F69\", fixed = \"01000000000000\" },\n", ""),
     ] {
-        assert_eq!(broken(&changed(VISA, &[(from, to)])), [29], "{to}");
+        // A version that does not cover the currency: R38 has nothing to say of it.
+        let version = ("fixed = \"06011203A00000\"", "fixed = \"06011103A00000\"");
+        assert_eq!(broken(&changed(VISA, &[(from, to), version])), [29], "{to}");
     }
     let master = "card-profiles/mastercard-like-debit.toml";
     let refused = |from: &str, to: &str| {
