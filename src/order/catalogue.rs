@@ -207,7 +207,7 @@ impl CatalogueFile {
         }
         let of_profile: Vec<&CatalogueProduct> =
             self.product.iter().filter(|product| product.profile == profile).collect();
-        let Some(pan) = pan.filter(|_| !of_profile.is_empty()) else { return None };
+        let pan = pan.filter(|_| !of_profile.is_empty())?;
         let product = of_profile.into_iter().find(|product| product.takes(pan));
         if product.is_none() {
             found

@@ -1,5 +1,5 @@
 //! The worked values of emv-data.md, sections 8 and 9, and what is refused.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use super::*;
 use crate::base::crypto::{KcvMethod, kcv};
