@@ -195,6 +195,9 @@ catalogue! {
     KeyKcv = "KEY-KCV", Key, No, false, 5,
         "The key's value does not give the check value that stands beside it.",
         "Do not use the key; have the custodians load it again.";
+    KeyWeak = "KEY-WEAK", Key, No, false, 5,
+        "A key, its check value, its key block protection key, or the passphrase or passphrase file is too weak for live work.",
+        "Replace what is named by a stronger one: make a new key with `perso keys generate`, choose a longer passphrase, or run `chmod 600` on its file.";
     KeyLive = "KEY-LIVE", Key, No, false, 5,
         "Live keys are refused: this work is for test keys only.",
         "Use a key file that is marked as test, or wait for the ledger that live work needs.";

@@ -10,6 +10,7 @@ use super::common::{self, CliError, Out, Problem};
 use super::config_resolve as resolve;
 use super::orders::{self, is_order};
 use super::ready::record_problems;
+use super::stores;
 use crate::base::emv::rules::Stage;
 use crate::base::{Code, Fault, Warning};
 use crate::issuance::check;
@@ -272,8 +273,16 @@ fn keys(bytes: &[u8], args: &CheckArgs, skipped: &mut Vec<String>, out: &mut Out
             Err(error) => return vec![Problem::new("(passphrase)", error.code(), error.to_string())],
         },
     };
-    let opened = file::load(bytes, passphrase.as_ref()).and_then(|store| Ok(store.open_each()?));
-    opened.map_or_else(wrong, |()| Vec::new())
+    let store = match file::load(bytes, passphrase.as_ref()) {
+        Ok(store) => store,
+        Err(error) => return wrong(error),
+    };
+    let live = store.is_live();
+    if let Err(error) = stores::guard(&args.passphrase, Path::new("(file)"), passphrase.as_ref(), live, out) {
+        return vec![Problem::new("(passphrase)", error.code(), error.to_string())];
+    }
+    store.warnings().into_iter().for_each(|warning| out.warning(warning));
+    store.open_each().map_or_else(|error| wrong(error.into()), |()| Vec::new())
 }
 
 /// A clear record is sealed as `perso record seal` would, and what comes of it is checked.

@@ -91,6 +91,9 @@ pub enum CliError {
         "the passphrase cannot be read: {0}; where there is no terminal, give --passphrase-file or --passphrase-fd"
     )]
     Passphrase(std::io::Error),
+    /// A file with the passphrase of live keys, or the PIN of their token, that others can read.
+    #[error("{0} holds a secret of live keys, and group or others can read it; run `chmod 600` on it")]
+    OpenSecret(PathBuf),
     /// No profile of this name, or more than one.
     #[error("folder {folder} holds {found} profiles named {name:?} and must hold one; it has {held}")]
     ProfileName {
@@ -214,6 +217,7 @@ impl Fault for CliError {
             | CliError::Unexplained(_) => Code::OperatorInput,
             CliError::Lock { .. } => Code::OperatorInput,
             CliError::KeysInUse(_) => Code::KeyFileBusy,
+            CliError::OpenSecret(_) => Code::KeyWeak,
             CliError::Keys { source, .. } => source.code(),
             CliError::ProfileName { .. } => Code::RecordProfile,
             CliError::Refused { problems, .. } | CliError::Order { problems, .. } => {

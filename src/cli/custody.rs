@@ -14,7 +14,7 @@ use crate::base::Warning;
 use crate::base::crypto::{Cipher, KcvMethod};
 use crate::keys::file::NewKey;
 use crate::keys::tr31::{Header, KeyBlock, Version, mode_of, usage_of};
-use crate::keys::{Algorithm, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose, from_components, random};
+use crate::keys::{Algorithm, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose, Weakness, from_components, random};
 
 /// Longest key block or component that is read, in bytes.
 const LONGEST_TEXT: u64 = 16 * 1024;
@@ -39,7 +39,8 @@ pub fn import(args: &ImportArgs, out: &mut Out) -> Result<(), CliError> {
             for warning in arrived.warnings() {
                 out.warning(Warning::new(format!("keys/{}", new.name), warning.to_string()));
             }
-            let info = ring.keys.add_arrived(&new, arrived)?.clone();
+            let info = ring.keys.add_arrived(&new, arrived, args.accept_weak_kbpk)?.clone();
+            ring.tell(out);
             ring.write()?;
             show("Imported", &info, out);
         }
@@ -48,6 +49,7 @@ pub fn import(args: &ImportArgs, out: &mut Out) -> Result<(), CliError> {
             let algorithm = algorithm(args.algorithm.as_deref().unwrap_or_default())?;
             let value = from_components(algorithm, &components(args)?)?;
             let info = ring.keys.add(&new, algorithm, value)?.clone();
+            ring.tell(out);
             ring.write()?;
             show("Imported", &info, out);
         }
@@ -65,6 +67,7 @@ pub fn generate(args: &GenerateArgs, out: &mut Out) -> Result<(), CliError> {
     let new = new_key(&args.named, purpose(&args.purpose)?, args.test)?;
     let value = random(algorithm, (args.bits, args.exponent), &mut common::chance())?;
     let info = ring.keys.add(&new, algorithm, value)?.clone();
+    ring.tell(out);
     ring.write()?;
     show("Made", &info, out);
     Ok(())
@@ -86,7 +89,8 @@ pub fn rotate(args: &RotateArgs, out: &mut Out) -> Result<(), CliError> {
         purpose: old.purpose,
         version,
         kmcid: old.kmcid,
-        kcv_method: Some(old.kcv.method),
+        // A successor of an old record key has no check value by aes-zero.
+        kcv_method: Some(old.kcv.method).filter(|it| old.purpose != Purpose::Record || *it != KcvMethod::AesZero),
         expected: None,
         test: old.test,
     };
@@ -159,8 +163,17 @@ pub fn export(args: &ExportArgs, out: &mut Out) -> Result<(), CliError> {
         other if other.cipher() == Some(Cipher::Aes) => 'A',
         _ => 'T',
     };
-    let usage = usage_of(info.purpose);
-    let header = Header::new(version, usage, letter, mode_of(info.purpose), args.exportability.to_ascii_uppercase());
+    let exportability = args.exportability.to_ascii_uppercase();
+    let header = match &info.header {
+        // A key leaves with the limits that it came with.
+        Some(kept) => Header {
+            key_version: kept.key_version.clone(),
+            context: kept.context,
+            blocks: kept.blocks.clone(),
+            ..Header::new(version, &kept.usage, letter, kept.mode, exportability)
+        },
+        None => Header::new(version, usage_of(info.purpose), letter, mode_of(info.purpose), exportability),
+    };
     let block = store.tr31_wrap(&kbpk, &header, &key, true, &mut common::chance())?;
     let arrived = store.tr31_unwrap(&kbpk, &KeyBlock::parse(&block).map_err(KeyError::from)?)?;
     for warning in arrived.warnings() {
@@ -198,6 +211,12 @@ pub fn kcv(args: &KcvArgs, out: &mut Out) -> Result<(), CliError> {
     let (key, info) = opened(&store, &args.key)?;
     let method = args.kcv_method.as_deref().map(kcv_method).transpose()?.unwrap_or(info.kcv.method);
     let length = args.length.map_or(info.kcv.value.len(), usize::from);
+    if info.purpose == Purpose::Record && method == KcvMethod::AesZero {
+        if !info.test {
+            return Err(KeyError::Weak { name: info.name, weakness: Weakness::GhashKey }.into());
+        }
+        out.warning(Warning::new(format!("keys/{}", info.name), Weakness::GhashKey.to_string()));
+    }
     let kcv = hex::encode_upper(store.kcv(&key, method, length)?);
     if !out.json(&KcvShown { name: &info.name, kcv: kcv.clone(), kcv_method: method.name() }) {
         out.line(format!("{}: KCV {kcv} ({})", info.name, method.name()));

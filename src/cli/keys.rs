@@ -8,7 +8,7 @@ use super::args::KeysCommand;
 use super::common::{self, CliError, Out};
 use super::custody;
 use super::kept::Kept;
-use crate::keys::{KeyInfo, KeyStore, file};
+use crate::keys::{KeyHeader, KeyInfo, KeyStore, file};
 
 /// A key as it is listed.
 #[derive(Serialize, schemars::JsonSchema)]
@@ -31,6 +31,26 @@ pub struct Listed<'a> {
     test: bool,
     /// KMCID of the cards that a master key is for.
     kmcid: Option<String>,
+    /// The limits of the key block that it came in; absent if it came without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    header: Option<ListedHeader<'a>>,
+}
+
+/// The header of a key block as it is listed.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct ListedHeader<'a> {
+    /// Key usage.
+    usage: &'a str,
+    /// Mode of use; N sets no limits.
+    mode: char,
+    /// Key version number; 00 if none.
+    key_version: &'a str,
+    /// Exportability: E, N or S.
+    exportability: char,
+    /// Key context: 0 or 2.
+    context: char,
+    /// Ids of the optional blocks.
+    blocks: Vec<&'a str>,
 }
 
 /// Lists, seals, brings in, makes, follows, gives out.
@@ -78,6 +98,23 @@ fn list(store: &dyn KeyStore, out: &mut Out) {
     }
 }
 
+impl<'a> ListedHeader<'a> {
+    fn of(header: &'a KeyHeader) -> Self {
+        Self {
+            usage: &header.usage,
+            mode: header.mode,
+            key_version: &header.key_version,
+            exportability: header.exportability,
+            context: header.context,
+            blocks: header.blocks.iter().map(|block| block.id.as_str()).collect(),
+        }
+    }
+
+    fn text(&self) -> String {
+        format!(" {}/{}/{}", self.usage, self.mode, self.exportability)
+    }
+}
+
 impl<'a> Listed<'a> {
     /// What is shown of a key.
     pub fn of(key: &'a KeyInfo) -> Self {
@@ -91,13 +128,14 @@ impl<'a> Listed<'a> {
             kcv_method: key.kcv.method.name(),
             test: key.test,
             kmcid: key.kmcid.map(hex::encode_upper),
+            header: key.header.as_ref().map(ListedHeader::of),
         }
     }
 
     /// One line for people.
     pub fn line(&self) -> String {
         format!(
-            "{:<24} {:<10} {:<10} {:02X} {:<7} KCV {} ({}){}{}",
+            "{:<24} {:<10} {:<10} {:02X} {:<7} KCV {} ({}){}{}{}",
             self.name,
             self.zone,
             self.purpose,
@@ -106,6 +144,7 @@ impl<'a> Listed<'a> {
             self.kcv,
             self.kcv_method,
             self.kmcid.as_ref().map(|id| format!(" KMCID {id}")).unwrap_or_default(),
+            self.header.as_ref().map(ListedHeader::text).unwrap_or_default(),
             if self.test { " TEST" } else { "" },
         )
     }

@@ -7,7 +7,7 @@ use super::args::KeyFileArgs;
 use super::common::{self, CliError, Out};
 use super::lock::{FileLock, LockError};
 use super::output;
-use super::stores::TokenUri;
+use super::stores::{self, TokenUri};
 use crate::base::Secret;
 use crate::keys::KeyStore;
 use crate::keys::file::{self, Unsealed};
@@ -41,7 +41,9 @@ impl Ring {
     /// The file, the token or its secret is wrong.
     pub fn open(args: &KeyFileArgs, test: bool, out: &mut Out) -> Result<Self, CliError> {
         if let Some(token) = TokenUri::read(&args.keys)? {
-            let place = Place::Token(Box::new(token.open(&args.passphrase, out)?));
+            let token = token.open(&args.passphrase, out)?;
+            stores::guard_pin(&args.passphrase, token.keys().iter().any(|key| !key.test), out)?;
+            let place = Place::Token(Box::new(token));
             return Ok(Self { keys: Unsealed::default(), place });
         }
         let path = args.keys.clone();
@@ -57,7 +59,12 @@ impl Ring {
             false if test => (Unsealed::default(), None),
             false => (Unsealed::default(), Some(common::ask(&args.passphrase, true, out)?)),
         };
-        Ok(Self { keys, place: Place::File { path, passphrase, _lock: lock } })
+        let live =
+            if keys.infos().next().is_some() { keys.infos().any(|info| !info.test) } else { passphrase.is_some() };
+        stores::guard(&args.passphrase, &path, passphrase.as_ref(), live, out)?;
+        let ring = Self { keys, place: Place::File { path, passphrase, _lock: lock } };
+        ring.tell(out);
+        Ok(ring)
     }
 
     /// The keys of a key file that is not changed.
@@ -69,7 +76,16 @@ impl Ring {
         let failed = |source| CliError::Keys { path: args.keys.clone(), source };
         let sealed = file::is_sealed(&bytes).map_err(failed)?;
         let passphrase = sealed.then(|| common::ask(&args.passphrase, false, out)).transpose()?;
-        file::read(&bytes, passphrase.as_ref()).map_err(failed)
+        let keys = file::read(&bytes, passphrase.as_ref()).map_err(failed)?;
+        let live = keys.infos().any(|info| !info.test);
+        stores::guard(&args.passphrase, &args.keys, passphrase.as_ref(), live, out)?;
+        keys.warnings().into_iter().for_each(|warning| out.warning(warning));
+        Ok(keys)
+    }
+
+    /// Tells of weak keys.
+    pub fn tell(&self, out: &mut Out) {
+        self.keys.warnings().into_iter().for_each(|warning| out.warning(warning));
     }
 
     /// Uses the keys that are there.

@@ -8,7 +8,7 @@ use super::protect::protect;
 use crate::base::{Secret, Warning};
 use crate::keys::file;
 use crate::keys::pkcs11::{Pkcs11Store, TokenPlace};
-use crate::keys::{AnyStore, ForCalculator, Serving, lock_pages};
+use crate::keys::{AnyStore, ForCalculator, KeyStore, Serving, lock_pages};
 
 /// What a token's URI begins with. // RFC 7512 §2.3
 const SCHEME: &str = "pkcs11:";
@@ -104,12 +104,72 @@ fn opened<S: Serving>(
     told: &mut dyn WarningSink,
 ) -> Result<AnyStore<S>, CliError> {
     if let Some(token) = TokenUri::read(path)? {
-        return Ok(token.open(passphrase, told)?.into());
+        let store = token.open(passphrase, told)?;
+        guard_pin(passphrase, store.keys().iter().any(|key| !key.test), told)?;
+        return Ok(store.into());
     }
     let bytes = zeroize::Zeroizing::new(common::read(path)?);
     let failed = |source| CliError::Keys { path: path.to_owned(), source };
     let phrase = if file::is_sealed(&bytes).map_err(failed)? { Some(ask(passphrase, false, told)?) } else { None };
-    Ok(file::load(&bytes, phrase.as_ref()).map_err(failed)?.into())
+    let store = file::load(&bytes, phrase.as_ref()).map_err(failed)?;
+    guard(passphrase, path, phrase.as_ref(), store.is_live(), told)?;
+    store.warnings().into_iter().for_each(|warning| told.take(warning));
+    Ok(store.into())
+}
+
+/// Refuses a passphrase file of live keys that others can read, and tells of one of test keys; tells of live keys under a
+/// short passphrase.
+///
+/// # Errors
+/// [`CliError::OpenSecret`].
+pub fn guard(
+    from: &PassphraseArgs,
+    keys: &Path,
+    passphrase: Option<&Secret<Vec<u8>>>,
+    live: bool,
+    told: &mut dyn WarningSink,
+) -> Result<(), CliError> {
+    if passphrase.is_some() {
+        guard_pin(from, live, told)?;
+    }
+    if live && passphrase.is_some_and(file::is_short) {
+        let why = format!(
+            "the passphrase of these live keys has fewer than {} characters; move the keys to a file with a longer one",
+            file::LEAST_PASSPHRASE
+        );
+        told.take(Warning::new(keys.display().to_string(), why));
+    }
+    Ok(())
+}
+
+/// Refuses a passphrase or PIN file of live keys that others can read, and tells of one of test keys.
+///
+/// # Errors
+/// [`CliError::OpenSecret`].
+pub fn guard_pin(from: &PassphraseArgs, live: bool, told: &mut dyn WarningSink) -> Result<(), CliError> {
+    match open_to_others(from) {
+        Some(path) if live => Err(CliError::OpenSecret(path)),
+        Some(path) => {
+            told.take(Warning::new(path.display().to_string(), "group or others can read it; run `chmod 600` on it"));
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// The passphrase file, if group or others can read it.
+#[cfg(unix)]
+fn open_to_others(from: &PassphraseArgs) -> Option<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let path = from.passphrase_file.as_ref().filter(|_| from.passphrase_fd.is_none())?;
+    let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+    (metadata.permissions().mode() & 0o044 != 0).then(|| path.clone())
+}
+
+/// Elsewhere there are no such permissions.
+#[cfg(not(unix))]
+fn open_to_others(_: &PassphraseArgs) -> Option<PathBuf> {
+    None
 }
 
 /// The passphrase of a key file: from a file, a descriptor, or the terminal, where a new one is asked for twice.

@@ -11,9 +11,10 @@ use super::pin::{self, ArrivedPin, CardPin, Pin};
 use super::policy::{Grant, Verb, allowed};
 use super::private::from_pkcs8;
 use super::tr31::{self, ArrivedKey, Header, KeyBlock, Version};
+use super::usage::{HeaderOperation, header_allows};
 use super::{
     Algorithm, BlockForm, CardForm, CardPadding, Computation, Derivation, JweAlgorithm, Kcv, KeyError, KeyHandle,
-    KeyInfo, KeyStore, Purpose, Sealed, WrappedKey,
+    KeyInfo, KeyStore, Purpose, Sealed, WrappedKey, weak,
 };
 use crate::base::crypto::{self, Cipher, CryptoError, KcvMethod, NONCE, RsaPublic, TAG};
 use crate::base::emv::Pan;
@@ -44,6 +45,9 @@ impl<E: Engine> KeyStore for E {
         let seen = Kcv { method: info.kcv.method, value: seen };
         if seen != info.kcv {
             return Err(KeyError::Kcv { name: name.to_owned(), stated: info.kcv.clone(), seen });
+        }
+        if !info.test {
+            weak::refuse_live(info, weak::of_open(self, info, &key)?)?;
         }
         Ok(key)
     }
@@ -170,6 +174,9 @@ impl<E: Engine> KeyStore for E {
     ) -> Result<Secret<Vec<u8>>, KeyError> {
         allowed(kek, Verb::OpenCardBlock)?;
         let key = self.decrypt(kek, None, mac_key)?;
+        if weak::has_equal_halves(key.expose()) {
+            return Err(KeyError::WeakBlockKey);
+        }
         // A single DES MAC is algorithm 3 under a key whose halves are equal.
         let key = Secret::new(key.expose().iter().copied().cycle().take(16).collect::<Vec<u8>>());
         let right = |of: &[u8]| {
@@ -247,6 +254,10 @@ impl<E: Engine> KeyStore for E {
         allowed(kbpk, Verb::MakeKeyBlock)?;
         allowed(key, Verb::LeaveInKeyBlock)?;
         together(kbpk, key)?;
+        header_allows(key, HeaderOperation::Export)?;
+        header_allows(kbpk, HeaderOperation::Wrap)?;
+        tr31::leaves_as(key.limits(), header)?;
+        let header = &tr31::restated(self, kbpk, header)?;
         let value = self.value(key)?;
         let value = match key.algorithm().cipher() {
             Some(_) => value,

@@ -3,7 +3,8 @@
 use super::pin::PinError;
 use super::policy::Verb;
 use super::tr31::Tr31Error;
-use super::{Algorithm, Kcv, Limits, Operation, Purpose};
+use super::usage::HeaderOperation;
+use super::{Algorithm, Kcv, Limits, Purpose, Weakness};
 use crate::base::chance::ChanceError;
 use crate::base::crypto::CryptoError;
 use crate::base::fault::{Code, Fault};
@@ -87,10 +88,21 @@ pub enum KeyError {
         /// Name of the key.
         name: String,
         /// The operation.
-        operation: Operation,
+        operation: HeaderOperation,
         /// Its mode of use and exportability.
         limits: Limits,
     },
+    /// A live key that is too weak.
+    #[error("key {name:?} is live and weak: {weakness}")]
+    Weak {
+        /// Name of the key.
+        name: String,
+        /// In what way.
+        weakness: Weakness,
+    },
+    /// The MAC key of a prepared TLV block.
+    #[error("the MAC key of the block has 16 bytes and equal halves, which is single DES; have the block made again")]
+    WeakBlockKey,
     /// A handle that another store gave out.
     #[error("key {0:?} is in the custody of another store")]
     Foreign(String),
@@ -180,6 +192,7 @@ impl Fault for KeyError {
             }
             KeyError::Value { .. } | KeyError::Refused { .. } => Code::KeyFile,
             KeyError::NotForIt(_) | KeyError::Parity(_) => Code::KeyWrapped,
+            KeyError::Weak { .. } | KeyError::WeakBlockKey => Code::KeyWeak,
             KeyError::NoKcv(_) => Code::KeyKcv,
             KeyError::Static(_) | KeyError::Unable { .. } => Code::KeyPurpose,
             KeyError::Token { .. } => Code::KeyToken,

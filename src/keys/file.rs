@@ -28,6 +28,9 @@ const MOST_LANES: u32 = 16;
 /// Nor its time: KiB of memory, times passes. A few seconds.
 const MOST_WORK: u64 = 4 * 1024 * 1024;
 
+/// Fewest characters of a passphrase of live keys.
+pub const LEAST_PASSPHRASE: usize = 12;
+
 /// What is wrong with a key file.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
@@ -62,6 +65,9 @@ pub enum KeyFileError {
     /// A new file does not open, or opens to other keys.
     #[error("the new key file does not open to the keys that were written; the old one is as it was")]
     NotTheSame,
+    /// Live keys under a short passphrase.
+    #[error("a passphrase of live keys has at least {LEAST_PASSPHRASE} characters; choose a longer one")]
+    ShortPassphrase,
     /// A key whose check value is wrong, or that its check value method does not take.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -74,6 +80,7 @@ impl Fault for KeyFileError {
     fn code(&self) -> Code {
         match self {
             KeyFileError::Passphrase => Code::KeyPassphrase,
+            KeyFileError::ShortPassphrase => Code::KeyWeak,
             KeyFileError::Key(error) => error.code(),
             KeyFileError::Chance(_) | KeyFileError::Unwritable | KeyFileError::NotTheSame => Code::ProgramFault,
             _ => Code::KeyFile,
@@ -219,6 +226,9 @@ pub fn seal(keys: &Unsealed, passphrase: &Secret<Vec<u8>>, chance: &mut Chance) 
     if passphrase.is_empty() {
         return Err(KeyFileError::Field { path: "(passphrase)".into(), why: "it is empty".into() });
     }
+    if keys.infos().any(|info| !info.test) && is_short(passphrase) {
+        return Err(KeyFileError::ShortPassphrase);
+    }
     let shapes: Vec<KeyShape> = keys.each().map(|(info, value)| key_shape(info, value)).collect();
     let clear = Secret::of_json(&shapes).map_err(|_| KeyFileError::Unwritable)?;
     let salt: [u8; 16] = chance.bytes()?;
@@ -259,6 +269,12 @@ pub fn mark(keys: &Unsealed) -> Result<String, KeyFileError> {
 fn text(shape: &FileShape) -> Result<String, KeyFileError> {
     let text = serde_json::to_string_pretty(shape).map_err(|_| KeyFileError::Unwritable)?;
     Ok(text + "\n")
+}
+
+/// Whether a passphrase is shorter than live keys need.
+pub fn is_short(passphrase: &Secret<Vec<u8>>) -> bool {
+    let characters = std::str::from_utf8(passphrase.expose()).map(|text| text.chars().count());
+    characters.unwrap_or(passphrase.len()) < LEAST_PASSPHRASE
 }
 
 fn shape(bytes: &[u8]) -> Result<FileShape, KeyFileError> {

@@ -29,6 +29,21 @@ pub struct KeyHeader {
     pub blocks: Vec<OptionalBlock>,
 }
 
+impl KeyHeader {
+    /// Whether each field has a form that key blocks have. A component or a storage block is never kept.
+    pub(super) fn is_well_formed(&self) -> bool {
+        let printable = |text: &str| text.bytes().all(|byte| (0x20..0x7F).contains(&byte));
+        let two = |text: &str| text.len() == 2 && printable(text);
+        two(&self.usage)
+            && two(&self.key_version)
+            && !self.key_version.starts_with('c')
+            && "BCDEGNSTVXY".contains(self.mode)
+            && "ENS".contains(self.exportability)
+            && "02".contains(self.context)
+            && self.blocks.iter().all(|block| two(&block.id) && printable(&block.data))
+    }
+}
+
 /// The part of a header that every use of the key obeys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {

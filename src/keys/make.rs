@@ -9,7 +9,7 @@ use openssl::rsa::Rsa;
 use zeroize::Zeroizing;
 
 use super::custody::odd;
-use super::{Algorithm, KeyError};
+use super::{Algorithm, KeyError, weak};
 use crate::base::crypto::{Cipher, RsaError, RsaPrivate};
 use crate::base::{Chance, Secret};
 
@@ -60,11 +60,8 @@ fn cipher_key(algorithm: Algorithm, chance: &mut Chance) -> Result<Secret<Vec<u8
         if algorithm.cipher() == Some(Cipher::Tdes) {
             key.iter_mut().for_each(|byte| *byte = odd(*byte));
         }
-        // Equal parts of a triple DES key make it single DES. // SP 800-67 §3.3
-        let mut parts = key.chunks(8);
-        let equal = algorithm.cipher() == Some(Cipher::Tdes)
-            && parts.next().is_some_and(|first| key.chunks(8).skip(1).any(|part| part == first));
-        if !equal {
+        // Equal parts of a triple DES key, or a weak one. // SP 800-67 §3.3, §3.4.2
+        if weak::of_value(algorithm, &key).is_none() {
             return Ok(Secret::new(std::mem::take(&mut *key)));
         }
     }

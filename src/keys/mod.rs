@@ -33,6 +33,7 @@ pub mod test_ca;
 pub mod tr31;
 pub mod usage;
 mod verbs;
+mod weak;
 
 pub use any::{AnyStore, ForCalculator, ForJobs, Serving};
 pub use diversify::{CardKeys, Diversification, card_keys, is_chosen, select_kmc};
@@ -48,3 +49,4 @@ pub use software::SoftwareStore;
 pub use store::{BlockForm, KeyStore};
 pub use usage::Operation;
 pub use verbs::{CardForm, CardPadding, Computation, Derivation, JweAlgorithm, Sealed, WrappedKey};
+pub use weak::Weakness;

@@ -1,13 +1,17 @@
 //! The keys of a key file while it is changed.
 
 use super::pkcs11::Pkcs11Store;
-use super::tr31::ArrivedKey;
-use super::{Algorithm, Kcv, KeyError, KeyInfo, Purpose, SoftwareStore};
-use crate::base::Secret;
+use super::tr31::{ArrivedKey, Tr31Error};
+use super::{Algorithm, Kcv, KeyError, KeyHeader, KeyInfo, Purpose, SoftwareStore, Weakness, weak};
 use crate::base::crypto::KcvMethod;
+use crate::base::{Secret, Warning};
 
 /// Longest name of a key.
 const LONGEST_NAME: usize = 64;
+
+/// Of record keys.
+const NO_AES_ZERO: &str =
+    "record keys have no check value by aes-zero: it gives away bytes of their GHASH key; use cmac";
 
 /// Which field of a key is wrong, and why.
 pub(super) type Wrong = (&'static str, &'static str);
@@ -65,7 +69,16 @@ impl Unsealed {
     /// # Errors
     /// As [`Pkcs11Store::put`]; those before the one that failed are in the token.
     pub fn put_into(&self, token: &mut Pkcs11Store) -> Result<(), KeyError> {
-        self.each().try_for_each(|(info, value)| token.put(info, value))
+        self.each().try_for_each(|(info, value)| {
+            weak::refuse_live(info, weak::of(info, value))?;
+            token.put(info, value)
+        })
+    }
+
+    /// Its weak keys.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let weak = |(info, value)| weak::of(info, value).and_then(|weakness| weak::warning(info, weakness));
+        self.each().filter_map(weak).collect()
     }
 
     /// A store of the same keys, to use some while others are added.
@@ -80,6 +93,16 @@ impl Unsealed {
     /// [`KeyError::Refused`] by the field that is wrong, [`KeyError::Value`] where the value is no such key,
     /// [`KeyError::Kcv`] where another check value was expected.
     pub fn add(&mut self, new: &NewKey, algorithm: Algorithm, value: Secret<Vec<u8>>) -> Result<&KeyInfo, KeyError> {
+        self.add_with(new, algorithm, value, None)
+    }
+
+    fn add_with(
+        &mut self,
+        new: &NewKey,
+        algorithm: Algorithm,
+        value: Secret<Vec<u8>>,
+        header: Option<KeyHeader>,
+    ) -> Result<&KeyInfo, KeyError> {
         let refused = |(field, why)| KeyError::Refused { name: new.name.clone(), field, why };
         let (method, length) = match new.kcv_method {
             None => algorithm.check_value(),
@@ -96,9 +119,13 @@ impl Unsealed {
             kcv: Kcv { method, value: vec![0; length] },
             test: new.test,
             kmcid: new.kmcid,
-            header: None,
+            header,
         };
         self.check(&info, &value).map_err(refused)?;
+        match weak::of(&info, &value) {
+            Some(Weakness::GhashKey) => return Err(refused(("kcv_method", NO_AES_ZERO))),
+            weakness => weak::refuse_live(&info, weakness)?,
+        }
         let alone = SoftwareStore::new(vec![(info.clone(), Secret::new(value.expose().clone()))]);
         info.kcv.value = alone.check_value(&info)?;
         match &new.expected {
@@ -115,13 +142,23 @@ impl Unsealed {
     /// Adds a key that has come in a key block.
     ///
     /// # Errors
-    /// As [`Unsealed::add`], and [`KeyError::Tr31`] where its usage does not allow the purpose.
-    pub fn add_arrived(&mut self, new: &NewKey, arrived: ArrivedKey) -> Result<&KeyInfo, KeyError> {
+    /// As [`Unsealed::add`], and [`KeyError::Tr31`] if its usage does not allow the purpose, or its KBPK is weaker than
+    /// the key and that is not accepted.
+    pub fn add_arrived(
+        &mut self,
+        new: &NewKey,
+        arrived: ArrivedKey,
+        accept_weak_kbpk: bool,
+    ) -> Result<&KeyInfo, KeyError> {
         let algorithm = arrived.algorithm()?;
         arrived.purpose(Some(new.purpose))?;
+        if arrived.has_weak_kbpk() && !accept_weak_kbpk {
+            return Err(Tr31Error::WeakKbpk.into());
+        }
+        let header = arrived.header().kept();
         let new = NewKey { test: arrived.is_test(), ..new.clone() };
         let value = arrived.into_value().ok_or_else(|| KeyError::Value { name: new.name.clone() })?;
-        self.add(&new, algorithm, value)
+        self.add_with(&new, algorithm, value, Some(header))
     }
 
     /// Adds a key with all that is told of it. Its check value is not compared.
@@ -153,6 +190,9 @@ impl Unsealed {
         }
         if info.kmcid.is_some() && info.purpose != Purpose::Kmc {
             return Err(("kmcid", "only a kmc has one"));
+        }
+        if info.header.as_ref().is_some_and(|header| !header.is_well_formed()) {
+            return Err(("header", "it is not the header of a key block"));
         }
         if self.infos().any(|other| other.test != info.test) {
             return Err(("test", "a file holds test keys or live keys, never both"));

@@ -8,9 +8,9 @@ use super::compute::{check_value, cipher, derived_value};
 use super::engine::{Engine, crypto_error, wrong_kind};
 use super::handle::{Label, Repr};
 use super::private::{PrivateKey, PrivateKeyError};
-use super::{Derivation, JweAlgorithm, KeyError, KeyHandle, KeyInfo};
-use crate::base::Secret;
+use super::{Derivation, JweAlgorithm, Kcv, KeyError, KeyHandle, KeyInfo, weak};
 use crate::base::crypto::{self, Cipher, NONCE, RsaPublic, TAG};
+use crate::base::{Secret, Warning};
 
 /// A key store in this process's memory. The values are wiped when it goes.
 pub struct SoftwareStore {
@@ -41,7 +41,22 @@ impl SoftwareStore {
     /// good key, are tested where it is opened: for every key of a file at each start that would take long.
     pub(super) fn compare_check_values(&self) -> Result<(), KeyError> {
         let mut symmetric = self.infos.iter().filter(|info| info.algorithm.cipher().is_some());
-        symmetric.try_for_each(|info| super::KeyStore::open(self, &info.name, info.purpose).map(drop))
+        symmetric.try_for_each(|info| {
+            let seen = Kcv { method: info.kcv.method, value: self.check_value(info)? };
+            let (name, stated) = (info.name.clone(), info.kcv.clone());
+            if seen == info.kcv { Ok(()) } else { Err(KeyError::Kcv { name, stated, seen }) }
+        })
+    }
+
+    /// Its weak keys. Live ones among them are refused when they are opened.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let weak = |(info, value)| weak::of(info, value).and_then(|weakness| weak::warning(info, weakness));
+        self.infos.iter().zip(&self.values).filter_map(weak).collect()
+    }
+
+    /// Whether it holds live keys.
+    pub fn is_live(&self) -> bool {
+        self.infos.iter().any(|info| !info.test)
     }
 
     fn of(label: Label, value: Secret<Vec<u8>>) -> Result<KeyHandle, KeyError> {

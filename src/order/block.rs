@@ -1,6 +1,7 @@
 //! Prepared TLV blocks: chip data that someone else has prepared. Carried, not opened: MAC and encipherment are checked
 //! where the keys are. // D1 tlvBlock
 
+use super::Site;
 use super::file::BlockFile;
 use super::problem::Findings;
 use super::sense::Context;
@@ -9,6 +10,9 @@ use crate::keys::Purpose;
 
 /// Most bytes of a block's data: 20,000 digits. // D1 tlvBlock.tlvData
 const MAX_DATA: usize = 10_000;
+/// Length of a single DES key in bytes.
+const DES: usize = 8;
+const SINGLE_DES: &str = "the MAC key has 8 bytes, which is single DES; ask for one of 16 bytes (sites may refuse it: refuse_single_des_macs)";
 
 /// A prepared block. What the MAC covers, and whether the data is enciphered, is the profile's word.
 pub struct TlvBlock {
@@ -55,6 +59,11 @@ impl TlvBlock {
         if !matches!(mac_key.len(), 8 | 16) {
             found.format(path("mac_key"), "a MAC key has 8 or 16 bytes in hexadecimal");
         }
+        let single = mac_key.len() == DES;
+        if single && context.site.is_some_and(Site::refuses_single_des_macs) {
+            found
+                .value(path("mac_key"), "this site takes no MAC keys of 8 bytes (single DES); ask for one of 16 bytes");
+        }
         let data = Secret::from_hex(&file.data).unwrap_or_else(|| Secret::new(Vec::new()));
         if !(3..=MAX_DATA).contains(&data.len()) {
             found.format(path("data"), format!("it is not 3 to {MAX_DATA} whole bytes in hexadecimal"));
@@ -74,6 +83,9 @@ impl TlvBlock {
         let key = key(file, path, context, found);
         if found.problems.len() > before {
             return None;
+        }
+        if single {
+            found.warn(path("mac_key"), SINGLE_DES);
         }
         Some(Self { aid, kek: file.kek.clone(), key, mac_key, data, mac: mac? })
     }

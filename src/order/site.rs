@@ -35,6 +35,8 @@ pub struct SiteFile {
     pub pin: Vec<PinKeyFile>,
     /// Key encryption keys of prepared TLV blocks, by their id: name of a key.
     pub kek: BTreeMap<String, String>,
+    /// Refuse prepared TLV blocks whose MAC key has 8 bytes (single DES); otherwise they are told.
+    pub refuse_single_des_macs: bool,
     /// Keys by the index that orders name them with.
     pub index: Vec<IndexFile>,
     /// The products that are made here.
@@ -324,6 +326,10 @@ impl Site {
 
     pub(super) fn kek(&self, id: &str) -> Option<&str> {
         self.file.kek.get(id).map(String::as_str)
+    }
+
+    pub(super) fn refuses_single_des_macs(&self) -> bool {
+        self.file.refuse_single_des_macs
     }
 
     pub(super) fn jwe(&self) -> &[JweFile] {

@@ -184,6 +184,9 @@ fn checked(
     let (mac_key, data) = (block.mac_key().expose(), block.data().expose());
     store.open_block(&kek, mac_key, data, recipe.block_form(), block.mac()).map_err(|error| match error {
         KeyError::NotForIt(_) => PrepareError::BlockMac { number },
+        KeyError::WeakBlockKey => {
+            PrepareError::Block { number, why: "its MAC key has equal halves, which is single DES".into() }
+        }
         KeyError::Crypto { .. } => {
             PrepareError::Block { number, why: "its enciphered data is not whole blocks".into() }
         }

@@ -23,6 +23,7 @@ use crate::base::emv::rules::{self, Outcome, Stage, Subject};
 use crate::base::emv::track::Fields;
 use crate::keys::issuer::icc_master_key;
 use crate::keys::pin::Pin;
+use crate::keys::usage::{HeaderOperation, header_allows};
 use crate::keys::{Purpose, Sealed};
 use crate::order::IndexUse;
 use crate::profile::Profile;
@@ -88,7 +89,12 @@ fn chip_value(objects: &[Tlv], secrets: &Secrets<'_>) -> Result<Option<bool>, Pr
     let Some(held) = fields.discretionary.get(at..at + length) else { return Ok(Some(false)) };
     let digits = Zeroizing::new(format!("{:0<32}", format!("{}{}{CHIP}", fields.pan.digits(), fields.expiry)));
     let blocks = Zeroizing::new(hex::decode(digits.as_str()).unwrap_or_default());
-    let mac = Zeroizing::new(store.retail_mac(&store.open(name, Purpose::Cvk)?, &blocks)?);
+    let cvk = store.open(name, Purpose::Cvk)?;
+    // A key that makes values only checks none: the rule is skipped.
+    if header_allows(&cvk, HeaderOperation::Verify).is_err() {
+        return Ok(None);
+    }
+    let mac = Zeroizing::new(store.retail_mac(&cvk, &blocks)?);
     Ok(Some(decimal(&mac[..], length).equals(held.as_bytes())))
 }
 

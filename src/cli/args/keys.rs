@@ -118,6 +118,9 @@ pub struct ImportArgs {
     /// Kind of a key that comes in components: tdes2, tdes3, aes128, aes192, aes256.
     #[arg(long, value_name = "ALGORITHM", requires = "lab")]
     pub algorithm: Option<String>,
+    /// Take the key in although the key block protection key is weaker than the key.
+    #[arg(long, requires = "block")]
+    pub accept_weak_kbpk: bool,
     /// The check value that the key must have, hexadecimal: it came by another way than the key.
     #[arg(long, value_name = "HEX")]
     pub kcv: Option<String>,
@@ -176,7 +179,8 @@ pub struct ExportArgs {
     /// Version of the key block. Default: D under an AES key, B under a triple DES key.
     #[arg(long, value_name = "A|B|C|D|E")]
     pub block_version: Option<char>,
-    /// Whether whoever has it may export it again: E (under a key of a key block), N (no), S (as sensitive).
+    /// Whether the receiver may export it again: E (under a trusted key), N (no), S (under any key). A key that came with
+    /// E does not leave with S, one that came with N not at all.
     #[arg(long, value_name = "E|N|S", default_value_t = 'N')]
     pub exportability: char,
     /// Write here; standard output otherwise.

@@ -13,22 +13,47 @@ use crate::keys::{CardKeys, Diversification, KeyError, KeyHandle, KeySet, KeySto
 const LIVE: &str = "a key that comes from a live key";
 /// Length of the check values that stand beside derived keys, in bytes.
 const KCV: usize = 3;
+/// Length of a single DES key, in bytes.
+const DES: usize = 8;
 
 /// Check values by every method that the key has.
 pub fn kcv(args: &KeyCheckArgs, inputs: &mut Inputs) -> Result<Calculated, CliError> {
     let cipher = if args.aes { Cipher::Aes } else { Cipher::Tdes };
     let source = KeySource::of(&args.key);
-    // Purpose `data` takes a key of every length; a named key keeps its own.
-    let purposes: &[Purpose] = if source.from.is_some() { &[Purpose::Data] } else { &[] };
-    let Opened { store, key } = inputs.key(&source, purposes, Some(cipher))?;
+    // A named key keeps its own purpose.
+    let (Opened { store, key }, single) = match source.from {
+        Some(path) => clear_key(&source, path, cipher, inputs)?,
+        None => (inputs.key(&source, &[], Some(cipher))?, false),
+    };
     let mut shown = Calculated::new("kcv");
     shown.used(&key);
-    shown.step("algorithm", key.algorithm().name());
-    for method in KcvMethod::ALL.into_iter().filter(|method| key.algorithm().has_check_value(*method)) {
+    shown.step("algorithm", if single { "des, single length" } else { key.algorithm().name() });
+    // Of a live record key, aes-zero would give away bytes of its GHASH key.
+    let hidden = |method| method == KcvMethod::AesZero && key.purpose() == Purpose::Record && !key.is_test();
+    let methods = KcvMethod::ALL.into_iter().filter(|method| key.algorithm().has_check_value(*method));
+    for method in methods.filter(|method| !hidden(*method)) {
         shown.step(method.name(), how(method));
         shown.bytes(format!("KCV {}", method.name()), store.kcv(&key, method, usize::from(args.length))?);
     }
     Ok(shown)
+}
+
+/// A key in the clear, and whether it is single DES: the same as triple DES with equal halves. Purpose `data` takes a key
+/// of every length.
+fn clear_key(
+    source: &KeySource<'_>,
+    path: &str,
+    cipher: Cipher,
+    inputs: &mut Inputs,
+) -> Result<(Opened, bool), CliError> {
+    let Ok([value]) = <[Secret<Vec<u8>>; 1]>::try_from(inputs.clear_keys(source, path)?) else {
+        return Err(wrong(source.from_option, "give one key, in one line"));
+    };
+    let single = cipher == Cipher::Tdes && value.len() == DES;
+    let value = if single { Secret::new(value.expose().repeat(2)) } else { value };
+    let store = store_of(source.from_option, vec![("clear-key", value)], Purpose::Data, Some(cipher))?;
+    let key = store.open("clear-key", Purpose::Data)?;
+    Ok((Opened { store, key }, single))
 }
 
 fn how(method: KcvMethod) -> &'static str {
@@ -311,8 +336,10 @@ pub fn tr31(args: &Tr31Args, inputs: &mut Inputs) -> Result<Calculated, CliError
     shown.result("usage", format!("{} (serves as {serves})", header.usage));
     shown.result("algorithm", header.algorithm.to_string());
     shown.result("mode of use", header.mode.to_string());
-    shown.result("key version", header.key_version.as_str());
+    let component = if header.is_component() { " (a component of a key, not a key)" } else { "" };
+    shown.result("key version", format!("{}{component}", header.key_version));
     shown.result("exportability", header.exportability.to_string());
+    shown.result("key context", header.context.to_string());
     for optional in &header.blocks {
         shown.result(format!("optional block {}", optional.id), optional.data.as_str());
     }

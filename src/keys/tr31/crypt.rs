@@ -7,7 +7,7 @@ use super::usage::allowed;
 use super::{Header, KeyBlock, Tr31Error, Version, Warning};
 use crate::base::crypto::{self, Cipher, KcvMethod};
 use crate::base::{Chance, Secret};
-use crate::keys::compute::{cipher, zero_iv};
+use crate::keys::compute::{check_value, cipher, zero_iv};
 use crate::keys::engine::Engine;
 use crate::keys::handle::Label;
 use crate::keys::policy::{self, Use, Verb};
@@ -16,6 +16,8 @@ use crate::keys::{Algorithm, Derivation, KeyError, KeyHandle, Limits, Purpose};
 
 /// What the KBPK's variants are made with: E and M. // X9.143 §7.2
 const VARIANTS: [u8; 2] = [0x45, 0x4D];
+/// Key context of a block that its sender keeps a key in. // X9.143 table 8
+const STORAGE: char = '1';
 /// Longest triple DES and AES keys: what a key's length is hidden behind.
 const LONGEST_TDES: usize = 24;
 const LONGEST_AES: usize = 32;
@@ -25,6 +27,8 @@ pub struct ArrivedKey {
     header: Header,
     value: Secret<Vec<u8>>,
     warnings: Vec<Warning>,
+    /// The optional block whose check value is another than the key's, or the KBPK's.
+    wrong: Option<&'static str>,
     test: bool,
     serves: Use,
 }
@@ -53,8 +57,18 @@ impl ArrivedKey {
     /// The purpose that it serves: the one that is asked for, or the first of its usage.
     ///
     /// # Errors
-    /// [`Tr31Error::Usage`], [`Tr31Error::Mode`].
+    /// [`Tr31Error::Component`], [`Tr31Error::Storage`], [`Tr31Error::CheckValue`], [`Tr31Error::Usage`],
+    /// [`Tr31Error::Mode`].
     pub fn purpose(&self, wanted: Option<Purpose>) -> Result<Purpose, Tr31Error> {
+        if self.header.is_component() {
+            return Err(Tr31Error::Component(self.header.key_version.clone()));
+        }
+        if self.header.context == STORAGE {
+            return Err(Tr31Error::Storage);
+        }
+        if let Some(id) = self.wrong {
+            return Err(Tr31Error::CheckValue(id));
+        }
         allowed(&self.header, wanted)
     }
 
@@ -85,18 +99,42 @@ impl ArrivedKey {
     }
 
     /// The first `length` bytes of its check values, whatever its block allows it for; none for a kind of key that has
-    /// none, or that is not kept here.
+    /// none.
     pub fn check_values(&self, length: usize) -> Vec<(KcvMethod, Vec<u8>)> {
-        let Some((algorithm, cipher)) = self.algorithm().ok().and_then(|it| Some((it, it.cipher()?))) else {
-            return Vec::new();
+        let fits = |cipher, method| match method {
+            KcvMethod::DesZero => cipher == Cipher::Tdes,
+            KcvMethod::AesZero | KcvMethod::AesOnes => cipher == Cipher::Aes,
+            KcvMethod::Cmac => true,
+            KcvMethod::SpkiSha256 => false,
         };
+        let Some(cipher) = self.cipher() else { return Vec::new() };
         // Of a live key the calculator gives three bytes.
         let length = if self.serves == Use::Calculator && !self.test { length.min(3) } else { length };
-        let made = |method| {
-            let value = crypto::kcv(self.value.expose(), method, cipher == Cipher::Tdes, length).ok()?;
-            Some((method, value))
-        };
-        KcvMethod::ALL.into_iter().filter(|method| algorithm.has_check_value(*method)).filter_map(made).collect()
+        let made = |method| Some((method, self.check_value(|_| method, length)?));
+        KcvMethod::ALL.into_iter().filter(|method| fits(cipher, *method)).filter_map(made).collect()
+    }
+
+    fn check_value(&self, method: impl Fn(Cipher) -> KcvMethod, length: usize) -> Option<Vec<u8>> {
+        let cipher = self.cipher()?;
+        let is_tdes = cipher == Cipher::Tdes;
+        // Single DES is triple DES whose parts are equal.
+        let doubled = || Zeroizing::new(self.value.expose().repeat(2));
+        let single = is_tdes && self.value.len() == 8;
+        let value = if single { doubled() } else { Zeroizing::new(self.value.expose().clone()) };
+        crypto::kcv(&value, method(cipher), is_tdes, length).ok()
+    }
+
+    fn cipher(&self) -> Option<Cipher> {
+        match self.header.algorithm {
+            'T' | 'D' => Some(Cipher::Tdes),
+            'A' => Some(Cipher::Aes),
+            _ => None,
+        }
+    }
+
+    /// Whether the KBPK is weaker than the key.
+    pub(in crate::keys) fn has_weak_kbpk(&self) -> bool {
+        self.warnings.contains(&Warning::WeakKbpk)
     }
 
     /// The value as stores keep it; none where it is no key of its kind.
@@ -137,7 +175,55 @@ pub(in crate::keys) fn unwrap(
     if strength(kbpk.algorithm()) < strength_of(block.header.algorithm, value.len()) {
         warnings.push(Warning::WeakKbpk);
     }
-    Ok(ArrivedKey { header: block.header.clone(), value, warnings, test: kbpk.is_test(), serves: kbpk.serves() })
+    let mut arrived = ArrivedKey { header: block.header.clone(), value, warnings, wrong: None, test: kbpk.is_test(), serves: kbpk.serves() };
+    compare_check_values(engine, kbpk, &mut arrived)?;
+    Ok(arrived)
+}
+
+/// Compares the check values that came in optional blocks: KC is the key's, KP the KBPK's. // X9.143 §6.3.6.8, §6.3.6.9
+fn compare_check_values(engine: &impl Engine, kbpk: &KeyHandle, arrived: &mut ArrivedKey) -> Result<(), KeyError> {
+    for id in ["KC", "KP"] {
+        let Some(block) = arrived.header.blocks.iter().find(|block| block.id == id) else { continue };
+        let Some((is_cmac, stated)) = stated_check_value(&block.data) else {
+            return Err(Tr31Error::Header("a check value (KC, KP) that is not 00 or 01 and 3 to 8 bytes").into());
+        };
+        let method = |cipher| match (is_cmac, cipher) {
+            (true, _) => KcvMethod::Cmac,
+            (false, Cipher::Tdes) => KcvMethod::DesZero,
+            (false, Cipher::Aes) => KcvMethod::AesZero,
+        };
+        let seen = match id {
+            "KC" => arrived.check_value(method, stated.len()),
+            _ => Some(check_value(engine, kbpk, method(cipher(kbpk)?), stated.len())?),
+        };
+        match seen {
+            Some(seen) if !bool::from(seen.ct_eq(&stated)) => arrived.wrong = arrived.wrong.or(Some(id)),
+            Some(_) => {}
+            None => arrived.warnings.push(Warning::NotCompared(id)),
+        }
+    }
+    Ok(())
+}
+
+/// Whether it is made by CMAC, and its bytes.
+fn stated_check_value(data: &str) -> Option<(bool, Vec<u8>)> {
+    let (method, value) = data.split_at_checked(2)?;
+    let value = hex::decode(value).ok().filter(|value| (3..=8).contains(&value.len()))?;
+    match method {
+        "00" => Some((false, value)),
+        "01" => Some((true, value)),
+        _ => None,
+    }
+}
+
+/// The KP block of another KBPK: a header that leaves again states the one that it leaves under.
+pub(in crate::keys) fn restated(engine: &impl Engine, kbpk: &KeyHandle, header: &Header) -> Result<Header, KeyError> {
+    let mut header = header.clone();
+    for block in header.blocks.iter_mut().filter(|block| block.id == "KP") {
+        let value = check_value(engine, kbpk, KcvMethod::Cmac, 5)?;
+        block.data = format!("01{}", hex::encode_upper(value));
+    }
+    Ok(header)
 }
 
 /// Makes a key block. Its length tells nothing of the key's where `hide` is set.
@@ -150,6 +236,10 @@ pub(in crate::keys) fn wrap(
     chance: &mut Chance,
 ) -> Result<String, KeyError> {
     let version = header.version;
+    // Of test keys it is told by whoever opens the block.
+    if !kbpk.is_test() && strength(kbpk.algorithm()) < strength_of(header.algorithm, value.len()) {
+        return Err(Tr31Error::WeakKbpk.into());
+    }
     let (kbek, kbak) = block_keys(engine, kbpk, version)?;
     let clear = filled(value, header, hide, chance)?;
     let header_text = header.written(clear.len() * 2 + version.mac() * 2)?;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Tr31Error;
 use crate::base::crypto::Cipher;
-use crate::keys::OptionalBlock;
+use crate::keys::{KeyHeader, OptionalBlock};
 
 /// Length of the header without optional blocks, in characters.
 const FIXED: usize = 16;
@@ -95,6 +95,8 @@ pub struct Header {
     pub key_version: String,
     /// Exportability: E, N or S.
     pub exportability: char,
+    /// Key context: 0 storage or exchange, 1 storage only, 2 exchange only; 0 in blocks of TR-31.
+    pub context: char,
     /// Optional blocks, without the one that pads the header.
     pub blocks: Vec<OptionalBlock>,
 }
@@ -103,7 +105,24 @@ impl Header {
     /// A header without optional blocks.
     pub fn new(version: Version, usage: &str, algorithm: char, mode: char, exportability: char) -> Self {
         let (usage, key_version) = (usage.to_owned(), "00".to_owned());
-        Self { version, usage, algorithm, mode, key_version, exportability, blocks: Vec::new() }
+        Self { version, usage, algorithm, mode, key_version, exportability, context: '0', blocks: Vec::new() }
+    }
+
+    /// Whether the block carries a component of a key: the key version begins with `c`. // X9.143 table 5
+    pub fn is_component(&self) -> bool {
+        self.key_version.starts_with('c')
+    }
+
+    /// The part that is kept with the key.
+    pub fn kept(&self) -> KeyHeader {
+        KeyHeader {
+            usage: self.usage.clone(),
+            mode: self.mode,
+            key_version: self.key_version.clone(),
+            exportability: self.exportability,
+            context: self.context,
+            blocks: self.blocks.clone(),
+        }
     }
 
     /// Its characters in front of a key block of `body` characters, padded to the cipher's block.
@@ -111,7 +130,7 @@ impl Header {
     /// # Errors
     /// [`Tr31Error::Header`] where a field is not what it must be, [`Tr31Error::Form`] where it all becomes too long.
     pub(super) fn written(&self, body: usize) -> Result<String, Tr31Error> {
-        let Header { version, usage, algorithm, mode, key_version, exportability, blocks } = self;
+        let Header { version, usage, algorithm, mode, key_version, exportability, context, blocks } = self;
         let mut optional = String::new();
         for block in blocks {
             optional += &written_block(&block.id, &block.data)?;
@@ -128,8 +147,9 @@ impl Header {
         if total > LONGEST || count > 99 {
             return Err(Tr31Error::Form);
         }
-        let text =
-            format!("{version}{total:04}{usage}{algorithm}{mode}{key_version}{exportability}{count:02}00{optional}");
+        let text = format!(
+            "{version}{total:04}{usage}{algorithm}{mode}{key_version}{exportability}{count:02}{context}0{optional}"
+        );
         read_fixed(&text, *version)?;
         Ok(text)
     }
@@ -140,7 +160,7 @@ fn written_block(id: &str, data: &str) -> Result<String, Tr31Error> {
         return Err(Tr31Error::Header("an optional block's id has two characters, and PB is made by itself"));
     }
     let length = id.len() + 2 + data.len();
-    // Beyond FF: 00, the number of the length's digits, then the length.
+    // Beyond FF: 00, then the number of the length's digits, as the example of X9.143 §8.5 has it, then the length.
     let extended = length + 6;
     Ok(if length <= 0xFF { format!("{id}{length:02X}{data}") } else { format!("{id}0004{extended:04X}{data}") })
 }
@@ -225,13 +245,14 @@ fn read_fixed(text: &str, version: Version) -> Result<Header, Tr31Error> {
         mode: one_of(8, "BCDEGNSTVXY", "the mode of use is none of B, C, D, E, G, N, S, T, V, X, Y")?,
         key_version: part(text, 9, 11)?.to_owned(),
         exportability: one_of(11, "ENS", "the exportability is none of E, N, S")?,
+        context: one_of(14, "012", "the key context is none of 0, 1, 2")?,
         blocks: Vec::new(),
     };
     if !part(text, 12, 14)?.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Tr31Error::Header("the number of optional blocks is not two digits"));
     }
-    if part(text, 14, 16)? != "00" {
-        return Err(Tr31Error::Header("the reserved field is not 00"));
+    if part(text, 15, 16)? != "0" {
+        return Err(Tr31Error::Header("the reserved character is not 0"));
     }
     Ok(header)
 }
@@ -246,11 +267,11 @@ fn read_block(text: &str, at: usize) -> Option<(OptionalBlock, usize)> {
     let id = text.get(at..at + 2)?.to_owned();
     let (length, head) = match number(at + 2, at + 4)? {
         0 => {
-            let digits = number(at + 4, at + 6)?;
-            if !(1..=4).contains(&digits) {
+            // Some count the length's digits (4), as the example of X9.143 §8.5 does, others its bytes (2).
+            if !matches!(number(at + 4, at + 6)?, 2 | 4) {
                 return None;
             }
-            (number(at + 6, at + 6 + digits)?, 6 + digits)
+            (number(at + 6, at + 10)?, 10)
         }
         short => (short, 4),
     };

@@ -13,7 +13,8 @@ pub use header::{Header, KeyBlock, Version};
 pub use super::header::OptionalBlock;
 pub use usage::{mode_of, purposes, usage_of};
 
-pub(super) use crypt::{block_keys, unwrap, wrap};
+pub(super) use crypt::{block_keys, restated, unwrap, wrap};
+pub(super) use usage::leaves_as;
 
 use std::fmt;
 
@@ -76,6 +77,35 @@ pub enum Tr31Error {
         /// What it was asked for.
         wanted: Purpose,
     },
+    /// A component of a key.
+    #[error(
+        "the key block carries a component of a key (key version {0:?}), not a key; ask for the whole key in one key block"
+    )]
+    Component(String),
+    /// A block that its sender made for its own storage.
+    #[error("the key block is for storage only (key context 1); ask its sender for a key block for exchange")]
+    Storage,
+    /// An optional block with a check value that is not the key's.
+    #[error(
+        "optional block {0} of the key block states another check value than the key has; ask its sender which is right"
+    )]
+    CheckValue(&'static str),
+    /// The key block protection key is weaker than the key in the block.
+    #[error(
+        "the key block protection key is weaker than the key that it protects; use a stronger one, or take it in with \
+         --accept-weak-kbpk"
+    )]
+    WeakKbpk,
+    /// The header does not allow to leave with this one.
+    #[error("the key came with {field} {kept:?} and does not leave with {asked:?}")]
+    Wider {
+        /// Which field.
+        field: &'static str,
+        /// As it came.
+        kept: String,
+        /// As it was asked for.
+        asked: String,
+    },
     /// A key of a kind that this program keeps none of, such as single DES or HMAC.
     #[error("keys of algorithm {algorithm:?} with {bits} bits are not kept here")]
     Kind {
@@ -89,9 +119,15 @@ pub enum Tr31Error {
 impl Fault for Tr31Error {
     fn code(&self) -> Code {
         match self {
-            Tr31Error::Usage { .. } | Tr31Error::Mode { .. } | Tr31Error::Kbpk { .. } | Tr31Error::Kind { .. } => {
-                Code::KeyPurpose
-            }
+            Tr31Error::Usage { .. }
+            | Tr31Error::Mode { .. }
+            | Tr31Error::Kbpk { .. }
+            | Tr31Error::Component(_)
+            | Tr31Error::Storage
+            | Tr31Error::Wider { .. }
+            | Tr31Error::Kind { .. } => Code::KeyPurpose,
+            Tr31Error::CheckValue(_) => Code::KeyKcv,
+            Tr31Error::WeakKbpk => Code::KeyWeak,
             _ => Code::KeyWrapped,
         }
     }
@@ -104,6 +140,8 @@ pub enum Warning {
     Deprecated(Version),
     /// The KBPK is weaker than the key that it protects.
     WeakKbpk,
+    /// A check value in an optional block that was not compared: keys of this kind have none.
+    NotCompared(&'static str),
 }
 
 impl fmt::Display for Warning {
@@ -111,6 +149,9 @@ impl fmt::Display for Warning {
         match self {
             Warning::Deprecated(version) => {
                 write!(f, "key blocks of version {version} are deprecated; ask for version B or D")
+            }
+            Warning::NotCompared(id) => {
+                write!(f, "optional block {id} was not compared: keys of this algorithm have no check value here")
             }
             Warning::WeakKbpk => f.write_str("the key block protection key is weaker than the key that it protects"),
         }

@@ -1,7 +1,8 @@
 //! What a key block's key may be used for.
 
 use super::{Header, Tr31Error};
-use crate::keys::Purpose;
+use crate::keys::usage::operations;
+use crate::keys::{Limits, Purpose};
 
 /// Usages that keys have here, and the purposes that each serves; the first is taken where none is named.
 /// // X9.143 table 2
@@ -42,28 +43,20 @@ pub fn usage_of(purpose: Purpose) -> &'static str {
     exact.map_or("00", |(name, _)| name)
 }
 
-/// The mode of use with which a key of this purpose leaves.
+/// The mode of use with which a key of this purpose leaves that came without a header. // X9.143 table 2
 pub fn mode_of(purpose: Purpose) -> char {
-    modes(purpose).chars().next().unwrap_or('N')
-}
-
-/// Modes of use that allow what a purpose needs; N sets no limits. // X9.143 table 4
-fn modes(purpose: Purpose) -> &'static str {
     match purpose {
-        // Derive.
         Purpose::Kmc
         | Purpose::ImkAc
         | Purpose::ImkSmc
         | Purpose::ImkSmi
         | Purpose::ImkDac
         | Purpose::ImkIdn
-        | Purpose::ImkCvc => "XBN",
-        // Decipher.
-        Purpose::Kek | Purpose::Kbpk | Purpose::Transport | Purpose::Data | Purpose::Record | Purpose::Zpk => "BDN",
-        Purpose::Jwe => "DBXTN",
-        // Generate or verify.
-        Purpose::Cvk | Purpose::Pvk | Purpose::Pvk3624 | Purpose::Mac => "CGVBN",
-        Purpose::IssuerRsa => "STN",
+        | Purpose::ImkCvc => 'X',
+        Purpose::Kek | Purpose::Kbpk | Purpose::Transport | Purpose::Data | Purpose::Record | Purpose::Zpk => 'B',
+        Purpose::Jwe => 'D',
+        Purpose::Cvk | Purpose::Pvk | Purpose::Pvk3624 | Purpose::Mac => 'C',
+        Purpose::IssuerRsa => 'S',
     }
 }
 
@@ -78,8 +71,27 @@ pub(super) fn allowed(header: &Header, wanted: Option<Purpose>) -> Result<Purpos
     if !purposes.contains(&wanted) {
         return Err(Tr31Error::Usage { usage: header.usage.clone(), wanted });
     }
-    if !modes(wanted).contains(header.mode) {
+    let limits = Limits { mode: header.mode, exportability: header.exportability };
+    if !operations(wanted).iter().any(|operation| operation.allowed_by(limits)) {
         return Err(Tr31Error::Mode { mode: header.mode, wanted });
     }
     Ok(wanted)
+}
+
+/// Refuses a key block that allows more than the key's own header does.
+///
+/// # Errors
+/// [`Tr31Error::Wider`].
+pub(in crate::keys) fn leaves_as(limits: Limits, asked: &Header) -> Result<(), Tr31Error> {
+    let wider = |field, kept: char, asked: char| {
+        Err(Tr31Error::Wider { field, kept: kept.to_string(), asked: asked.to_string() })
+    };
+    if limits.mode != 'N' && limits.mode != asked.mode {
+        return wider("mode of use", limits.mode, asked.mode);
+    }
+    // N may go nowhere, E under trusted keys, S under any: a key block may narrow that.
+    if limits.exportability == 'E' && asked.exportability == 'S' {
+        return wider("exportability", limits.exportability, asked.exportability);
+    }
+    Ok(())
 }

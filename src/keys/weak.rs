@@ -1,0 +1,157 @@
+//! Keys that are weaker than their algorithm promises.
+
+use openssl::pkey::PKey;
+
+use super::engine::Engine;
+use super::handle::Repr;
+use super::{Algorithm, KeyError, KeyHandle, KeyInfo, Purpose};
+use crate::base::crypto::{Cipher, KcvMethod};
+use crate::base::{Secret, Warning};
+
+/// Smallest modulus of a live issuer key, in bits.
+const LEAST_ISSUER_BITS: usize = 1024;
+/// Moduli of live issuer keys below this are told.
+const SHORT_ISSUER_BITS: usize = 1408;
+/// Length of a DES key in bytes.
+const DES: usize = 8;
+/// Weak and semi-weak keys of DES, with odd parity. // SP 800-67 revision 2 §3.4.2
+const WEAK_DES: [[u8; DES]; 16] = [
+    [0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01],
+    [0xFE, 0xFE, 0xFE, 0xFE, 0xFE, 0xFE, 0xFE, 0xFE],
+    [0xE0, 0xE0, 0xE0, 0xE0, 0xF1, 0xF1, 0xF1, 0xF1],
+    [0x1F, 0x1F, 0x1F, 0x1F, 0x0E, 0x0E, 0x0E, 0x0E],
+    [0x01, 0x1F, 0x01, 0x1F, 0x01, 0x0E, 0x01, 0x0E],
+    [0x1F, 0x01, 0x1F, 0x01, 0x0E, 0x01, 0x0E, 0x01],
+    [0x01, 0xE0, 0x01, 0xE0, 0x01, 0xF1, 0x01, 0xF1],
+    [0xE0, 0x01, 0xE0, 0x01, 0xF1, 0x01, 0xF1, 0x01],
+    [0x01, 0xFE, 0x01, 0xFE, 0x01, 0xFE, 0x01, 0xFE],
+    [0xFE, 0x01, 0xFE, 0x01, 0xFE, 0x01, 0xFE, 0x01],
+    [0x1F, 0xE0, 0x1F, 0xE0, 0x0E, 0xF1, 0x0E, 0xF1],
+    [0xE0, 0x1F, 0xE0, 0x1F, 0xF1, 0x0E, 0xF1, 0x0E],
+    [0x1F, 0xFE, 0x1F, 0xFE, 0x0E, 0xFE, 0x0E, 0xFE],
+    [0xFE, 0x1F, 0xFE, 0x1F, 0xFE, 0x0E, 0xFE, 0x0E],
+    [0xE0, 0xFE, 0xE0, 0xFE, 0xF1, 0xFE, 0xF1, 0xFE],
+    [0xFE, 0xE0, 0xFE, 0xE0, 0xFE, 0xF1, 0xFE, 0xF1],
+];
+
+/// A weakness of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weakness {
+    /// Two parts of a triple DES key are equal: single DES, or two-key triple DES.
+    EqualParts,
+    /// A part of a triple DES key is a weak or semi-weak key of DES.
+    WeakDes,
+    /// An issuer's RSA key below 1,024 bits.
+    ShortRsa(usize),
+    /// An issuer's RSA key of 1,024 bits or more, below 1,408.
+    SmallRsa(usize),
+    /// A record key with a check value by `aes-zero`: its bytes are bytes of GHASH's key.
+    GhashKey,
+}
+
+impl Weakness {
+    /// Whether live keys with it are refused.
+    pub fn is_refused_for_live(self) -> bool {
+        !matches!(self, Weakness::SmallRsa(_))
+    }
+
+    /// Whether it is told of test keys too.
+    pub fn is_told_for_test(self) -> bool {
+        !matches!(self, Weakness::ShortRsa(_) | Weakness::SmallRsa(_))
+    }
+}
+
+impl std::fmt::Display for Weakness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Weakness::EqualParts => {
+                f.write_str("two parts of the triple DES key are equal, which makes it weaker; replace the key")
+            }
+            Weakness::WeakDes => f.write_str("a part of the triple DES key is a weak key of DES; replace the key"),
+            Weakness::ShortRsa(bits) => {
+                write!(f, "the issuer's RSA key has {bits} bits; live issuer keys have at least {LEAST_ISSUER_BITS}")
+            }
+            Weakness::SmallRsa(bits) => {
+                write!(f, "the issuer's RSA key has {bits} bits; use at least {SHORT_ISSUER_BITS} for a new one")
+            }
+            Weakness::GhashKey => f.write_str(
+                "the record key has a check value by aes-zero, which gives away bytes of its GHASH key; state its check \
+                 value by cmac (`perso keys kcv --kcv-method cmac`), or make a new key",
+            ),
+        }
+    }
+}
+
+/// Refuses a weak live key.
+///
+/// # Errors
+/// [`KeyError::Weak`].
+pub(super) fn refuse_live(info: &KeyInfo, weakness: Option<Weakness>) -> Result<(), KeyError> {
+    match weakness.filter(|weakness| !info.test && weakness.is_refused_for_live()) {
+        Some(weakness) => Err(KeyError::Weak { name: info.name.clone(), weakness }),
+        None => Ok(()),
+    }
+}
+
+/// The warning about a weak key.
+pub(super) fn warning(info: &KeyInfo, weakness: Weakness) -> Option<Warning> {
+    let told = !info.test || weakness.is_told_for_test();
+    told.then(|| Warning::new(format!("keys/{}", info.name), weakness.to_string()))
+}
+
+/// The weakness of a key by its description and value; key pairs in PKCS#8.
+pub(super) fn of(info: &KeyInfo, value: &Secret<Vec<u8>>) -> Option<Weakness> {
+    let by_value = || match info.purpose {
+        Purpose::IssuerRsa => {
+            PKey::private_key_from_pkcs8(value.expose()).ok().and_then(|key| of_issuer_bits(key.bits() as usize))
+        }
+        _ => of_value(info.algorithm, value.expose()),
+    };
+    of_description(info).or_else(by_value)
+}
+
+/// The weakness of an open key. Of a key in a token the value cannot be judged: it was when it was put there.
+pub(super) fn of_open(engine: &impl Engine, info: &KeyInfo, key: &KeyHandle) -> Result<Option<Weakness>, KeyError> {
+    if let Some(weakness) = of_description(info) {
+        return Ok(Some(weakness));
+    }
+    Ok(match (info.purpose, key.repr()) {
+        (Purpose::IssuerRsa, _) => of_issuer_bits(engine.rsa_public(key)?.bits()),
+        (_, Repr::Held(value)) => of_value(info.algorithm, value.expose()),
+        _ => None,
+    })
+}
+
+fn of_description(info: &KeyInfo) -> Option<Weakness> {
+    (info.purpose == Purpose::Record && info.kcv.method == KcvMethod::AesZero).then_some(Weakness::GhashKey)
+}
+
+/// Whether both halves of a 16-byte DES key are equal but for parity.
+pub(super) fn has_equal_halves(value: &[u8]) -> bool {
+    of_value(Algorithm::Tdes2, value) == Some(Weakness::EqualParts)
+}
+
+/// The weakness of a cipher key's value.
+pub(super) fn of_value(algorithm: Algorithm, value: &[u8]) -> Option<Weakness> {
+    if algorithm.cipher() != Some(Cipher::Tdes) {
+        return None;
+    }
+    let same = |one: &[u8], other: &[u8]| {
+        one.len() == other.len() && one.iter().zip(other).fold(0, |seen, (a, b)| seen | ((a ^ b) & 0xFE)) == 0
+    };
+    let parts: Vec<&[u8]> = value.chunks_exact(DES).collect();
+    let pairs = parts.iter().enumerate().flat_map(|(at, one)| parts.iter().skip(at + 1).map(move |other| (one, other)));
+    if pairs.into_iter().any(|(one, other)| same(one, other)) {
+        return Some(Weakness::EqualParts);
+    }
+    parts.iter().any(|part| WEAK_DES.iter().any(|weak| same(part, weak))).then_some(Weakness::WeakDes)
+}
+
+/// The weakness of an issuer key of this many bits.
+fn of_issuer_bits(bits: usize) -> Option<Weakness> {
+    match bits {
+        0..LEAST_ISSUER_BITS => Some(Weakness::ShortRsa(bits)),
+        LEAST_ISSUER_BITS..SHORT_ISSUER_BITS => Some(Weakness::SmallRsa(bits)),
+        _ => None,
+    }
+}
