@@ -42,6 +42,11 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let passphrase = folder.path().join("passphrase").to_str().unwrap().to_owned();
         std::fs::write(&passphrase, "cobalt heron lattice\n").unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&passphrase, std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
         Self { folder, passphrase }
     }
 
@@ -236,7 +241,7 @@ fn keys_of_every_kind_are_made_sealed_and_followed() {
     ] {
         let name = format!("bank-{purpose}");
         let base =
-            ["keys", "generate", "--name", &name, "--purpose", purpose, "--algorithm", algorithm, "--bits", "768"];
+            ["keys", "generate", "--name", &name, "--purpose", purpose, "--algorithm", algorithm, "--bits", "1408"];
         let made = bench.keyed(&base, &keys);
         assert_eq!(made.code, 0, "{purpose}: {}", made.err);
         let rotated = bench.keyed(&["keys", "rotate", &name, "--format", "json"], &keys);

@@ -131,6 +131,35 @@ fn good(record: Record, profile: Profile) -> SimCard {
 }
 
 #[test]
+fn mac_keys_of_single_des_are_told_or_refused_by_the_site_and_equal_halves_refused() {
+    let place = "\"9F10\" = \"9200\"";
+    // Equal but for parity bits.
+    for halves in [SINGLE.repeat(2), format!("{SINGLE}1023324554677689")] {
+        refused(&[block(ISSUER_DATA, CLEAR, &halves)], &profile(CLEAR, place), &["prepared block 1", "equal halves"]);
+    }
+    let with = |key: &str| {
+        let mut order = order_for("visa-like");
+        order["card"]["blocks"] = json!([block(ISSUER_DATA, CLEAR, DOUBLE), block(ISSUER_DATA, CLEAR, key)]);
+        order
+    };
+    assert!(prepared::read(&with(DOUBLE)).warnings().is_empty());
+    let told = prepared::read(&with(SINGLE)).warnings();
+    assert!(
+        told.len() == 1 && told[0].path == "card.blocks[1].mac_key" && told[0].message.contains("single DES"),
+        "{told:?}"
+    );
+    let strict = format!("refuse_single_des_macs = true\n{}", text("tests/samples/orders/site.toml"));
+    let strict = perso::order::Site::parse(&strict).unwrap();
+    let read = |order: &Value| perso::order::Order::read(order.to_string().as_bytes(), &strict, &*KEYS);
+    assert!(read(&with(DOUBLE)).is_ok());
+    let found = read(&with(SINGLE)).map(|_| ()).expect_err("it was taken");
+    assert!(
+        found.len() == 1 && found[0].path == "card.blocks[1].mac_key" && found[0].code == Code::OrderValue,
+        "{found:?}"
+    );
+}
+
+#[test]
 fn the_mac_is_over_what_the_profile_says() {
     // 16 bytes of objects, so that data without padding is whole blocks too.
     let objects = format!("{ISSUER_DATA}DF0103010203");

@@ -70,7 +70,30 @@ def unwrap(kbpk, block):
     return f"{header.version_id} {header.key_usage} {key.hex().upper()} {des.generate_kcv(key, 3).hex().upper()}"
 
 
-COMMANDS = [encrypt, pin_iso0, pin_iso4, under_kek, block_mac, cryptogram, answer, wrap, unwrap]
+def wrap_many(kbpk, key, headers):
+    """A key block for each header: version, usage, mode, version number, exportability, optional blocks."""
+    made = []
+    for version, usage, mode, number, exportability, blocks in json.loads(headers):
+        header = tr31.Header(version, usage, "T", mode, number, exportability)
+        for name, data in blocks.items():
+            header.blocks[name] = data
+        made.append(tr31.wrap(un(kbpk), header, un(key)))
+    return json.dumps(made)
+
+
+def read_many(kbpk, blocks):
+    """The header of each key block in the same form, and the key."""
+    read = []
+    for block in json.loads(blocks):
+        header, key = tr31.unwrap(un(kbpk), block)
+        # What pads the header is no block of its own.
+        optional = {name: data for name, data in header.blocks.items() if name != "PB"}
+        fields = [header.version_id, header.key_usage, header.mode_of_use, header.version_num, header.exportability, optional]
+        read.append([fields, key.hex().upper()])
+    return json.dumps(read)
+
+
+COMMANDS = [encrypt, pin_iso0, pin_iso4, under_kek, block_mac, cryptogram, answer, wrap, unwrap, wrap_many, read_many]
 
 if __name__ == "__main__":
     print({command.__name__: command for command in COMMANDS}[sys.argv[1]](*sys.argv[2:]))

@@ -30,12 +30,18 @@ pub fn samples(folder: &Path) -> (String, String, Vec<String>) {
     (live, passphrase, values)
 }
 
-fn written(folder: &Path, keys: &Value) -> (String, String) {
+/// A sealed file of these keys, and its passphrase's.
+pub fn written(folder: &Path, keys: &Value) -> (String, String) {
+    written_under(PASSPHRASE, folder, keys)
+}
+
+/// The same under another passphrase.
+pub fn written_under(phrase: &str, folder: &Path, keys: &Value) -> (String, String) {
     let (salt, nonce) = ([3u8; 16], [5u8; 12]);
     let parameters = argon2::Params::new(64, 1, 1, Some(32)).unwrap();
     let argon2 = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, parameters);
     let mut key = [0; 32];
-    argon2.hash_password_into(PASSPHRASE.as_bytes(), &salt, &mut key).unwrap();
+    argon2.hash_password_into(phrase.as_bytes(), &salt, &mut key).unwrap();
     let header = format!("perso_keys 1 argon2id 64 1 1 {}", hex::encode_upper(salt));
     let (ciphertext, tag) = gcm_seal(&key, &nonce, header.as_bytes(), keys.to_string().as_bytes()).unwrap();
     let file = json!({ "perso_keys": 1, "sealed": {
@@ -44,6 +50,11 @@ fn written(folder: &Path, keys: &Value) -> (String, String) {
     }});
     let (path, passphrase) = (folder.join("live.json"), folder.join("passphrase"));
     std::fs::write(&path, file.to_string()).unwrap();
-    std::fs::write(&passphrase, format!("{PASSPHRASE}\n")).unwrap();
+    std::fs::write(&passphrase, format!("{phrase}\n")).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(&passphrase, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
     (path.to_str().unwrap().into(), passphrase.to_str().unwrap().into())
 }
