@@ -9,7 +9,7 @@ mod support;
 use perso::base::{Chance, Code, Fault, Secret};
 use perso::keys::file::{self, NewKey, Unsealed};
 use perso::keys::tr31::{Header, KeyBlock, OptionalBlock, Tr31Error, Version};
-use perso::keys::usage::{HeaderOperation, operations};
+use perso::keys::usage::{Operation, operations};
 use perso::keys::{Algorithm, KeyError, KeyStore, Limits, Purpose, SoftwareStore, Weakness, random};
 use serde_json::{Value, json};
 use support::{Bench, SAMPLE, json_of, root};
@@ -119,27 +119,27 @@ fn verify_only_cvk_makes_no_value_and_a_generate_only_one_does() {
 #[test]
 fn every_mode_of_use_allows_its_operations_and_no_others() {
     let table = [
-        (HeaderOperation::Make, "BCGN"),
-        (HeaderOperation::Verify, "BCNV"),
-        (HeaderOperation::Encrypt, "BEN"),
-        (HeaderOperation::Wrap, "BEN"),
-        (HeaderOperation::Decrypt, "BDNT"),
-        (HeaderOperation::Unwrap, "BDN"),
-        (HeaderOperation::Derive, "BNX"),
-        (HeaderOperation::Sign, "NST"),
-        (HeaderOperation::Agree, "BDNTX"),
-        (HeaderOperation::CheckValue, "BCDEGNSTVXY"),
-        (HeaderOperation::Export, "BCDEGNSTVXY"),
+        (Operation::Make, "BCGN"),
+        (Operation::Verify, "BCNV"),
+        (Operation::Encrypt, "BEN"),
+        (Operation::Wrap, "BEN"),
+        (Operation::Decrypt, "BDNT"),
+        (Operation::Unwrap, "BDN"),
+        (Operation::Derive, "BNX"),
+        (Operation::Sign, "NST"),
+        (Operation::Agree, "BDNTX"),
+        (Operation::CheckValue, "BCDEGNSTVXY"),
+        (Operation::Export, "BCDEGNSTVXY"),
     ];
-    assert_eq!(table.len(), HeaderOperation::ALL.len());
+    assert_eq!(table.len(), Operation::ALL.len());
     for (operation, modes) in table {
         for mode in "BCDEGNSTVXY".chars() {
             let allowed = operation.allowed_by(Limits { mode, exportability: 'E' });
             assert_eq!(allowed, modes.contains(mode), "{operation:?} {mode}");
         }
     }
-    assert!(!HeaderOperation::Export.allowed_by(Limits { mode: 'N', exportability: 'N' }));
-    assert!(HeaderOperation::Export.allowed_by(Limits { mode: 'N', exportability: 'S' }));
+    assert!(!Operation::Export.allowed_by(Limits { mode: 'N', exportability: 'N' }));
+    assert!(Operation::Export.allowed_by(Limits { mode: 'N', exportability: 'S' }));
     let store = sample();
     let kbpk = store.open(AES, Purpose::Kbpk).unwrap();
     for (usage, purpose) in [

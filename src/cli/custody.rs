@@ -13,7 +13,7 @@ use crate::base::Secret;
 use crate::base::Warning;
 use crate::base::crypto::{Cipher, KcvMethod};
 use crate::keys::file::NewKey;
-use crate::keys::tr31::{Header, KeyBlock, Version, mode_of, usage_of};
+use crate::keys::tr31::{self, Header, KeyBlock, Version, mode_of, usage_of};
 use crate::keys::{Algorithm, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose, Weakness, from_components, random};
 
 /// Longest key block or component that is read, in bytes.
@@ -175,8 +175,7 @@ pub fn export(args: &ExportArgs, out: &mut Out) -> Result<(), CliError> {
         None => Header::new(version, usage_of(info.purpose), letter, mode_of(info.purpose), exportability),
     };
     let block = store.tr31_wrap(&kbpk, &header, &key, true, &mut common::chance())?;
-    let arrived = store.tr31_unwrap(&kbpk, &KeyBlock::parse(&block).map_err(KeyError::from)?)?;
-    for warning in arrived.warnings() {
+    for warning in tr31::warnings(&kbpk, &KeyBlock::parse(&block).map_err(KeyError::from)?, info.algorithm) {
         out.warning(Warning::new(format!("keys/{}", info.name), warning.to_string()));
     }
     if let Some(path) = &args.output {

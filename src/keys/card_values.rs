@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::custody::for_purpose;
 use super::pin::decimal_digits;
-use super::usage::{HeaderOperation, header_allows};
+use super::usage::{Operation, header_allows};
 use super::{KeyError, KeyHandle, KeyStore, Purpose};
 use crate::base::Secret;
 use crate::base::crypto::pad_80;
@@ -40,7 +40,7 @@ pub fn cvv(
     length: usize,
 ) -> Result<Secret<Vec<u8>>, KeyError> {
     for_purpose(cvk, Purpose::Cvk)?;
-    header_allows(cvk, HeaderOperation::Make)?;
+    header_allows(cvk, Operation::Make)?;
     verification_value(store, cvk, input.pan.digits(), input, length)
 }
 

@@ -11,7 +11,6 @@ use super::pin::{self, ArrivedPin, CardPin, Pin};
 use super::policy::{Grant, Verb, allowed};
 use super::private::from_pkcs8;
 use super::tr31::{self, ArrivedKey, Header, KeyBlock, Version};
-use super::usage::{HeaderOperation, header_allows};
 use super::{
     Algorithm, BlockForm, CardForm, CardPadding, Computation, Derivation, JweAlgorithm, Kcv, KeyError, KeyHandle,
     KeyInfo, KeyStore, Purpose, Sealed, WrappedKey, weak,
@@ -254,8 +253,6 @@ impl<E: Engine> KeyStore for E {
         allowed(kbpk, Verb::MakeKeyBlock)?;
         allowed(key, Verb::LeaveInKeyBlock)?;
         together(kbpk, key)?;
-        header_allows(key, HeaderOperation::Export)?;
-        header_allows(kbpk, HeaderOperation::Wrap)?;
         tr31::leaves_as(key.limits(), header)?;
         let header = &tr31::restated(self, kbpk, header)?;
         let value = self.value(key)?;

@@ -3,7 +3,7 @@
 use super::pin::PinError;
 use super::policy::Verb;
 use super::tr31::Tr31Error;
-use super::usage::HeaderOperation;
+use super::usage::Operation;
 use super::{Algorithm, Kcv, Limits, Purpose, Weakness};
 use crate::base::chance::ChanceError;
 use crate::base::crypto::CryptoError;
@@ -88,7 +88,7 @@ pub enum KeyError {
         /// Name of the key.
         name: String,
         /// The operation.
-        operation: HeaderOperation,
+        operation: Operation,
         /// Its mode of use and exportability.
         limits: Limits,
     },

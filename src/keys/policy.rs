@@ -2,6 +2,7 @@
 //!
 //! Every verb of a key store asks [`allowed`] before it uses a key. `docs/keys.md` shows the same table.
 
+use super::usage::{Operation, header_allows_one};
 use super::{KeyError, KeyHandle, Purpose};
 
 /// What a store's keys are opened for. A store is opened for one use, and its handles keep it.
@@ -239,12 +240,37 @@ pub fn find(verb: Verb, purpose: Purpose, derived: bool) -> Option<&'static Row>
 ///
 /// # Errors
 /// [`KeyError::Purpose`] or [`KeyError::Verb`] for a key of another purpose, [`KeyError::LiveCalculation`] for a
-/// live key in the calculator, [`KeyError::Live`] if the verb is for test keys only.
+/// live key in the calculator, [`KeyError::Live`] if the verb is for test keys only, [`KeyError::Limited`] if the header
+/// that the key came with does not allow it.
 pub(super) fn allowed(key: &KeyHandle, verb: Verb) -> Result<Grant, KeyError> {
     let Some(row) = find(verb, key.purpose(), key.is_derived()) else { return Err(wrong_purpose(key, verb)) };
     match row.grant(key.serves(), key.is_test()) {
         Grant::No => Err(not_for_this_use(key, verb)),
-        grant => Ok(grant),
+        grant => {
+            header_allows_one(key, operations(verb, key.purpose()))?;
+            Ok(grant)
+        }
+    }
+}
+
+/// The operations of key block headers, of which one must be allowed for a verb. Derived keys have no limits.
+fn operations(verb: Verb, purpose: Purpose) -> &'static [Operation] {
+    match verb {
+        Verb::Encipher if matches!(purpose, Purpose::Pvk | Purpose::Pvk3624) => &[Operation::Make, Operation::Verify],
+        Verb::Encipher | Verb::Seal | Verb::SealBody => &[Operation::Encrypt],
+        Verb::Mac => &[Operation::Make, Operation::Verify],
+        Verb::Compare => &[Operation::Verify, Operation::Derive],
+        Verb::Derive | Verb::SessionKey => &[Operation::Derive],
+        // Without diversification a master key is the card's own key.
+        Verb::EncipherForCard => &[Operation::Encrypt, Operation::Derive],
+        Verb::OpenSealed | Verb::OpenPin | Verb::OpenBody => &[Operation::Decrypt],
+        Verb::UnwrapKey | Verb::OpenCardBlock | Verb::OpenKeyBlock => &[Operation::Unwrap],
+        Verb::MakeKeyBlock => &[Operation::Wrap],
+        Verb::LeaveInKeyBlock => &[Operation::Export],
+        Verb::OpenContentKey => &[Operation::Agree],
+        Verb::Sign => &[Operation::Sign],
+        // No export, or nothing secret.
+        Verb::CheckValue | Verb::GoSealed | Verb::PublicKey | Verb::Expose => &[Operation::CheckValue],
     }
 }
 

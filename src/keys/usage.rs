@@ -5,7 +5,7 @@ use super::{KeyError, KeyHandle, Purpose};
 
 /// An operation with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum HeaderOperation {
+pub enum Operation {
     /// Make a MAC, a card verification value, a PVV or an offset.
     Make,
     /// Check such a value.
@@ -30,59 +30,59 @@ pub enum HeaderOperation {
     Export,
 }
 
-impl HeaderOperation {
+impl Operation {
     /// All of them.
-    pub const ALL: [HeaderOperation; 11] = [
-        HeaderOperation::Make,
-        HeaderOperation::Verify,
-        HeaderOperation::Encrypt,
-        HeaderOperation::Decrypt,
-        HeaderOperation::Derive,
-        HeaderOperation::Wrap,
-        HeaderOperation::Unwrap,
-        HeaderOperation::Sign,
-        HeaderOperation::Agree,
-        HeaderOperation::CheckValue,
-        HeaderOperation::Export,
+    pub const ALL: [Operation; 11] = [
+        Operation::Make,
+        Operation::Verify,
+        Operation::Encrypt,
+        Operation::Decrypt,
+        Operation::Derive,
+        Operation::Wrap,
+        Operation::Unwrap,
+        Operation::Sign,
+        Operation::Agree,
+        Operation::CheckValue,
+        Operation::Export,
     ];
 
     /// The operation in the words of a message: "the key does not allow to …".
     pub fn words(self) -> &'static str {
         match self {
-            HeaderOperation::Make => "make values",
-            HeaderOperation::Verify => "check values",
-            HeaderOperation::Encrypt => "encrypt",
-            HeaderOperation::Decrypt => "decrypt",
-            HeaderOperation::Derive => "derive keys",
-            HeaderOperation::Wrap => "wrap keys",
-            HeaderOperation::Unwrap => "unwrap keys",
-            HeaderOperation::Sign => "sign",
-            HeaderOperation::Agree => "agree on keys",
-            HeaderOperation::CheckValue => "compute check values",
-            HeaderOperation::Export => "export it",
+            Operation::Make => "make values",
+            Operation::Verify => "check values",
+            Operation::Encrypt => "encrypt",
+            Operation::Decrypt => "decrypt",
+            Operation::Derive => "derive keys",
+            Operation::Wrap => "wrap keys",
+            Operation::Unwrap => "unwrap keys",
+            Operation::Sign => "sign",
+            Operation::Agree => "agree on keys",
+            Operation::CheckValue => "compute check values",
+            Operation::Export => "export it",
         }
     }
 
     /// Whether limits allow it.
     pub fn allowed_by(self, limits: Limits) -> bool {
         let modes = match self {
-            HeaderOperation::Make => "CGBN",
-            HeaderOperation::Verify => "CVBN",
-            HeaderOperation::Encrypt | HeaderOperation::Wrap => "BEN",
-            HeaderOperation::Decrypt => "BDTN",
-            HeaderOperation::Unwrap => "BDN",
-            HeaderOperation::Derive => "XBN",
-            HeaderOperation::Sign => "STN",
-            HeaderOperation::Agree => "DBXTN",
-            HeaderOperation::CheckValue => return true,
-            HeaderOperation::Export => return limits.exportability != 'N',
+            Operation::Make => "CGBN",
+            Operation::Verify => "CVBN",
+            Operation::Encrypt | Operation::Wrap => "BEN",
+            Operation::Decrypt => "BDTN",
+            Operation::Unwrap => "BDN",
+            Operation::Derive => "XBN",
+            Operation::Sign => "STN",
+            Operation::Agree => "DBXTN",
+            Operation::CheckValue => return true,
+            Operation::Export => return limits.exportability != 'N',
         };
         modes.contains(limits.mode)
     }
 }
 
 /// The operations that a purpose is for. A key block is taken in if its mode of use allows one of them.
-pub fn operations(purpose: Purpose) -> &'static [HeaderOperation] {
+pub fn operations(purpose: Purpose) -> &'static [Operation] {
     match purpose {
         Purpose::Kmc
         | Purpose::ImkAc
@@ -90,16 +90,14 @@ pub fn operations(purpose: Purpose) -> &'static [HeaderOperation] {
         | Purpose::ImkSmi
         | Purpose::ImkDac
         | Purpose::ImkIdn
-        | Purpose::ImkCvc => &[HeaderOperation::Derive],
-        Purpose::Record | Purpose::Transport | Purpose::Data => &[HeaderOperation::Encrypt, HeaderOperation::Decrypt],
-        Purpose::Kek => &[HeaderOperation::Unwrap],
-        Purpose::Kbpk => &[HeaderOperation::Wrap, HeaderOperation::Unwrap],
-        Purpose::Zpk => &[HeaderOperation::Decrypt],
-        Purpose::Cvk | Purpose::Pvk3624 | Purpose::Pvk | Purpose::Mac => {
-            &[HeaderOperation::Make, HeaderOperation::Verify]
-        }
-        Purpose::IssuerRsa => &[HeaderOperation::Sign],
-        Purpose::Jwe => &[HeaderOperation::Agree],
+        | Purpose::ImkCvc => &[Operation::Derive],
+        Purpose::Record | Purpose::Transport | Purpose::Data => &[Operation::Encrypt, Operation::Decrypt],
+        Purpose::Kek => &[Operation::Unwrap],
+        Purpose::Kbpk => &[Operation::Wrap, Operation::Unwrap],
+        Purpose::Zpk => &[Operation::Decrypt],
+        Purpose::Cvk | Purpose::Pvk3624 | Purpose::Pvk | Purpose::Mac => &[Operation::Make, Operation::Verify],
+        Purpose::IssuerRsa => &[Operation::Sign],
+        Purpose::Jwe => &[Operation::Agree],
     }
 }
 
@@ -107,7 +105,7 @@ pub fn operations(purpose: Purpose) -> &'static [HeaderOperation] {
 ///
 /// # Errors
 /// [`KeyError::Limited`].
-pub fn header_allows(key: &KeyHandle, operation: HeaderOperation) -> Result<(), KeyError> {
+pub fn header_allows(key: &KeyHandle, operation: Operation) -> Result<(), KeyError> {
     header_allows_one(key, &[operation])
 }
 
@@ -115,7 +113,7 @@ pub fn header_allows(key: &KeyHandle, operation: HeaderOperation) -> Result<(), 
 ///
 /// # Errors
 /// [`KeyError::Limited`] with the first of them.
-pub fn header_allows_one(key: &KeyHandle, operations: &[HeaderOperation]) -> Result<(), KeyError> {
+pub fn header_allows_one(key: &KeyHandle, operations: &[Operation]) -> Result<(), KeyError> {
     let limits = key.limits();
     match operations.first() {
         Some(first) if !operations.iter().any(|operation| operation.allowed_by(limits)) => {

@@ -23,7 +23,7 @@ use crate::base::emv::rules::{self, Outcome, Stage, Subject};
 use crate::base::emv::track::Fields;
 use crate::keys::issuer::icc_master_key;
 use crate::keys::pin::Pin;
-use crate::keys::usage::{HeaderOperation, header_allows};
+use crate::keys::usage::{Operation, header_allows};
 use crate::keys::{Purpose, Sealed};
 use crate::order::IndexUse;
 use crate::profile::Profile;
@@ -91,7 +91,7 @@ fn chip_value(objects: &[Tlv], secrets: &Secrets<'_>) -> Result<Option<bool>, Pr
     let blocks = Zeroizing::new(hex::decode(digits.as_str()).unwrap_or_default());
     let cvk = store.open(name, Purpose::Cvk)?;
     // A key that makes values only checks none: the rule is skipped.
-    if header_allows(&cvk, HeaderOperation::Verify).is_err() {
+    if header_allows(&cvk, Operation::Verify).is_err() {
         return Ok(None);
     }
     let mac = Zeroizing::new(store.retail_mac(&cvk, &blocks)?);

@@ -116,7 +116,7 @@ const HARMLESS: &[(&str, &str)] = &[
     ("MonthYear", "a month"),
     ("OdaError", "which record is wrong"),
     ("OfflineError", "tags, a CA key's name, fixed reasons"),
-    ("HeaderOperation", "a word"),
+    ("Operation", "a word"),
     ("OptionalBlock", "the clear header of a key block"),
     ("OrderView", "made to be shown: masked"),
     ("Outcome", "fixed words, or a reason"),

@@ -2,6 +2,7 @@
 
 use super::input::{CalculatorStore, Inputs, KeySource, Opened, store_of, wrong};
 use super::shown::Calculated;
+use crate::base::Secret;
 use crate::base::crypto::{Cipher, KcvMethod};
 use crate::card::channel::{Answered, Handshake, Protocol, Scp02Keys, Scp03Keys, SessionInCustody};
 use crate::cli::args::{DiversifyArgs, KeyCheckArgs, SessionKeysArgs, Tr31Args};

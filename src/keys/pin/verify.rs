@@ -6,7 +6,7 @@ use super::{LONGEST, Pin, PinError, SHORTEST};
 use crate::base::Secret;
 use crate::base::emv::Pan;
 use crate::keys::custody::for_purpose;
-use crate::keys::usage::{HeaderOperation, header_allows};
+use crate::keys::usage::{Operation, header_allows};
 use crate::keys::{KeyError, KeyHandle, KeyStore, Purpose};
 
 /// The PVV, four digits in ASCII: of eleven digits of the PAN (without the check digit), the key's index and the first
@@ -22,7 +22,7 @@ pub fn pvv(
     pin: &Pin,
 ) -> Result<Secret<Vec<u8>>, KeyError> {
     for_purpose(pvk, Purpose::Pvk)?;
-    header_allows(pvk, HeaderOperation::Make)?;
+    header_allows(pvk, Operation::Make)?;
     if index > 9 {
         return Err(KeyError::Pin(PinError::Pan));
     }
@@ -62,7 +62,7 @@ impl Ibm3624<'_> {
     /// [`KeyError::Purpose`], [`PinError::Ibm3624`], or the store fails.
     pub fn natural(&self, store: &dyn KeyStore, pvk: &KeyHandle) -> Result<Secret<Vec<u8>>, KeyError> {
         for_purpose(pvk, Purpose::Pvk3624)?;
-        header_allows(pvk, HeaderOperation::Make)?;
+        header_allows(pvk, Operation::Make)?;
         let bad = || KeyError::Pin(PinError::Ibm3624);
         let table = self.table.as_bytes();
         if table.len() != 16 || !table.iter().all(u8::is_ascii_digit) || self.validation.len() != 16 {

@@ -147,6 +147,14 @@ impl ArrivedKey {
     }
 }
 
+/// What should be known of a key block that was made of a key of this kind.
+pub fn warnings(kbpk: &KeyHandle, block: &KeyBlock, key: Algorithm) -> Vec<Warning> {
+    let version = block.header.version;
+    let deprecated = version.is_variant().then_some(Warning::Deprecated(version));
+    let weak = (strength(kbpk.algorithm()) < strength(key)).then_some(Warning::WeakKbpk);
+    deprecated.into_iter().chain(weak).collect()
+}
+
 /// Opens a key block: first its MAC, then what is inside.
 pub(in crate::keys) fn unwrap(
     engine: &impl Engine,
@@ -175,7 +183,14 @@ pub(in crate::keys) fn unwrap(
     if strength(kbpk.algorithm()) < strength_of(block.header.algorithm, value.len()) {
         warnings.push(Warning::WeakKbpk);
     }
-    let mut arrived = ArrivedKey { header: block.header.clone(), value, warnings, wrong: None, test: kbpk.is_test(), serves: kbpk.serves() };
+    let mut arrived = ArrivedKey {
+        header: block.header.clone(),
+        value,
+        warnings,
+        wrong: None,
+        test: kbpk.is_test(),
+        serves: kbpk.serves(),
+    };
     compare_check_values(engine, kbpk, &mut arrived)?;
     Ok(arrived)
 }

@@ -7,7 +7,7 @@ mod crypt;
 mod header;
 mod usage;
 
-pub use crypt::ArrivedKey;
+pub use crypt::{ArrivedKey, warnings};
 pub use header::{Header, KeyBlock, Version};
 
 pub use super::header::OptionalBlock;
