@@ -137,6 +137,22 @@ fn keys_are_made_and_brought_into_a_token() {
         bench.good(&["keys", "kcv", "came", "--kcv-method", "aes-zero", "--length", "3"]).trim(),
         "came: KCV FDE4FB (aes-zero)"
     );
+    // The header of a key block stays in the token's description, and is obeyed: a verify-only CVK.
+    let verify_only = "D0112C0TV00E0000FA22225670D1EBF853032A6E3DA9EAC77C723CEE47BCAD4F711376A801F1F35ABE3763046B09B58619F14E6FB55CDF1C";
+    std::fs::write(block, verify_only).unwrap();
+    let imported = bench.good(&["keys", "import", "--block", block, "--kbpk", "lab-kbpk-aes", "--name", "verify-only"]);
+    assert!(imported.contains("C0/V/E"), "{imported}");
+    let listed = bench.perso(&["keys", "list", &bench.uri, "--passphrase-file", &bench.pin]);
+    assert!(
+        listed.out.lines().any(|line| line.starts_with("verify-only") && line.contains("C0/V/E")),
+        "{}",
+        listed.out
+    );
+    std::fs::write(block, "4123456789012345").unwrap();
+    let pan = format!("@{block}");
+    let values = ["--pan", &pan, "--expiry", "8701", "--service-code", "101", "--key", "verify-only"];
+    let cvv = bench.keyed(&[&["calc", "cvv"], &values[..]].concat());
+    assert!(cvv.code == 5 && cvv.err.contains("mode of use V"), "{}{}", cvv.out, cvv.err);
 }
 
 fn uris_that_are_none_are_refused() {
