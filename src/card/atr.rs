@@ -50,6 +50,7 @@ pub struct Atr {
     groups: Vec<Group>,
     historical: Vec<u8>,
     check: Check,
+    surplus: Vec<u8>,
 }
 
 /// Interface bytes TAi, TBi, TCi, and the protocol that they are for; none for the global ones of the first group.
@@ -100,7 +101,7 @@ pub enum AtrError {
 }
 
 impl Atr {
-    /// Reads an answer to reset. Bytes beyond TCK are an error of the reader and are ignored.
+    /// Reads an answer to reset. Bytes beyond its end are an error of the reader: they are kept apart ([`Atr::surplus`]).
     ///
     /// # Errors
     /// It is none.
@@ -136,16 +137,21 @@ impl Atr {
             Check::Absent
         } else {
             let tck = next()?;
-            let length = bytes.len() - rest.count() - 1;
+            let length = bytes.len() - rest.clone().count() - 1;
             let sum = bytes.get(1..length).unwrap_or_default().iter().fold(tck, |sum, byte| sum ^ byte);
             if sum == 0 { Check::Right } else { Check::Wrong }
         };
-        Ok(Self { bytes: bytes.to_vec(), groups, historical, check })
+        Ok(Self { bytes: bytes.to_vec(), groups, historical, check, surplus: rest.collect() })
     }
 
     /// As it was read.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Bytes behind its end, which are no part of it.
+    pub fn surplus(&self) -> &[u8] {
+        &self.surplus
     }
 
     /// The transmission protocols that the card offers, in order: 0 for T=0, 1 for T=1. T=15 is none.
@@ -267,6 +273,11 @@ impl fmt::Display for Atr {
         }
         if self.check == Check::Wrong {
             parts.push("wrong check byte".into());
+        }
+        match self.surplus.len() {
+            0 => {}
+            1 => parts.push("1 byte behind its end, ignored".into()),
+            n => parts.push(format!("{n} bytes behind its end, ignored")),
         }
         f.write_str(&parts.join("; "))
     }

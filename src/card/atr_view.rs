@@ -32,6 +32,9 @@ pub struct AtrView {
     pub historical: String,
     /// Data objects within the historical bytes: tag and value, hexadecimal.
     pub objects: Vec<[String; 2]>,
+    /// Bytes behind its end, hexadecimal, which are no part of it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub surplus: String,
     /// The check byte: `right`, `wrong`, or `absent` where T=0 alone is offered.
     pub check: &'static str,
 }
@@ -69,6 +72,7 @@ impl AtrView {
                 extended: None,
                 historical: String::new(),
                 objects: Vec::new(),
+                surplus: String::new(),
                 check: "absent",
             },
         }
@@ -100,6 +104,7 @@ impl AtrView {
                 .into_iter()
                 .map(|(tag, value)| [format!("{tag:X}"), hex::encode_upper(value)])
                 .collect(),
+            surplus: hex::encode_upper(atr.surplus()),
             check: match atr.check() {
                 Check::Absent => "absent",
                 Check::Right => "right",

@@ -47,6 +47,14 @@ pub enum CliError {
     /// A file is not text.
     #[error("{0} is not UTF-8 text")]
     NotText(PathBuf),
+    /// A byte order mark within a text.
+    #[error("{path}: line {line} has a UTF-8 byte order mark inside the text; remove it, or save the file without one")]
+    ByteOrderMark {
+        /// The file.
+        path: PathBuf,
+        /// Number of the line, from 1.
+        line: usize,
+    },
     /// A file cannot be written.
     #[error("{path} cannot be written")]
     Write {
@@ -210,6 +218,7 @@ impl Fault for CliError {
             CliError::Read { .. }
             | CliError::TooLarge(_)
             | CliError::NotText(_)
+            | CliError::ByteOrderMark { .. }
             | CliError::Write { .. }
             | CliError::Passphrase(_)
             | CliError::Site { .. }
@@ -281,8 +290,14 @@ fn executable_hash() -> std::io::Result<[u8; 32]> {
 /// # Errors
 /// It is not hexadecimal. The value is not quoted: it may be longer than a line, and is in the shell's history.
 pub fn bytes(option: &'static str, text: &str) -> Result<Vec<u8>, CliError> {
-    let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    hex::decode(compact).map_err(|_| CliError::Option { option, why: "it is not bytes in hexadecimal".into() })
+    hex::decode(compact(text)).map_err(|_| CliError::Option { option, why: "it is not bytes in hexadecimal".into() })
+}
+
+/// Hexadecimal as people paste it: without blanks, colons, hyphens, commas, prefixes 0x and byte order marks.
+fn compact(text: &str) -> String {
+    let separates = |c: char| c.is_whitespace() || matches!(c, ':' | '-' | ',' | '\u{feff}');
+    let parts = text.split(separates);
+    parts.map(|part| part.strip_prefix("0x").or_else(|| part.strip_prefix("0X")).unwrap_or(part)).collect()
 }
 
 /// An option's one byte, in hexadecimal.
@@ -311,8 +326,29 @@ pub fn read(path: &Path) -> Result<Vec<u8>, CliError> {
     let failed = |source| CliError::Read { path: path.to_owned(), source };
     let mut file = std::fs::File::open(path).map_err(failed)?;
     let size = file.metadata().map_or(0, |metadata| metadata.len());
-    let bytes = read_whole(&mut file, size, MAX_FILE + 1).map_err(failed)?;
-    if bytes.len() as u64 > MAX_FILE { Err(CliError::TooLarge(path.to_owned())) } else { Ok(bytes) }
+    let mut bytes = read_whole(&mut file, size, MAX_FILE + 1).map_err(failed)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(CliError::TooLarge(path.to_owned()));
+    }
+    // Editors write a byte order mark in front of UTF-8 text.
+    if bytes.starts_with(BOM.as_bytes()) {
+        bytes.drain(..BOM.len());
+    }
+    Ok(bytes)
+}
+
+/// A byte order mark in UTF-8.
+const BOM: &str = "\u{feff}";
+
+/// Text without a byte order mark in front; one further inside is named, since no parser does.
+fn without_mark(path: &Path, text: String) -> Result<String, CliError> {
+    let text = text.strip_prefix(BOM).map(str::to_owned).unwrap_or(text);
+    match text.split_once(BOM) {
+        None => Ok(text),
+        Some((before, _)) => {
+            Err(CliError::ByteOrderMark { path: path.to_owned(), line: before.matches('\n').count() + 1 })
+        }
+    }
 }
 
 /// Reads up to `most` bytes, of which there are likely `size`. It may be a secret: a buffer that is too small is wiped
@@ -353,8 +389,16 @@ pub fn standard_input() -> Result<String, CliError> {
     let path = PathBuf::from("standard input");
     match read_whole(&mut std::io::stdin().lock(), 0, MAX_FILE + 1) {
         Err(source) => Err(CliError::Read { path, source }),
+<<<<<<< HEAD
         Ok(bytes) if bytes.len() as u64 > MAX_FILE => Err(CliError::TooLarge(path)),
         Ok(bytes) => String::from_utf8(bytes).map_err(|_| CliError::NotText(path)),
+=======
+        Ok(_) if bytes.len() as u64 > MAX_FILE => Err(CliError::TooLarge(path)),
+        Ok(_) => match String::from_utf8(bytes) {
+            Ok(text) => without_mark(&path, text),
+            Err(_) => Err(CliError::NotText(path)),
+        },
+>>>>>>> cfb3f12 (wip: advice of traces, explain-auth and readers)
     }
 }
 
@@ -363,7 +407,8 @@ pub fn standard_input() -> Result<String, CliError> {
 /// # Errors
 /// As [`read`], or it is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String, CliError> {
-    String::from_utf8(read(path)?).map_err(|_| CliError::NotText(path.to_owned()))
+    let text = String::from_utf8(read(path)?).map_err(|_| CliError::NotText(path.to_owned()))?;
+    without_mark(path, text)
 }
 
 /// A site from its file.

@@ -6,13 +6,14 @@ use std::sync::mpsc;
 use super::args::TraceCommand;
 use super::ca;
 use super::common::{self, CliError, Out};
+use super::reader;
 use super::ready::ready;
-use super::{reader, run};
 use crate::base::Chance;
 use crate::card::transport::Replay;
 use crate::issuance::job::Job;
 use crate::issuance::journal::Journal;
 use crate::issuance::report::Report;
+use crate::issuance::result::RunResult;
 use crate::keys::KeyStore;
 
 /// Shows or replays.
@@ -55,9 +56,12 @@ pub fn run(command: &TraceCommand, out: &mut Out) -> Result<u8, CliError> {
             };
             let replay = Replay::new(&trace);
             let left = replay.left();
-            let result = job.run(Box::new(replay), report);
+            let mut result = job.run(Box::new(replay), report);
+            of_replay(&mut result);
             let differs = result.fault.as_ref().is_some_and(|fault| fault.code == "REPLAY-DIFFERS");
-            run::print(&result, out);
+            if !out.json(&result) {
+                print(&result, out);
+            }
             let left = left.load(Ordering::Relaxed);
             let verdict = match (differs, left) {
                 (true, _) => "The replay differs from the trace.".to_owned(),
@@ -68,4 +72,38 @@ pub fn run(command: &TraceCommand, out: &mut Out) -> Result<u8, CliError> {
             Ok(if differs || left > 0 { 10 } else { 0 })
         }
     }
+}
+
+/// There is no card in a replay: nothing is said of what to do with one.
+fn of_replay(result: &mut RunResult) {
+    result.action = "A replay: no card was used, and nothing is to be done with one.".into();
+    result.feeder.clear();
+    if let Some(fault) = &mut result.fault {
+        fault.next = "Compare the trace with record, profile and keys; `perso trace show` explains its lines.".into();
+    }
+}
+
+fn print(result: &RunResult, out: &mut Out) {
+    out.line(format!("Replay   the job ends {}. {}", result.state, result.action));
+    if let Some(record) = &result.record {
+        let pan = record.pan.as_deref().unwrap_or("not stated");
+        out.line(format!("Record   {}, PAN {pan}{}", record.id, record.mark()));
+    }
+    for channel in &result.channels {
+        out.line(format!(
+            "Channel  {} to {}, level {}, key version {}, master key {}",
+            channel.protocol, channel.aid, channel.level, channel.kvn, channel.master
+        ));
+    }
+    if let Some(fault) = &result.fault {
+        out.line(format!("Fault    {} [{}]", fault.message, fault.code));
+        out.line(format!("         {}", fault.next));
+    }
+    for finding in &result.findings {
+        out.line(format!(
+            "Finding  {} {} at {}: {} [{}]",
+            finding.tag, finding.name, finding.at, finding.what, finding.code
+        ));
+    }
+    out.line(format!("Took     {} exchanges of the trace", result.steps.len()));
 }

@@ -96,6 +96,8 @@ pub enum Value {
     Primitive(Zeroizing<Vec<u8>>),
     /// Objects within a template.
     Constructed(Vec<Tlv>),
+    /// Objects within a template with padding between them, and the template's bytes as they are.
+    Padded(Vec<Tlv>, Zeroizing<Vec<u8>>),
 }
 
 impl fmt::Debug for Tlv {
@@ -103,7 +105,7 @@ impl fmt::Debug for Tlv {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.value {
             Value::Primitive(bytes) => write!(f, "{}[{}]", self.tag, bytes.len()),
-            Value::Constructed(children) => write!(f, "{}{children:?}", self.tag),
+            Value::Constructed(children) | Value::Padded(children, _) => write!(f, "{}{children:?}", self.tag),
         }
     }
 }
@@ -112,7 +114,7 @@ impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Primitive(bytes) => write!(f, "[{}]", bytes.len()),
-            Value::Constructed(children) => write!(f, "{children:?}"),
+            Value::Constructed(children) | Value::Padded(children, _) => write!(f, "{children:?}"),
         }
     }
 }
@@ -128,11 +130,12 @@ impl Tlv {
         Self { tag, value: Value::Constructed(children) }
     }
 
-    /// The value's bytes: of a template, the encoding of what it holds.
+    /// The value's bytes: of a template, the encoding of what it holds, with the padding that was read.
     pub fn value_bytes(&self) -> Vec<u8> {
         match &self.value {
             Value::Primitive(bytes) => bytes.to_vec(),
             Value::Constructed(children) => encode_all(children),
+            Value::Padded(_, bytes) => bytes.to_vec(),
         }
     }
 
@@ -140,7 +143,7 @@ impl Tlv {
     pub fn children(&self) -> &[Tlv] {
         match &self.value {
             Value::Primitive(_) => &[],
-            Value::Constructed(children) => children,
+            Value::Constructed(children) | Value::Padded(children, _) => children,
         }
     }
 
@@ -172,7 +175,8 @@ pub fn encode_all(objects: &[Tlv]) -> Vec<u8> {
     objects.iter().flat_map(Tlv::encode).collect()
 }
 
-/// Reads objects to the end of `data`. Bytes 00 before, between and after objects are skipped (EMV Book 3, Annex B1).
+/// Reads objects to the end of `data`. Padding before, between and after objects is skipped: bytes 00 (EMV Book 3, Annex
+/// B1), and bytes FF that begin no tag (ISO/IEC 7816-4 §6.3).
 ///
 /// # Errors
 /// The first thing that is wrong, with its offset.
@@ -217,9 +221,7 @@ fn parse_at(data: &[u8], base: usize, depth: usize) -> Result<Vec<Tlv>, TlvError
     let mut rest = data;
     let mut objects = Vec::new();
     loop {
-        while let [0, tail @ ..] = rest {
-            rest = tail;
-        }
+        rest = rest.get(padding(rest)..).unwrap_or_default();
         if rest.is_empty() {
             return Ok(objects);
         }
@@ -227,13 +229,52 @@ fn parse_at(data: &[u8], base: usize, depth: usize) -> Result<Vec<Tlv>, TlvError
         let (tag, value, after) = read_object(rest, at)?;
         let value = if tag.is_constructed() {
             let inner = depth.checked_sub(1).ok_or(TlvError::Depth(at))?;
-            Value::Constructed(parse_at(value, base + data.len() - after.len() - value.len(), inner)?)
+            let children = parse_at(value, base + data.len() - after.len() - value.len(), inner)?;
+            match children_are_all(value) {
+                true => Value::Constructed(children),
+                false => Value::Padded(children, Zeroizing::new(value.to_vec())),
+            }
         } else {
             Value::Primitive(Zeroizing::new(value.to_vec()))
         };
         objects.push(Tlv { tag, value });
         rest = after;
     }
+}
+
+/// How many bytes of padding `data` begins with.
+fn padding(data: &[u8]) -> usize {
+    let is_padding = |at: &usize| match data.get(*at) {
+        Some(0x00) => true,
+        Some(0xFF) => !data.get(at + 1).is_some_and(|next| begins_private_tag(*next)),
+        _ => false,
+    };
+    (0..data.len()).take_while(|at| is_padding(at)).count()
+}
+
+/// Whether FF and this byte begin a tag that occurs, such as FF21 of GlobalPlatform or FF8105 of a kernel; not so if the byte
+/// alone begins a tag of EMV or GlobalPlatform, since FF is padding before it.
+fn begins_private_tag(next: u8) -> bool {
+    const BEGINNINGS: &[u8] = &[
+        0x42, 0x45, 0x4F, 0x50, 0x56, 0x57, 0x5A, 0x5D, 0x5F, 0x61, 0x62, 0x64, 0x65, 0x66, 0x67, 0x6E, 0x6F, 0x70,
+        0x71, 0x72, 0x73, 0x77, 0x7F,
+    ];
+    match next {
+        0x01..=0x7F => !BEGINNINGS.contains(&next),
+        _ => next == 0x81,
+    }
+}
+
+/// Whether objects stand in a value without padding around the outermost ones.
+fn children_are_all(value: &[u8]) -> bool {
+    let mut rest = value;
+    while !rest.is_empty() {
+        match (padding(rest), read_object(rest, 0)) {
+            (0, Ok((_, _, after))) => rest = after,
+            _ => return false,
+        }
+    }
+    true
 }
 
 fn read_object(data: &[u8], at: usize) -> Result<(Tag, &[u8], &[u8]), TlvError> {
@@ -317,6 +358,37 @@ mod tests {
         assert_eq!(parse(&[0; 8]).unwrap(), []);
     }
 
+    /// ISO/IEC 7816-4 §6.3: 00 and FF before, between and after objects mean nothing.
+    #[test]
+    fn padding_of_ff_is_skipped_and_tags_that_begin_with_ff_are_read() {
+        let shape = |text: &str| format!("{:?}", parse(&hex::decode(text).unwrap()).unwrap());
+        assert_eq!(shape("FFFF5A020001FF9F360200010000FFFF"), "[5A[2], 9F36[2]]");
+        assert_eq!(shape("700EFF5A020001FFFF9F36020001FF"), "[70[5A[2], 9F36[2]]]");
+        assert_eq!(shape("FFFFFFFF"), "[]");
+        // The value of an object keeps its FFs.
+        assert_eq!(shape("5A02FFFF"), "[5A[2]]");
+        assert_eq!(shape("FF2103810101"), "[FF21[81[1]]]");
+        assert_eq!(shape("FFFF2103810101"), "[FF21[81[1]]]");
+        assert_eq!(shape("FF810503810101"), "[FF8105[81[1]]]");
+    }
+
+    #[test]
+    fn a_template_with_padding_inside_keeps_its_length_and_bytes() {
+        for text in ["70095A02000100FF9F3600", "7007005A02000100FF", "7709FFFF5A0200019F3600"] {
+            let bytes = hex::decode(text).unwrap();
+            let object = parse_one(&bytes).unwrap();
+            assert_eq!(object.value_bytes(), bytes[2..], "{text}");
+            assert_eq!(object.encode(), bytes, "{text}");
+            assert_eq!(object.children()[0].value_bytes(), [0x00, 0x01]);
+        }
+        // Padding deeper inside is kept, too.
+        let bytes = hex::decode("6F0DA50B5000FF9F110001BF0C0000").unwrap();
+        let object = parse_one(&bytes).unwrap();
+        assert_eq!(object.encode(), bytes);
+        // The same data with other padding are other bytes.
+        assert_ne!(parse(&hex::decode("70045A010000").unwrap()), parse(&hex::decode("70035A0100").unwrap()));
+    }
+
     #[test]
     fn what_is_wrong_is_named_with_its_place() {
         let error = |text: &str| parse(&hex::decode(text).unwrap()).unwrap_err();
@@ -341,7 +413,12 @@ mod tests {
         let two = (class.clone(), 0u32..0x80).prop_map(move |(class, next)| (class | bit | 0x1F) << 8 | next);
         let three = (class, 0x80u32..0x100, 0u32..0x80)
             .prop_map(move |(class, second, third)| (class | bit | 0x1F) << 16 | second << 8 | third);
-        prop_oneof![4 => one, 4 => two, 1 => three].prop_map(Tag::of)
+        // FF before a byte that begins a tag by itself is padding.
+        let is_read = |tag: &u32| match tag.to_be_bytes() {
+            [0, 0, 0xFF, next] | [0, 0xFF, next, _] => begins_private_tag(next),
+            _ => true,
+        };
+        prop_oneof![4 => one, 4 => two, 1 => three].prop_filter("no tag", is_read).prop_map(Tag::of)
     }
 
     fn object(longest: usize) -> impl Strategy<Value = Tlv> {

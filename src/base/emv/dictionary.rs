@@ -44,6 +44,17 @@ pub fn tag_name(tag: Tag) -> Option<&'static str> {
     tag_info(tag).map(|info| info.name)
 }
 
+/// The name of a tag in an application of this AID, if its scheme has one of its own. // Visa VCPS, EMV C-2 annex A
+pub fn tag_name_of(tag: Tag, aid: &[u8]) -> Option<&'static str> {
+    const VISA: [u8; 5] = [0xA0, 0x00, 0x00, 0x00, 0x03];
+    const MASTERCARD: [u8; 5] = [0xA0, 0x00, 0x00, 0x00, 0x04];
+    match (tag.number(), *aid.first_chunk::<5>()?) {
+        (0x9F5D, VISA) => Some("Available offline spending amount"),
+        (0x9F5D, MASTERCARD) => Some("Application capabilities information"),
+        _ => None,
+    }
+}
+
 const fn row(tag: u32, name: &'static str, format: Format, min: usize, max: usize, sensitive: bool) -> TagInfo {
     TagInfo { tag: Tag::of(tag), name, format, min, max, sensitive }
 }
@@ -111,6 +122,7 @@ const DICTIONARY: &[TagInfo] = &[
     row(0x9F07, "Application usage control", Format::B, 2, 2, false),
     row(0x9F08, "Application version number (card)", Format::B, 2, 2, false),
     row(0x9F09, "Application version number (terminal)", Format::B, 2, 2, false),
+    row(0x9F0A, "Application selection registered proprietary data", Format::B, 4, 252, false),
     row(0x9F0B, "Cardholder name extended", Format::Ans, 27, 45, true),
     row(0x9F0D, "Issuer action code, default", Format::B, 5, 5, false),
     row(0x9F0E, "Issuer action code, denial", Format::B, 5, 5, false),

@@ -15,7 +15,7 @@ pub mod track;
 mod words;
 
 pub use afl::{Afl, AflEntry, AflError};
-pub use dictionary::{Format, TagInfo, tag_info, tag_name};
+pub use dictionary::{Format, TagInfo, tag_info, tag_name, tag_name_of};
 pub use dol::{Dol, DolError};
 pub use issuer_data::{Covered, CryptogramVersion, Family, IssuerData};
 pub use oda::{OdaError, static_data};

@@ -48,7 +48,7 @@ impl Taboo {
     pub fn learn(&mut self, objects: &[Tlv]) {
         for object in objects {
             match &object.value {
-                Value::Constructed(children) => self.learn(children),
+                Value::Constructed(children) | Value::Padded(children, _) => self.learn(children),
                 Value::Primitive(value) if is_sensitive(object.tag) => self.learn_value(object.tag, value),
                 Value::Primitive(_) => {}
             }

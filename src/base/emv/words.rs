@@ -11,6 +11,7 @@ type Bit = (usize, u8, &'static str);
 
 /// Application interchange profile. // EMV B3 table 37
 const AIP: &[Bit] = &[
+    (0, 0x80, "XDA supported"),
     (0, 0x40, "SDA supported"),
     (0, 0x20, "DDA supported"),
     (0, 0x10, "cardholder verification supported"),
@@ -44,6 +45,7 @@ const TVR: &[Bit] = &[
     (0, 0x08, "DDA failed"),
     (0, 0x04, "CDA failed"),
     (0, 0x02, "SDA selected"),
+    (0, 0x01, "XDA selected"),
     (1, 0x80, "card and terminal have different application versions"),
     (1, 0x40, "expired application"),
     (1, 0x20, "application not yet effective"),
@@ -60,10 +62,15 @@ const TVR: &[Bit] = &[
     (3, 0x20, "upper consecutive offline limit exceeded"),
     (3, 0x10, "selected at random for online processing"),
     (3, 0x08, "merchant forced the transaction online"),
+    (3, 0x04, "biometric try limit exceeded"),
+    (3, 0x02, "selected biometric type not supported"),
+    (3, 0x01, "XDA signature verification failed"),
     (4, 0x80, "default TDOL used"),
     (4, 0x40, "issuer authentication failed"),
     (4, 0x20, "script failed before the final GENERATE AC"),
     (4, 0x10, "script failed after the final GENERATE AC"),
+    (4, 0x04, "CA ECC key missing"),
+    (4, 0x02, "ECC key recovery failed"),
 ];
 
 /// What a value says, a line each; nothing where the bytes say it themselves, or where its length is not what its tag has.

@@ -34,30 +34,57 @@ pub fn meaning(ins: Option<u8>, sw: StatusWord) -> &'static str {
     match sw.0 {
         0x9000 => "done",
         0x6100..=0x61FF => "more bytes can be fetched",
+        0x6202..=0x6280 => "done, with a warning; the card has a query of so many bytes for the host (second byte)",
+        0x6281 => "done; part of the returned data may be corrupted",
+        0x6282 => "done; the file, record or search ended before so many bytes",
         0x6283 => "done; the object is blocked or locked",
+        0x6284 => "done; the file control information has another format",
+        0x6285 => "done; the selected file is in termination state",
+        0x6286 => "done; no input from a sensor on the card",
+        0x6287 => "done; at least one of the referenced records is deactivated",
         0x6200..=0x62FF => "done, with a warning; nothing was changed",
+        0x6381 => "done; the file was filled up by the last write",
         0x63C0..=0x63CF => "wrong; the last digit tells the tries that are left",
         0x6300..=0x63FF => "done, with a warning; something was changed",
+        0x6401 => "execution error; the card needs an immediate response",
+        0x6402..=0x6480 => "execution error; the card has a query of so many bytes for the host (second byte)",
+        0x6481 => "logical shared access denied",
+        0x6482 => "logical channel opening denied",
         0x6400..=0x64FF => "execution error; nothing was changed",
         0x6581 => "memory failure",
         0x6500..=0x65FF => "execution error; something was changed",
+        0x6600..=0x66FF => "security-related issue",
         0x6700 => "wrong length",
+        0x6701 => "wrong length: the command's format is not one of ISO 7816-4",
+        0x6702 => "wrong length: Lc is not the expected one",
+        0x6700..=0x67FF => "wrong length",
         0x6881 => "logical channels are not supported",
         0x6882 => "secure messaging is not supported",
+        0x6883 => "the last command of the chain was expected",
+        0x6884 => "command chaining is not supported",
+        0x6800..=0x68FF => "function of the class byte not supported",
+        0x6981 => "the command does not fit the file's structure",
         0x6982 => "security status not satisfied",
         0x6983 => "blocked",
         0x6984 => "the reference data cannot be used",
         0x6985 => "conditions of use not satisfied",
+        0x6986 => "command not allowed: no current file",
         0x6987 => "secure messaging data is missing",
         0x6988 => "secure messaging data is wrong",
         0x6999 => "the application refused to be selected",
+        0x6900..=0x69FF => "command not allowed",
         0x6A80 => "wrong data",
         0x6A81 => "function not supported, or the card is locked",
         0x6A82 => "file or application not found",
         0x6A83 => "record not found",
         0x6A84 => "not enough memory",
+        0x6A85 => "Lc does not fit the TLV structure",
         0x6A86 => "wrong parameters P1 P2",
+        0x6A87 => "Lc does not fit the parameters P1 P2",
         0x6A88 => "referenced data not found",
+        0x6A89 => "the file exists already",
+        0x6A8A => "the DF name exists already",
+        0x6A00..=0x6AFF => "wrong parameters P1 P2",
         0x6B00 => "wrong parameters P1 P2",
         0x6C00..=0x6CFF => "wrong Le; the second byte tells the right one",
         0x6D00 => "instruction not supported",
@@ -119,6 +146,23 @@ mod tests {
 
     #[test]
     fn every_status_word_of_the_reference_has_a_meaning() {
+        // ISO/IEC 7816-4:2020, tables 6 and 7.
+        let iso = [
+            0x6202, 0x6280, 0x6281, 0x6282, 0x6284, 0x6286, 0x6287, 0x6381, 0x6401, 0x6402, 0x6480, 0x6481, 0x6482,
+            0x6500, 0x6600, 0x6701, 0x6702, 0x6800, 0x6883, 0x6884, 0x6900, 0x6981, 0x6986, 0x6A00, 0x6A85, 0x6A87,
+            0x6A89, 0x6A8A, 0x6F00,
+        ];
+        for sw in iso {
+            let says = meaning(None, StatusWord(sw));
+            assert!(!says.is_empty() && !says.starts_with("not a status word"), "{sw:04X}");
+        }
+        // Every word of a class that ISO defines has a meaning.
+        for sw in (0x6100..=0x6CFF).chain([0x6D00, 0x6E00, 0x6F00, 0x9000]) {
+            assert!(
+                !meaning(None, StatusWord(sw)).starts_with("not a status word") || sw == 0x6B01 || sw >> 8 == 0x6B,
+                "{sw:04X}"
+            );
+        }
         let known = [
             0x9000, 0x6110, 0x6200, 0x6283, 0x6285, 0x6300, 0x63C0, 0x6310, 0x6400, 0x6438, 0x6581, 0x6700, 0x6881,
             0x6882, 0x6982, 0x6983, 0x6984, 0x6985, 0x6987, 0x6988, 0x6999, 0x6A80, 0x6A81, 0x6A82, 0x6A83, 0x6A84,

@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq;
 use super::scp03::expected_challenge;
 use super::{Mode, Scp02Keys, Scp03Keys};
 use crate::base::crypto::{Cipher, KcvMethod};
-use crate::card::apdu::{Command, Response, StatusWord};
+use crate::card::apdu::{Command, Response, StatusWord, meaning};
 use crate::keys::{CardKeys, Diversification, KeyError, KeyHandle, KeySet, KeyStore};
 
 /// An INITIALIZE UPDATE and its answer, taken apart without any expectation.
@@ -53,7 +53,7 @@ pub enum HandshakeError {
     #[error("the answer has no status word")]
     Answer,
     /// The card refused.
-    #[error("the card refused INITIALIZE UPDATE with {0}")]
+    #[error("the card refused INITIALIZE UPDATE with {0}: {what}", what = meaning(Some(0x50), *.0))]
     Refused(StatusWord),
     /// A protocol that this program does not know.
     #[error("the card answers with SCP{0:02X}, which this program does not speak")]

@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::Mode;
 use super::explain::{Answered, Comparison, Fit, Handshake, HandshakeError};
 use crate::base::crypto::Cipher;
 use crate::card::apdu::{StatusWord, meaning};
@@ -179,6 +180,10 @@ impl AuthReport {
              was sent that uses up an attempt.",
             handshake.protocol, handshake.key_version
         ));
+        if let Answered::Scp03 { i, mode } = handshake.protocol {
+            let mode = if mode == Mode::S16 { "S16" } else { "S8" };
+            self.next.push(format!("Write into [channel]: i = \"{i:02X}\", mode = \"{mode}\"."));
+        }
     }
 
     /// What keeps a job from choosing a master key that fits: its own entry, or another entry.
@@ -274,6 +279,43 @@ impl AuthReport {
                 "The card may hold further key sets: ask for another with --key-version (`perso card info` lists them)."
                     .into(),
             );
+        }
+    }
+
+    /// Adds what the card tells of itself beside the handshake: the channels that it offers, its key versions, and the
+    /// status word of its selection.
+    /// `protocols`: number and `i` of each channel of the card data.
+    pub fn card_tells(
+        &mut self,
+        offered: Option<String>,
+        protocols: &[(u8, u16)],
+        versions: &[u8],
+        selected: StatusWord,
+    ) {
+        self.offered = offered;
+        let asked = self.answer.as_ref().map(|answer| answer.key_version.clone());
+        if self.verdict == "fits" && self.answer.as_ref().is_some_and(|answer| answer.protocol == "SCP02") {
+            let options: Vec<String> =
+                protocols.iter().filter(|(scp, _)| *scp == 2).map(|(_, i)| format!("i = \"{i:02X}\"")).collect();
+            if !options.is_empty() {
+                self.next
+                    .push(format!("Write into [channel]: {}, as the card data (tag 66) says.", options.join(" or ")));
+            }
+        }
+        let mut others: Vec<String> = versions.iter().map(|version| format!("{version:02X}")).collect();
+        others.sort();
+        others.dedup();
+        others.retain(|version| Some(version) != asked.as_ref());
+        if !others.is_empty() {
+            let list = others.join(", ");
+            self.notes.push(format!("The card has further key sets: version {list}. Ask for one with --key-version."));
+        }
+        if selected == StatusWord(0x6283) {
+            let note = "The card is LOCKED (SELECT was answered with 6283): it makes no card before it is unlocked.";
+            self.notes.insert(0, note.into());
+        } else if !selected.is_ok() {
+            self.notes
+                .insert(0, format!("SELECT was answered with {selected}: what answers here is not what was meant."));
         }
     }
 

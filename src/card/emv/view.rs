@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::walk::{ApplicationContents, CardContents, DirectoryContents, RecordContents, Seen};
 use crate::base::codec::tlv::{self, Tag, Tlv, Value};
-use crate::base::emv::{Taboo, tag_name, words};
+use crate::base::emv::{Taboo, tag_name, tag_name_of, words};
 use crate::card::apdu::meaning;
 use crate::card::atr_view::AtrView;
 
@@ -157,6 +157,18 @@ fn taboo(contents: &CardContents) -> Taboo {
     taboo
 }
 
+/// Some tags have another name in each scheme.
+fn of_scheme(nodes: &mut [NodeView], aid: &[u8]) {
+    for node in nodes {
+        node.name = scheme_name(&node.tag, aid).or(node.name);
+        of_scheme(&mut node.children, aid);
+    }
+}
+
+fn scheme_name(tag: &str, aid: &[u8]) -> Option<&'static str> {
+    Tag::from_hex(tag).and_then(|tag| tag_name_of(tag, aid))
+}
+
 struct Viewer {
     taboo: Taboo,
 }
@@ -179,7 +191,7 @@ impl Viewer {
     }
 
     fn application(&self, app: &ApplicationContents) -> ApplicationView {
-        ApplicationView {
+        let mut view = ApplicationView {
             aid: self.aid(&app.aid),
             found: app.found,
             fci: self.answer(0xA4, &app.fci),
@@ -187,7 +199,17 @@ impl Viewer {
             records: app.records.iter().map(|record| self.record(record)).collect(),
             unread: app.unread,
             objects: app.objects.iter().map(|(tag, seen)| self.object(*tag, seen)).collect(),
+        };
+        let records = view.records.iter_mut().map(|record| &mut record.answer);
+        [&mut view.fci, &mut view.options]
+            .into_iter()
+            .chain(records)
+            .for_each(|it| of_scheme(&mut it.objects, &app.aid));
+        for object in &mut view.objects {
+            object.name = scheme_name(&object.tag, &app.aid).or(object.name);
+            of_scheme(&mut object.answer.objects, &app.aid);
         }
+        view
     }
 
     fn record(&self, record: &RecordContents) -> RecordView {
@@ -229,7 +251,9 @@ impl Viewer {
 
     fn node(&self, object: &Tlv) -> NodeView {
         match &object.value {
-            Value::Constructed(children) => self.template(object.tag, object.value_bytes().len(), self.nodes(children)),
+            Value::Constructed(children) | Value::Padded(children, _) => {
+                self.template(object.tag, object.value_bytes().len(), self.nodes(children))
+            }
             Value::Primitive(value) => {
                 self.format_1(object.tag, value).unwrap_or_else(|| self.primitive(object.tag, value))
             }

@@ -74,7 +74,7 @@ pub struct CplcFieldView {
     /// Of a date: the plausible day, RFC 3339. The card tells only the last digit of the year, so that it may be ten
     /// years earlier.
     pub plausible_date: Option<String>,
-    /// What it says, in words; of dates only.
+    /// What it says, in words: of dates, and of fabricators and operating systems that public tables name.
     pub words: Option<String>,
 }
 
@@ -218,6 +218,7 @@ fn fields(cplc: &Cplc, today: (u16, u16)) -> Vec<CplcFieldView> {
             (None, CplcDate::NotSet) => "not set".to_owned(),
             (None, _) => "not a date".to_owned(),
         });
+        let words = words.or_else(|| words::cplc_name(name, value).map(str::to_owned));
         CplcFieldView { name, value: hex::encode_upper(value), plausible_date: day, words }
     };
     cplc.fields().map(field).collect()

@@ -99,7 +99,8 @@ pub fn key_type(kind: &[u8]) -> String {
 /// What a key version is for, where GlobalPlatform reserves it.
 pub fn key_version(version: u8) -> Option<&'static str> {
     match version {
-        0x01..=0x0F => Some("SCP80"),
+        // ETSI TS 102 225: remote management of a UICC; other cards number their keys freely.
+        0x01..=0x0F => Some("SCP80 on UICCs"),
         0x20..=0x2F => Some("SCP02"),
         0x30..=0x3F => Some("SCP03"),
         0x70 => Some("token verification"),
@@ -110,6 +111,29 @@ pub fn key_version(version: u8) -> Option<&'static str> {
         0x00 | 0xFF => Some("factory keys"),
         _ => None,
     }
+}
+
+/// IC fabricators of CPLC. // Fidesmo fdsm (FidesmoCard.java: cards with platform and CPLC), GlobalPlatformPro, JCAlgTest
+const FABRICATORS: &[(u16, &str)] =
+    &[(0x4090, "Infineon"), (0x4180, "Atmel"), (0x4250, "Samsung"), (0x4750, "STMicroelectronics"), (0x4790, "NXP")];
+
+/// Operating systems of CPLC. // As FABRICATORS
+const SYSTEMS: &[(u16, &str)] = &[
+    (0x1981, "Thales (Gemalto)"),
+    (0x4700, "NXP JCOP 3 or later"),
+    (0x4750, "STMicroelectronics"),
+    (0x4791, "NXP JCOP 2.4"),
+];
+
+/// The name of a CPLC field's value: of IC fabricator and operating system, as public tables have them.
+pub fn cplc_name(field: &str, value: &[u8]) -> Option<&'static str> {
+    let table = match field {
+        "ic_fabricator" => FABRICATORS,
+        "os_id" => SYSTEMS,
+        _ => return None,
+    };
+    let number = u16::from_be_bytes(value.try_into().ok()?);
+    table.iter().find(|(own, _)| *own == number).map(|(_, name)| *name)
 }
 
 /// What the `i` of a protocol says. // GPC 2.3.1 §E.1.1, GPC-D §5.1
@@ -194,5 +218,12 @@ mod tests {
         assert_eq!(key_type(&[0xFF, 0x88]), "AES");
         assert_eq!(key_type(&[0x77]), "type 77");
         assert_eq!(key_version(0x30), Some("SCP03"));
+        assert_eq!(key_version(0x01), Some("SCP80 on UICCs"));
+        assert_eq!(key_version(0x0F), Some("SCP80 on UICCs"));
+        assert_eq!(key_version(0x10), None);
+        assert_eq!(cplc_name("ic_fabricator", &[0x47, 0x90]), Some("NXP"));
+        assert_eq!(cplc_name("os_id", &[0x47, 0x91]), Some("NXP JCOP 2.4"));
+        assert_eq!(cplc_name("os_id", &[0x00, 0x00]), None);
+        assert_eq!(cplc_name("ic_type", &[0x47, 0x90]), None);
     }
 }

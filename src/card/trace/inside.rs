@@ -89,7 +89,16 @@ impl<'a> Insight<'a> {
     /// Follows an answer as it went over the wire.
     pub(super) fn answer(&mut self, answer: &Response) -> Inside<Response> {
         if let Some(asked) = self.asked.take() {
-            self.greet(&asked, answer);
+            // Over T=0 the answer is fetched by GET RESPONSE, or the command is sent again with another Le.
+            self.held.extend_from_slice(&answer.data);
+            match answer.sw.sw1() {
+                0x61 => self.asked = Some(asked),
+                0x6C => self.held.clear(),
+                _ => {
+                    let whole = Response::new(std::mem::take(&mut self.held), answer.sw);
+                    self.greet(&asked, &whole);
+                }
+            }
             return Inside::Clear;
         }
         if self.level & 0x10 == 0 || self.last.is_none() {
@@ -139,14 +148,15 @@ impl<'a> Insight<'a> {
         let (Some(store), Some((handshake, keys, _))) = (self.store, &self.greeting) else {
             return Inside::Closed;
         };
-        let wire = command.to_bytes().ok();
+        // Hosts differ in Le: the MAC does not cover it, and T=0 has none. // GPC 2.3.1 §E.5.2
+        let wire = Command { le: None, ..command.clone() };
         let mut states = Vec::new();
         for (mut state, cryptogram) in states_of(store, handshake, keys, command.p1) {
             let made = match &mut state {
                 State::Scp02(state) => state.external_authenticate(&cryptogram),
                 State::Scp03 { state, .. } => state.external_authenticate(&cryptogram),
             };
-            if made.ok().and_then(|made| made.to_bytes().ok()) == wire {
+            if made.is_ok_and(|made| Command { le: None, ..made } == wire) {
                 states.push(state);
             }
         }

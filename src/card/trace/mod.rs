@@ -11,6 +11,7 @@ pub use explain::{About, Event, Side, TraceView};
 pub use write::Writer;
 
 use crate::base::fault::{Code, Fault};
+use crate::card::apdu::{Command, Response};
 
 const FIRST_LINE: &str = "# perso-trace 1";
 /// The comment that says that data was left out.
@@ -145,6 +146,37 @@ impl Trace {
     /// The lines.
     pub fn lines(&self) -> &[Line] {
         &self.lines
+    }
+
+    /// Every command with its whole answer: fetched by GET RESPONSE, or sent again with another Le, if the card asked for it.
+    /// A command that the trace has no whole answer for is left out.
+    pub fn exchanges(&self) -> Vec<(Command, Response)> {
+        let mut out: Vec<(Command, Response)> = Vec::new();
+        let mut pending: Option<(Command, Vec<u8>)> = None;
+        for line in &self.lines {
+            match line {
+                Line::Command(bytes) => {
+                    let Ok(command) = Command::parse(bytes) else { continue };
+                    if command.ins != 0xC0 || pending.is_none() {
+                        pending = Some((command, Vec::new()));
+                    }
+                }
+                Line::Answer(bytes, _) => {
+                    let (Some((command, mut data)), Ok(answer)) = (pending.take(), Response::parse(bytes)) else {
+                        continue;
+                    };
+                    data.extend_from_slice(&answer.data);
+                    match answer.sw.sw1() {
+                        0x61 => pending = Some((command, data)),
+                        0x6C => {}
+                        _ => out.push((command, Response::new(data, answer.sw))),
+                    }
+                }
+                Line::Chance(_) => {}
+                Line::Reset(_) | Line::Lost(_) => pending = None,
+            }
+        }
+        out
     }
 
     /// Whether data was left out, since not every key was a test key. Such a trace cannot be replayed.

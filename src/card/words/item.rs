@@ -83,6 +83,11 @@ pub(super) fn object(object: &Tlv) -> Item {
         if object.tag == Tag::of(0xA5) && object.children().iter().any(|child| child.tag == Tag::of(0x73)) {
             items.iter_mut().for_each(of_a_domain);
         }
+        // A domain without card recognition data is known by its AID.
+        let named = tlv::find(object.children(), Tag::of(0x84)).map(Tlv::value_bytes);
+        if object.tag == Tag::of(0x6F) && named.is_some_and(|name| DOMAINS.iter().any(|aid| name.starts_with(aid))) {
+            items.iter_mut().flat_map(|item| &mut item.items).for_each(of_a_domain);
+        }
         return Item { length: Some(length), ..Item::group(name, items) }.tagged(tag);
     }
     let value = match info {
@@ -92,6 +97,9 @@ pub(super) fn object(object: &Tlv) -> Item {
     };
     Item { value, ..Item::hidden(name, length) }.tagged(tag)
 }
+
+/// Beginnings of AIDs of issuer security domains. // GPC 2.3.1 §H.6, Visa OpenPlatform
+const DOMAINS: [&[u8]; 2] = [&[0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00], &[0xA0, 0x00, 0x00, 0x00, 0x03, 0x00, 0x00]];
 
 /// Two tags mean something else in the FCI of a security domain than in EMV. // GPC 2.3.1 §11.9.3.1
 fn of_a_domain(item: &mut Item) {

@@ -6,17 +6,36 @@ use crate::base::codec::tlv::{self, Tag};
 use crate::base::emv::track::Fields;
 use crate::base::emv::{Dol, luhn_check_digit, tag_info, tag_name};
 use crate::card::Atr;
+use crate::card::apdu::StatusWord;
 use crate::card::words;
 use crate::cli::args::{DolArgs, OneValue};
 use crate::cli::common::CliError;
 
 /// BER-TLV as a tree, masked.
 pub fn tlv(args: &OneValue, inputs: &mut Inputs) -> Result<Calculated, CliError> {
-    let data = inputs.bytes("VALUE", &args.value)?;
+    let mut data = inputs.bytes("VALUE", &args.value)?;
+    // An answer is often pasted with its status word; 9000 alone would be an empty certificate.
+    let without = data.get(..data.len().saturating_sub(2)).unwrap_or_default();
+    let sw = status_word(&data).filter(|_| tlv::parse(without).is_ok_and(|objects| !objects.is_empty()));
+    data.truncate(data.len() - 2 * usize::from(sw.is_some()));
     tlv::parse(&data).map_err(|error| wrong("VALUE", error.to_string()))?;
     let mut shown = Calculated::new("tlv");
+    if let Some(sw) = sw {
+        shown.note(left_out(sw));
+    }
     shown.items(words::tlv(&data).ok_or_else(|| wrong("VALUE", "there is no object in it"))?);
     Ok(shown)
+}
+
+/// The status word that an answer ends with: 9000, or 61 to 6F.
+fn status_word(bytes: &[u8]) -> Option<StatusWord> {
+    let (_, last) = bytes.split_last_chunk::<2>()?;
+    let sw = StatusWord(u16::from_be_bytes(*last));
+    (sw.is_ok() || (0x6100..=0x6FFF).contains(&sw.0)).then_some(sw)
+}
+
+fn left_out(sw: StatusWord) -> String {
+    format!("the status word {sw} at the end was left out")
 }
 
 /// Data groupings as STORE DATA carries them, masked.
@@ -68,10 +87,17 @@ pub fn dol(args: &DolArgs, inputs: &mut Inputs) -> Result<Calculated, CliError> 
 
 /// An answer to reset.
 pub fn atr(args: &OneValue, inputs: &mut Inputs) -> Result<Calculated, CliError> {
-    let bytes = inputs.bytes("VALUE", &args.value)?;
+    let mut bytes = inputs.bytes("VALUE", &args.value)?;
+    // A reader's answer to "get ATR" ends with 9000.
+    let whole = Atr::parse(&bytes).is_ok_and(|atr| atr.surplus().is_empty());
+    let sw = status_word(&bytes).filter(|_| !whole && Atr::parse(&bytes).is_ok_and(|atr| atr.surplus().len() == 2));
+    bytes.truncate(bytes.len() - 2 * usize::from(sw.is_some()));
     Atr::parse(&bytes).map_err(|error| wrong("VALUE", error.to_string()))?;
     let view = crate::card::atr_view::AtrView::of(&bytes);
     let mut shown = Calculated::new("atr");
+    if let Some(sw) = sw {
+        shown.note(left_out(sw));
+    }
     shown.result("summary", view.summary);
     shown.result("kind", if view.contactless { "contactless, made by a reader" } else { "contact" });
     shown.result("protocols", view.protocols.join(", "));
@@ -93,6 +119,9 @@ pub fn atr(args: &OneValue, inputs: &mut Inputs) -> Result<Calculated, CliError>
         shown.result(format!("object {tag}"), value);
     }
     shown.result("check byte", view.check);
+    if !view.surplus.is_empty() {
+        shown.note(format!("bytes behind the end of the ATR were ignored: {}", view.surplus));
+    }
     shown.is_right(view.check != "wrong");
     Ok(shown)
 }

@@ -61,7 +61,12 @@ fn print(view: &CardAppsView, out: &mut Out) {
     for (title, entries) in
         [("Card", &view.card), ("Applications", &view.applications), ("Load files", &view.load_files)]
     {
-        let none = if entries.is_empty() { ": none" } else { "" };
+        let refused = view.not_told.iter().any(|list| list.starts_with(&title_of_list(title)));
+        let none = match (entries.is_empty(), refused) {
+            (_, true) => ": not returned by the card",
+            (true, false) => ": none",
+            (false, false) => "",
+        };
         out.line(format!("{title}{none}"));
         for entry in entries {
             print_entry(entry, out);
@@ -70,6 +75,11 @@ fn print(view: &CardAppsView, out: &mut Out) {
     for list in &view.not_told {
         out.line(format!("Not told by the card: {list}"));
     }
+}
+
+/// How a list begins among those that the card did not return.
+fn title_of_list(title: &str) -> String {
+    if title == "Card" { "the issuer security domain:".to_owned() } else { format!("{}:", title.to_lowercase()) }
 }
 
 fn print_entry(entry: &EntryView, out: &mut Out) {

@@ -1,8 +1,12 @@
 //! `perso card data`: what a terminal can read, as a tree.
 
 use super::{date, marked, open};
+use crate::base::Warning;
+use crate::card::Card;
+use crate::card::apdu::StatusWord;
 use crate::card::emv::view::{AnswerView, ApplicationView, CardDataView, NodeView, RecordView, card_data};
 use crate::card::emv::{Terminal, Wanted, read_contents};
+use crate::card::gp;
 use crate::cli::args::DataArgs;
 use crate::cli::common::{self, CliError, Out};
 
@@ -14,12 +18,26 @@ pub fn run(args: &DataArgs, out: &mut Out) -> Result<u8, CliError> {
     let wanted = Wanted { aids: aids(&args.aid)?, candidates: !args.no_candidates };
     let unpredictable = common::chance().bytes()?;
     let terminal = Terminal { date: bcd(date(common::clock().now())), unpredictable };
-    let contents = read_contents(&mut open(&args.reader)?, &terminal, &wanted)?;
+    let mut card = open(&args.reader)?;
+    let contents = read_contents(&mut card, &terminal, &wanted)?;
+    if contents.applications.iter().all(|app| app.fci.data().is_none()) {
+        locked(&mut card, out)?;
+    }
     let view = card_data(&contents, args.reader.is_simulated());
     if !out.json(&view) {
         print(&view, out);
     }
     Ok(0)
+}
+
+/// A locked card answers for its issuer security domain alone, with 6283. // GPC 2.3.1 §5.1.1.5, §11.9.3.2
+fn locked(card: &mut Card, out: &mut Out) -> Result<(), CliError> {
+    if gp::select_domain(card)?.is_some_and(|domain| domain.sw == StatusWord(0x6283)) {
+        let message =
+            "the card is LOCKED (CARD_LOCKED): only its issuer security domain can be selected, and no application";
+        out.warning(Warning::new("card", message));
+    }
+    Ok(())
 }
 
 fn aids(texts: &[String]) -> Result<Vec<Vec<u8>>, CliError> {
