@@ -6,7 +6,7 @@ use super::jwe::{Jwe, JweError};
 use super::problem::Findings;
 use super::sense::{self, Context};
 use super::site::Site;
-use super::{Order, Problems, Source, d1, mastercard, naming, own_shape, pismo, shape};
+use super::{Order, Problems, Source, d1, dates, mastercard, naming, own_shape, pismo, shape};
 use crate::base::{Code, Fault, Warning};
 use crate::keys::KeyStore;
 
@@ -99,7 +99,7 @@ fn order(bytes: &[u8], node: &Node, source: Source, context: &Context, found: &m
         Source::Mastercard => mastercard::read(node, context, found),
         Source::Own => own(bytes, node, context, found)?,
     };
-    sense::expiry_by_rule(&mut file, naming::paths(source), context, found);
+    dates::expiry_by_rule(&mut file, naming::paths(source), context, found);
     sense::assemble(&file, source, naming::paths(source), context, found)
 }
 

@@ -8,8 +8,10 @@
 mod access;
 mod block;
 mod catalogue;
+mod context;
 mod d1;
 mod d1_shape;
+mod dates;
 mod file;
 mod intake;
 mod json;

@@ -3,40 +3,21 @@
 use jiff::civil::Date;
 
 use super::block::TlvBlock;
+use super::context::Naming;
+pub(super) use super::context::{Context, Paths};
+use super::dates::{day_of, effective, expiry};
 use super::file::{CardFile, OrderFile, ProductFile, Values};
 use super::parts::{PLASTIC_SEQUENCE, TRACK_NUMBER};
 use super::pin::ArrivedPin;
 use super::problem::Findings;
 use super::rules as r;
 use super::scheme::Scheme;
-use super::site::{IndexUse, Site};
+use super::site::IndexUse;
 use super::{Channel, Chip, Identity, Issuance, KeyIndex, Line, Order, Print, Product, Pvv, Source, Stripe, tracks};
 use crate::base::Secret;
-use crate::base::emv::{Pan, date, track};
+use crate::base::emv::{Pan, track};
 use crate::base::fault::Code;
-use crate::keys::{KeyStore, Purpose};
-
-/// What an order is held against. What is absent leaves something unchecked, and that is said.
-#[derive(Clone, Copy)]
-pub(super) struct Context<'a> {
-    pub(super) site: Option<&'a Site>,
-    pub(super) store: Option<&'a dyn KeyStore>,
-}
-
-impl Context<'_> {
-    /// Says so where the key store does not hold a key of this name for one of these purposes.
-    pub(super) fn has_key(&self, name: &str, purposes: &[Purpose], path: &str, found: &mut Findings) {
-        let Some(store) = self.store else {
-            return found.skip("whether the keys that it needs are there: no key store was given");
-        };
-        if !store.keys().iter().any(|key| key.name == name && purposes.contains(&key.purpose)) {
-            found.value(path, format!("the site's key for it, {name:?}, is not in the key store for this purpose"));
-        }
-    }
-}
-
-/// Our own paths, and what the source calls the same.
-pub(super) type Paths = &'static [(&'static str, &'static str)];
+use crate::keys::Purpose;
 
 /// Makes an order of its file shape. Problems have the paths of the source.
 pub(super) fn assemble(
@@ -141,28 +122,6 @@ pub(super) fn assemble(
     })
 }
 
-/// The source's names for our paths.
-struct Naming<'a> {
-    name: &'a dyn Fn(&str) -> String,
-}
-
-impl Naming<'_> {
-    /// The source's name of a path, which may have an index.
-    fn of(&self, own: &str) -> String {
-        let indexed = own.split_once('[').and_then(|(before, rest)| Some((before, rest.split_once(']')?)));
-        match indexed {
-            Some((before, (number, after))) => {
-                (self.name)(&format!("{before}[]{after}")).replacen("[]", &format!("[{number}]"), 1)
-            }
-            None => (self.name)(own),
-        }
-    }
-
-    fn card(&self, own: &str) -> String {
-        (self.name)(&format!("card.{own}"))
-    }
-}
-
 fn lines(values: &Values) -> Vec<Line> {
     values.0.iter().map(|(name, value)| Line::new(name, value)).collect()
 }
@@ -189,12 +148,6 @@ fn identity(file: &OrderFile, path: &Naming, found: &mut Findings) -> Option<Dat
         found.format(path.of("identity.received_at"), format!("it must be {}", r::MOMENT.words));
     }
     day
-}
-
-/// The day of a moment, UTC.
-fn day_of(moment: &str) -> Option<Date> {
-    let moment: jiff::Timestamp = moment.parse().ok()?;
-    Some(jiff::tz::Offset::UTC.to_datetime(moment).date())
 }
 
 /// The identity is shown everywhere, and so may not hold the PAN.
@@ -336,105 +289,6 @@ fn catalogue(
         return Vec::new();
     };
     catalogue.check(file, source, pan, &|own| path.of(own), found)
-}
-
-/// The month of YYMM, by the century rule of the chip.
-fn month(yymm: &str) -> Option<Date> {
-    let digits = yymm.len() == 4 && yymm.bytes().all(|byte| byte.is_ascii_digit());
-    let (year, month) = yymm.split_at_checked(2).filter(|_| digits)?;
-    let year = i16::try_from(date::century(year.parse().ok()?)).ok()?;
-    Date::new(year, month.parse().ok()?, 1).ok()
-}
-
-/// The expiry of an order that states none: the old card's, or so many months from receipt, as the product says.
-// Mastercard Processing: Expiry Date Rule
-pub(super) fn expiry_by_rule(file: &mut OrderFile, paths: Paths, context: &Context, found: &mut Findings) {
-    let rule = context.site.and_then(|site| site.product(&file.product.profile)).and_then(|product| product.expiry);
-    let received = day_of(&file.identity.received_at);
-    let Some(card) = &mut file.card else { return };
-    let name = |own: &'static str| paths.iter().find(|(ours, _)| *ours == own).map_or(own, |(_, theirs)| *theirs);
-    let old = card.old_expiry.as_deref().map(month);
-    if old == Some(None) {
-        found.format(name("card.old_expiry"), "must be a month YYMM");
-    }
-    if !card.expiry.is_empty() {
-        return;
-    }
-    let Some(old) = old else {
-        return found.format(name("card.expiry"), "required; or give old_expiry, for a product with an expiry rule");
-    };
-    if context.site.is_none() {
-        return found.skip("the expiry: it is computed by a rule of the site, and no site was given");
-    }
-    let Some(rule) = rule else {
-        return found
-            .value(name("card.expiry"), "absent, and the site's [[profile]] of the product has no expiry rule");
-    };
-    let (Some(old), Some(received)) = (old.map(Date::last_of_month), received) else { return };
-    let span = |months: u32| jiff::Span::new().try_months(months).ok();
-    let limit = span(rule.keep_if_more_than).and_then(|span| received.checked_add(span).ok());
-    let kept = limit.is_some_and(|limit| limit < old);
-    let last = if kept { Some(old) } else { span(rule.months).and_then(|span| received.checked_add(span).ok()) };
-    let Some((last, year)) = last.and_then(|last| Some((last, date::two_digits(last.year())?))) else {
-        return found.value(name("card.expiry"), "the expiry rule gives a year that two digits cannot state");
-    };
-    card.expiry = format!("{year:02}{:02}", last.month());
-    let why = match kept {
-        true => format!("the old card's is kept: it is more than {} months ahead", rule.keep_if_more_than),
-        false => format!(
-            "{} months from receipt: the old card's is not more than {} ahead",
-            rule.months, rule.keep_if_more_than
-        ),
-    };
-    found.warn(name("card.expiry"), format!("not stated by the order, computed as {} (YYMM): {why}", card.expiry));
-}
-
-/// The last day of the expiry's month. A month in the wrong order of digits is often caught by the tracks only.
-fn expiry(card: &CardFile, received: Option<Date>, path: &Naming, found: &mut Findings) -> Option<Date> {
-    let last = month(&card.expiry).map(Date::last_of_month);
-    match (last, received) {
-        (None, _) => found.format(path.card("expiry"), "it is not a month"),
-        (Some(last), _) if last.year() < 2000 => {
-            let message = "a year from 50 to 99 is 1950 to 1999 to a terminal; the year must be 00 to 49";
-            found.value(path.card("expiry"), message); // EMV B4 §6.7.3
-            // Nothing else is compared with it.
-            return None;
-        }
-        (Some(last), Some(received)) if last < received => {
-            found.value(path.card("expiry"), "the card would have expired before it was ordered");
-        }
-        _ => {}
-    }
-    last
-}
-
-fn effective(
-    card: &CardFile,
-    received: Option<Date>,
-    expiry: Option<Date>,
-    path: &Naming,
-    found: &mut Findings,
-) -> Option<Date> {
-    let Some(text) = &card.effective else {
-        if received.is_some_and(|day| date::two_digits(day.year()).is_none()) {
-            let message = "the card becomes effective on this day, and 5F25 states only the years 1950 to 2049";
-            found.value(path.of("identity.received_at"), message);
-        }
-        return received;
-    };
-    let day: Option<Date> = text.parse().ok().filter(|_| r::DAY.accepts(text));
-    match (day, expiry) {
-        (None, _) => found.format(path.card("effective"), "it is not a date YYYY-MM-DD"),
-        // EMV B4 §6.7.3
-        (Some(day), _) if date::two_digits(day.year()).is_none() => {
-            found.value(path.card("effective"), "5F25 states only the years 1950 to 2049");
-        }
-        (Some(day), Some(expiry)) if day > expiry => {
-            found.value(path.card("effective"), "the card would become effective after it expires");
-        }
-        _ => {}
-    }
-    day
 }
 
 /// Card verification values have as many digits as the scheme's have.

@@ -99,6 +99,8 @@ const HARMLESS: &[(&str, &str)] = &[
     ("GroupingView", "made to be shown: a number and a length"),
     ("Header", "a record's clear part: names and hashes"),
     ("IndexFile", "names of keys"),
+    ("CatalogueFile", "a site's catalogue: names of products and services"),
+    ("CatalogueProduct", "a site's product: names and PAN ranges, no PAN"),
     ("IssueError", "an error; what it carries is the signing key's own"),
     ("IssuerCertificate", "public: whose key it is and until when"),
     ("JweAlgorithm", "what stands in the clear beside an encrypted text"),
