@@ -389,16 +389,11 @@ pub fn standard_input() -> Result<String, CliError> {
     let path = PathBuf::from("standard input");
     match read_whole(&mut std::io::stdin().lock(), 0, MAX_FILE + 1) {
         Err(source) => Err(CliError::Read { path, source }),
-<<<<<<< HEAD
         Ok(bytes) if bytes.len() as u64 > MAX_FILE => Err(CliError::TooLarge(path)),
-        Ok(bytes) => String::from_utf8(bytes).map_err(|_| CliError::NotText(path)),
-=======
-        Ok(_) if bytes.len() as u64 > MAX_FILE => Err(CliError::TooLarge(path)),
-        Ok(_) => match String::from_utf8(bytes) {
+        Ok(bytes) => match String::from_utf8(bytes) {
             Ok(text) => without_mark(&path, text),
             Err(_) => Err(CliError::NotText(path)),
         },
->>>>>>> cfb3f12 (wip: advice of traces, explain-auth and readers)
     }
 }
 

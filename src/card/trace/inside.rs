@@ -149,14 +149,13 @@ impl<'a> Insight<'a> {
             return Inside::Closed;
         };
         // Hosts differ in Le: the MAC does not cover it, and T=0 has none. // GPC 2.3.1 §E.5.2
-        let wire = Command { le: None, ..command.clone() };
         let mut states = Vec::new();
         for (mut state, cryptogram) in states_of(store, handshake, keys, command.p1) {
             let made = match &mut state {
                 State::Scp02(state) => state.external_authenticate(&cryptogram),
                 State::Scp03 { state, .. } => state.external_authenticate(&cryptogram),
             };
-            if made.is_ok_and(|made| Command { le: None, ..made } == wire) {
+            if made.is_ok_and(|made| same_but_le(&made, command)) {
                 states.push(state);
             }
         }
