@@ -45,7 +45,7 @@ fn card_of(vector: &Value, keys: [&str; 3], issuer_data: &str) -> SimCard {
 }
 
 /// How the vectors' profiles stand in a card: what stands before and behind what the cryptogram covers.
-const PROFILES: [(&str, &str); 8] = [
+const PROFILES: [(&str, &str); 10] = [
     ("hsm_visa_cvn10_arqc_arpc", "06010A.."),
     ("hsm_mk_b_sha_letters", ".."),
     ("hsm_mc_cvn16_arqc_arpc", "0110..0000000000000000000000"),
@@ -53,7 +53,9 @@ const PROFILES: [(&str, &str); 8] = [
     ("hsm_mc_cvn21_arqc_arpc", ""),
     ("jpos_MCHIP_P80_M1", "0110..0000000000000000000000"),
     ("jpos_CSKD_P80_M1", "0114..0000000000000000000000"),
+    ("VisaCVN18_ac_arpc_proprietary_data", ".."),
     ("VisaCVN22_ac_arpc_proprietary_data", ".."),
+    ("MasterCardCVN20_ac_arpc", "0114..0000000000000000000000"),
 ];
 
 fn template(name: &str, tail: &str) -> String {
