@@ -2,6 +2,8 @@
 //! the readers; without them every test here is reported as ignored.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "pcsc/hostile.rs"]
+mod hostile;
 #[path = "pcsc/plug.rs"]
 mod plug;
 #[path = "support/prepared.rs"]
@@ -48,6 +50,7 @@ fn main() {
         ("an unnoticed swap is found out", swaps::unnoticed),
         ("a noticed swap is found out", swaps::noticed),
         ("a mute card is given up at the command timeout", a_mute_card_is_given_up_at_the_command_timeout),
+        ("commands end within their deadline on hostile cards", hostile::commands_end_within_their_deadline),
         ("a second program is kept out", a_second_program_is_kept_out),
         ("the program waits for a card", the_program_waits_for_a_card),
         ("the program serves cards until a signal", serve::until_a_signal),

@@ -181,3 +181,119 @@ fn a_refused_store_data_spoils_the_card_and_nothing_is_sent_again() {
         }
     }
 }
+
+/// The sample whose AIP, AFL and FCI are loaded as bare values of their tags.
+fn with_bare_values() -> Bench {
+    let lines = |text: String| {
+        let text =
+            text.replace("id = \"9104\"\nname = \"AIP and AFL\"\nmandatory = true", "id = \"0082\"\nname = \"AIP\"");
+        let text = text.replace(
+            "id = \"9102\"\nname = \"FCI proprietary template\"\nmandatory = true",
+            "id = \"0094\"\nname = \"AFL\"",
+        );
+        let more =
+            ["0050", "0087", "9F38", "5F2D"].map(|id| format!("\n[[dgi]]\nid = \"{id}\"\nname = \"Tag {id}\"\n"));
+        text + &more.concat() + "\n[[dgi]]\nid = \"A0FF\"\nname = \"Options\"\n"
+    };
+    Bench::changed("debit-contact-scp02", lines, |record| {
+        let groupings = record["body"]["applications"][0]["groupings"].as_array_mut().unwrap();
+        groupings.retain(|it| it["dgi"] != "9104" && it["dgi"] != "9102");
+        for (dgi, value) in [
+            ("A0FF", "01"),
+            ("0082", "1800"),
+            ("0094", "0801010010010100"),
+            ("0050", "53414D504C45204445424954"),
+            ("0087", "01"),
+            ("9F38", "9F1A029F3302"),
+            ("5F2D", "656E"),
+        ] {
+            groupings.push(serde_json::json!({ "dgi": dgi, "value": value }));
+        }
+    })
+}
+
+#[test]
+fn bare_values_are_read_back_where_the_card_shows_their_tags() {
+    let bench = with_bare_values();
+    let ran = bench.run(&[]);
+    assert_eq!(ran.result.state, "good", "{:?} {:?}", ran.result.fault, ran.result.findings);
+    for dgi in ["0082", "0094", "0050", "0087", "9F38", "5F2D"] {
+        let proven = ran.result.proven.iter().find(|it| it.dgi == dgi).unwrap_or_else(|| panic!("{dgi} is not proven"));
+        assert!(proven.how.starts_with("read back: "), "{dgi}: {}", proven.how);
+    }
+    // What is listed as not proven has a reason that is true.
+    let options = ran.result.loaded_not_proven.iter().find(|it| it.dgi == "A0FF").unwrap();
+    assert_eq!(options.how, "the profile states no way to read it back");
+    // AIP, AFL; label, priority: each byte counts.
+    for (dgi, bytes) in [("9104", [2, 3, 6, 13]), ("9102", [4, 8, 15, 18])] {
+        for byte in bytes {
+            let ran = bench.run(&[format!("corrupt DGI {dgi} byte {byte} mask 01 after loading")]);
+            assert_eq!(ran.result.state, "spoiled", "{dgi} byte {byte}: {:?}", ran.result.findings);
+        }
+    }
+}
+
+#[test]
+fn wrong_combinations_of_bare_values_are_refused() {
+    let text = std::fs::read_to_string(support::file_of("card-profiles/debit-contact-scp02.toml")).unwrap();
+    let line =
+        |id: &str, read_back: &str| format!("\n[[dgi]]\nid = \"{id}\"\nname = \"x\"\nread_back = \"{read_back}\"\n");
+    for (lines, says) in [
+        (line("0082", "gpo"), "state tag:82"),
+        (line("0050", "fci"), "state tag:50"),
+        (line("0094", "tag:82"), "state tag:94"),
+        (line("9F38", "get-data"), "state tag:9F38"),
+        (line("A0F0", "tag:5A"), "stands in a record"),
+        (line("A0F0", "tag:A5"), "is not one of"),
+        (line("A0F0", "tag:9f38"), "is not one of"),
+        (line("A0F0", "tag:"), "is not one of"),
+        (line("A0F0", "tags"), "is not one of"),
+        (line("A0F0-A0FF", "tag:9F38"), "a range"),
+        (line("0301", "tag:9F38"), "whole objects"),
+        (line("A0F0", "tag:50") + &line("A0F1", "tag:50"), "the same tag"),
+        (line("A0F0", "tag:50").replace("name", "sealed = true\nname"), "sealed"),
+    ] {
+        let problems = perso::profile::Profile::parse(&(text.clone() + &lines)).unwrap_err();
+        let named =
+            problems.iter().find(|it| it.message.contains(says)).unwrap_or_else(|| panic!("{lines}: {problems:?}"));
+        assert!(named.path.starts_with("dgi[") && named.path.ends_with("read_back"), "{lines}: {}", named.path);
+    }
+    // A record against its profile: by `check`, `run` and `plan`, and by `record seal`.
+    let folder = tempfile::tempdir().unwrap();
+    let (profiles, clear) = (folder.path().join("profiles"), folder.path().join("clear.json"));
+    std::fs::create_dir(&profiles).unwrap();
+    let known = ["0050", "0082", "0094"].map(|id| format!("\n[[dgi]]\nid = \"{id}\"\nname = \"Tag {id}\"\n")).concat();
+    let optional = text.replace("mandatory = true", "");
+    std::fs::write(profiles.join("a.toml"), optional.clone() + &known).unwrap();
+    let sample = std::fs::read_to_string(support::file_of("tests/samples/debit-contact-scp02.clear.json")).unwrap();
+    for (removed, added, says) in [
+        ("none", vec![("0082", "1800")], "AIP and AFL in one grouping"),
+        ("none", vec![("0050", "54455354")], "a whole FCI"),
+        ("9104", vec![("0082", "1800")], "must both be there"),
+        ("9104", vec![("0094", "080101001001 0100")], "must both be there"),
+        ("9104", vec![("0082", "18"), ("0094", "0801010010010100")], "not a value of tag 82"),
+        ("9104", vec![("0082", "1800"), ("0094", "080101")], "a multiple of four bytes"),
+        ("9102", vec![("0050", "500454455354")], "bare value"),
+    ] {
+        let mut record: serde_json::Value = serde_json::from_str(&sample).unwrap();
+        let groupings = record["body"]["applications"][0]["groupings"].as_array_mut().unwrap();
+        groupings.retain(|it| it["dgi"] != removed);
+        groupings.extend(
+            added.iter().map(|(dgi, value)| serde_json::json!({ "dgi": dgi, "value": value.replace(' ', "") })),
+        );
+        std::fs::write(&clear, record.to_string()).unwrap();
+        for command in [&["record", "seal"][..], &["check"]] {
+            let output = assert_cmd::Command::cargo_bin("perso")
+                .unwrap()
+                .current_dir(env!("CARGO_MANIFEST_DIR"))
+                .args(command)
+                .arg(&clear)
+                .args(["--keys", "tests/samples/keys.test.json", "--profiles", profiles.to_str().unwrap()])
+                .output()
+                .unwrap();
+            let text = [output.stdout, output.stderr].concat();
+            let text = String::from_utf8_lossy(&text);
+            assert!(!output.status.success() && text.contains(says), "{command:?} {added:?}: {text}");
+        }
+    }
+}

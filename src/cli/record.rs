@@ -1,9 +1,10 @@
 //! `perso record`: sealing clear records for test keys, and showing sealed ones masked.
 
 use super::args::RecordCommand;
-use super::common::{self, CliError, Out};
+use super::common::{self, CliError, Out, Problem};
 use super::ready::{ready, record_problems};
-use crate::record::{self, RecordView};
+use crate::issuance::check;
+use crate::record::{self, Record, RecordView};
 
 /// Seals or shows.
 ///
@@ -20,6 +21,12 @@ pub fn run(command: &RecordCommand, out: &mut Out) -> Result<u8, CliError> {
             let profile = common::profile(&name, &sources.profiles)?;
             let hash = hex::encode(profile.hash());
             let sealed = record::seal(&bytes, &store, &hash, &mut common::chance()).map_err(refused)?;
+            let misfits = Record::open(sealed.as_bytes(), &store).map(|record| check::read_back(&record, &profile));
+            let misfits: Vec<Problem> =
+                misfits.map_err(refused)?.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect();
+            if !misfits.is_empty() {
+                return Err(CliError::Refused { what: clear.display().to_string(), problems: misfits });
+            }
             match output {
                 Some(path) => {
                     common::write(path, &sealed)?;

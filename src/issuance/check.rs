@@ -1,10 +1,12 @@
 //! A record against its profile: what must be equal, what must be there, and what the card product takes.
 
 use super::plan::{Plan, Problem};
+use crate::base::codec::tlv::{self, Tag};
+use crate::base::emv::Afl;
 use crate::base::emv::rules::{self, Severity, Stage, Subject};
 use crate::base::fault::Code;
 use crate::keys::{KeyStore, Purpose};
-use crate::profile::{self, Profile};
+use crate::profile::{self, Profile, ReadBack, Shown};
 use crate::record::{Application, Content, Record};
 
 /// Checks a record against its profile, and plans it.
@@ -20,10 +22,57 @@ pub fn plan(record: &Record, profile: &Profile, store: &dyn KeyStore) -> Result<
     for (at, app) in record.applications().iter().enumerate() {
         application(&format!("body.applications[{at}]"), app, profile, &mut problems);
     }
+    problems.extend(read_back(record, profile));
     if !problems.is_empty() {
         return Err(problems);
     }
     Plan::new(record, profile)
+}
+
+/// Groupings that hold the bare value of a tag: whether their values are such, and fit the others.
+pub fn read_back(record: &Record, profile: &Profile) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (at, app) in record.applications().iter().enumerate() {
+        let how = |dgi| profile.dgi(app.aid(), dgi).map(profile::DgiRule::read_back);
+        let all: Vec<u16> = app.groupings().iter().map(|grouping| grouping.dgi()).collect();
+        let has = |wanted: ReadBack| all.iter().any(|dgi| how(*dgi) == Some(wanted));
+        let whole_fci = has(ReadBack::Fci) || has(ReadBack::FciContactless);
+        let whole_options = has(ReadBack::Gpo) || has(ReadBack::GpoContactless);
+        for (number, &dgi) in all.iter().enumerate() {
+            let Some(ReadBack::Tag(tag)) = how(dgi) else { continue };
+            let path = format!("body.applications[{at}].groupings[{number}] ({dgi:04X})");
+            let mut wrong = |code, message: String| add(&mut problems, path.clone(), code, message);
+            let value = app.clear_value(dgi).unwrap_or_default();
+            let name = Tag::of(u32::from(tag));
+            if value.starts_with(&name.to_bytes()) && tlv::parse_one(value).is_ok_and(|object| object.tag == name) {
+                wrong(Code::RecordTlv, format!("it holds tag {name} and its length; the grouping is the bare value"));
+            }
+            let fits = match tag {
+                0x82 => value.len() == 2,
+                0x94 => Afl::parse(value).is_ok(),
+                _ => true,
+            };
+            if !fits {
+                wrong(Code::RecordTlv, format!("it is not a value of tag {name}"));
+            }
+            match Shown::of(tag) {
+                Some(Shown::Select) if whole_fci => wrong(
+                    Code::RecordContradiction,
+                    format!("the application has a whole FCI, and tag {name} of it in this grouping"),
+                ),
+                Some(Shown::ProcessingOptions) if whole_options => wrong(
+                    Code::RecordContradiction,
+                    format!("the application has AIP and AFL in one grouping, and tag {name} in this one"),
+                ),
+                Some(Shown::ProcessingOptions) if !has(ReadBack::Tag(tag ^ 0x82 ^ 0x94)) => wrong(
+                    Code::RecordDgi,
+                    format!("it stands alone: AIP (82) and AFL (94) must both be there, and {name} is one of them"),
+                ),
+                _ => {}
+            }
+        }
+    }
+    problems
 }
 
 /// What the consistency rules say of a record at a stage, knowing its product and today's date.

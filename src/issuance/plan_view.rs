@@ -9,7 +9,7 @@ use super::plan::{AppPlan, Plan};
 use super::result::ProfileRef;
 use super::wire::{Link, Wire};
 use crate::card::cps::Block;
-use crate::profile::ReadBack;
+use crate::profile::{ReadBack, Shown};
 
 /// What `perso plan --format json` prints.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -179,6 +179,12 @@ impl AppView {
                         ReadBack::GpoContactless => "GET PROCESSING OPTIONS, contactless",
                         ReadBack::GetData => "GET DATA",
                         ReadBack::PinTryCounter => "PIN try counter",
+                        ReadBack::Tag(tag) => match Shown::of(tag) {
+                            Some(Shown::Select) => "SELECT",
+                            Some(Shown::ProcessingOptions) => "GET PROCESSING OPTIONS",
+                            Some(Shown::GetData) => "GET DATA",
+                            None => "none",
+                        },
                         ReadBack::None => "none",
                     },
                 })

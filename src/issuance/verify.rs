@@ -11,7 +11,7 @@ use crate::base::codec::tlv::{self, Tag, Tlv};
 use crate::base::emv::{self, Afl, Dol};
 use crate::base::fault::{Code, Fault};
 use crate::card::{Card, CardError, emv as terminal};
-use crate::profile::ReadBack;
+use crate::profile::{ReadBack, Shown};
 use crate::record::Application;
 
 const FCI: Tag = Tag::of(0x6F);
@@ -103,12 +103,41 @@ impl<'a> Reading<'a> {
             let what = "the answer has no DF name that begins with the AID: the application was not selected";
             self.find(Code::CardMismatch, "SELECT", DF_NAME, what.into());
         }
+        self.bare_in_fci(&raw);
         for grouping in groupings {
             let loaded = self.clear(grouping).unwrap_or_default();
             let expected = tlv::encode(FCI, &[&tlv::encode(DF_NAME, &self.app.aid), loaded].concat());
             self.compare(grouping, "the answer to SELECT", FCI_PROPRIETARY, &expected, &raw);
         }
         Ok(Some(raw))
+    }
+
+    /// Groupings that are the bare value of an object of the FCI.
+    fn bare_in_fci(&mut self, fci: &[u8]) {
+        let objects = tlv::parse(fci).unwrap_or_default();
+        for (grouping, tag) in self.bare(Shown::Select) {
+            let read = tlv::find(&objects, tag).map(Tlv::value_bytes);
+            self.compare_bare(grouping, "the answer to SELECT", tag, read.as_deref());
+        }
+    }
+
+    /// The loaded groupings that are the bare value of a tag which the card shows there.
+    fn bare(&self, shown: Shown) -> Vec<(&'a Grouping, Tag)> {
+        let tag = |grouping: &'a Grouping| match grouping.read_back {
+            ReadBack::Tag(tag) if Shown::of(tag) == Some(shown) => Some((grouping, Tag::of(u32::from(tag)))),
+            _ => None,
+        };
+        let loaded = self.app.groupings.iter().filter(|grouping| !self.refused.contains(&grouping.dgi));
+        loaded.filter_map(tag).collect()
+    }
+
+    fn compare_bare(&mut self, grouping: &Grouping, at: &str, tag: Tag, read: Option<&[u8]>) {
+        let loaded = self.clear(grouping).unwrap_or_default();
+        match read {
+            Some(read) if read == loaded => self.prove(grouping, format!("read back: {tag} in {at}")),
+            Some(read) => self.find(Code::CardMismatch, at, tag, compare::bytes(tag, loaded, read)),
+            None => self.find(Code::CardMismatch, at, tag, "the card does not show it".into()),
+        }
     }
 
     /// GET DATA, before GET PROCESSING OPTIONS counts the application transaction counter up. // EMV B3 §6.5.7
@@ -126,6 +155,15 @@ impl<'a> Reading<'a> {
                 let moved = objects.iter().any(|it| self.moves(it.tag));
                 let but = if moved { "; counters move with use, and were not compared" } else { "" };
                 self.prove(grouping, format!("read back: {}{but}", tags(&objects)));
+            }
+        }
+        for (grouping, tag) in self.bare(Shown::GetData) {
+            let before = self.report.findings.len();
+            self.data_object(tag, self.clear(grouping).unwrap_or_default())?;
+            if self.report.findings.len() == before {
+                let moved = self.age == Age::InUse && COUNTERS.contains(&tag);
+                let but = if moved { "; counters move with use, and were not compared" } else { "" };
+                self.prove(grouping, format!("read back: {tag}{but}"));
             }
         }
         // What the profile expects beside what was loaded need only be there.
@@ -202,11 +240,17 @@ impl<'a> Reading<'a> {
     /// GET PROCESSING OPTIONS: AIP and AFL are grouping 9104. // EMV B3 §6.5.8
     fn processing_options(&mut self, fci: Option<&[u8]>) -> Result<(), JobError> {
         let groupings = self.groupings(self.gpo);
-        if groupings.is_empty() {
+        let bare = self.bare(Shown::ProcessingOptions);
+        if groupings.is_empty() && bare.is_empty() {
             return Ok(());
         }
         let answer = terminal::get_processing_options(self.card, &pdol_data(fci));
         let Some(read) = self.answered(answer, "GET PROCESSING OPTIONS", AIP)? else { return Ok(()) };
+        for (grouping, tag) in bare {
+            let aip = read.aip();
+            let read = if tag == AIP { aip.as_slice() } else { read.afl() };
+            self.compare_bare(grouping, "GET PROCESSING OPTIONS", tag, Some(read));
+        }
         for grouping in groupings {
             let Some((aip, afl)) = self.clear(grouping).and_then(processing_data) else {
                 self.find(Code::RecordTlv, "GET PROCESSING OPTIONS", AFL, "the grouping holds no AIP and AFL".into());
@@ -244,13 +288,17 @@ impl<'a> Reading<'a> {
     }
 
     fn afl_records_not_loaded(&self) -> Vec<(u8, u8)> {
+        let bare = self.bare(Shown::ProcessingOptions).into_iter().filter(|(_, tag)| *tag == AFL);
+        let bare = bare.filter_map(|(grouping, _)| self.clear(grouping)).map(<[u8]>::to_vec);
         let afl = self
             .app
             .groupings
             .iter()
             .filter(|grouping| matches!(grouping.read_back, ReadBack::Gpo | ReadBack::GpoContactless))
             .filter_map(|grouping| processing_data(self.clear(grouping)?))
-            .filter_map(|(_, afl)| Afl::parse(&afl).ok());
+            .map(|(_, afl)| afl)
+            .chain(bare)
+            .filter_map(|afl| Afl::parse(&afl).ok());
         afl.flat_map(|afl| afl.records().collect::<Vec<_>>())
             .filter(|&(sfi, record)| {
                 let dgi = u16::from_be_bytes([sfi, record]);
@@ -297,7 +345,7 @@ impl<'a> Reading<'a> {
                     let how = if grouping.sealed {
                         "secret: the card never shows it"
                     } else {
-                        "the card has no command that shows it"
+                        "the profile states no way to read it back"
                     };
                     self.report.not_proven.push(self.evidence(grouping, how.into()));
                 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::prepare::file::PrepareFile;
 use super::verification::VerifyFile;
-use super::{CheckChallenge, Identity, Interface, ReadBack, SequenceCounter};
+use super::{CheckChallenge, Identity, Interface, SequenceCounter};
 
 /// A card profile.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -176,8 +176,12 @@ pub(super) struct DgiFile {
     /// Most bytes of its value.
     #[serde(default = "most")]
     pub(super) max: usize,
-    /// How it is read back. Default: by its number.
-    pub(super) read_back: Option<ReadBack>,
+    /// How it is read back: `record`, `fci`, `fci-contactless`, `gpo`, `gpo-contactless`, `get-data`, `pin-try-counter`,
+    /// `none`, or `tag:82` if it is the bare value of that tag. Default: by its number.
+    #[schemars(regex(
+        pattern = r"^(record|fci|fci-contactless|gpo|gpo-contactless|get-data|pin-try-counter|none|tag:([0-9A-F]{2}){1,2})$"
+    ))]
+    pub(super) read_back: Option<String>,
     /// It holds the check values of the keys in this grouping, which the card compares.
     pub(super) kcv_of: Option<String>,
     /// AIDs of the applications that the line is for; none: for all.

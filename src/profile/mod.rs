@@ -4,6 +4,7 @@ mod chip;
 mod file;
 mod names;
 pub mod prepare;
+mod read_back;
 mod sense;
 mod subject;
 mod verification;
@@ -16,6 +17,7 @@ use crate::keys::{CardPadding, Diversification};
 pub use chip::{Identity, SequenceCounter};
 pub use file::ProfileFile;
 pub use names::ProfileKey;
+pub use read_back::{ReadBack, Shown};
 pub use verification::{CryptogramKind, Verification};
 
 /// A profile that is well formed and makes sense.
@@ -138,28 +140,6 @@ impl Interface {
             Interface::Both => "both",
         }
     }
-}
-
-/// How a grouping is read back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReadBack {
-    /// READ RECORD: the grouping's number is file and record.
-    Record,
-    /// The answer to SELECT.
-    Fci,
-    /// The answer to SELECT in a contactless reader.
-    FciContactless,
-    /// The answer to GET PROCESSING OPTIONS.
-    Gpo,
-    /// The answer to GET PROCESSING OPTIONS in a contactless reader.
-    GpoContactless,
-    /// GET DATA, object by object.
-    GetData,
-    /// GET DATA 9F17 for its first byte.
-    PinTryCounter,
-    /// Not at all: it is listed as loaded, not proven.
-    None,
 }
 
 /// Something wrong with a profile.

@@ -264,7 +264,17 @@ fn rule(at: usize, dgi: &DgiFile, problems: &mut Problems) -> Option<DgiRule> {
             .add(format!("{path}.id"), format!("{:?} is neither four hexadecimal digits nor a range of such", dgi.id));
         return None;
     };
-    let read_back = dgi.read_back.unwrap_or_else(|| by_number(dgis.0, dgi.sealed));
+    let read_back = match dgi.read_back.as_deref() {
+        None => ReadBack::by_number(dgis.0, dgi.sealed),
+        Some(text) => ReadBack::parse(text).unwrap_or_else(|| {
+            let known = "record, fci, fci-contactless, gpo, gpo-contactless, get-data, pin-try-counter, none, or tag: and a tag";
+            problems.add(format!("{path}.read_back"), format!("{text:?} is not one of {known}, such as tag:82"));
+            ReadBack::None
+        }),
+    };
+    if let Some(misfit) = read_back.misfit(dgis) {
+        problems.add(format!("{path}.read_back"), misfit);
+    }
     let [first_file, _] = dgis.0.to_be_bytes();
     let [last_file, _] = dgis.1.to_be_bytes();
     if read_back == ReadBack::Record && !(first_file >= 1 && last_file <= 0x1E) {
@@ -322,20 +332,6 @@ fn rule(at: usize, dgi: &DgiFile, problems: &mut Problems) -> Option<DgiRule> {
     })
 }
 
-/// What a grouping's number says of reading it back. // CPS 1.1 annex A
-fn by_number(dgi: u16, sealed: bool) -> ReadBack {
-    match dgi {
-        _ if sealed => ReadBack::None,
-        0x0101..=0x1EFF => ReadBack::Record,
-        0x9102 => ReadBack::Fci,
-        0x9103 => ReadBack::FciContactless,
-        0x9104 => ReadBack::Gpo,
-        0x3000 => ReadBack::GetData,
-        0x9010 => ReadBack::PinTryCounter,
-        _ => ReadBack::None,
-    }
-}
-
 fn references(dgis: &[DgiRule], file: &ProfileFile, problems: &mut Problems) {
     for (at, rule) in dgis.iter().enumerate() {
         let meet = |earlier: &DgiRule| {
@@ -345,6 +341,12 @@ fn references(dgis: &[DgiRule], file: &ProfileFile, problems: &mut Problems) {
         if dgis.iter().take(at).any(|earlier| earlier.dgis == rule.dgis && meet(earlier)) {
             problems
                 .add(format!("dgi[{at}].id"), format!("{} stands twice", file.dgi.get(at).map_or("", |dgi| &dgi.id)));
+        }
+        let same_tag = |earlier: &DgiRule| {
+            matches!(rule.read_back, ReadBack::Tag(_)) && earlier.read_back == rule.read_back && meet(earlier)
+        };
+        if dgis.iter().take(at).any(|earlier| earlier.dgis != rule.dgis && same_tag(earlier)) {
+            problems.add(format!("dgi[{at}].read_back"), "another grouping holds the value of the same tag");
         }
         if let Some(of) = rule.kcv_of
             && !dgis.iter().any(|other| other.dgis.0 == of && other.sealed)

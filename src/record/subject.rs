@@ -28,7 +28,8 @@ impl Record {
     fn subject<'a>(&'a self, app: &'a Application, face: &Face) -> Subject<'a> {
         let interface = if face.contactless { "contactless" } else { "contact" };
         let options = face.locator.and_then(|dgi| app.clear_value(dgi));
-        let located = options.and_then(locator);
+        let bare = || if face.contactless { None } else { bare_locator(app) };
+        let located = options.and_then(locator).or_else(bare);
         let declared = declared(app, face);
         let fci = face.fci.and_then(|dgi| app.clear_value(dgi)).map(<[u8]>::to_vec);
         Subject {
@@ -119,7 +120,13 @@ fn templates(objects: &[Tlv]) -> Vec<Tlv> {
 }
 
 fn is_payment(app: &Application) -> bool {
-    LOCATORS.into_iter().any(|dgi| app.clear_value(dgi).is_some())
+    LOCATORS.into_iter().any(|dgi| app.clear_value(dgi).is_some()) || bare_locator(app).is_some()
+}
+
+/// AIP and AFL as two groupings that are their bare values.
+fn bare_locator(app: &Application) -> Option<Locator> {
+    let aip = app.clear_value(0x0082)?.try_into().ok()?;
+    Some(Locator { aip, afl: app.clear_value(0x0094)?.to_vec() })
 }
 
 /// PAN and sequence number that the application's records state.
@@ -154,7 +161,7 @@ fn faces(app: &Application) -> Vec<Face> {
     let fci = |dgi: u16| has(dgi).then_some(dgi);
     let antenna = || fci(0x9103).or_else(|| fci(0x9102));
     let mut faces = Vec::new();
-    if has(0x9102) || has(0x9104) {
+    if has(0x9102) || has(0x9104) || has(0x0094) {
         faces.push(Face { contactless: false, fci: fci(0x9102), locator: fci(0x9104) });
     }
     let contactless = LOCATORS.into_iter().filter(|dgi| *dgi != 0x9104 && has(*dgi));

@@ -58,7 +58,8 @@ impl Fci {
 
     /// DF name, tag 84 in template 6F; read even if the rest is not as a specification has it.
     pub fn df_name(&self) -> Option<Vec<u8>> {
-        let objects = tlv::parse(&self.0).ok()?;
+        // EMV's have 256 bytes at most. // EMV B1 §9.4.2
+        let objects = tlv::parse(self.0.get(..).filter(|fci| fci.len() <= 2_048)?).ok()?;
         let fci = objects.iter().find(|object| object.tag == Tag::of(0x6F))?;
         let name = child(fci.children(), 0x84)?.value_bytes();
         (5..=16).contains(&name.len()).then_some(name)

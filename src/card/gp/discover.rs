@@ -13,6 +13,9 @@ pub enum DiscoverError {
     /// CPLC of another length than 42 or 45 bytes.
     #[error("CPLC has 42 bytes, or 45 on some cards, not {0}")]
     Cplc(usize),
+    /// More than an object of a card can have.
+    #[error("it has {0} bytes, which is more than any such object has")]
+    TooLong(usize),
     /// A template that is not the one that was asked for.
     #[error("the template {0} is not there")]
     Template(Tag),

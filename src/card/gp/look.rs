@@ -154,7 +154,11 @@ pub fn select_domain(card: &mut Card) -> Result<Option<Domain>, CardError> {
     Ok(None)
 }
 
+/// Longest answer that is read; objects of a card have some hundreds of bytes.
+const LONGEST: usize = 8_192;
+
 fn domain(aid: &[u8], fci: &[u8], sw: StatusWord) -> Domain {
+    let fci = if fci.len() > LONGEST { &[] } else { fci };
     let objects = tlv::parse(fci).unwrap_or_default();
     let named = tlv::find(&objects, Tag::of(0x84)).map(Tlv::value_bytes);
     Domain {
@@ -191,6 +195,7 @@ impl Asking<'_> {
             other => other,
         };
         match answered {
+            Ok(data) if data.len() > LONGEST => Ok(Told::Unreadable(DiscoverError::TooLong(data.len()))),
             Ok(data) => Ok(parse(&data).map_or_else(Told::Unreadable, Told::Told)),
             Err(CardError::Refused { sw, .. }) => Ok(Told::Refused(sw)),
             Err(error) => Err(error),

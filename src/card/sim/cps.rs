@@ -125,6 +125,8 @@ impl SimCard {
             0x9010 => takes_tries(&value),
             0x9102 | 0x9103 => tlv::parse_one(&value).is_ok_and(|fci| fci.tag == Tag::of(0xA5)),
             0x9104 => options(&value).is_some(),
+            0x0082 => value.len() == 2,
+            0x0094 => !value.is_empty() && value.len().is_multiple_of(4),
             0x9105 | 0x9207 | 0xB104 => antenna_options(&value).is_some(),
             0x9200 | 0x9201 => value.len() <= 35 && object(&value, 0x9F10).is_none_or(|data| data.len() <= 32),
             0x3000 => tlv::parse(&value).is_ok() && object(&value, 0x9F36).is_none_or(|counter| counter.len() == 2),
@@ -224,6 +226,9 @@ fn next_grouping(data: &[u8]) -> Option<(u16, &[u8], &[u8])> {
 fn knows(dgi: u16) -> bool {
     let [high, low] = dgi.to_be_bytes();
     match high {
+        0x00 => matches!(low, 0x50 | 0x82 | 0x87 | 0x94),
+        0x5F => low == 0x2D,
+        0x9F => matches!(low, 0x11 | 0x12 | 0x38),
         0x01..=0x1E => low != 0,
         0x30 => low <= 1,
         0x80 => matches!(low, 0x00 | 0x01 | 0x10),
@@ -238,7 +243,11 @@ fn knows(dgi: u16) -> bool {
 }
 
 fn store(app: &mut Application, taken: Taken) -> Result<(), u16> {
+    let bare = matches!(taken.dgi, 0x0050 | 0x0082 | 0x0087 | 0x0094 | 0x5F2D | 0x9F11 | 0x9F12 | 0x9F38);
     app.groupings.insert(format!("{:04X}", taken.dgi), Hex(taken.value));
+    if bare {
+        compose(app);
+    }
     for (keys, values) in [(0x8000, 0x9000), (0x8001, 0x9001)] {
         if matches!(taken.dgi, dgi if dgi == keys || dgi == values)
             && let (Some(keys), Some(values)) = (grouping(app, keys), grouping(app, values))
@@ -248,6 +257,24 @@ fn store(app: &mut Application, taken: Taken) -> Result<(), u16> {
         }
     }
     if signature::fits(app, taken.dgi) { Ok(()) } else { Err(0x6A80) }
+}
+
+/// What an applet that is loaded with bare values answers: its templates are made of them.
+fn compose(app: &mut Application) {
+    let part = |app: &Application, tag: u16| {
+        let tag_bytes: Vec<u8> = tag.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();
+        let value = grouping(app, tag)?;
+        Some([tag_bytes, vec![u8::try_from(value.len()).ok()?], value.to_vec()].concat())
+    };
+    if let (Some(profile), Some(locator)) = (part(app, 0x82), part(app, 0x94)) {
+        app.groupings.insert("9104".into(), Hex([profile, locator].concat()));
+    }
+    let shown = [0x50, 0x87, 0x9F38, 0x5F2D, 0x9F11, 0x9F12].into_iter().filter_map(|tag| part(app, tag));
+    let shown: Vec<u8> = shown.flatten().collect();
+    if let (false, Ok(length)) = (shown.is_empty(), u8::try_from(shown.len())) {
+        let header = if length < 0x80 { vec![0xA5, length] } else { vec![0xA5, 0x81, length] };
+        app.groupings.insert("9102".into(), Hex([header, shown].concat()));
+    }
 }
 
 /// Two-key triple DES over zeros, or AES over ones: one of the two fits all three keys, or the values are wrong.
