@@ -305,7 +305,7 @@ fn get_status_obeys_tag_lists_and_needs_authentication() {
     let mut status = |p1: u8, p2: u8, data: &str| {
         let command = Command::new(0x80, 0xF2, p1, p2).with_data(hex::decode(data).unwrap()).with_le(256);
         let answer = session.transmit(&command).unwrap();
-        (answer.sw.0, hex::encode_upper(answer.data))
+        (answer.sw.0, hex::encode_upper(&answer.data))
     };
     // One object of each entry, in the order of the registry whatever the list's.
     let one = "4F07A0000009990103";
