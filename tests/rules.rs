@@ -240,6 +240,11 @@ const BROKEN: &[Sample] = &[
     (8, "a tag twice", E, |it| it.records[3].2.push((0x5A, "4761739001010119"))),
     (8, "an object in answer and record", E, |it| it.answer.as_mut().unwrap().push((0x5F34, "01"))),
     (8, "AIP in answer and record", E, |it| it.set(0x82, "7900")),
+    (8, "an object twice in the FCI", E, |it| it.fci.push((0x50, "4445424954"))),
+    (8, "an internal object twice", E, |it| it.internal.push((0x9F4F, "9A039F3602"))),
+    (8, "an object twice in a record that no AFL names", E, |it| {
+        it.records.push((3, 1, vec![(0x9F0D, "0000000000"), (0x9F0D, "0000000000")]))
+    }),
     (8, "no template", E, |it| it.raw = Some((2, 3, "9F470103"))),
     (8, "broken BER-TLV", E, |it| it.raw = Some((2, 3, "700A9F470103"))),
     (9, "no PAN", E, |it| it.remove(0x5A)),

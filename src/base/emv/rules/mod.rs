@@ -138,7 +138,7 @@ rules! {
     5, RecordContradiction, identity::dates, "The expiry is a date that has not passed, on the last day of its month, and not before the effective date.";
     6, RecordContradiction, identity::name, "The name on the chip (5F20) is the name on track 1.";
     7, RecordDgi, structure::locator, "Every record of the AFL is there, and no record is there for nothing.";
-    8, RecordTlv, structure::records, "Records of the files 1 to 10 are one template 70, and no tag stands twice.";
+    8, RecordTlv, structure::records, "Records of the files 1 to 10 are one template 70, and no object comes twice in answer, records, FCI or internal data.";
     9, RecordDgi, structure::mandatory, "The records hold PAN (5A), expiry (5F24), CDOL1 (8C) and CDOL2 (8D).";
     10, RecordContradiction, authentication::profile, "What the AIP promises of offline data authentication is there, and nothing else.";
     11, RecordContradiction, authentication::certificates, "The certificates can be recovered, are not larger than what signs them, and outlive the card.";

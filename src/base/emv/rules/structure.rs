@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Findings, Place, View};
-use crate::base::codec::tlv::{self, Tag};
+use crate::base::codec::tlv::{self, Tag, Tlv};
 
 const NO_LOCATOR: &str = "AIP and AFL are not seen here";
 const NO_PAYMENT: &str = "it is no payment application";
@@ -52,9 +52,33 @@ pub(super) fn records(view: &View<'_>, findings: &mut Findings) {
             findings.must(false, Place::Tag(object.tag.number()), &what);
         }
     }
+    let fci = view.subject.fci.as_ref().and_then(|fci| tlv::parse(fci).ok()).unwrap_or_default();
+    let entries = view.subject.records.values().filter_map(|record| tlv::parse(record).ok()).flatten();
+    let internal = view.subject.internal.iter().flatten().cloned().collect::<Vec<_>>();
+    for tag in twice(&internal).into_iter().chain(fci.iter().flat_map(within)) {
+        findings.must(false, Place::Tag(tag.number()), "duplicate object");
+    }
+    // Of records that no AFL names here too: directory entries, and what another interface reads.
+    for tag in entries.flat_map(|template| within(&template)) {
+        let told = seen.contains_key(&tag) && view.objects().iter().filter(|(object, _)| object.tag == tag).count() > 1;
+        findings.must(told, Place::Tag(tag.number()), "duplicate object in one record");
+    }
     if view.subject.records.is_empty() {
         findings.absent("there is no record");
     }
+}
+
+/// Tags that stand twice in one template, at any depth.
+fn within(template: &Tlv) -> Vec<Tag> {
+    let children = template.children();
+    twice(children).into_iter().chain(children.iter().flat_map(within)).collect()
+}
+
+/// Tags of primitive objects that stand twice next to each other; templates such as directory entries may be several.
+fn twice(objects: &[Tlv]) -> Vec<Tag> {
+    let primitive: Vec<Tag> = objects.iter().map(|it| it.tag).filter(|tag| !tag.is_constructed()).collect();
+    let again = primitive.iter().enumerate().filter(|(at, tag)| primitive.iter().take(*at).any(|held| held == *tag));
+    again.map(|(_, tag)| *tag).collect()
 }
 
 /// R9. // EMV B3 §7.2
