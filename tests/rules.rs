@@ -251,6 +251,10 @@ const BROKEN: &[Sample] = &[
     (9, "no CDOL2", E, |it| it.remove(0x8D)),
     (10, "SDA without signed data", E, |it| it.remove(0x93)),
     (10, "DDA without certificate", E, |it| it.remove(0x9F46)),
+    (10, "a signed record with what the card writes itself", E, |it| {
+        without(it, kernel_3(), 0x9F69);
+        it.set(0x9F69, "01000000000000");
+    }),
     (10, "DDA without private key", E, |it| it.groupings.retain(|dgi| *dgi != 0x8203)),
     (10, "a signature that nothing promises", W, |it| it.aip = [0x18, 0x00]),
     (11, "a certificate that does not open", E, |it| {

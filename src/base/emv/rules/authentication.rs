@@ -39,6 +39,15 @@ pub(super) fn profile(view: &View<'_>, findings: &mut Findings) {
     if dynamic {
         private_key(view, findings);
     }
+    if let (true, Some(Ok(afl))) = (view.subject.contactless, &view.afl) {
+        let signed: Vec<Place> = afl.oda_records().map(|(sfi, number)| Place::Record(sfi, number)).collect();
+        // EMV C-3 §5.6.1: the card writes its number and its signature for each transaction
+        let changing = view.objects().iter().filter(|(object, _)| matches!(object.tag.number(), 0x9F69 | 0x9F4B));
+        for (object, place) in changing {
+            let what = "the card writes it for each transaction; a signed record cannot hold it";
+            findings.must(!signed.contains(place), Place::Tag(object.tag.number()), what);
+        }
+    }
     findings.should(sda || !view.has(0x93), Place::Tag(0x93), "the AIP does not promise SDA");
     findings.should(dynamic || !view.has(0x9F46), Place::Tag(0x9F46), "the AIP promises neither DDA nor CDA");
 }
