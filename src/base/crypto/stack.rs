@@ -1,7 +1,7 @@
 //! The part of the stack that a cipher has used.
 
-/// More than the ciphers here use, in a build without optimization too.
-const USED: usize = 16 * 1024;
+/// More than the ciphers here use. Without optimization frames are larger.
+const USED: usize = if cfg!(debug_assertions) { 64 * 1024 } else { 16 * 1024 };
 
 /// Runs a computation and overwrites the stack that it has used: a cipher that was moved leaves its round keys, of which
 /// the first is the key of AES, in the frames that it was moved from.
