@@ -30,6 +30,9 @@ pub(super) struct Values<'a> {
     offset: OnceCell<Secret<String>>,
 }
 
+/// The stripe's card verification value and the chip's.
+type StripeAndChip<'v> = (&'v Secret<String>, &'v Secret<String>);
+
 impl<'a> Values<'a> {
     pub(super) fn new(order: &'a Order, recipe: &'a Recipe, store: &'a dyn KeyStore, pin: Option<&'a Pin>) -> Self {
         let service_code = order.chip().service_code().or(recipe.service_code()).map(str::to_owned);
@@ -163,7 +166,7 @@ impl<'a> Values<'a> {
     ///
     /// # Errors
     /// The key cannot be used, or there is no service code.
-    pub(super) fn of_stripe_and_chip(&self) -> Result<Option<(&Secret<String>, &Secret<String>)>, PrepareError> {
+    pub(super) fn of_stripe_and_chip(&self) -> Result<Option<StripeAndChip<'_>>, PrepareError> {
         let given = self.order.stripe().cvv().is_some() && self.order.chip().icvv().is_some();
         if !given && self.key(IndexUse::Cv, Role::Cvk).is_none() {
             return Ok(None);

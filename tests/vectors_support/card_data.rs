@@ -27,7 +27,7 @@ fn tlv_flat(inputs: &Inputs<'_>) -> Outputs {
         for object in objects {
             let value = match &object.value {
                 TlvValue::Primitive(bytes) => upper(bytes),
-                TlvValue::Constructed(_) => Value::Null,
+                TlvValue::Constructed(_) | TlvValue::Padded(..) => Value::Null,
             };
             out.push(json!([depth, object.tag.to_string(), value]));
             walk(object.children(), depth + 1, out);

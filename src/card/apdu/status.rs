@@ -54,7 +54,6 @@ pub fn meaning(ins: Option<u8>, sw: StatusWord) -> &'static str {
         0x6581 => "memory failure",
         0x6500..=0x65FF => "execution error; something was changed",
         0x6600..=0x66FF => "security-related issue",
-        0x6700 => "wrong length",
         0x6701 => "wrong length: the command's format is not one of ISO 7816-4",
         0x6702 => "wrong length: Lc is not the expected one",
         0x6700..=0x67FF => "wrong length",

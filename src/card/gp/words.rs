@@ -113,7 +113,7 @@ pub fn key_version(version: u8) -> Option<&'static str> {
     }
 }
 
-/// IC fabricators of CPLC. // Fidesmo fdsm (FidesmoCard.java: cards with platform and CPLC), GlobalPlatformPro, JCAlgTest
+/// IC fabricators of CPLC. // Fidesmo fdsm (FidesmoCard.java: cards with platform and CPLC)
 const FABRICATORS: &[(u16, &str)] =
     &[(0x4090, "Infineon"), (0x4180, "Atmel"), (0x4250, "Samsung"), (0x4750, "STMicroelectronics"), (0x4790, "NXP")];
 
