@@ -45,7 +45,7 @@ pub(super) struct Checked {
     /// What could not be checked, and why. It does not count as passed.
     skipped: Vec<String>,
     /// Warnings; they are no problems.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Warning>,
     /// The place on a carrier of several cards: card group and number.
     #[serde(skip)]

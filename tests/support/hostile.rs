@@ -110,7 +110,7 @@ impl Hostile {
             Kind::Huge => [vec![self.next() as u8; 65_536], vec![0x90, 0x00]].concat(),
             Kind::More => [self.bytes(16), vec![0x61, 0x10]].concat(),
             Kind::WrongLe => vec![0x6C, self.next() as u8],
-            Kind::Drip if ins != 0xC0 && self.number % 2 == 0 => vec![0x6C, 0x01],
+            Kind::Drip if ins != 0xC0 && self.number.is_multiple_of(2) => vec![0x6C, 0x01],
             Kind::Drip => {
                 std::thread::sleep(self.pause / 20);
                 vec![0xAA, 0x61, 0x01]
@@ -139,7 +139,7 @@ impl Hostile {
                     answer[15] = self.next() as u8;
                     answer[16] = self.next() as u8;
                 }
-                if self.kind == Kind::Flipped && self.next() % 4 == 0 {
+                if self.kind == Kind::Flipped && self.next().is_multiple_of(4) {
                     let at = self.next() as usize % answer.len();
                     answer[at] ^= 1 << (self.next() % 8);
                 }
@@ -167,7 +167,7 @@ impl Hostile {
             _ => (0..900).flat_map(|_| [0x70, 0x82, 0x07, 0x00]).collect(),
         };
         match ins {
-            0xA4 => Self::fci(aid, if self.next() % 2 == 0 { &objects } else { &[0x88, 0x01, 0x01] }),
+            0xA4 => Self::fci(aid, if self.next().is_multiple_of(2) { &objects } else { &[0x88, 0x01, 0x01] }),
             // Every file, every record.
             0xA8 => {
                 let afl: Vec<u8> = (1..=30u8).flat_map(|sfi| [sfi << 3, 1, 0xFF, 0]).collect();
