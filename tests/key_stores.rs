@@ -4,6 +4,8 @@
 //! the module reads it from there. Without SoftHSM the token's tests are reported as ignored, never as passed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "key_stores_support/attributes.rs"]
+mod attributes;
 #[path = "support/canary.rs"]
 mod canary;
 #[path = "key_stores_support/product.rs"]
@@ -14,6 +16,8 @@ mod same_card;
 mod softhsm;
 #[path = "key_stores_support/mod.rs"]
 mod suite;
+#[path = "key_stores_support/tampered.rs"]
+mod tampered;
 #[path = "key_stores_support/token.rs"]
 mod token;
 
@@ -29,6 +33,11 @@ pub fn sample() -> Unsealed {
     file::read(&std::fs::read(path).unwrap(), None).unwrap()
 }
 
+fn tests() -> impl Iterator<Item = &'static (&'static str, fn())> {
+    let lists = [token::TESTS, attributes::TESTS, tampered::TESTS, same_card::TESTS, product::TESTS];
+    lists.into_iter().flatten()
+}
+
 fn main() -> ExitCode {
     if let Some(code) = softhsm::again(token::LABELS) {
         return code;
@@ -42,7 +51,7 @@ fn main() -> ExitCode {
         Ok(())
     };
     let mut trials = vec![Trial::test("the_sealed_file", file)];
-    for (name, test) in token::TESTS.iter().chain(same_card::TESTS).chain(product::TESTS) {
+    for (name, test) in tests() {
         trials.push(
             Trial::test(*name, || {
                 test();

@@ -113,7 +113,7 @@ fn trap_1_r_macs_begin_with_the_mac_of_the_login_and_count_an_empty_lc() {
     let sent = scp02()
         .at(0x11, true, &["7541BADCDA550E349000", "CF0A412345FFFFFFA1B2C3D43C995A9A285210D69000"], |session| {
             assert!(session.transmit(&store()).unwrap().data.is_empty());
-            assert_eq!(hex::encode_upper(session.transmit(&get()).unwrap().data), "CF0A412345FFFFFFA1B2C3D4");
+            assert_eq!(hex::encode_upper(&session.transmit(&get()).unwrap().data), "CF0A412345FFFFFFA1B2C3D4");
         })
         .unwrap();
     assert_eq!(sent[1], "84CA00CF088B67DEE7CB81C5C100");
@@ -177,7 +177,7 @@ fn trap_23_an_answer_without_data_is_the_r_mac_alone_though_answers_are_encipher
     let answers = ["7451B6D798D4BFF29000", "DDFF877FE0FD9D95785F2003E3716A3186ED6135EF729EBA9000"];
     let work = |session: &mut Session<'_>| {
         assert!(session.transmit(&store()).unwrap().data.is_empty());
-        assert_eq!(hex::encode_upper(session.transmit(&get()).unwrap().data), "CF0B01412345FFFFFFA1B2C3D4");
+        assert_eq!(hex::encode_upper(&session.transmit(&get()).unwrap().data), "CF0B01412345FFFFFFA1B2C3D4");
     };
     scp03().at(0x33, true, &answers, work).unwrap();
 }

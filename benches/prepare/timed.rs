@@ -9,7 +9,8 @@ use perso::base::{Chance, Secret};
 use perso::keys::pin::{ArrivedPin, CardPin, Pin};
 use perso::keys::tr31::{ArrivedKey, Header, KeyBlock, Version};
 use perso::keys::{
-    BlockForm, CardForm, Derivation, JweAlgorithm, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose, Sealed, WrappedKey,
+    BlockForm, CardForm, Computation, Derivation, JweAlgorithm, KeyError, KeyHandle, KeyInfo, KeyStore, PublicKey,
+    Purpose, Sealed, WrappedKey,
 };
 
 /// Time spent in a key store, and in it with the issuer's RSA key.
@@ -61,11 +62,15 @@ macro_rules! timed {
 timed! {
     open(name: &str, purpose: Purpose) -> KeyHandle;
     derive(from: &KeyHandle, how: &Derivation<'_>) -> KeyHandle;
+    derive_to_seal(from: &KeyHandle, how: &Derivation<'_>) -> KeyHandle;
     session_key(from: &KeyHandle, how: &Derivation<'_>) -> Secret<Vec<u8>>;
+    encipher(key: &KeyHandle, data: &[u8], cbc: bool) -> Secret<Vec<u8>>;
+    compare(key: &KeyHandle, how: &Computation<'_>, expected: &[u8]) -> bool;
     retail_mac(key: &KeyHandle, data: &[u8]) -> [u8; 8];
     jwe_content_key(key: &KeyHandle, how: JweAlgorithm<'_>) -> Secret<Vec<u8>>;
     rsa_sign(key: &KeyHandle, block: &[u8]) -> Vec<u8>;
     rsa_public(key: &KeyHandle) -> RsaPublic;
+    public_key(key: &KeyHandle) -> PublicKey;
     duplicate(key: &KeyHandle) -> KeyHandle;
     kcv(key: &KeyHandle, method: KcvMethod, length: usize) -> Vec<u8>;
     reseal(from: &KeyHandle, sealed: &Sealed<'_>, to: &KeyHandle, form: CardForm) -> Vec<u8>;

@@ -2,7 +2,7 @@
 
 use perso::base::Secret;
 use perso::keys::file::Unsealed;
-use perso::keys::pkcs11::{Pkcs11Store, TokenPlace};
+use perso::keys::pkcs11::{Pkcs11Store, TokenPlace, TokenRules};
 
 use crate::softhsm::{self, PIN};
 
@@ -11,8 +11,9 @@ pub const LABEL: &str = "bench";
 /// The token with these keys; none without SoftHSM.
 pub fn filled(keys: Unsealed) -> Option<Pkcs11Store> {
     let module = softhsm::module()?;
-    let place = TokenPlace { module: &module, label: LABEL };
-    let mut store = Pkcs11Store::open(place, &Secret::new(PIN.as_bytes().to_vec())).unwrap();
+    let place = TokenPlace::labelled(module, LABEL);
+    let pin = Secret::new(PIN.as_bytes().to_vec());
+    let mut store = Pkcs11Store::open(&place, &pin, &TokenRules::default()).unwrap();
     keys.put_into(&mut store).unwrap();
     Some(store)
 }

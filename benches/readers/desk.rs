@@ -57,7 +57,7 @@ impl Desk {
     pub fn link(&self) -> Box<dyn Transport> {
         let end = Instant::now() + Duration::from_secs(5);
         loop {
-            match ours::connect(&self.name(), Duration::from_secs(30)) {
+            match ours::connect(&self.name(), perso::card::transport::Limits::of_command(Duration::from_secs(30))) {
                 Err(LinkError::Busy) if Instant::now() < end => std::thread::sleep(Duration::from_millis(10)),
                 opened => return opened.unwrap(),
             }

@@ -13,8 +13,9 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::args::PassphraseArgs;
 use super::common::{self, CliError};
-use super::stores::TokenUri;
+use super::token_uri;
 use super::trust::changeable_by_others;
 use crate::base::{Code, Fault};
 
@@ -77,6 +78,9 @@ pub struct ConfigFile {
     /// Where keys are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) keys: Option<KeysConfig>,
+    /// What is settled for tokens, by their labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    tokens: BTreeMap<String, TokenConfig>,
     /// Card profiles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) profiles: Option<ProfilesConfig>,
@@ -111,6 +115,20 @@ pub struct KeysConfig {
     /// passphrase is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) passphrase_file: Option<PathBuf>,
+}
+
+/// A token, by its label.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenConfig {
+    /// The number of the mechanism by which the token makes retail MACs (ISO 9797-1 algorithm 3); `--token-retail-mac`.
+    /// PKCS#11 standardizes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retail_mac: Option<u64>,
+    /// Whether live keys that make such MACs may have a companion of their left half, which makes them as weak as single
+    /// DES for whoever has the PIN; `--allow-left-half`.
+    #[serde(default)]
+    allow_left_half: bool,
 }
 
 /// Card profiles.
@@ -226,8 +244,8 @@ impl Config {
     /// [`ConfigError::Module`].
     pub fn trusts(&self, keys: &Path) -> Result<(), CliError> {
         // What is no URI of a token is refused where it is read.
-        let Ok(Some(token)) = TokenUri::read(keys) else { return Ok(()) };
-        let module = token.module();
+        let Ok(Some(token)) = token_uri::read(keys) else { return Ok(()) };
+        let module = token.module.as_path();
         match changeable_by_others(&[&self.path, module]) {
             None => Ok(()),
             Some((place, why)) => {
@@ -241,6 +259,20 @@ impl Config {
         self.path.parent().unwrap_or(Path::new("")).join(path)
     }
 
+    /// How a key file or a token is opened as the configuration has it.
+    pub(super) fn passphrase(&self, file: Option<PathBuf>) -> PassphraseArgs {
+        let tokens = &self.file.tokens;
+        let mac =
+            |(label, token): (&String, &TokenConfig)| token.retail_mac.map(|number| format!("{label}={number:#X}"));
+        let allowed = tokens.iter().filter(|(_, token)| token.allow_left_half).map(|(label, _)| label.clone());
+        PassphraseArgs {
+            passphrase_file: file,
+            token_retail_mac: tokens.iter().filter_map(mac).collect(),
+            allow_left_half: allowed.collect(),
+            ..PassphraseArgs::default()
+        }
+    }
+
     fn defaults(&self) -> Vec<Given> {
         let ConfigFile { site, keys, profiles, journal, readers, options, .. } = &self.file;
         let mut out = Vec::new();
@@ -249,12 +281,18 @@ impl Config {
         };
         path("site", site.as_ref().map(|site| &site.file));
         let (token, file): (Vec<_>, Vec<_>) =
-            keys.iter().flat_map(|keys| &keys.file).partition(|path| TokenUri::is_one(path));
+            keys.iter().flat_map(|keys| &keys.file).partition(|path| token_uri::is_token(path));
         path("keys", file.first().copied());
         path("passphrase-file", keys.as_ref().and_then(|keys| keys.passphrase_file.as_ref()));
         path("profiles", profiles.as_ref().map(|profiles| &profiles.folder));
         path("station-journal", journal.as_ref().map(|journal| &journal.file));
         out.extend(token.first().map(|uri| Given::new(None, "keys", vec![uri.as_os_str().to_owned()])));
+        let PassphraseArgs { token_retail_mac, allow_left_half, .. } = self.passphrase(None);
+        for (long, values) in [("token-retail-mac", token_retail_mac), ("allow-left-half", allow_left_half)] {
+            if !values.is_empty() {
+                out.push(Given::new(None, long, values.into_iter().map(OsString::from).collect()));
+            }
+        }
         let reader = readers.as_ref().and_then(|readers| readers.default.as_ref());
         out.extend(reader.map(|reader| Given::new(None, "reader", vec![reader.into()])));
         for (name, value) in options {

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::args::{ConfigCommand, PassphraseArgs};
+use super::args::ConfigCommand;
 use super::common::{self, CliError, Out, Problem};
 use super::config::Config;
 use super::config_resolve as resolve;
 use super::output;
-use super::stores::TokenUri;
+use super::token_uri;
 use crate::base::{Code, Fault};
 use crate::keys::{AnyStore, KeyStore, file};
 use crate::order::Site;
@@ -119,7 +119,7 @@ fn keys(config: &Config, checked: &mut Checked, out: &mut Out) -> Option<AnyStor
         private("keys.passphrase_file", path, checked);
     }
     let named = keys.file.as_ref()?;
-    let token = TokenUri::is_one(named);
+    let token = token_uri::is_token(named);
     let path = if token { named.clone() } else { config.place(named) };
     let sealed = if token { Ok(true) } else { is_sealed(&path) };
     let opened = match sealed {
@@ -128,9 +128,7 @@ fn keys(config: &Config, checked: &mut Checked, out: &mut Out) -> Option<AnyStor
             checked.skipped.push(format!("keys.file: {what}, and keys.passphrase_file is not given"));
             return None;
         }
-        Ok(_) => config.trusts(&path).and_then(|()| {
-            common::keys(&path, &PassphraseArgs { passphrase_file: passphrase, passphrase_fd: None }, out)
-        }),
+        Ok(_) => config.trusts(&path).and_then(|()| common::keys(&path, &config.passphrase(passphrase), out)),
         Err(error) => Err(error),
     };
     match opened {

@@ -8,7 +8,7 @@ use super::args::{ExportArgs, GenerateArgs, ImportArgs, KcvArgs, LoadArgs, Named
 use super::common::{self, CliError, Out};
 use super::keys::Listed;
 use super::ring::Ring;
-use super::stores::TokenUri;
+use super::{stores, token_uri};
 use crate::base::Secret;
 use crate::base::Warning;
 use crate::base::crypto::{Cipher, KcvMethod};
@@ -113,11 +113,12 @@ pub fn rotate(args: &RotateArgs, out: &mut Out) -> Result<(), CliError> {
 /// # Errors
 /// File or token is wrong, or the token holds a key of such a name.
 pub fn load(args: &LoadArgs, out: &mut Out) -> Result<(), CliError> {
-    let token = TokenUri::read(&args.into)?
+    let token = token_uri::read(&args.into)?
         .ok_or_else(|| option("--into", "it is no token's URI, which begins with pkcs11:"))?;
     let keys = Ring::read(&args.file, out)?;
-    let pin = PassphraseArgs { passphrase_file: args.pin_file.clone(), passphrase_fd: None };
-    let mut token = token.open(&pin, out)?;
+    let pin =
+        PassphraseArgs { passphrase_file: args.pin_file.clone(), passphrase_fd: None, ..args.file.passphrase.clone() };
+    let mut token = stores::token(&token, &pin, out)?;
     keys.put_into(&mut token)?;
     // Each is opened where it is now: its check value is computed by the token.
     let infos: Vec<&KeyInfo> = keys.infos().collect();

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::args::{DoctorArgs, PassphraseArgs};
 use super::common::{self, CliError, Out};
 use super::output;
-use super::stores::TokenUri;
+use super::token_uri;
 use crate::base::Fault;
 use crate::base::chance::Instant;
 use crate::card::transport::pcsc::Reader;
@@ -195,7 +195,7 @@ fn keys(args: &DoctorArgs, out: &mut Out) -> CheckView {
         return CheckView::skipped("key file", "none was named", "name it with --keys");
     };
     let wrong = |error: &dyn Fault| CheckView::problem("key file", error.to_string(), error.code().entry().next);
-    if TokenUri::is_one(path) {
+    if token_uri::is_token(path) {
         return token(path, args, out);
     }
     let bytes = match common::read(path) {
@@ -209,7 +209,7 @@ fn keys(args: &DoctorArgs, out: &mut Out) -> CheckView {
     if sealed && let Some(why) = open_to_others(path) {
         return CheckView::problem("key file", why, format!("chmod 600 {}", path.display()));
     }
-    let PassphraseArgs { passphrase_file, passphrase_fd } = &args.passphrase;
+    let PassphraseArgs { passphrase_file, passphrase_fd, .. } = &args.passphrase;
     if sealed && passphrase_file.is_none() && passphrase_fd.is_none() {
         return CheckView::skipped(
             "key file",
@@ -229,7 +229,7 @@ fn keys(args: &DoctorArgs, out: &mut Out) -> CheckView {
 
 /// Opened only where its PIN is at hand: nobody waits for an answer here, and a wrong one counts.
 fn token(uri: &Path, args: &DoctorArgs, out: &mut Out) -> CheckView {
-    let PassphraseArgs { passphrase_file, passphrase_fd } = &args.passphrase;
+    let PassphraseArgs { passphrase_file, passphrase_fd, .. } = &args.passphrase;
     if passphrase_file.is_none() && passphrase_fd.is_none() {
         let why = format!("{} needs its PIN", uri.display());
         return CheckView::skipped("key file", why, "name --passphrase-file to have it opened");

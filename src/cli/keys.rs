@@ -8,6 +8,7 @@ use super::args::KeysCommand;
 use super::common::{self, CliError, Out};
 use super::custody;
 use super::kept::Kept;
+use super::keys_public;
 use crate::keys::{KeyHeader, KeyInfo, KeyStore, file};
 
 /// A key as it is listed.
@@ -78,6 +79,8 @@ pub fn run(command: &KeysCommand, out: &mut Out) -> Result<u8, CliError> {
         KeysCommand::Export(args) => custody::export(args, out)?,
         KeysCommand::Load(args) => custody::load(args, out)?,
         KeysCommand::Kcv(args) => custody::kcv(args, out)?,
+        KeysCommand::Public(args) => keys_public::public(args, out)?,
+        KeysCommand::Remove(args) => keys_public::remove(args, out)?,
     }
     Ok(0)
 }

@@ -7,7 +7,7 @@ use super::args::KeyFileArgs;
 use super::common::{self, CliError, Out};
 use super::lock::{FileLock, LockError};
 use super::output;
-use super::stores::{self, TokenUri};
+use super::{stores, token_uri};
 use crate::base::Secret;
 use crate::keys::KeyStore;
 use crate::keys::file::{self, Unsealed};
@@ -40,10 +40,8 @@ impl Ring {
     /// # Errors
     /// The file, the token or its secret is wrong.
     pub fn open(args: &KeyFileArgs, test: bool, out: &mut Out) -> Result<Self, CliError> {
-        if let Some(token) = TokenUri::read(&args.keys)? {
-            let token = token.open(&args.passphrase, out)?;
-            stores::guard_pin(&args.passphrase, token.keys().iter().any(|key| !key.test), out)?;
-            let place = Place::Token(Box::new(token));
+        if let Some(place) = token_uri::read(&args.keys)? {
+            let place = Place::Token(Box::new(stores::token(&place, &args.passphrase, out)?));
             return Ok(Self { keys: Unsealed::default(), place });
         }
         let path = args.keys.clone();

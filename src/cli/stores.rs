@@ -5,77 +5,63 @@ use std::path::{Path, PathBuf};
 use super::args::PassphraseArgs;
 use super::common::{self, CliError, WarningSink};
 use super::protect::protect;
+use super::token_uri;
 use crate::base::{Secret, Warning};
 use crate::keys::file;
-use crate::keys::pkcs11::{Pkcs11Store, TokenPlace};
+use crate::keys::pkcs11::{Pkcs11Store, TokenPlace, TokenRules};
 use crate::keys::{AnyStore, ForCalculator, KeyStore, Serving, lock_pages};
 
-/// What a token's URI begins with. // RFC 7512 §2.3
-const SCHEME: &str = "pkcs11:";
-
-/// A token as `--keys` names it: `pkcs11:token=LABEL?module-path=FILE`.
-pub struct TokenUri {
-    label: String,
-    module: PathBuf,
+/// Opens a token. Its PIN comes as a passphrase does.
+///
+/// # Errors
+/// The PIN cannot be read; module, token or PIN is wrong.
+pub fn token(
+    place: &TokenPlace,
+    passphrase: &PassphraseArgs,
+    told: &mut dyn WarningSink,
+) -> Result<Pkcs11Store, CliError> {
+    let pin = secret(passphrase, Asked::Pin, told)?;
+    let store = Pkcs11Store::open(place, &pin, &rules(passphrase)?)?;
+    store.warnings().iter().for_each(|warning| told.take(warning.clone()));
+    guard_pin(passphrase, store.keys().iter().any(|key| !key.test), told)?;
+    Ok(store)
 }
 
-impl TokenUri {
-    /// Whether it names a token and no file.
-    pub fn is_one(path: &Path) -> bool {
-        path.to_str().is_some_and(|text| text.starts_with(SCHEME))
-    }
-
-    /// Reads a URI; none where `path` is a file. // RFC 7512 §2.3
-    ///
-    /// # Errors
-    /// It is a URI, and lacks or has what it must or may not.
-    pub fn read(path: &Path) -> Result<Option<Self>, CliError> {
-        let wrong = |why: &str| CliError::Option { option: "--keys", why: format!("a token's URI: {why}") };
-        let Some(text) = path.to_str().and_then(|text| text.strip_prefix(SCHEME)) else { return Ok(None) };
-        let (mut label, mut module) = (None, None);
-        for part in text.split([';', '?', '&']).filter(|part| !part.is_empty()) {
-            let (name, value) = part.split_once('=').ok_or_else(|| wrong("a part of it has no value"))?;
-            let value = decoded(value).ok_or_else(|| wrong("a %-escape in it is none"))?;
-            match name {
-                "token" if label.is_none() => label = Some(value),
-                "module-path" if module.is_none() => module = Some(PathBuf::from(value)),
-                "pin-value" => return Err(wrong("no PIN in an argument; use --passphrase-file, or type it")),
-                _ => return Err(wrong("it has token and module-path once each, and nothing else")),
-            }
-        }
-        match (label, module) {
-            (Some(label), Some(module)) => Ok(Some(Self { label, module })),
-            _ => Err(wrong("it needs token and module-path, as in pkcs11:token=perso?module-path=/usr/lib/module.so")),
-        }
-    }
-
-    /// Its module's file.
-    pub fn module(&self) -> &Path {
-        &self.module
-    }
-
-    /// Opens the token. Its PIN comes as a passphrase does.
-    ///
-    /// # Errors
-    /// The PIN cannot be read; module, token or PIN is wrong.
-    pub fn open(&self, passphrase: &PassphraseArgs, told: &mut dyn WarningSink) -> Result<Pkcs11Store, CliError> {
-        let pin = secret(passphrase, Asked::Pin, told)?;
-        Ok(Pkcs11Store::open(TokenPlace { module: &self.module, label: &self.label }, &pin)?)
-    }
+/// Removes a key from a token, also one whose description keeps the token from being opened.
+///
+/// # Errors
+/// As [`token`], and there is no such key.
+pub fn remove_from_token(
+    place: &TokenPlace,
+    passphrase: &PassphraseArgs,
+    name: &str,
+    told: &mut dyn WarningSink,
+) -> Result<(), CliError> {
+    let pin = secret(passphrase, Asked::Pin, told)?;
+    let warnings = Pkcs11Store::remove(place, &pin, &rules(passphrase)?, name)?;
+    warnings.into_iter().for_each(|warning| told.take(warning));
+    Ok(())
 }
 
-fn decoded(text: &str) -> Option<String> {
-    let mut out = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let digits = [rest.next()?, rest.next()?];
-            out.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
-        } else {
-            out.push(byte);
-        }
-    }
-    String::from_utf8(out).ok()
+/// What is settled for tokens, by their labels.
+fn rules(args: &PassphraseArgs) -> Result<TokenRules, CliError> {
+    let wrong = || CliError::Option {
+        option: "--token-retail-mac",
+        why: "give the token's label, = and the mechanism's number, such as perso=0x80000A01".to_owned(),
+    };
+    let retail_mac = |text: &String| {
+        let (label, number) = text.rsplit_once('=').ok_or_else(wrong)?;
+        let number = match number.strip_prefix("0x").or_else(|| number.strip_prefix("0X")) {
+            Some(digits) => u64::from_str_radix(digits, 16),
+            None => number.parse(),
+        };
+        Ok::<_, CliError>((label.to_owned(), number.map_err(|_| wrong())?))
+    };
+    Ok(TokenRules {
+        retail_mac: args.token_retail_mac.iter().map(retail_mac).collect::<Result<_, _>>()?,
+        left_half: args.allow_left_half.clone(),
+        last_try: args.last_try,
+    })
 }
 
 /// Opens a key file for a job, asking for its passphrase only if it is sealed; or a token.
@@ -103,10 +89,8 @@ fn opened<S: Serving>(
     passphrase: &PassphraseArgs,
     told: &mut dyn WarningSink,
 ) -> Result<AnyStore<S>, CliError> {
-    if let Some(token) = TokenUri::read(path)? {
-        let store = token.open(passphrase, told)?;
-        guard_pin(passphrase, store.keys().iter().any(|key| !key.test), told)?;
-        return Ok(store.into());
+    if let Some(place) = token_uri::read(path)? {
+        return Ok(token(&place, passphrase, told)?.into());
     }
     let bytes = zeroize::Zeroizing::new(common::read(path)?);
     let failed = |source| CliError::Keys { path: path.to_owned(), source };

@@ -77,7 +77,7 @@ pub fn make(wanted: &Wanted<'_>, store: &dyn KeyStore, chance: &mut Chance) -> R
     // KMCID, then chip serial number. // CPS 1.1 §4.1.2
     let kmcid = info.kmcid.unwrap_or([0; 6]);
     let kdd: [u8; 10] = std::array::from_fn(|at| *kmcid.iter().chain(&serial).nth(at).unwrap_or(&0));
-    let set = keys::card_keys(store, &master, &wanted.profile.diversification(), &kdd)?;
+    let set = keys::card_keys_to_show(store, &master, &wanted.profile.diversification(), &kdd)?;
     let value = |key: &KeyHandle| store.expose_test_key(key).map(|key| Hex(key.expose().clone()));
     let channel = wanted.profile.channel();
     let (scp, i, s16) = match channel.protocol {

@@ -88,8 +88,24 @@ impl<S: Serving> Engine for AnyStore<S> {
         each!(self, store => Engine::value(store, key))
     }
 
-    fn derive(&self, from: &KeyHandle, how: &Derivation<'_>, label: Label) -> Result<KeyHandle, KeyError> {
-        each!(self, store => Engine::derive(store, from, how, label))
+    fn unwrap_inside(
+        &self,
+        kek: &KeyHandle,
+        value: &[u8],
+        cbc: bool,
+        label: Label,
+    ) -> Result<Option<KeyHandle>, KeyError> {
+        each!(self, store => Engine::unwrap_inside(store, kek, value, cbc, label))
+    }
+
+    fn derive(
+        &self,
+        from: &KeyHandle,
+        how: &Derivation<'_>,
+        label: Label,
+        to_seal: bool,
+    ) -> Result<KeyHandle, KeyError> {
+        each!(self, store => Engine::derive(store, from, how, label, to_seal))
     }
 
     fn variant(&self, from: &KeyHandle, mask: u8, label: Label) -> Result<KeyHandle, KeyError> {
@@ -133,8 +149,8 @@ impl<S: Serving> Engine for AnyStore<S> {
         each!(self, store => Engine::gcm_open(store, key, nonce, header, body, tag))
     }
 
-    fn fingerprint(&self, key: &KeyHandle) -> Result<[u8; 32], KeyError> {
-        each!(self, store => Engine::fingerprint(store, key))
+    fn public_info(&self, key: &KeyHandle) -> Result<Vec<u8>, KeyError> {
+        each!(self, store => Engine::public_info(store, key))
     }
 
     fn rsa_raw(&self, key: &KeyHandle, block: &[u8]) -> Result<Vec<u8>, KeyError> {

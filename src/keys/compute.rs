@@ -47,7 +47,7 @@ pub(super) fn check_value(
         KcvMethod::AesZero => engine.encrypt(key, None, &[0; 16])?,
         KcvMethod::AesOnes => engine.encrypt(key, None, &[1; 16])?,
         KcvMethod::Cmac => engine.cmac(key, zero_iv(cipher(key)?))?,
-        KcvMethod::SpkiSha256 => engine.fingerprint(key)?.to_vec(),
+        KcvMethod::SpkiSha256 => crate::base::crypto::sha256(&engine.public_info(key)?).to_vec(),
     };
     value.truncate(length);
     Ok(value)

@@ -13,7 +13,7 @@ use super::private::from_pkcs8;
 use super::tr31::{self, ArrivedKey, Header, KeyBlock, Version};
 use super::{
     Algorithm, BlockForm, CardForm, CardPadding, Computation, Derivation, JweAlgorithm, Kcv, KeyError, KeyHandle,
-    KeyInfo, KeyStore, Purpose, Sealed, WrappedKey, weak,
+    KeyInfo, KeyStore, PublicKey, Purpose, Sealed, WrappedKey, weak,
 };
 use crate::base::crypto::{self, Cipher, CryptoError, KcvMethod, NONCE, RsaPublic, TAG};
 use crate::base::emv::Pan;
@@ -52,19 +52,11 @@ impl<E: Engine> KeyStore for E {
     }
 
     fn derive(&self, from: &KeyHandle, how: &Derivation<'_>) -> Result<KeyHandle, KeyError> {
-        allowed(from, Verb::Derive)?;
-        let length = match how {
-            Derivation::Ecb(data) | Derivation::CbcZero(data) => data.len(),
-            Derivation::Cmac { length, .. } => *length,
-        };
-        let algorithm =
-            Algorithm::of(cipher(from)?, length).ok_or_else(|| crypto_error(from)(CryptoError::KeyLength(length)))?;
-        Engine::derive(
-            self,
-            from,
-            how,
-            Label { algorithm, derived: true, limits: Limits::NONE, ..from.label().clone() },
-        )
+        derived(self, from, how, false)
+    }
+
+    fn derive_to_seal(&self, from: &KeyHandle, how: &Derivation<'_>) -> Result<KeyHandle, KeyError> {
+        derived(self, from, how, true)
     }
 
     fn session_key(&self, from: &KeyHandle, how: &Derivation<'_>) -> Result<Secret<Vec<u8>>, KeyError> {
@@ -301,6 +293,11 @@ impl<E: Engine> KeyStore for E {
         Engine::rsa_public(self, key)
     }
 
+    fn public_key(&self, key: &KeyHandle) -> Result<PublicKey, KeyError> {
+        allowed(key, Verb::PublicKey)?;
+        PublicKey::from_info(&self.public_info(key)?).ok_or_else(|| KeyError::Value { name: key.name().to_owned() })
+    }
+
     fn expose_test_key(&self, key: &KeyHandle) -> Result<Secret<Vec<u8>>, KeyError> {
         // The fence does not rest on the table alone.
         if !key.is_test() {
@@ -309,6 +306,17 @@ impl<E: Engine> KeyStore for E {
         allowed(key, Verb::Expose)?;
         self.value(key)
     }
+}
+
+fn derived(engine: &impl Engine, from: &KeyHandle, how: &Derivation<'_>, to_seal: bool) -> Result<KeyHandle, KeyError> {
+    allowed(from, Verb::Derive)?;
+    let length = match how {
+        Derivation::Ecb(data) | Derivation::CbcZero(data) => data.len(),
+        Derivation::Cmac { length, .. } => *length,
+    };
+    let algorithm =
+        Algorithm::of(cipher(from)?, length).ok_or_else(|| crypto_error(from)(CryptoError::KeyLength(length)))?;
+    engine.derive(from, how, Label { algorithm, derived: true, limits: Limits::NONE, ..from.label().clone() }, to_seal)
 }
 
 /// A key is used for its own purpose only, and what was derived from it for another.
@@ -345,10 +353,6 @@ pub(super) fn unwrap_key(
     if value.len() != algorithm.key_length() || !value.len().is_multiple_of(cipher(kek)?.block()) {
         return Err(KeyError::NotForIt(kek.name().to_owned()));
     }
-    let clear = engine.decrypt(kek, cbc.then_some(zero_iv(cipher(kek)?)), value)?;
-    if odd_parity && algorithm.cipher() == Some(Cipher::Tdes) && clear.expose().iter().any(|byte| odd(*byte) != *byte) {
-        return Err(KeyError::Parity(name.to_owned()));
-    }
     let label = Label {
         name: name.to_owned(),
         purpose,
@@ -357,7 +361,19 @@ pub(super) fn unwrap_key(
         limits: Limits::NONE,
         ..kek.label().clone()
     };
-    let key = engine.take_in(label, clear)?;
+    // Parity is seen of the value only.
+    let inside = if odd_parity { None } else { engine.unwrap_inside(kek, value, cbc, label.clone())? };
+    let key = match inside {
+        Some(key) => key,
+        None => {
+            let clear = engine.decrypt(kek, cbc.then_some(zero_iv(cipher(kek)?)), value)?;
+            let tdes = algorithm.cipher() == Some(Cipher::Tdes);
+            if odd_parity && tdes && clear.expose().iter().any(|byte| odd(*byte) != *byte) {
+                return Err(KeyError::Parity(name.to_owned()));
+            }
+            engine.take_in(label, clear)?
+        }
+    };
     let seen = Kcv { method: kcv.method, value: check_value(engine, &key, kcv.method, kcv.value.len())? };
     if seen != *kcv {
         return Err(KeyError::Kcv { name: name.to_owned(), stated: kcv.clone(), seen });

@@ -83,25 +83,55 @@ pub fn card_keys(
     method: &Diversification,
     kdd: &[u8; 10],
 ) -> Result<CardKeys, KeyError> {
+    card_keys_by(store, master, method, kdd, false)
+}
+
+/// As [`card_keys`], of a test key: [`KeyStore::expose_test_key`] shows them, also from a token.
+///
+/// # Errors
+/// As [`card_keys`], and [`KeyError::Live`].
+pub fn card_keys_to_show(
+    store: &dyn KeyStore,
+    master: &KeyHandle,
+    method: &Diversification,
+    kdd: &[u8; 10],
+) -> Result<CardKeys, KeyError> {
+    if !master.is_test() {
+        return Err(KeyError::Live(master.name().to_owned()));
+    }
+    card_keys_by(store, master, method, kdd, true)
+}
+
+fn card_keys_by(
+    store: &dyn KeyStore,
+    master: &KeyHandle,
+    method: &Diversification,
+    kdd: &[u8; 10],
+    to_show: bool,
+) -> Result<CardKeys, KeyError> {
+    let derive = |how: &Derivation<'_>| match to_show {
+        true => store.derive_to_seal(master, how),
+        false => store.derive(master, how),
+    };
     let key = |number: u8| match method {
         Diversification::None => store.duplicate(master),
         Diversification::EmvCps { offset } => {
             let six: Vec<u8> = kdd.iter().skip((*offset).min(4)).take(6).copied().collect();
-            store.derive(master, &Derivation::Ecb(&two_halves(&six, number)))
+            derive(&Derivation::Ecb(&two_halves(&six, number)))
         }
         Diversification::Visa2 => {
             let six: Vec<u8> = kdd.iter().take(2).chain(kdd.iter().skip(4).take(4)).copied().collect();
-            store.derive(master, &Derivation::Ecb(&two_halves(&six, number)))
+            derive(&Derivation::Ecb(&two_halves(&six, number)))
         }
         Diversification::Visa1 => {
             let six: Vec<u8> = kdd.iter().take(4).chain(kdd.iter().skip(8).take(2)).copied().collect();
-            store.derive(master, &Derivation::Ecb(&two_halves(&six, number)))
+            derive(&Derivation::Ecb(&two_halves(&six, number)))
         }
         Diversification::Kdf3 => {
             let length = master.algorithm().key_length();
             let message = |block: usize| [&[block as u8, 0, 0, 0, number, 0], kdd.as_slice()].concat();
             let messages: Vec<Vec<u8>> = (1..=length.div_ceil(16)).map(message).collect();
-            store.derive(master, &Derivation::Cmac { messages: &messages, length })
+            derive(&Derivation::Cmac { messages: &messages, length })
         }
     };
     Ok(CardKeys { enc: key(1)?, mac: key(2)?, dek: key(3)? })

@@ -26,11 +26,30 @@ pub trait Engine: Send + Sync {
     /// Takes a value into custody for as long as its handle lives.
     fn take_in(&self, label: Label, value: Secret<Vec<u8>>) -> Result<KeyHandle, KeyError>;
 
-    /// The value of a key. A token gives it for derived keys only.
+    /// The value of a key. A token gives it for keys only that were derived to be sealed.
     fn value(&self, key: &KeyHandle) -> Result<Secret<Vec<u8>>, KeyError>;
 
-    /// Derives a key without its value being seen. The label is the new key's.
-    fn derive(&self, from: &KeyHandle, how: &Derivation<'_>, label: Label) -> Result<KeyHandle, KeyError>;
+    /// Takes in a key that arrives under a KEK (CBC with a zero IV, or ECB) without its value being seen; none if the
+    /// store cannot, so that it is deciphered and taken in.
+    fn unwrap_inside(
+        &self,
+        _kek: &KeyHandle,
+        _value: &[u8],
+        _cbc: bool,
+        _label: Label,
+    ) -> Result<Option<KeyHandle>, KeyError> {
+        Ok(None)
+    }
+
+    /// Derives a key without its value being seen. The label is the new key's. Only a key that is derived `to_seal` gives
+    /// its value.
+    fn derive(
+        &self,
+        from: &KeyHandle,
+        how: &Derivation<'_>,
+        label: Label,
+        to_seal: bool,
+    ) -> Result<KeyHandle, KeyError>;
 
     /// A variant of a triple DES key: each byte with this mask. Tokens may not be able to.
     fn variant(&self, from: &KeyHandle, mask: u8, label: Label) -> Result<KeyHandle, KeyError>;
@@ -66,8 +85,8 @@ pub trait Engine: Send + Sync {
         tag: &[u8; TAG],
     ) -> Result<Secret<Vec<u8>>, KeyError>;
 
-    /// SHA-256 over the public half of a key pair.
-    fn fingerprint(&self, key: &KeyHandle) -> Result<[u8; 32], KeyError>;
+    /// The public half of a key pair: SubjectPublicKeyInfo (DER).
+    fn public_info(&self, key: &KeyHandle) -> Result<Vec<u8>, KeyError>;
 
     /// The raw private operation of an RSA key.
     fn rsa_raw(&self, key: &KeyHandle, block: &[u8]) -> Result<Vec<u8>, KeyError>;

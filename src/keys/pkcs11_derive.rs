@@ -13,9 +13,9 @@ use cryptoki::mechanism::{Mechanism, MechanismType};
 use crate::base::crypto::Cipher;
 
 /// PKCS#11 v2.40 §2.15, mechanism types.
-const DES3_ECB_ENCRYPT_DATA: c_ulong = 0x1102;
-const DES3_CBC_ENCRYPT_DATA: c_ulong = 0x1103;
-const AES_ECB_ENCRYPT_DATA: c_ulong = 0x1104;
+pub(super) const DES3_ECB_ENCRYPT_DATA: c_ulong = 0x1102;
+pub(super) const DES3_CBC_ENCRYPT_DATA: c_ulong = 0x1103;
+pub(super) const AES_ECB_ENCRYPT_DATA: c_ulong = 0x1104;
 
 /// CK_DES_CBC_ENCRYPT_DATA_PARAMS
 #[repr(C)]
@@ -42,8 +42,12 @@ pub(super) fn by_encryption<T>(cipher: Cipher, cbc: bool, data: &[u8], use_it: i
 
 /// A mechanism by its number. The parameters are those that PKCS#11 lays down for it, and live as long as it does.
 fn unnamed<T>(number: c_ulong, parameters: &T) -> Mechanism<'_> {
+    Mechanism::VendorDefined(VendorDefinedMechanism::new(mechanism_type(number), Some(parameters)))
+}
+
+/// The type of a mechanism by its number.
+pub(super) fn mechanism_type(number: c_ulong) -> MechanismType {
     // SAFETY: `MechanismType` is a transparent wrapper of the number (its crate relies on that as well), for which every
     // value is valid: it is one that tokens answer to, or refuse.
-    let kind = unsafe { std::mem::transmute::<c_ulong, MechanismType>(number) };
-    Mechanism::VendorDefined(VendorDefinedMechanism::new(kind, Some(parameters)))
+    unsafe { std::mem::transmute::<c_ulong, MechanismType>(number) }
 }

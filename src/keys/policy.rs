@@ -224,7 +224,7 @@ pub const TABLE: &[Row] = &[
     row(Verb::SealBody, &[Purpose::Record], Stage::Master, JOBS),
     row(Verb::OpenContentKey, &[Purpose::Jwe], Stage::Master, JOBS),
     row(Verb::Sign, &[Purpose::IssuerRsa], Stage::Master, JOBS),
-    row(Verb::PublicKey, &[Purpose::IssuerRsa], Stage::Master, JOBS),
+    row(Verb::PublicKey, &[Purpose::IssuerRsa, Purpose::Jwe], Stage::Master, JOBS),
     row(Verb::Expose, &Purpose::ALL, Stage::Any, TEST),
 ];
 

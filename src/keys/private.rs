@@ -63,9 +63,9 @@ impl PrivateKey {
         fits.then(|| Self { key: Arc::new(key) })
     }
 
-    /// SHA-256 over the public key as X.509 writes it (SubjectPublicKeyInfo).
-    pub(super) fn fingerprint(&self) -> Result<[u8; 32], PrivateKeyError> {
-        Ok(sha256(&self.key.public_key_to_der()?))
+    /// SubjectPublicKeyInfo, DER.
+    pub(super) fn public_info(&self) -> Result<Vec<u8>, PrivateKeyError> {
+        Ok(self.key.public_key_to_der()?)
     }
 
     /// PKCS#8, DER.

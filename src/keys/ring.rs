@@ -59,6 +59,17 @@ impl Unsealed {
             })
     }
 
+    /// Removes a key.
+    ///
+    /// # Errors
+    /// [`KeyError::Unknown`] if there is none of this name.
+    pub fn remove(&mut self, name: &str) -> Result<(), KeyError> {
+        let at = self.infos().position(|info| info.name == name);
+        let at = at.ok_or_else(|| KeyError::Unknown(name.to_owned()))?;
+        self.0.remove(at);
+        Ok(())
+    }
+
     /// A store of these keys.
     pub fn into_store(self) -> SoftwareStore {
         SoftwareStore::new(self.0)

@@ -110,7 +110,13 @@ impl Engine for SoftwareStore {
         }
     }
 
-    fn derive(&self, from: &KeyHandle, how: &Derivation<'_>, label: Label) -> Result<KeyHandle, KeyError> {
+    fn derive(
+        &self,
+        from: &KeyHandle,
+        how: &Derivation<'_>,
+        label: Label,
+        _to_seal: bool,
+    ) -> Result<KeyHandle, KeyError> {
         Self::of(label, derived_value(self, from, how)?)
     }
 
@@ -170,8 +176,8 @@ impl Engine for SoftwareStore {
         crypto::gcm_open(held(key)?, nonce, header, body, tag).map(Secret::new).map_err(crypto_error(key))
     }
 
-    fn fingerprint(&self, key: &KeyHandle) -> Result<[u8; 32], KeyError> {
-        private(key)?.fingerprint().map_err(private_error(key))
+    fn public_info(&self, key: &KeyHandle) -> Result<Vec<u8>, KeyError> {
+        private(key)?.public_info().map_err(private_error(key))
     }
 
     fn rsa_raw(&self, key: &KeyHandle, block: &[u8]) -> Result<Vec<u8>, KeyError> {

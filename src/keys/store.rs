@@ -3,7 +3,8 @@
 use super::pin::{ArrivedPin, CardPin, Pin};
 use super::tr31::{ArrivedKey, Header, KeyBlock, Version};
 use super::{
-    CardForm, Computation, Derivation, JweAlgorithm, KeyError, KeyHandle, KeyInfo, Purpose, Sealed, WrappedKey,
+    CardForm, Computation, Derivation, JweAlgorithm, KeyError, KeyHandle, KeyInfo, PublicKey, Purpose, Sealed,
+    WrappedKey,
 };
 use crate::base::crypto::{KcvMethod, NONCE, RsaPublic, TAG};
 use crate::base::emv::Pan;
@@ -45,6 +46,13 @@ pub trait KeyStore: Send + Sync {
     /// # Errors
     /// [`KeyError::Crypto`] on data that the derivation does not take.
     fn derive(&self, from: &KeyHandle, how: &Derivation<'_>) -> Result<KeyHandle, KeyError>;
+
+    /// As [`KeyStore::derive`], of a key that is sealed for a card next ([`KeyStore::seal_keys`]), or of a test key that is
+    /// shown ([`KeyStore::expose_test_key`]). Of other derived keys a token gives no value.
+    ///
+    /// # Errors
+    /// As [`KeyStore::derive`].
+    fn derive_to_seal(&self, from: &KeyHandle, how: &Derivation<'_>) -> Result<KeyHandle, KeyError>;
 
     /// Derives a key that comes out, for one session: S-ENC, S-MAC, S-RMAC, and cryptograms made under a static key.
     ///
@@ -93,6 +101,12 @@ pub trait KeyStore: Send + Sync {
     /// # Errors
     /// [`KeyError::Purpose`], [`KeyError::Kind`].
     fn rsa_public(&self, key: &KeyHandle) -> Result<RsaPublic, KeyError>;
+
+    /// The public half of a key pair, for others.
+    ///
+    /// # Errors
+    /// [`KeyError::Verb`] of another kind of key.
+    fn public_key(&self, key: &KeyHandle) -> Result<PublicKey, KeyError>;
 
     /// Another handle to the same key.
     ///

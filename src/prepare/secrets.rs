@@ -4,7 +4,7 @@ use super::authentication::CardRsa;
 use super::{PrepareError, assemble};
 use crate::base::crypto::KcvMethod;
 use crate::base::{Chance, Secret};
-use crate::keys::issuer::icc_master_key;
+use crate::keys::issuer::icc_master_key_to_seal;
 use crate::keys::pin::{CardPin, Pin, PinFormat};
 use crate::keys::{KeyHandle, KeyStore, Purpose, Sealed};
 use crate::order::{IndexUse, Order};
@@ -117,7 +117,7 @@ impl Secrets<'_> {
     fn card_key(&self, role: Role) -> Result<KeyHandle, PrepareError> {
         let (master, chip) = (self.master(role)?, self.order.chip());
         let psn = super::larder::bcd(chip.psn());
-        Ok(icc_master_key(self.store, &master, chip.pan(), psn, self.recipe.icc_key())?)
+        Ok(icc_master_key_to_seal(self.store, &master, chip.pan(), psn, self.recipe.icc_key())?)
     }
 
     /// What the card's keys for cryptograms are derived with, so that who proves the card goes by the same.

@@ -16,6 +16,7 @@ use super::{bytes, open};
 
 pub fn run(store: &dyn KeyStore) {
     signatures(store);
+    public_halves(store);
     agreement(store);
     encrypted_keys(store);
 }
@@ -100,4 +101,37 @@ fn encrypted_keys(store: &dyn KeyStore) {
     }
     let other = store.jwe_content_key(&own, JweAlgorithm::EcdhEs { epk: &[4; 65], apu: b"", apv: b"" }).err();
     assert!(matches!(other, Some(KeyError::Kind { .. })));
+}
+
+/// As OpenSSL writes them from the private keys.
+fn public_halves(store: &dyn KeyStore) {
+    for name in ["lab-issuer-rsa", "lab-order-rsa", "lab-order-ec"] {
+        let (key, known) = (open(store, name), sample(name));
+        let public = store.public_key(&key).unwrap();
+        assert_eq!(public.pem().unwrap().as_bytes(), known.public_key_to_pem().unwrap(), "{name}");
+        let jwk = public.jwk(name, key.purpose()).unwrap();
+        let text = |member: &str| jwk[member].as_str().unwrap_or_default().to_owned();
+        let decoded = |member: &str| {
+            use base64::Engine;
+            base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text(member)).unwrap()
+        };
+        assert_eq!(text("kid"), name);
+        assert_eq!(text("use"), if name == "lab-issuer-rsa" { "" } else { "enc" });
+        match known.rsa() {
+            Ok(rsa) => {
+                let numbers = public.modulus_and_exponent().unwrap();
+                assert_eq!(numbers, (rsa.n().to_vec(), rsa.e().to_vec()), "{name}");
+                assert_eq!((decoded("n"), decoded("e")), numbers, "{name}");
+                assert_eq!(text("kty"), "RSA");
+            }
+            Err(_) => {
+                assert!(public.modulus_and_exponent().is_none());
+                let info = known.public_key_to_der().unwrap();
+                let point = &info[info.len() - 64..];
+                assert_eq!([decoded("x"), decoded("y")].concat(), point, "{name}");
+                assert_eq!((text("kty"), text("crv"), text("alg")), ("EC".into(), "P-256".into(), "ECDH-ES".into()));
+            }
+        }
+        assert_eq!(jwk["d"], serde_json::Value::Null);
+    }
 }

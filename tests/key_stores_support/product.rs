@@ -12,6 +12,9 @@ pub const TESTS: &[(&str, fn())] = &[
     ("commands_take_their_keys_from_a_token", commands_take_their_keys_from_a_token),
     ("keys_are_made_and_brought_into_a_token", keys_are_made_and_brought_into_a_token),
     ("uris_that_are_none_are_refused", uris_that_are_none_are_refused),
+    ("keys_are_shown_in_public_and_removed", keys_are_shown_in_public_and_removed),
+    ("what_is_odd_about_a_pin_file_is_told", what_is_odd_about_a_pin_file_is_told),
+    ("keys_of_older_versions_are_told_by_every_command", keys_of_older_versions_are_told_by_every_command),
 ];
 
 static SECRETS: LazyLock<Search> = LazyLock::new(|| {
@@ -36,6 +39,11 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let pin = folder.path().join("pin");
         std::fs::write(&pin, format!("{PIN}\n")).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&pin, std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
         let uri = format!("pkcs11:token={label}?module-path={}", token::the_module().display());
         Self { pin: pin.to_str().unwrap().to_owned(), folder, uri }
     }
@@ -155,6 +163,50 @@ fn keys_are_made_and_brought_into_a_token() {
     assert!(cvv.code == 5 && cvv.err.contains("mode of use V"), "{}{}", cvv.out, cvv.err);
 }
 
+/// From a token and from a file.
+fn keys_are_shown_in_public_and_removed() {
+    let bench = Bench::new("public");
+    assert_eq!(bench.load().code, 0);
+    let file = bench.folder.path().join("keys.json");
+    std::fs::copy("tests/samples/keys.test.json", &file).unwrap();
+    let file = file.to_str().unwrap();
+    for name in ["lab-issuer-rsa", "lab-order-ec"] {
+        for form in ["pem", "jwk", "numbers"] {
+            let asked = ["keys", "public", name, "--form", form];
+            let (token, own) = (bench.keyed(&asked), bench.perso(&[&asked[..], &["--keys", file]].concat()));
+            let wrong = form == "numbers" && name == "lab-order-ec";
+            assert_eq!((token.code, own.code), if wrong { (2, 2) } else { (0, 0) }, "{name} {form} {}", token.err);
+            assert_eq!(token.out, own.out, "{name} {form}");
+        }
+    }
+    let symmetric = bench.keyed(&["keys", "public", "lab-zpk"]);
+    assert!(symmetric.code == 5 && symmetric.err.contains("KEY-PURPOSE"), "{}", symmetric.err);
+    let before = std::fs::read(file).unwrap();
+    for name in ["lab-zp", "nobody", ""] {
+        let wrong = ["keys", "remove", name];
+        assert_eq!(bench.keyed(&wrong).code, 5, "{name}");
+        assert_eq!(bench.perso(&[&wrong[..], &["--keys", file]].concat()).code, 5, "{name}");
+    }
+    assert_eq!(std::fs::read(file).unwrap(), before);
+    let remove = ["keys", "remove", "lab-zpk"];
+    bench.good(&remove);
+    let own = bench.perso(&[&remove[..], &["--keys", file]].concat());
+    assert!(own.code == 0 && own.out.contains("Removed: lab-zpk"), "{}", own.err);
+    for listed in [
+        bench.perso(&["keys", "list", file]),
+        bench.perso(&["keys", "list", &bench.uri, "--passphrase-file", &bench.pin]),
+    ] {
+        assert!(
+            listed.code == 0 && !listed.out.contains("lab-zpk ") && listed.out.contains("lab-kek "),
+            "{}",
+            listed.out
+        );
+    }
+    let nowhere = bench.folder.path().join("none.json");
+    let missing = bench.perso(&[&remove[..], &["--keys", nowhere.to_str().unwrap()]].concat());
+    assert!(missing.code != 0 && !nowhere.exists(), "{}", missing.err);
+}
+
 fn uris_that_are_none_are_refused() {
     let bench = Bench::new("named");
     let module = token::the_module();
@@ -171,5 +223,70 @@ fn uris_that_are_none_are_refused() {
     ] {
         let done = bench.perso(&["keys", "list", &uri, "--passphrase-file", &bench.pin]);
         assert!(done.code == exit && done.err.contains(says), "{uri}: {} {}", done.code, done.err);
+    }
+}
+
+fn what_is_odd_about_a_pin_file_is_told() {
+    let bench = Bench::new("pin file");
+    assert_eq!(bench.load().code, 0);
+    let list = |bytes: &[u8], uri: &str| {
+        std::fs::write(&bench.pin, bytes).unwrap();
+        let kcv = ["keys", "kcv", "lab-zpk", "--format", "json", "--keys", uri, "--passphrase-file", &bench.pin];
+        bench.perso(&kcv)
+    };
+    let told = |done: &Done| -> Vec<String> {
+        let result: serde_json::Value = serde_json::from_str(&done.out).unwrap();
+        let warnings = result["warnings"].as_array().cloned().unwrap_or_default();
+        assert!(warnings.iter().all(|warning| warning["path"] == bench.pin.as_str()), "{warnings:?}");
+        warnings.iter().map(|warning| warning["message"].as_str().unwrap().to_owned()).collect()
+    };
+    let mixed_case = bench.uri.replace("pkcs11:", "PKCS11:");
+    for (before, after, uri, says) in [
+        ("", "\n", &bench.uri, &[][..]),
+        ("\u{FEFF}", "\r\n", &mixed_case, &["byte order mark"]),
+        ("", " \t\n", &bench.uri, &["blanks"]),
+        ("\u{FEFF}", "  ", &bench.uri, &["byte order mark", "blanks"]),
+    ] {
+        let done = list(format!("{before}{PIN}{after}").as_bytes(), uri);
+        assert_eq!(done.code, 0, "{}", done.err);
+        let told = told(&done);
+        assert_eq!(told.len(), says.len(), "{told:?}");
+        for (told, says) in told.iter().zip(says) {
+            assert!(told.contains(says) && done.err.contains(told.as_str()), "{told} {}", done.err);
+        }
+    }
+    // None of these is a PIN, and none is tried: the token would say so next time.
+    for empty in [&b""[..], b"\n", b"  \n", b"\xEF\xBB\xBF\n", b"\r\n"] {
+        let done = list(empty, &bench.uri);
+        // With --format json the error is the result.
+        let said = format!("{}{}", done.out, done.err);
+        assert!(done.code == 5 && said.contains("the PIN is empty"), "{} {said}", done.code);
+    }
+    let utf16 = list(b"\xFF\xFE7\x002\x00", &bench.uri);
+    assert!(utf16.code == 5 && utf16.out.contains("not UTF-8"), "{}{}", utf16.out, utf16.err);
+    let last = ["keys", "kcv", "lab-zpk", "--last-try"];
+    std::fs::write(&bench.pin, PIN).unwrap();
+    let done = bench.keyed(&last);
+    assert!(done.code == 0 && done.err.is_empty(), "{}", done.err);
+}
+
+fn keys_of_older_versions_are_told_by_every_command() {
+    let bench = Bench::new("older keys");
+    assert_eq!(bench.load().code, 0);
+    super::tampered::add_older("older keys");
+    let record = "tests/samples/debit-aes-scp03.record.json";
+    for arguments in [
+        &["keys", "kcv", "lab-zpk"][..],
+        &["check", record],
+        &["plan", record],
+        &["run", record, "--reader", "sim"],
+        &["record", "show", record],
+        &["doctor"],
+        &["calc", "kcv", "--key", "old-cvk"],
+    ] {
+        let done = bench.keyed(arguments);
+        let ready = matches!(arguments[0], "doctor");
+        assert!(done.code == 0 || ready, "{arguments:?}: {}{}", done.out, done.err);
+        assert!(done.err.contains("warning: keys/old-cvk: an older version"), "{arguments:?}: {}", done.err);
     }
 }

@@ -10,7 +10,7 @@ use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
 use perso::base::Secret;
 use perso::base::fault::{Code, Fault};
-use perso::keys::pkcs11::{Pkcs11Store, TokenPlace};
+use perso::keys::pkcs11::{Pkcs11Store, TokenPlace, TokenRules};
 use perso::keys::{Algorithm, Derivation, KeyError, KeyStore, Purpose};
 
 use super::softhsm::{self, PIN};
@@ -43,15 +43,40 @@ pub const LABELS: &[&str] = &[
     "records",
     "commands",
     "made",
+    "documents",
+    "derived",
+    "sealed",
+    "fixed",
+    "otherwise",
+    "described",
+    "twice",
+    "older",
+    "older live",
+    "live",
+    "low",
+    "login",
+    "uris",
+    "removed",
+    "pin file",
+    "public",
+    "older keys",
 ];
 
 pub fn the_module() -> PathBuf {
     softhsm::module().unwrap()
 }
 
-fn open(label: &str) -> Result<Pkcs11Store, KeyError> {
-    let module = the_module();
-    Pkcs11Store::open(TokenPlace { module: &module, label }, &Secret::new(PIN.as_bytes().to_vec()))
+/// The PIN of every token.
+pub fn pin() -> Secret<Vec<u8>> {
+    Secret::new(PIN.as_bytes().to_vec())
+}
+
+pub fn open(label: &str) -> Result<Pkcs11Store, KeyError> {
+    opened(label, &TokenRules::default())
+}
+
+pub fn opened(label: &str, rules: &TokenRules) -> Result<Pkcs11Store, KeyError> {
+    Pkcs11Store::open(&TokenPlace::labelled(the_module(), label), &pin(), rules)
 }
 
 /// A token with the sample keys.
@@ -71,7 +96,7 @@ fn the_suite() {
 }
 
 /// Another login, without the product: what the token itself says.
-fn session(label: &str) -> Session {
+pub fn session(label: &str) -> Session {
     let context = Pkcs11::new(the_module()).unwrap();
     let _ = context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
     let slots = context.get_slots_with_initialized_token().unwrap();
@@ -216,13 +241,14 @@ fn what_is_put_twice_or_mixed_is_refused() {
 fn wrong_module_label_and_pin_are_named() {
     let module = the_module();
     let open = |module: &Path, label: &str, pin: &str| {
-        let error = Pkcs11Store::open(TokenPlace { module, label }, &Secret::new(pin.as_bytes().to_vec())).err();
+        let pin = Secret::new(pin.as_bytes().to_vec());
+        let error = Pkcs11Store::open(&TokenPlace::labelled(module, label), &pin, &TokenRules::default()).err();
         let error = error.unwrap_or_else(|| panic!("{label} opened"));
         assert_eq!(error.code(), Code::KeyToken);
         error.to_string()
     };
     assert!(open(Path::new("/nowhere/module.so"), "named", PIN).contains("named"));
-    assert!(open(&module, "nobody", PIN).contains("no token of this label"));
+    assert!(open(&module, "nobody", PIN).contains("there is no token of this label"));
     let wrong = open(&module, "named", "000000");
     assert!(wrong.to_lowercase().contains("pin") && !wrong.contains("000000"), "{wrong}");
 }

@@ -379,6 +379,8 @@ const KEYS: &[(&str, Option<Verb>)] = &[
     ("import", Some(Verb::OpenKeyBlock)),
     ("export", Some(Verb::LeaveInKeyBlock)),
     ("kcv", Some(Verb::CheckValue)),
+    ("public", Some(Verb::PublicKey)),
+    ("remove", None),
 ];
 
 /// Every verb × every purpose × test and live: the table's word for a job. A token's part stands in `key_stores`.
@@ -412,6 +414,7 @@ pub fn keys_verbs() {
             let (key, what) = (name(purpose), |verb: &str| format!("{verb} {purpose}, test {test}"));
             let allowed = |verb| granted(verb, purpose) == Grant::Yes;
             checked(keys.ask(&["keys", "kcv", &key], &[], &[], ""), allowed(Verb::CheckValue), &what("kcv"));
+            checked(keys.ask(&["keys", "public", &key], &[], &[], ""), allowed(Verb::PublicKey), &what("public"));
             let made = checked(
                 keys.ask(&["keys", "export", &key], &["--kbpk", KBPK], &["--exportability", "E"], ""),
                 allowed(Verb::LeaveInKeyBlock),
@@ -431,6 +434,7 @@ pub fn keys_verbs() {
             }
             checked(changed.ask(&["keys", "import"], &["--kbpk", KBPK], &named, ""), true, &what("import"));
             checked(changed.ask(&["keys", "rotate", &key], &[], &[], ""), true, &what("rotate"));
+            checked(copy(&keys).ask(&["keys", "remove", &key], &[], &[], ""), true, &what("remove"));
             let algorithm = sample_keys().iter().find(|it| it["name"] == key.as_str()).unwrap()["algorithm"].clone();
             let algorithm = algorithm.as_str().unwrap();
             let new = ["--name", "new", "--purpose", purpose.name(), "--algorithm", algorithm];

@@ -40,6 +40,47 @@ pub enum KeysCommand {
     Load(LoadArgs),
     /// Show a key's check value, by any method that its kind has.
     Kcv(KcvArgs),
+    /// Show the public half of a key pair: PEM, JWK, or modulus and exponent.
+    Public(PublicArgs),
+    /// Remove a key from its file or token. It asks nothing: have a copy of what is still needed.
+    Remove(RemoveArgs),
+}
+
+/// `perso keys public`
+#[derive(Debug, Args)]
+pub struct PublicArgs {
+    /// The key.
+    pub key: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub file: KeyFileArgs,
+    /// How it is written.
+    #[arg(long, value_name = "FORM", default_value = "pem")]
+    pub form: PublicForm,
+    /// Write here; standard output otherwise.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// How a public key is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum PublicForm {
+    /// SubjectPublicKeyInfo in PEM.
+    Pem,
+    /// JSON Web Key.
+    Jwk,
+    /// Modulus and exponent of an RSA key, hexadecimal.
+    Numbers,
+}
+
+/// `perso keys remove`
+#[derive(Debug, Args)]
+pub struct RemoveArgs {
+    /// The key.
+    pub key: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub file: KeyFileArgs,
 }
 
 /// `perso keys load`

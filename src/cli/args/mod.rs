@@ -32,6 +32,7 @@ pub use self::keep::KeepArgs;
 pub use self::keys::{
     ExportArgs, GenerateArgs, ImportArgs, KcvArgs, KeyFileArgs, KeysCommand, LoadArgs, NamedArgs, RotateArgs,
 };
+pub use self::keys::{PublicArgs, PublicForm, RemoveArgs};
 pub use self::prepare::{PoolCommand, PreparationArgs, PrepareArgs};
 pub use self::readers::ReadersArgs;
 pub use self::verify::VerifyArgs;
@@ -158,7 +159,7 @@ pub struct Sources {
 }
 
 /// How the passphrase of a sealed key file arrives. Never as an argument.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct PassphraseArgs {
     /// Read the key file's passphrase, or the token's PIN, from the first line of this file, instead of asking for it.
     #[arg(long, value_name = "FILE", conflicts_with = "passphrase_fd")]
@@ -166,6 +167,15 @@ pub struct PassphraseArgs {
     /// Read it from the first line of this open descriptor.
     #[arg(long, value_name = "N")]
     pub passphrase_fd: Option<u32>,
+    /// Log in to a token even if one wrong PIN would lock it.
+    #[arg(long)]
+    pub last_try: bool,
+    /// The token's own mechanism for retail MACs (ISO 9797-1 algorithm 3) by label, such as perso=0x80000A01.
+    #[arg(long, value_name = "LABEL=NUMBER")]
+    pub token_retail_mac: Vec<String>,
+    /// Allow companions of the left half of live keys in the token of this label; docs/keys.md says what that means.
+    #[arg(long, value_name = "LABEL")]
+    pub allow_left_half: Vec<String>,
 }
 
 /// Where profiles are.

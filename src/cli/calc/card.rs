@@ -8,7 +8,7 @@ use crate::cli::common::{self, CliError};
 use crate::keys::card_values::{self, CVV2_SERVICE_CODE, CvvInput, ICVV_SERVICE_CODE};
 use crate::keys::issuer::{
     AcPadding, CardKeyMethod, IssuerError, Parity, SessionMethod, WorkingKey, application_cryptogram, arpc_1, arpc_2,
-    icc_master_key, is_application_cryptogram, is_arpc_1, is_arpc_2, session_key, with_parity,
+    icc_master_key, icc_master_key_to_seal, is_application_cryptogram, is_arpc_1, is_arpc_2, session_key, with_parity,
 };
 use crate::keys::{KeyError, KeyHandle, KeyStore, Purpose, Verb};
 
@@ -168,7 +168,9 @@ fn card_key(
     };
     shown.step("PAN and PSN", format!("{pan} {}", args.psn));
     shown.step(format!("card key, option {}", args.option), format!("{data}, and their complement, enciphered"));
-    let card = icc_master_key(&store, &key, &pan, psn, method).map_err(refused)?;
+    // A test key's value is shown, also from a token.
+    let derive = if key.is_test() { icc_master_key_to_seal } else { icc_master_key };
+    let card = derive(&store, &key, &pan, psn, method).map_err(refused)?;
     Ok((store, card))
 }
 
@@ -211,10 +213,11 @@ fn working_key(
                 format!("{data} enciphered, its third byte F0 for the left half, 0F for the right; odd parity"),
             );
             match &session {
-                WorkingKey::InCustody(key) if key.is_test() => {
-                    let value = with_parity(store.expose_test_key(key)?, Parity::Odd);
-                    shown.bytes("session key", value.expose());
-                }
+                WorkingKey::InCustody(key) if key.is_test() => match store.expose_test_key(key) {
+                    Ok(value) => shown.bytes("session key", with_parity(value, Parity::Odd).expose()),
+                    Err(KeyError::Unable { .. }) => shown.withheld("session key", "a key that its token keeps"),
+                    Err(error) => return Err(error.into()),
+                },
                 _ => shown.withheld("session key", "a key that comes from a live key"),
             }
             shown.bytes("session key KCV", session.kcv(store, 3).map_err(refused)?);

@@ -9,7 +9,9 @@ use crate::cli::args::{DiversifyArgs, KeyCheckArgs, SessionKeysArgs, Tr31Args};
 use crate::cli::common::{self, CliError};
 use crate::cli::stores;
 use crate::keys::tr31::{KeyBlock, purposes};
-use crate::keys::{CardKeys, Diversification, KeyError, KeyHandle, KeySet, KeyStore, Purpose, card_keys};
+use crate::keys::{
+    CardKeys, Diversification, KeyError, KeyHandle, KeySet, KeyStore, Purpose, card_keys, card_keys_to_show,
+};
 
 const LIVE: &str = "a key that comes from a live key";
 /// Length of the check values that stand beside derived keys, in bytes.
@@ -84,7 +86,9 @@ pub fn diversify(args: &DiversifyArgs, inputs: &mut Inputs) -> Result<Calculated
             shown.step(format!("data of {name}"), format!("{} {}", half(0xF0), half(0x0F)));
         }
     }
-    let CardKeys { enc, mac, dek } = card_keys(&store, &key, &method, &kdd)?;
+    // A test key's values are shown, also from a token.
+    let keys = if key.is_test() { card_keys_to_show } else { card_keys };
+    let CardKeys { enc, mac, dek } = keys(&store, &key, &method, &kdd)?;
     for (name, key) in [("K-ENC", &enc), ("K-MAC", &mac), ("K-DEK", &dek)] {
         derived(&mut shown, &store, name, key)?;
     }

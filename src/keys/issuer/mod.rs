@@ -106,6 +106,21 @@ pub fn icc_master_key(
     Ok(store.derive(imk, &Derivation::Ecb(&data[..]))?)
 }
 
+/// The same key, which [`KeyStore::seal_keys`] seals for the card next.
+///
+/// # Errors
+/// As [`icc_master_key`].
+pub fn icc_master_key_to_seal(
+    store: &dyn KeyStore,
+    imk: &KeyHandle,
+    pan: &Pan,
+    psn: u8,
+    method: CardKeyMethod,
+) -> Result<KeyHandle, IssuerError> {
+    let data = diversification(pan, psn, method)?;
+    Ok(store.derive_to_seal(imk, &Derivation::Ecb(&data[..]))?)
+}
+
 /// The same key as a value that goes onto the card.
 ///
 /// # Errors

@@ -7,13 +7,17 @@ use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::aead::GcmParams;
 use cryptoki::mechanism::elliptic_curve::{EcKdf, Ecdh1DeriveParams};
-use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::types::Ulong;
 use zeroize::Zeroizing;
 
-use super::{KEY, LEFT, Pkcs11Store, TokenObject, refused, template, token_error};
+use super::Pkcs11Store;
+use super::object::{Mac, TokenObject};
+use super::template::{self, Shape, Stay, companion, needs_companion, shapes};
+use super::token::{own_mac, refused, token_error};
+use super::usages::{self, Usage};
 use crate::base::Secret;
-use crate::base::crypto::{Cipher, CryptoError, NONCE, RsaPublic, TAG, sha256};
+use crate::base::crypto::{Cipher, CryptoError, NONCE, RsaPublic, TAG};
 use crate::keys::compute::{cipher, zero_iv};
 use crate::keys::engine::{Engine, crypto_error, wrong_kind};
 use crate::keys::handle::{Label, Repr};
@@ -27,15 +31,13 @@ impl Engine for Pkcs11Store {
     }
 
     fn load(&self, info: &KeyInfo) -> Result<KeyHandle, KeyError> {
-        let pair = info.algorithm.cipher().is_none();
-        let class = if pair { ObjectClass::PRIVATE_KEY } else { ObjectClass::SECRET_KEY };
-        let key = self.token.find(class, &info.name, KEY)?;
-        let key = key.ok_or_else(|| refused(&info.name, "the token describes it and does not hold it"))?;
-        let left = if pair { None } else { self.token.find(class, &info.name, LEFT)? };
-        for object in [Some(key), left].into_iter().flatten() {
-            self.stays(object, &info.name)?;
-        }
-        let object = TokenObject { token: self.token.clone(), key, left, for_session: false };
+        let at = self.infos.iter().position(|known| known.name == info.name);
+        let description =
+            at.and_then(|at| self.descriptions.get(at)).ok_or_else(|| KeyError::Unknown(info.name.clone()))?;
+        let found = self.find(info, description)?;
+        let found = found.ok_or_else(|| refused(&info.name, "the token describes it and does not hold it"))?;
+        let mac = self.compare(info, &found)?;
+        let object = TokenObject { token: self.token.clone(), key: found.key, mac, for_session: false };
         Ok(KeyHandle::new(Label::of(info), Repr::Token(Arc::new(object))))
     }
 
@@ -50,17 +52,52 @@ impl Engine for Pkcs11Store {
 
     fn take_in(&self, label: Label, value: Secret<Vec<u8>>) -> Result<KeyHandle, KeyError> {
         let bad = || KeyError::Value { name: label.name.clone() };
-        let create = |template: Vec<Attribute>| {
-            let template = [template::kept(false), template].concat();
+        let create = |shape: &Shape, secret: Vec<Attribute>| {
+            let template = [secret, shape.template()].concat();
             self.token.with(|session| session.create_object(&template)).map_err(token_error(&label.name))
         };
-        let (key, left) = match label.algorithm.cipher() {
-            Some(_) => template::cipher_key(label.purpose, label.algorithm, &value).ok_or_else(bad)?,
-            None => (template::pair(label.purpose, label.algorithm, &value).ok_or_else(bad)?.0, None),
+        let shape = self.session_shape(&label, Stay::Session);
+        let secret = match label.algorithm.cipher() {
+            Some(_) => template::cipher_key(label.algorithm, &value).ok_or_else(bad)?,
+            None => template::pair(label.algorithm, &value).ok_or_else(bad)?.0,
         };
-        let mut object = TokenObject { token: self.token.clone(), key: create(key)?, left: None, for_session: true };
-        object.left = left.map(create).transpose()?;
+        let mut object = TokenObject::for_session(&self.token, create(&shape, secret)?);
+        object.mac = match self.has_companion(&label) {
+            true => Mac::Left(create(&companion(Stay::Session), template::left_half(&value).ok_or_else(bad)?)?),
+            false => own_or_none(&shape),
+        };
         Ok(KeyHandle::new(label, Repr::Token(Arc::new(object))))
+    }
+
+    fn unwrap_inside(
+        &self,
+        kek: &KeyHandle,
+        value: &[u8],
+        cbc: bool,
+        label: Label,
+    ) -> Result<Option<KeyHandle>, KeyError> {
+        let family = cipher(kek)?;
+        let offered = match family {
+            Cipher::Tdes => self.token.can.unwraps_tdes,
+            Cipher::Aes => self.token.can.unwraps_aes,
+        };
+        // A companion is made of the value, which a token that unwraps does not give out.
+        if !offered || self.has_companion(&label) {
+            return Ok(None);
+        }
+        let mechanism = mechanism(kek, cbc.then_some(zero_iv(family)), value)?;
+        let shape = self.session_shape(&label, Stay::Session);
+        let template: Vec<Attribute> = template::length(label.algorithm).into_iter().chain(shape.template()).collect();
+        let object = self.object(kek)?.key;
+        match self.token.with(|session| session.unwrap_key(&mechanism, object, value, &template)) {
+            Ok(key) => {
+                let mut object = TokenObject::for_session(&self.token, key);
+                object.mac = own_or_none(&shape);
+                Ok(Some(KeyHandle::new(label, Repr::Token(Arc::new(object)))))
+            }
+            Err(Error::Pkcs11(RvError::KeyFunctionNotPermitted | RvError::MechanismInvalid, _)) => Ok(None),
+            Err(error) => Err(token_error(kek.name())(error)),
+        }
     }
 
     fn value(&self, key: &KeyHandle) -> Result<Secret<Vec<u8>>, KeyError> {
@@ -70,27 +107,39 @@ impl Engine for Pkcs11Store {
         self.read(self.object(key)?.key, key)
     }
 
-    fn derive(&self, from: &KeyHandle, how: &Derivation<'_>, label: Label) -> Result<KeyHandle, KeyError> {
+    fn derive(
+        &self,
+        from: &KeyHandle,
+        how: &Derivation<'_>,
+        label: Label,
+        to_seal: bool,
+    ) -> Result<KeyHandle, KeyError> {
         let (family, base) = (cipher(from)?, self.object(from)?.key);
+        if !usages::of(from.purpose(), from.algorithm(), from.is_derived()).contains(&Usage::Derive) {
+            let what = "derive keys from this key, whose purpose does not need it";
+            return Err(KeyError::Unable { name: from.name().to_owned(), what });
+        }
         let (data, cbc) = match how {
             Derivation::Ecb(data) => (Zeroizing::new(data.to_vec()), false),
             Derivation::CbcZero(data) => (Zeroizing::new(data.to_vec()), true),
             Derivation::Cmac { messages, .. } => (self.last_blocks(from, messages)?, false),
         };
         whole_blocks(from, family, &data)?;
-        let template = template::derived(label.algorithm);
-        let one = |cbc: bool, data: &[u8]| {
+        let one = |shape: &Shape, cbc: bool, data: &[u8]| {
+            let length = template::length(label.algorithm);
+            let template: Vec<Attribute> = length.into_iter().chain(shape.template()).collect();
             by_encryption(family, cbc, data, |mechanism| {
                 self.token.with(|session| session.derive_key(mechanism, base, &template))
             })
             .map_err(token_error(from.name()))
         };
-        let mut object =
-            TokenObject { token: self.token.clone(), key: one(cbc, &data)?, left: None, for_session: true };
-        // Single DES with the left half: the first block twice. It needs no chaining.
-        if let (Algorithm::Tdes2, Some(first)) = (label.algorithm, data.get(..8)) {
-            object.left = Some(one(false, &Zeroizing::new([first, first].concat()))?);
-        }
+        let shape = self.session_shape(&label, if to_seal { Stay::ToSeal } else { Stay::Session });
+        let mut object = TokenObject::for_session(&self.token, one(&shape, cbc, &data)?);
+        object.mac = match data.get(..8).filter(|_| self.has_companion(&label)) {
+            // Single DES with the left half: the first block twice. It needs no chaining.
+            Some(first) => Mac::Left(one(&companion(Stay::Session), false, &Zeroizing::new([first, first].concat()))?),
+            None => own_or_none(&shape),
+        };
         Ok(KeyHandle::new(label, Repr::Token(Arc::new(object))))
     }
 
@@ -119,19 +168,25 @@ impl Engine for Pkcs11Store {
 
     fn retail_mac(&self, key: &KeyHandle, data: &[u8]) -> Result<[u8; 8], KeyError> {
         let object = self.object(key)?;
+        let bad = || crypto_error(key)(CryptoError::DataLength(data.len()));
+        if let (Mac::Own, Some(mechanism)) = (object.mac, self.token.can.retail_mac) {
+            let mac = self.token.with(|session| session.sign(&own_mac(mechanism), object.key, data));
+            return mac.map_err(token_error(key.name()))?.try_into().map_err(|_| bad());
+        }
         let (first, last) = data.split_at(data.len().saturating_sub(8));
         let mut block = Zeroizing::new(last.to_vec());
         if !first.is_empty() {
-            let left = object.left.ok_or_else(|| KeyError::Unable {
-                name: key.name().to_owned(),
-                what: "make retail MACs with this key, whose left half it does not hold",
-            })?;
+            let Mac::Left(left) = object.mac else {
+                let what = "make retail MACs with this key: the site names no mechanism for them and has not allowed \
+                    a companion key (retail_mac, allow_left_half of the token in perso.toml), or the key was put there before";
+                return Err(KeyError::Unable { name: key.name().to_owned(), what });
+            };
             let chained = self.encipher_with(key, left, Some(&[0; 8]), first)?;
             let chained = chained.iter().skip(first.len() - 8);
             block.iter_mut().zip(chained).for_each(|(byte, chained)| *byte ^= chained);
         }
         let mac = self.encrypt(key, None, &block)?;
-        mac.try_into().map_err(|_| crypto_error(key)(CryptoError::DataLength(data.len())))
+        mac.try_into().map_err(|_| bad())
     }
 
     fn gcm_seal(
@@ -173,24 +228,16 @@ impl Engine for Pkcs11Store {
         })
     }
 
-    fn fingerprint(&self, key: &KeyHandle) -> Result<[u8; 32], KeyError> {
+    fn public_info(&self, key: &KeyHandle) -> Result<Vec<u8>, KeyError> {
         let info = match key.algorithm() {
             Algorithm::Rsa => {
                 let (modulus, exponent) = self.rsa_parts(key)?;
                 rsa_info(&modulus, &exponent)
             }
-            Algorithm::P256 => {
-                let public = self.token.find(ObjectClass::PUBLIC_KEY, key.name(), KEY)?;
-                let public = public.ok_or_else(|| refused(key.name(), "its public half is not in the token"))?;
-                match self.token.attribute(public, AttributeType::EcPoint, key.name())? {
-                    // The octet string's head: 04 41.
-                    Some(Attribute::EcPoint(point)) => p256_info(point.get(2..).unwrap_or_default()),
-                    _ => None,
-                }
-            }
+            Algorithm::P256 => p256_info(&self.ec_point(key)?),
             _ => return Err(wrong_kind(key)),
         };
-        info.map(|info| sha256(&info)).ok_or_else(|| refused(key.name(), "its public half cannot be read"))
+        info.ok_or_else(|| refused(key.name(), "its public half cannot be read"))
     }
 
     fn rsa_raw(&self, key: &KeyHandle, block: &[u8]) -> Result<Vec<u8>, KeyError> {
@@ -223,14 +270,35 @@ impl Pkcs11Store {
         }
     }
 
-    /// A key that the token holds for good must not be readable: who made it so made a mistake.
-    fn stays(&self, object: ObjectHandle, name: &str) -> Result<(), KeyError> {
-        let wanted = [AttributeType::Extractable, AttributeType::Sensitive];
-        let seen = self.token.with(|session| session.get_attributes(object, &wanted)).map_err(token_error(name))?;
-        if seen.contains(&Attribute::Extractable(false)) && seen.contains(&Attribute::Sensitive(true)) {
-            return Ok(());
+    /// The attributes of a session object of this label.
+    fn session_shape(&self, label: &Label, stay: Stay) -> Shape {
+        let Label { purpose, algorithm, derived, .. } = label;
+        let first = shapes(*purpose, *algorithm, *derived, stay, self.token.can).into_iter().next();
+        first.unwrap_or_else(|| companion(stay))
+    }
+
+    /// Whether a session key is given a companion; a live one only with the site's consent.
+    fn has_companion(&self, label: &Label) -> bool {
+        let Label { purpose, algorithm, derived, test, .. } = label;
+        needs_companion(*purpose, *algorithm, *derived, self.token.can) && (*test || self.token.left_half)
+    }
+
+    /// The uncompressed point of an EC key: 65 bytes.
+    fn ec_point(&self, key: &KeyHandle) -> Result<Vec<u8>, KeyError> {
+        let missing = || refused(key.name(), "its public half is not in the token, or there are two");
+        let template = [
+            Attribute::Class(ObjectClass::PUBLIC_KEY),
+            Attribute::KeyType(KeyType::EC),
+            Attribute::Token(true),
+            Attribute::Label(key.name().as_bytes().to_vec()),
+        ];
+        let found = self.token.find(&template, key.name())?;
+        let [public] = found.as_slice() else { return Err(missing()) };
+        match self.token.attribute(*public, AttributeType::EcPoint, key.name())? {
+            // The octet string's head: 04 41.
+            Some(Attribute::EcPoint(point)) if point.len() == 67 => Ok(point.get(2..).unwrap_or_default().to_vec()),
+            _ => Err(missing()),
         }
-        Err(refused(name, "it can be read out of the token; put it there again, not extractable and sensitive"))
     }
 
     fn read(&self, object: ObjectHandle, key: &KeyHandle) -> Result<Secret<Vec<u8>>, KeyError> {
@@ -314,7 +382,7 @@ impl Pkcs11Store {
         let mechanism = Mechanism::Ecdh1Derive(Ecdh1DeriveParams::new(EcKdf::null(), point));
         let shared = self.token.with(|session| session.derive_key(&mechanism, object, &template));
         let shared = shared.map_err(token_error(key.name()))?;
-        let shared = TokenObject { token: self.token.clone(), key: shared, left: None, for_session: true };
+        let shared = TokenObject::for_session(&self.token, shared);
         self.read(shared.key, key)
     }
 
@@ -328,6 +396,10 @@ impl Pkcs11Store {
         let encoded = Secret::new(encoded.map_err(token_error(key.name()))?);
         oaep::unpad(&encoded, CONTENT_KEY).ok_or_else(|| KeyError::NotForIt(key.name().to_owned()))
     }
+}
+
+fn own_or_none(shape: &Shape) -> Mac {
+    if shape.makes_macs() { Mac::Own } else { Mac::None }
 }
 
 /// A key's cipher in ECB or CBC mode. Lengths are looked at before the token is asked.

@@ -1,91 +1,77 @@
-//! Keys in a token behind PKCS#11: an HSM, or SoftHSM. Master keys never leave it. docs/keys.md tells what passes
-//! through this process's memory.
+//! Keys in a token behind PKCS#11: an HSM, or SoftHSM. Master keys never leave it. docs/keys.md says what passes
+//! through this process's memory, and what the token is asked for.
 //!
-//! A key is three things in the token: the key object itself (label: its name, id `key`); for two-key triple DES keys
-//! that make MACs a companion of its left half twice (id `left`), which is single DES; and a data object of the
-//! application `perso` with what may be told of it.
+//! A key is up to three objects in the token: the key object itself (label: its name; CKA_ID: see `identity`); for
+//! two-key triple DES keys that make MACs in a token without such a mechanism, a companion of its left half twice, which
+//! is single DES; and a data object of the application `perso` with its description.
 
 mod engine;
+mod identity;
 mod object;
+mod opened;
+mod place;
 mod template;
+mod token;
+mod usages;
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
-use cryptoki::error::{Error, RvError};
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
-use cryptoki::session::{Session, UserType};
-use cryptoki::types::AuthPin;
 
 use super::{KeyError, KeyInfo, file};
-use crate::base::Secret;
+use crate::base::{Secret, Warning};
 pub(super) use object::TokenObject;
+pub use place::{TokenPlace, TokenRules};
+use template::needs_companion;
+use token::{Token, refused, token_error};
 
-/// Whose data objects are ours.
+/// The application of the data objects that describe keys.
 const APPLICATION: &[u8] = b"perso";
-/// The key itself.
-const KEY: &[u8] = b"key";
-/// Its left half, twice.
-const LEFT: &[u8] = b"left";
 
 /// A key store in a token.
 pub struct Pkcs11Store {
     infos: Vec<KeyInfo>,
+    /// The description of each, as it is in the token.
+    descriptions: Vec<Vec<u8>>,
     token: Arc<Token>,
+    warnings: Vec<Warning>,
 }
-
-/// Where a token is.
-#[derive(Clone, Copy)]
-pub struct TokenPlace<'a> {
-    /// The PKCS#11 module (a shared library).
-    pub module: &'a Path,
-    /// The token's label.
-    pub label: &'a str,
-}
-
-/// An open, logged-in session. It is used by one thread at a time.
-struct Token(Mutex<Session>);
 
 impl Pkcs11Store {
-    /// Opens a token. A wrong PIN is not tried again: tokens lock themselves.
+    /// Opens a token and compares every key object with its description.
     ///
     /// # Errors
-    /// [`KeyError::Token`] where module, token or PIN is wrong; [`KeyError::Mixed`] where it holds test and live keys.
-    pub fn open(place: TokenPlace<'_>, pin: &Secret<Vec<u8>>) -> Result<Self, KeyError> {
-        let failed = |error: Error| token_error(place.label)(error);
-        let context = context(place.module).map_err(failed)?;
-        let mut found = Vec::new();
-        for slot in context.get_slots_with_initialized_token().map_err(failed)? {
-            if context.get_token_info(slot).map_err(failed)?.label() == place.label {
-                found.push(slot);
-            }
+    /// [`KeyError::Token`] if module, token or PIN is wrong, or a description is not the one that its key was put there
+    /// with; [`KeyError::Mixed`] if it holds test and live keys.
+    pub fn open(place: &TokenPlace, pin: &Secret<Vec<u8>>, rules: &TokenRules) -> Result<Self, KeyError> {
+        let (token, warnings) = Token::open(place, pin, rules)?;
+        let mut store = Self { infos: Vec::new(), descriptions: Vec::new(), token, warnings };
+        for (info, description) in descriptions(&store.token)? {
+            store.infos.push(info);
+            store.descriptions.push(description);
         }
-        let slot = match found.as_slice() {
-            [only] => *only,
-            [] => return Err(refused(place.label, "there is no token of this label")),
-            _ => return Err(refused(place.label, "there is more than one token of this label")),
-        };
-        let session = context.open_rw_session(slot).map_err(failed)?;
-        let text = std::str::from_utf8(pin.expose()).map_err(|_| refused(place.label, "the PIN is not UTF-8 text"))?;
-        match session.login(UserType::User, Some(&AuthPin::new(text.into()))) {
-            Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
-            Err(error) => return Err(failed(error)),
-        }
-        let token = Arc::new(Token(Mutex::new(session)));
-        let infos = token.infos()?;
-        if let Some((one, other)) = mixed(&infos) {
+        if let Some((one, other)) = mixed(&store.infos) {
             return Err(KeyError::Mixed(one, other));
         }
-        Ok(Self { infos, token })
+        for (info, description) in store.infos.iter().zip(&store.descriptions) {
+            if store.find(info, description)?.is_some_and(|found| found.older) {
+                store.warnings.push(Warning::new(format!("keys/{}", info.name), OLDER));
+            }
+        }
+        Ok(store)
     }
 
-    /// Puts a key into the token, where it stays: not extractable, sensitive. A key pair comes in PKCS#8 (DER).
+    /// What should be known of the token and its keys.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// Puts a key into the token, where it stays: not extractable, sensitive, neither modifiable nor copyable, of no more
+    /// use than its purpose. A key pair comes in PKCS#8 (DER).
     ///
     /// # Errors
-    /// [`KeyError::Refused`] where the name is taken or test and live keys would mix, [`KeyError::Value`],
-    /// [`KeyError::Token`].
+    /// [`KeyError::Refused`] if the name is taken, test and live keys would mix, or a live key needs a companion without
+    /// the site's consent; [`KeyError::Value`], [`KeyError::Token`].
     pub fn put(&mut self, info: &KeyInfo, value: &Secret<Vec<u8>>) -> Result<(), KeyError> {
         let no = |field, why| KeyError::Refused { name: info.name.clone(), field, why };
         if self.infos.iter().any(|other| other.name == info.name) {
@@ -97,18 +83,29 @@ impl Pkcs11Store {
         if !info.purpose.takes(info.algorithm) {
             return Err(no("algorithm", "no key of this purpose is of this algorithm (docs/keys.md)"));
         }
-        let description = file::describe(info);
-        let data = [
+        if needs_companion(info.purpose, info.algorithm, false, self.token.can) && !info.test && !self.token.left_half {
+            return Err(no("purpose", CONSENT));
+        }
+        if !objects_of(&self.token, &info.name)?.is_empty() {
+            let why =
+                "the token holds objects of this name without a description; remove them with `perso keys remove`";
+            return Err(no("name", why));
+        }
+        let description = file::describe(info).into_bytes();
+        let keys = template::of_value(info, value, &description, self.token.can);
+        let mut templates = keys.ok_or_else(|| KeyError::Value { name: info.name.clone() })?;
+        templates.push(vec![
             Attribute::Class(ObjectClass::DATA),
             Attribute::Token(true),
             Attribute::Private(true),
             Attribute::Application(APPLICATION.to_vec()),
             Attribute::Label(info.name.clone().into_bytes()),
-            Attribute::Value(description.into_bytes()),
-        ];
-        let templates = template::of_value(info, value).ok_or_else(|| KeyError::Value { name: info.name.clone() })?;
+            Attribute::Value(description.clone()),
+            Attribute::Copyable(false),
+            Attribute::Modifiable(false),
+        ]);
         let mut made = Vec::new();
-        for template in templates.iter().map(Vec::as_slice).chain([data.as_slice()]) {
+        for template in &templates {
             match self.token.with(|session| session.create_object(template)) {
                 Ok(object) => made.push(object),
                 Err(error) => {
@@ -121,78 +118,96 @@ impl Pkcs11Store {
             }
         }
         self.infos.push(info.clone());
+        self.descriptions.push(description);
         Ok(())
     }
-}
 
-impl Token {
-    fn with<T>(&self, use_it: impl FnOnce(&Session) -> T) -> T {
-        use_it(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// What the data objects tell.
-    fn infos(&self) -> Result<Vec<KeyInfo>, KeyError> {
-        let ours = [Attribute::Class(ObjectClass::DATA), Attribute::Application(APPLICATION.to_vec())];
-        let mut infos: Vec<KeyInfo> = Vec::new();
-        for object in self.with(|session| session.find_objects(&ours)).map_err(token_error("(token)"))? {
-            let value = self.attribute(object, AttributeType::Value, "(token)")?;
-            let info = match value {
-                Some(Attribute::Value(text)) => file::described(&text).ok(),
-                _ => None,
-            };
-            infos.push(info.ok_or_else(|| refused("(token)", "a description of a key in it cannot be read"))?);
+    /// Removes every object of a key from a token, also of one whose description is missing or wrong.
+    ///
+    /// # Errors
+    /// [`KeyError::Unknown`] if there is none of this name, [`KeyError::Token`].
+    pub fn remove(
+        place: &TokenPlace,
+        pin: &Secret<Vec<u8>>,
+        rules: &TokenRules,
+        name: &str,
+    ) -> Result<Vec<Warning>, KeyError> {
+        let (token, warnings) = Token::open(place, pin, rules)?;
+        // The description goes last, so that what is left of a removal that was cut off is still named.
+        let described = [data_objects(), vec![Attribute::Label(name.as_bytes().to_vec())]].concat();
+        let objects = [objects_of(&token, name)?, token.find(&described, name)?].concat();
+        if objects.is_empty() {
+            return Err(KeyError::Unknown(name.to_owned()));
         }
-        infos.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(infos)
-    }
-
-    fn attribute(&self, object: ObjectHandle, kind: AttributeType, name: &str) -> Result<Option<Attribute>, KeyError> {
-        let all = self.with(|session| session.get_attributes(object, &[kind])).map_err(token_error(name))?;
-        Ok(all.into_iter().next())
-    }
-
-    /// The one object of a class with this label and id.
-    fn find(&self, class: ObjectClass, name: &str, id: &[u8]) -> Result<Option<ObjectHandle>, KeyError> {
-        let template =
-            [Attribute::Class(class), Attribute::Label(name.as_bytes().to_vec()), Attribute::Id(id.to_vec())];
-        let found = self.with(|session| session.find_objects(&template)).map_err(token_error(name))?;
-        match found.as_slice() {
-            [] => Ok(None),
-            [only] => Ok(Some(*only)),
-            _ => Err(refused(name, "the token holds more than one such key")),
+        for object in objects {
+            token.with(|session| session.destroy_object(object)).map_err(token_error(name))?;
         }
+        Ok(warnings)
     }
 }
 
-/// A module is loaded once for the process: its last user would shut it down for all others.
-fn context(module: &Path) -> Result<Pkcs11, Error> {
-    static LOADED: Mutex<Option<HashMap<PathBuf, Pkcs11>>> = Mutex::new(None);
-    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-    let loaded = loaded.get_or_insert_default();
-    if let Some(context) = loaded.get(module) {
-        return Ok(context.clone());
+/// Told of a key that an older version put into the token.
+const OLDER: &str = "an older version put this key into the token, where it can be modified, copied and used beyond its \
+    purpose. Remove it with `perso keys remove`, then put it there again with `perso keys load` or `perso keys import`";
+
+/// Why a live key is not given a companion.
+const CONSENT: &str = "a live key of this purpose makes MACs for which this token names no mechanism. Name one as \
+    retail_mac of the token in perso.toml, or allow a companion of its left half there (allow_left_half; docs/keys.md)";
+
+fn data_objects() -> Vec<Attribute> {
+    vec![Attribute::Class(ObjectClass::DATA), Attribute::Application(APPLICATION.to_vec())]
+}
+
+/// The descriptions in a token, by name.
+fn descriptions(token: &Token) -> Result<Vec<(KeyInfo, Vec<u8>)>, KeyError> {
+    let mut all: Vec<(KeyInfo, Vec<u8>)> = Vec::new();
+    for object in token.find(&data_objects(), &token.label)? {
+        let label = match token.attribute(object, AttributeType::Label, &token.label)? {
+            Some(Attribute::Label(label)) => String::from_utf8_lossy(&label).into_owned(),
+            _ => String::new(),
+        };
+        let described = match token.attribute(object, AttributeType::Value, &label)? {
+            Some(Attribute::Value(text)) => file::described(&text).ok().map(|info| (info, text)),
+            _ => None,
+        };
+        let why = "its description in the token cannot be read; remove the key with `perso keys remove`";
+        let described = described.ok_or_else(|| refused(&label, why))?;
+        if described.0.name != label {
+            return Err(refused(
+                &label,
+                "its description in the token is of another key; remove it with `perso keys remove`",
+            ));
+        }
+        if all.iter().any(|(info, _)| info.name == label) {
+            return Err(refused(
+                &label,
+                "the token has two descriptions of it; remove the key with `perso keys remove`",
+            ));
+        }
+        all.push(described);
     }
-    let context = Pkcs11::new(module)?;
-    match context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
-        Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
-        Err(error) => return Err(error),
+    all.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
+    Ok(all)
+}
+
+/// The key objects of a name that this program has made.
+fn objects_of(token: &Token, name: &str) -> Result<Vec<ObjectHandle>, KeyError> {
+    let mut ours = Vec::new();
+    for class in [ObjectClass::SECRET_KEY, ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY] {
+        let template = [Attribute::Class(class), Attribute::Token(true), Attribute::Label(name.as_bytes().to_vec())];
+        for object in token.find(&template, name)? {
+            if let Some(Attribute::Id(id)) = token.attribute(object, AttributeType::Id, name)?
+                && identity::is_ours(&id)
+            {
+                ours.push(object);
+            }
+        }
     }
-    loaded.insert(module.to_owned(), context.clone());
-    Ok(context)
+    Ok(ours)
 }
 
 fn mixed(infos: &[KeyInfo]) -> Option<(String, String)> {
     let first = infos.first()?;
     let other = infos.iter().find(|info| info.test != first.test)?;
     Some((first.name.clone(), other.name.clone()))
-}
-
-/// A token's error with the name of what it was about.
-fn token_error(name: &str) -> impl Fn(Error) -> KeyError {
-    let name = name.to_owned();
-    move |error| KeyError::Token { name: name.clone(), why: error.to_string() }
-}
-
-fn refused(name: &str, why: &str) -> KeyError {
-    KeyError::Token { name: name.to_owned(), why: why.to_owned() }
 }

@@ -4,18 +4,33 @@ use std::sync::Arc;
 
 use cryptoki::object::ObjectHandle;
 
-use super::Token;
+use super::token::Token;
 
 /// A key object. One that was made for a session is destroyed with its last handle.
 pub(in crate::keys) struct TokenObject {
     pub(super) token: Arc<Token>,
     pub(super) key: ObjectHandle,
-    /// The left half of a two-key triple DES key, twice.
-    pub(super) left: Option<ObjectHandle>,
+    pub(super) mac: Mac,
     pub(super) for_session: bool,
 }
 
+/// By what a key makes ISO 9797-1 algorithm 3.
+#[derive(Clone, Copy)]
+pub(super) enum Mac {
+    /// By nothing.
+    None,
+    /// By the token's own mechanism.
+    Own,
+    /// By a companion: the left half of the key, twice.
+    Left(ObjectHandle),
+}
+
 impl TokenObject {
+    /// A key object that lives as long as its handles.
+    pub(super) fn for_session(token: &Arc<Token>, key: ObjectHandle) -> Self {
+        Self { token: token.clone(), key, mac: Mac::None, for_session: true }
+    }
+
     /// Whether it is in this store's token.
     pub(super) fn is_of(&self, token: &Arc<Token>) -> bool {
         Arc::ptr_eq(&self.token, token)
@@ -25,7 +40,8 @@ impl TokenObject {
 impl Drop for TokenObject {
     fn drop(&mut self) {
         if self.for_session {
-            for object in [Some(self.key), self.left].into_iter().flatten() {
+            let left = if let Mac::Left(left) = self.mac { Some(left) } else { None };
+            for object in [Some(self.key), left].into_iter().flatten() {
                 // It goes with the session at the latest.
                 let _ = self.token.with(|session| session.destroy_object(object));
             }

@@ -302,7 +302,7 @@ pub(in crate::keys) fn block_keys(
     let derived = |usage: u8| {
         let message = |n: usize| vec![n as u8, 0, usage, 0, 0, algorithm, high, low];
         let messages: Vec<Vec<u8>> = (1..=length.div_ceil(version.cipher().block())).map(message).collect();
-        engine.derive(kbpk, &Derivation::Cmac { messages: &messages, length }, label())
+        engine.derive(kbpk, &Derivation::Cmac { messages: &messages, length }, label(), false)
     };
     let encryption = if version == Version::E { 2 } else { 0 };
     Ok((derived(encryption)?, derived(1)?))

@@ -1,0 +1,218 @@
+//! An open token: module, slot, login, session.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::{Error, RvError};
+use cryptoki::mechanism::vendor_defined::VendorDefinedMechanism;
+use cryptoki::mechanism::{Mechanism, MechanismType};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::session::{Session, UserType};
+use cryptoki::slot::{Slot, TokenInfo};
+use cryptoki::types::AuthPin;
+
+use super::place::{PinState, TokenPlace, TokenRules, may_try};
+use super::template::Abilities;
+use crate::base::crypto::{hmac_sha256, retail_mac};
+use crate::base::{Secret, Warning};
+use crate::keys::KeyError;
+use crate::keys::pkcs11_derive::mechanism_type;
+
+/// An open, logged-in session. It is used by one thread at a time.
+pub(in crate::keys) struct Token {
+    session: Mutex<Session>,
+    /// The token's label.
+    pub(super) label: String,
+    pub(super) can: Abilities,
+    /// Whether live keys may have a companion.
+    pub(super) left_half: bool,
+    /// A digest of the PIN that was tested: a second login in one process tests nothing.
+    proof: PinProof,
+}
+
+struct PinProof {
+    key: [u8; 32],
+    digest: [u8; 32],
+}
+
+/// The tokens that this process is logged in to, by module and slot.
+type Logins = HashMap<(PathBuf, u64), Weak<Token>>;
+
+impl Token {
+    /// Finds the token and logs in. A wrong PIN is not tried again: tokens lock themselves.
+    pub(super) fn open(
+        place: &TokenPlace,
+        pin: &Secret<Vec<u8>>,
+        rules: &TokenRules,
+    ) -> Result<(Arc<Self>, Vec<Warning>), KeyError> {
+        static LOGINS: Mutex<Option<Logins>> = Mutex::new(None);
+        let shown = place.shown();
+        let failed = |error: Error| token_error(&shown)(error);
+        if pin.is_empty() {
+            return Err(refused(&shown, "the PIN is empty, and nothing was tried; give the PIN of the token's user"));
+        }
+        let text = std::str::from_utf8(pin.expose()).map_err(|_| refused(&shown, "the PIN is not UTF-8 text"))?;
+        let context = context(&place.module).map_err(failed)?;
+        let (slot, info) = find_slot(&context, place)?;
+        let label = info.label().to_owned();
+        let mut logins = LOGINS.lock().unwrap_or_else(PoisonError::into_inner);
+        let logins = logins.get_or_insert_default();
+        let at = (place.module.clone(), slot.id());
+        if let Some(open) = logins.get(&at).and_then(Weak::upgrade) {
+            return match open.proof.fits(pin) {
+                true => Ok((open, Vec::new())),
+                false => Err(refused(&label, "the PIN is not the one that this process has logged in with")),
+            };
+        }
+        let state = PinState {
+            count_low: info.user_pin_count_low(),
+            final_try: info.user_pin_final_try(),
+            locked: info.user_pin_locked(),
+        };
+        let told = may_try(state, rules.last_try).map_err(|why| refused(&label, why))?;
+        let warnings = told.map(|told| Warning::new(format!("token/{label}"), told)).into_iter().collect();
+        let session = context.open_rw_session(slot).map_err(failed)?;
+        session.login(UserType::User, Some(&AuthPin::new(text.into()))).map_err(|error| match error {
+            Error::Pkcs11(RvError::UserAlreadyLoggedIn, _) => refused(
+                &label,
+                "this process is logged in already, so the PIN could not be tested; close that login first",
+            ),
+            other => failed(other),
+        })?;
+        let mut key = [0; 32];
+        session.generate_random_slice(&mut key).map_err(failed)?;
+        let proof = PinProof { key, digest: hmac_sha256(&key, pin.expose()) };
+        let own = rules.retail_mac.iter().find(|(of, _)| *of == label).map(|(_, number)| *number);
+        let can = Abilities {
+            retail_mac: own.map(|number| tested_mac(&session, number, &label)).transpose()?,
+            unwraps_tdes: unwraps(&context, slot, [MechanismType::DES3_ECB, MechanismType::DES3_CBC]),
+            unwraps_aes: unwraps(&context, slot, [MechanismType::AES_ECB, MechanismType::AES_CBC]),
+        };
+        let left_half = rules.left_half.contains(&label);
+        let token = Arc::new(Self { session: Mutex::new(session), label, can, left_half, proof });
+        logins.retain(|_, open| open.strong_count() > 0);
+        logins.insert(at, Arc::downgrade(&token));
+        Ok((token, warnings))
+    }
+
+    pub(super) fn with<T>(&self, use_it: impl FnOnce(&Session) -> T) -> T {
+        use_it(&self.session.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn attribute(
+        &self,
+        object: ObjectHandle,
+        kind: AttributeType,
+        name: &str,
+    ) -> Result<Option<Attribute>, KeyError> {
+        let all = self.with(|session| session.get_attributes(object, &[kind])).map_err(token_error(name))?;
+        Ok(all.into_iter().next())
+    }
+
+    /// All objects of this template.
+    pub(super) fn find(&self, template: &[Attribute], name: &str) -> Result<Vec<ObjectHandle>, KeyError> {
+        self.with(|session| session.find_objects(template)).map_err(token_error(name))
+    }
+}
+
+impl PinProof {
+    fn fits(&self, pin: &Secret<Vec<u8>>) -> bool {
+        Secret::new(self.digest.to_vec()).equals(&hmac_sha256(&self.key, pin.expose()))
+    }
+}
+
+fn find_slot(context: &Pkcs11, place: &TokenPlace) -> Result<(Slot, TokenInfo), KeyError> {
+    let shown = place.shown();
+    let failed = |error: Error| token_error(&shown)(error);
+    let (mut found, mut unread) = (Vec::new(), None);
+    for slot in context.get_slots_with_initialized_token().map_err(failed)? {
+        let info = match context.get_token_info(slot) {
+            Ok(info) => info,
+            // Another token's fault is not this one's.
+            Err(error) => {
+                unread = Some(error);
+                continue;
+            }
+        };
+        let same = |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|wanted| wanted == is);
+        if place.slot.is_none_or(|wanted| wanted == slot.id())
+            && same(&place.label, info.label())
+            && same(&place.serial, info.serial_number())
+            && same(&place.model, info.model())
+            && same(&place.manufacturer, info.manufacturer_id())
+        {
+            found.push((slot, info));
+        }
+    }
+    match (found.pop(), found.is_empty(), unread) {
+        (Some(only), true, _) => Ok(only),
+        (Some(_), false, _) => Err(refused(&shown, "there is more than one such token; give its serial number")),
+        (None, _, Some(error)) => Err(failed(error)),
+        (None, _, None) => {
+            Err(refused(&shown, "there is no token of this label, serial number, model, manufacturer and slot"))
+        }
+    }
+}
+
+/// Whether the token unwraps keys by both mechanisms.
+fn unwraps(context: &Pkcs11, slot: Slot, by: [MechanismType; 2]) -> bool {
+    by.iter().all(|mechanism| context.get_mechanism_info(slot, *mechanism).is_ok_and(|info| info.unwrap()))
+}
+
+/// The token's own mechanism of ISO 9797-1 algorithm 3, if it gives the right MACs over one and over three blocks.
+fn tested_mac(session: &Session, number: u64, label: &str) -> Result<MechanismType, KeyError> {
+    let key: [u8; 16] =
+        [0x01, 0x23, 0x45, 0x67, 0x89, 0xAB, 0xCD, 0xEF, 0xFE, 0xDC, 0xBA, 0x98, 0x76, 0x54, 0x32, 0x10];
+    let wrong = |why: &str| refused(label, &format!("mechanism {number:#X}, named for its retail MACs, {why}"));
+    let mechanism = mechanism_type(number.try_into().map_err(|_| wrong("is no number of a mechanism"))?);
+    let template = [
+        Attribute::Class(ObjectClass::SECRET_KEY),
+        Attribute::KeyType(KeyType::DES2),
+        Attribute::Token(false),
+        Attribute::Sign(true),
+        Attribute::Value(key.to_vec()),
+    ];
+    let object = session.create_object(&template).map_err(token_error(label))?;
+    let data: [u8; 24] = std::array::from_fn(|at| at as u8 + 1);
+    let right = [&data[..8], &data].into_iter().all(|data| {
+        let made = session.sign(&own_mac(mechanism), object, data);
+        let known = retail_mac(&key, &[0; 8], data);
+        matches!((made, known), (Ok(made), Ok(known)) if made == known)
+    });
+    let _ = session.destroy_object(object);
+    if right { Ok(mechanism) } else { Err(wrong("does not make ISO 9797-1 algorithm 3 MACs of 8 bytes")) }
+}
+
+/// A token's own mechanism, without parameters.
+pub(super) fn own_mac(mechanism: MechanismType) -> Mechanism<'static> {
+    Mechanism::VendorDefined(VendorDefinedMechanism::new::<()>(mechanism, None))
+}
+
+/// A module is loaded once for the process: its last user would shut it down for all others.
+fn context(module: &Path) -> Result<Pkcs11, Error> {
+    static LOADED: Mutex<Option<HashMap<PathBuf, Pkcs11>>> = Mutex::new(None);
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    let loaded = loaded.get_or_insert_default();
+    if let Some(context) = loaded.get(module) {
+        return Ok(context.clone());
+    }
+    let context = Pkcs11::new(module)?;
+    match context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+        Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
+        Err(error) => return Err(error),
+    }
+    loaded.insert(module.to_owned(), context.clone());
+    Ok(context)
+}
+
+/// A token's error with the name of what it was about.
+pub(super) fn token_error(name: &str) -> impl Fn(Error) -> KeyError {
+    let name = name.to_owned();
+    move |error| KeyError::Token { name: name.clone(), why: error.to_string() }
+}
+
+pub(super) fn refused(name: &str, why: &str) -> KeyError {
+    KeyError::Token { name: name.to_owned(), why: why.to_owned() }
+}
