@@ -323,16 +323,25 @@ pub fn aid(option: &'static str, text: &str) -> Result<Vec<u8>, CliError> {
 /// # Errors
 /// It cannot be read, or is too large.
 pub fn read(path: &Path) -> Result<Vec<u8>, CliError> {
-    let failed = |source| CliError::Read { path: path.to_owned(), source };
-    let mut file = std::fs::File::open(path).map_err(failed)?;
-    let size = file.metadata().map_or(0, |metadata| metadata.len());
-    let mut bytes = read_whole(&mut file, size, MAX_FILE + 1).map_err(failed)?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(CliError::TooLarge(path.to_owned()));
-    }
+    let mut bytes = read_as_it_is(path)?;
     // Editors write a byte order mark in front of UTF-8 text.
     if bytes.starts_with(BOM.as_bytes()) {
         bytes.drain(..BOM.len());
+    }
+    Ok(bytes)
+}
+
+/// Reads a file with its byte order mark: of a secret it is told.
+///
+/// # Errors
+/// It cannot be read, or is too large.
+pub fn read_as_it_is(path: &Path) -> Result<Vec<u8>, CliError> {
+    let failed = |source| CliError::Read { path: path.to_owned(), source };
+    let mut file = std::fs::File::open(path).map_err(failed)?;
+    let size = file.metadata().map_or(0, |metadata| metadata.len());
+    let bytes = read_whole(&mut file, size, MAX_FILE + 1).map_err(failed)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(CliError::TooLarge(path.to_owned()));
     }
     Ok(bytes)
 }

@@ -185,7 +185,7 @@ fn read_secret(from: &PassphraseArgs, asked: Asked, told: &mut dyn WarningSink) 
         (None, None) => None,
     };
     if let Some(path) = path {
-        let bytes = Secret::new(common::read(&path)?);
+        let bytes = Secret::new(common::read_as_it_is(&path)?);
         let (line, notes) = first_line(bytes.expose(), asked);
         notes.iter().for_each(|note| told.take(Warning::new(path.display().to_string(), *note)));
         return Ok(Secret::new(line.to_vec()));

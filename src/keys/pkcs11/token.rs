@@ -127,9 +127,10 @@ fn find_slot(context: &Pkcs11, place: &TokenPlace) -> Result<(Slot, TokenInfo), 
     let shown = place.shown();
     let failed = |error: Error| token_error(&shown)(error);
     let (mut found, mut unread) = (Vec::new(), None);
-    for slot in context.get_slots_with_initialized_token().map_err(failed)? {
+    for slot in context.get_slots_with_token().map_err(failed)? {
         let info = match context.get_token_info(slot) {
-            Ok(info) => info,
+            Ok(info) if info.token_initialized() => info,
+            Ok(_) => continue,
             // Another token's fault is not this one's.
             Err(error) => {
                 unread = Some(error);
