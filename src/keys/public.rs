@@ -45,9 +45,9 @@ impl PublicKey {
                 (json!({ "kty": "EC", "kid": name, "crv": "P-256", "x": part(&x)?, "y": part(&y)? }), "ECDH-ES")
             }
         };
-        if purpose == Purpose::Jwe {
-            jwk["use"] = "enc".into();
-            jwk["alg"] = algorithm.into();
+        if let (Purpose::Jwe, Some(members)) = (purpose, jwk.as_object_mut()) {
+            members.insert("use".to_owned(), "enc".into());
+            members.insert("alg".to_owned(), algorithm.into());
         }
         Some(jwk)
     }
