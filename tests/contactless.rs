@@ -181,7 +181,7 @@ fn certificates_are_opened_without_a_signature_too() {
     // An application whose PDOL does not ask for 9F66 answers with AIP and AFL alone.
     let fci = card.state.applications[at].groupings["9103"].0.clone();
     let fci = hex::encode_upper(fci).replace("9F66049F0206", "9F35019F0206");
-    let bytes = hex::decode(fci.replace("9F3818", "9F3818")).unwrap();
+    let bytes = hex::decode(fci).unwrap();
     card.state.applications[at].groupings.insert("9103".into(), Hex(bytes));
     let result = verified(&BENCH, &card, &[]);
     for check in ["issuer certificate", "card certificate", "DDA"] {
