@@ -117,7 +117,7 @@ fn seen_uses(session: &Session, object: ObjectHandle) -> BTreeSet<String> {
 fn is(session: &Session, object: ObjectHandle, wanted: &[Attribute], about: &str) {
     for attribute in wanted {
         let seen = session.get_attributes(object, &[attribute.attribute_type()]).unwrap();
-        assert_eq!(seen, [attribute.clone()], "{about}");
+        assert_eq!(seen, std::slice::from_ref(&attribute), "{about}");
     }
 }
 
@@ -304,7 +304,7 @@ fn objects_are_neither_modified_nor_copied() {
             Attribute::Copyable(true),
             Attribute::Modifiable(true),
         ] {
-            assert!(session.update_attributes(object, &[change.clone()]).is_err(), "{object} {change:?}");
+            assert!(session.update_attributes(object, std::slice::from_ref(&change)).is_err(), "{object} {change:?}");
         }
         for template in [vec![Attribute::Token(false)], vec![Attribute::Extractable(true)], vec![]] {
             assert!(session.copy_object(object, &template).is_err(), "{object} {template:?}");
