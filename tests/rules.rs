@@ -514,7 +514,8 @@ fn the_kernel_is_the_profiles_then_the_directorys_then_the_rids() {
     const VISA: &str = "A0000000031010";
     const MASTERCARD: &str = "A0000000041010";
     const DOMESTIC: &str = "A0000003591010";
-    let cases: &[(Option<u8>, Option<&'static str>, &'static str, Option<u8>)] = &[
+    type Case = (Option<u8>, Option<&'static str>, &'static str, Option<u8>);
+    let cases: &[Case] = &[
         (Some(3), Some("02"), MASTERCARD, Some(3)),
         (None, Some("03"), MASTERCARD, Some(3)),
         (None, Some("0300"), AID, Some(3)),

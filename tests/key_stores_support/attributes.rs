@@ -117,7 +117,7 @@ fn seen_uses(session: &Session, object: ObjectHandle) -> BTreeSet<String> {
 fn is(session: &Session, object: ObjectHandle, wanted: &[Attribute], about: &str) {
     for attribute in wanted {
         let seen = session.get_attributes(object, &[attribute.attribute_type()]).unwrap();
-        assert_eq!(seen, std::slice::from_ref(&attribute), "{about}");
+        assert_eq!(seen, std::slice::from_ref(attribute), "{about}");
     }
 }
 
