@@ -706,9 +706,12 @@ fn a_dual_interface_card_shows_each_interface_its_own() {
         assert_eq!(atr, if contactless { "3B80800101" } else { "3BE000FF8131FE4514" });
         assert_eq!(say(&mut card, pse).ends_with("6A82"), contactless);
         assert_eq!(say(&mut card, ppse).ends_with("6A82"), !contactless);
-        assert_eq!(say(&mut card, application).contains("9F66049F02069F37045F2A02"), contactless);
+        assert_eq!(
+            say(&mut card, application).contains("9F66049F02069F03069F1A0295055F2A029A039C019F3704"),
+            contactless
+        );
         let options = if contactless {
-            say(&mut card, &format!("80A80000128310{}00", "00".repeat(16)))
+            say(&mut card, &format!("80A80000238321{}00", "00".repeat(33)))
         } else {
             say(&mut card, "80A8000007830500000000 0000".replace(' ', "").as_str())
         };

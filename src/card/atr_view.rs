@@ -33,7 +33,7 @@ pub struct AtrView {
     /// Data objects within the historical bytes: tag and value, hexadecimal.
     pub objects: Vec<[String; 2]>,
     /// Bytes behind its end, hexadecimal, which are no part of it.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub surplus: String,
     /// The check byte: `right`, `wrong`, or `absent` where T=0 alone is offered.
     pub check: &'static str,

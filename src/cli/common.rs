@@ -4,11 +4,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use zeroize::Zeroizing;
-
 use super::args::ProfileArgs;
 pub use super::out::{Out, WarningSink, warn};
 pub use super::output::{create, distinct, write};
+use super::reading::MAX_FILE;
+pub use super::reading::{read, read_as_it_is, read_text, read_whole, standard_input};
 pub use super::stores::{ask, keys};
 use crate::base::chance::{ChanceError, Instant};
 use crate::base::{Chance, Clock, Code, Fault};
@@ -24,8 +24,6 @@ use crate::keys::file::KeyFileError;
 use crate::order::{D1Answer, Site, SiteError};
 use crate::profile::Profile;
 
-/// Largest file that is read. Records are a few kilobytes.
-const MAX_FILE: u64 = 16 * 1024 * 1024;
 /// Bytes of the executable that are in memory at once.
 const HASHED_AT_ONCE: usize = 64 * 1024;
 
@@ -316,103 +314,6 @@ pub fn byte(option: &'static str, text: &str) -> Result<u8, CliError> {
 pub fn aid(option: &'static str, text: &str) -> Result<Vec<u8>, CliError> {
     let aid = hex::decode(text).ok().filter(|aid| (5..=16).contains(&aid.len()));
     aid.ok_or_else(|| CliError::Option { option, why: format!("{text:?} is not 5 to 16 bytes in hexadecimal") })
-}
-
-/// A file's bytes, up to a size that nothing of ours reaches.
-///
-/// # Errors
-/// It cannot be read, or is too large.
-pub fn read(path: &Path) -> Result<Vec<u8>, CliError> {
-    let mut bytes = read_as_it_is(path)?;
-    // Editors write a byte order mark in front of UTF-8 text.
-    if bytes.starts_with(BOM.as_bytes()) {
-        bytes.drain(..BOM.len());
-    }
-    Ok(bytes)
-}
-
-/// Reads a file with its byte order mark: of a secret it is told.
-///
-/// # Errors
-/// It cannot be read, or is too large.
-pub fn read_as_it_is(path: &Path) -> Result<Vec<u8>, CliError> {
-    let failed = |source| CliError::Read { path: path.to_owned(), source };
-    let mut file = std::fs::File::open(path).map_err(failed)?;
-    let size = file.metadata().map_or(0, |metadata| metadata.len());
-    let bytes = read_whole(&mut file, size, MAX_FILE + 1).map_err(failed)?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(CliError::TooLarge(path.to_owned()));
-    }
-    Ok(bytes)
-}
-
-/// A byte order mark in UTF-8.
-const BOM: &str = "\u{feff}";
-
-/// Text without a byte order mark in front; one further inside is named, since no parser does.
-fn without_mark(path: &Path, text: String) -> Result<String, CliError> {
-    let text = text.strip_prefix(BOM).map(str::to_owned).unwrap_or(text);
-    match text.split_once(BOM) {
-        None => Ok(text),
-        Some((before, _)) => {
-            Err(CliError::ByteOrderMark { path: path.to_owned(), line: before.matches('\n').count() + 1 })
-        }
-    }
-}
-
-/// Reads up to `most` bytes, of which there are likely `size`. It may be a secret: a buffer that is too small is wiped
-/// when the bytes move to a larger one.
-///
-/// # Errors
-/// It cannot be read.
-pub fn read_whole(from: &mut dyn Read, size: u64, most: u64) -> std::io::Result<Vec<u8>> {
-    let (size, most) = (usize::try_from(size).unwrap_or(usize::MAX), usize::try_from(most).unwrap_or(usize::MAX));
-    // One byte more shows the end.
-    let mut buffer = Zeroizing::new(vec![0; size.saturating_add(1).clamp(4096, most)]);
-    let mut length = 0;
-    loop {
-        if length == most {
-            break;
-        }
-        if length == buffer.len() {
-            let mut larger = Zeroizing::new(vec![0; (length * 2).min(most)]);
-            larger.iter_mut().zip(buffer.iter()).for_each(|(to, from)| *to = *from);
-            buffer = larger;
-        }
-        match from.read(buffer.get_mut(length..).unwrap_or_default()) {
-            Ok(0) => break,
-            Ok(read) => length += read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    buffer.truncate(length);
-    Ok(std::mem::take(&mut *buffer))
-}
-
-/// The text of standard input.
-///
-/// # Errors
-/// As [`read_text`].
-pub fn standard_input() -> Result<String, CliError> {
-    let path = PathBuf::from("standard input");
-    match read_whole(&mut std::io::stdin().lock(), 0, MAX_FILE + 1) {
-        Err(source) => Err(CliError::Read { path, source }),
-        Ok(bytes) if bytes.len() as u64 > MAX_FILE => Err(CliError::TooLarge(path)),
-        Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => without_mark(&path, text),
-            Err(_) => Err(CliError::NotText(path)),
-        },
-    }
-}
-
-/// A file's text.
-///
-/// # Errors
-/// As [`read`], or it is not UTF-8.
-pub fn read_text(path: &Path) -> Result<String, CliError> {
-    let text = String::from_utf8(read(path)?).map_err(|_| CliError::NotText(path.to_owned()))?;
-    without_mark(path, text)
 }
 
 /// A site from its file.

@@ -26,6 +26,7 @@ mod prepare;
 mod protect;
 mod reader;
 mod readers;
+mod reading;
 mod ready;
 mod record;
 mod ring;

@@ -108,6 +108,7 @@ const HARMLESS: &[(&str, &str)] = &[
     ("Kcv", "a check value is made to be shown"),
     ("KcvMethod", "a word"),
     ("KeyHandle", "writes its own, a name"),
+    ("Weakness", "a word"),
     ("KeyHeader", "the clear header of a key block"),
     ("KeyInfo", "names a key and shows its check value"),
     ("Limits", "two letters of a clear header"),

@@ -6,7 +6,7 @@ use perso::keys::tr31::{Header, KeyBlock, Version};
 use perso::keys::{KeyError, KeyHandle, KeyStore, Purpose, SoftwareStore};
 use serde_json::{Map, Value, json};
 
-use super::custody::one_key_of;
+use super::custody::{one_key_of, one_key_with};
 use super::{Inputs, Kind, Outputs, text, upper};
 
 pub const KINDS: &[Kind] =
@@ -97,7 +97,9 @@ fn wrap(inputs: &Inputs<'_>) -> Outputs {
     let (store, kbpk) = kbpk(inputs, version)?;
     let parsed = read_header(header)?;
     let cipher = if parsed.algorithm == 'A' { Cipher::Aes } else { Cipher::Tdes };
-    let (_, key) = one_key_of(cipher, Purpose::Data, inputs.bytes("key")?)?;
+    // The key came with the exportability that it leaves with.
+    let came = Header { mode: 'N', ..parsed.clone() }.kept();
+    let (_, key) = one_key_with(cipher, Purpose::Data, inputs.bytes("key")?, Some(came))?;
     let padding = inputs.bytes("padding")?;
     let least = (key.algorithm().key_length() + 2).next_multiple_of(version.cipher().block());
     let hide = padding.len() + 2 + key.algorithm().key_length() > least;

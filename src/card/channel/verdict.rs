@@ -1,5 +1,4 @@
-//! What a comparison of keys with a card's answer means, for people and programs. Names, check values and what the
-//! card tells anybody; no key.
+//! The meaning of a comparison of keys with a card's answer: names and check values, no key.
 
 use schemars::JsonSchema;
 use serde::Serialize;

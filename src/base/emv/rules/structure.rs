@@ -1,6 +1,6 @@
 //! R7, R8, R9, R20, R23: records, locator, directories, sizes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Findings, Place, View};
 use crate::base::codec::tlv::{self, Tag, Tlv};
@@ -45,22 +45,29 @@ pub(super) fn records(view: &View<'_>, findings: &mut Findings) {
         }
     }
     // EMV B3 §10.2: a terminal ends the transaction at a second occurrence, wherever it read the first
-    let mut seen: BTreeMap<Tag, Place> = BTreeMap::new();
+    let mut seen: BTreeMap<Tag, Vec<Place>> = BTreeMap::new();
     for (object, place) in view.objects() {
-        if let Some(other) = seen.insert(object.tag, *place) {
-            let what = format!("duplicate object: {other} and {place} both hold it");
-            findings.must(false, Place::Tag(object.tag.number()), &what);
+        seen.entry(object.tag).or_default().push(*place);
+    }
+    for (tag, places) in &seen {
+        if let [first, second, ..] = places.as_slice() {
+            let what = format!("duplicate object: {first} and {second} both hold it");
+            findings.must(false, Place::Tag(tag.number()), &what);
         }
     }
     let fci = view.subject.fci.as_ref().and_then(|fci| tlv::parse(fci).ok()).unwrap_or_default();
     let entries = view.subject.records.values().filter_map(|record| tlv::parse(record).ok()).flatten();
     let internal = view.subject.internal.iter().flatten().cloned().collect::<Vec<_>>();
-    for tag in twice(&internal).into_iter().chain(fci.iter().flat_map(within)) {
+    let mut elsewhere = twice(&internal);
+    fci.iter().for_each(|template| within(template, &mut elsewhere));
+    for tag in elsewhere {
         findings.must(false, Place::Tag(tag.number()), "duplicate object");
     }
     // Of records that no AFL names here too: directory entries, and what another interface reads.
-    for tag in entries.flat_map(|template| within(&template)) {
-        let told = seen.contains_key(&tag) && view.objects().iter().filter(|(object, _)| object.tag == tag).count() > 1;
+    let mut in_one = BTreeSet::new();
+    entries.for_each(|template| within(&template, &mut in_one));
+    for tag in in_one {
+        let told = seen.get(&tag).is_some_and(|places| places.len() > 1);
         findings.must(told, Place::Tag(tag.number()), "duplicate object in one record");
     }
     if view.subject.records.is_empty() {
@@ -68,17 +75,17 @@ pub(super) fn records(view: &View<'_>, findings: &mut Findings) {
     }
 }
 
-/// Tags that stand twice in one template, at any depth.
-fn within(template: &Tlv) -> Vec<Tag> {
+/// Adds the tags that come twice in one template, at any depth.
+fn within(template: &Tlv, tags: &mut BTreeSet<Tag>) {
     let children = template.children();
-    twice(children).into_iter().chain(children.iter().flat_map(within)).collect()
+    tags.append(&mut twice(children));
+    children.iter().for_each(|child| within(child, tags));
 }
 
-/// Tags of primitive objects that stand twice next to each other; templates such as directory entries may be several.
-fn twice(objects: &[Tlv]) -> Vec<Tag> {
-    let primitive: Vec<Tag> = objects.iter().map(|it| it.tag).filter(|tag| !tag.is_constructed()).collect();
-    let again = primitive.iter().enumerate().filter(|(at, tag)| primitive.iter().take(*at).any(|held| held == *tag));
-    again.map(|(_, tag)| *tag).collect()
+/// Tags of primitive objects that come twice next to each other; templates such as directory entries may be several.
+fn twice(objects: &[Tlv]) -> BTreeSet<Tag> {
+    let mut seen = BTreeSet::new();
+    objects.iter().map(|it| it.tag).filter(|tag| !tag.is_constructed() && !seen.insert(*tag)).collect()
 }
 
 /// R9. // EMV B3 §7.2

@@ -1,0 +1,112 @@
+//! Files and standard input, read whole: bounded, without a byte order mark, and without copies of secrets.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::common::CliError;
+
+/// Largest file that is read. Records are a few kilobytes.
+pub(super) const MAX_FILE: u64 = 16 * 1024 * 1024;
+
+/// A file's bytes, up to a size that nothing of ours reaches.
+///
+/// # Errors
+/// It cannot be read, or is too large.
+pub fn read(path: &Path) -> Result<Vec<u8>, CliError> {
+    let mut bytes = read_as_it_is(path)?;
+    // Editors write a byte order mark in front of UTF-8 text.
+    if bytes.starts_with(BOM.as_bytes()) {
+        // Not by `drain`: the bytes may be a secret's, and what is moved leaves a copy behind.
+        bytes.rotate_left(BOM.len());
+        let end = bytes.len() - BOM.len();
+        bytes.get_mut(end..).unwrap_or_default().fill(0);
+        bytes.truncate(end);
+    }
+    Ok(bytes)
+}
+
+/// Reads a file with its byte order mark: of a secret it is told.
+///
+/// # Errors
+/// It cannot be read, or is too large.
+pub fn read_as_it_is(path: &Path) -> Result<Vec<u8>, CliError> {
+    let failed = |source| CliError::Read { path: path.to_owned(), source };
+    let mut file = std::fs::File::open(path).map_err(failed)?;
+    let size = file.metadata().map_or(0, |metadata| metadata.len());
+    let bytes = read_whole(&mut file, size, MAX_FILE + 1).map_err(failed)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(CliError::TooLarge(path.to_owned()));
+    }
+    Ok(bytes)
+}
+
+/// A byte order mark in UTF-8.
+const BOM: &str = "\u{feff}";
+
+/// Text without a byte order mark in front; one further inside is named, since no parser does.
+fn without_mark(path: &Path, text: String) -> Result<String, CliError> {
+    let text = text.strip_prefix(BOM).map(str::to_owned).unwrap_or(text);
+    match text.split_once(BOM) {
+        None => Ok(text),
+        Some((before, _)) => {
+            Err(CliError::ByteOrderMark { path: path.to_owned(), line: before.matches('\n').count() + 1 })
+        }
+    }
+}
+
+/// Reads up to `most` bytes, of which there are likely `size`. It may be a secret: a buffer that is too small is wiped
+/// when the bytes move to a larger one.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read_whole(from: &mut dyn Read, size: u64, most: u64) -> std::io::Result<Vec<u8>> {
+    let (size, most) = (usize::try_from(size).unwrap_or(usize::MAX), usize::try_from(most).unwrap_or(usize::MAX));
+    // One byte more shows the end.
+    let mut buffer = Zeroizing::new(vec![0; size.saturating_add(1).clamp(4096, most)]);
+    let mut length = 0;
+    loop {
+        if length == most {
+            break;
+        }
+        if length == buffer.len() {
+            let mut larger = Zeroizing::new(vec![0; (length * 2).min(most)]);
+            larger.iter_mut().zip(buffer.iter()).for_each(|(to, from)| *to = *from);
+            buffer = larger;
+        }
+        match from.read(buffer.get_mut(length..).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    buffer.truncate(length);
+    Ok(std::mem::take(&mut *buffer))
+}
+
+/// The text of standard input.
+///
+/// # Errors
+/// As [`read_text`].
+pub fn standard_input() -> Result<String, CliError> {
+    let path = PathBuf::from("standard input");
+    match read_whole(&mut std::io::stdin().lock(), 0, MAX_FILE + 1) {
+        Err(source) => Err(CliError::Read { path, source }),
+        Ok(bytes) if bytes.len() as u64 > MAX_FILE => Err(CliError::TooLarge(path)),
+        Ok(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => without_mark(&path, text),
+            Err(_) => Err(CliError::NotText(path)),
+        },
+    }
+}
+
+/// A file's text.
+///
+/// # Errors
+/// As [`read`], or it is not UTF-8.
+pub fn read_text(path: &Path) -> Result<String, CliError> {
+    let text = String::from_utf8(read(path)?).map_err(|_| CliError::NotText(path.to_owned()))?;
+    without_mark(path, text)
+}
