@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use perso::base::codec::tlv::{self, Tag};
 use perso::base::emv::certificate::open_card;
+use perso::keys::KeyStore;
 use perso::prepare::Pool;
 use perso::record::Record;
 use prepared::{KEYS, chance, issuer_for, order_for, prepared_with, profile_for};
@@ -109,6 +110,82 @@ fn in_use(output: &Output) {
 
 fn mode(path: &str) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// The serial number of a record's first certificate of a card's key.
+fn serial(record: &Record) -> u32 {
+    let application = record.applications().iter().find(|app| app.clear_value(0x0205).is_some()).unwrap();
+    let objects = tlv::parse(application.clear_value(0x0205).unwrap()).unwrap();
+    let value = |tag| tlv::find(&objects, Tag::of(tag)).map(|object| object.value_bytes()).unwrap_or_default();
+    let issuer = issuer_for("visa-like");
+    let card = open_card(issuer.key(), &value(0x9F46), &value(0x9F48), &value(0x9F47)).unwrap().unproven();
+    let [high, middle, low] = card.serial;
+    u32::from_be_bytes([0, high, middle, low])
+}
+
+#[test]
+fn certificates_of_a_pool_have_serial_numbers_of_their_own() {
+    let (order, profile, issuer) = (order_for("visa-like"), profile_for("visa-like"), issuer_for("visa-like"));
+    let mut pool = Pool::new();
+    let mut seen = std::collections::BTreeSet::new();
+    for round in 0..3 {
+        pool.fill(2, 1024, 3, &mut chance()).unwrap();
+        // Keys are made on demand when the pool is empty; it counts for them too.
+        for card in 0..3 {
+            let made = prepared_with(&order, &profile, Some(&issuer), Some(&mut pool)).unwrap();
+            let serial = serial(&made.record);
+            assert!(seen.insert(serial), "round {round}, card {card}: {serial:06X} is there twice");
+        }
+        // The count is in the file.
+        let text = pool.seal("lab-record", &*KEYS, &mut chance()).unwrap();
+        assert!(text.contains("\"perso_pool\": 2"), "{text}");
+        pool = Pool::open(text.as_bytes(), &*KEYS).unwrap();
+    }
+    assert_eq!(seen.first(), Some(&1));
+    // Two processes take turns at one file, and so at its count.
+    let bench = Bench::with(2);
+    let serials: Vec<u32> = ["a", "b"]
+        .map(|name| {
+            good(&bench.prepare(&bench.path(name)).output().unwrap());
+            serial(&Record::open(&fs::read(bench.path(name)).unwrap(), &*KEYS).unwrap())
+        })
+        .to_vec();
+    assert!(serials[0] != serials[1], "{serials:?}");
+}
+
+#[test]
+fn a_pool_ends_with_its_last_serial_number() {
+    let (order, profile, issuer) = (order_for("visa-like"), profile_for("visa-like"), issuer_for("visa-like"));
+    let mut pool = Pool::counting_from([0xFF, 0xFF, 0xFF]);
+    pool.fill(1, 1024, 3, &mut chance()).unwrap();
+    // The last number is used once; a card with certificates for both interfaces asks for a second.
+    let mut made = (0..2).map(|_| prepared_with(&order, &profile, Some(&issuer), Some(&mut pool)));
+    let refused = made.find_map(Result::err).unwrap();
+    assert!(refused.to_string().contains("no serial number left"), "{refused}");
+}
+
+#[test]
+fn a_pool_of_version_1_is_read_and_counts_from_then_on() {
+    let key = KEYS.open("lab-record", perso::keys::Purpose::Record).unwrap();
+    let mut pool = Pool::new();
+    pool.fill(1, 1024, 3, &mut chance()).unwrap();
+    let file: Value = serde_json::from_str(&pool.seal("lab-record", &*KEYS, &mut chance()).unwrap()).unwrap();
+    let bytes = |member: &str| hex::decode(file[member].as_str().unwrap()).unwrap();
+    let (nonce, tag) = (bytes("nonce").try_into().unwrap(), bytes("tag").try_into().unwrap());
+    let body = KEYS.open_body(&key, &nonce, b"perso pool 2", &bytes("ciphertext"), &tag).unwrap();
+    let body: Value = serde_json::from_slice(body.expose()).unwrap();
+    // As version 1 had it: the keys alone.
+    let old = perso::base::Secret::new(serde_json::to_vec(&body["keys"]).unwrap());
+    let (ciphertext, tag) = KEYS.seal_body(&key, &nonce, b"perso pool 1", &old).unwrap();
+    let old = serde_json::json!({
+        "perso_pool": 1, "key": "lab-record", "nonce": hex::encode_upper(nonce),
+        "ciphertext": hex::encode_upper(ciphertext), "tag": hex::encode_upper(tag),
+    });
+    let mut read = Pool::open(old.to_string().as_bytes(), &*KEYS).unwrap();
+    assert_eq!(read.stock(), [(1024, 3, 1)]);
+    let (order, profile, issuer) = (order_for("visa-like"), profile_for("visa-like"), issuer_for("visa-like"));
+    let made = prepared_with(&order, &profile, Some(&issuer), Some(&mut read)).unwrap();
+    assert_eq!(serial(&made.record), 1);
 }
 
 #[test]

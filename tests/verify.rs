@@ -241,6 +241,34 @@ fn a_pin_goes_enciphered_where_the_cvm_list_says_so() {
     assert_eq!(card.state.applications[0].tries, 3);
 }
 
+#[test]
+fn a_pin_that_may_go_enciphered_never_goes_in_the_clear() {
+    // Both ways are offered, in either order; the card's key is not proven for lack of CA keys, or by its certificate.
+    for cvm in ["410344031E031F03", "440341031E031F03", "450301031E031F03", "430344031E031F03"] {
+        let proof = Proof::new(&Wanted { cvm, ..Wanted::default() });
+        let (result, _) = proof.verify(proof.card(), with_pin(PIN), &[]);
+        assert_eq!(check(&result, "offline PIN").outcome, "passed", "{cvm}");
+        assert!(instructions(&result).contains("84"), "{cvm}: enciphered");
+        // No CA keys; then 8F, 90, 9F46 and the static data changed.
+        for changed in [None, Some(("0202", 5)), Some(("0202", 60)), Some(("0204", 40)), Some(("0201", 120))] {
+            let mut card = proof.card();
+            if let Some((dgi, byte)) = changed {
+                corrupt(&mut card, dgi, byte);
+            }
+            let (result, card) = proof.asked(card, &[], |it| {
+                it.consent = with_pin(PIN);
+                it.ca_keys = it.ca_keys.filter(|_| changed.is_some());
+            });
+            let it = check(&result, "offline PIN");
+            assert_eq!(it.outcome, "skipped", "{cvm} {changed:?}: {it:?}");
+            assert!(it.why.as_ref().unwrap().contains("not sent in the clear"), "{cvm}: {it:?}");
+            assert!(!instructions(&result).contains("20"), "{cvm}: no PIN is sent");
+            assert_eq!(card.state.applications[0].tries, 3, "{cvm}");
+            assert!(result.loaded_not_proven.iter().any(|it| it.dgi == "8010"), "{cvm}: the PIN is not proven");
+        }
+    }
+}
+
 /// Cryptogram versions of both schemes and EMV's own, with the issuer's answer as a command and within CDOL2.
 #[test]
 fn every_known_version_is_computed_and_answered() {

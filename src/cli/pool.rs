@@ -30,8 +30,11 @@ impl HeldPool {
     }
 
     /// Locks a pool and opens it; an empty one where there is no file yet.
-    fn open_or_new(path: &Path, store: &AnyStore) -> Result<Self, CliError> {
-        Self::lock(path, |path| if path.exists() { open(path, store) } else { Ok(Pool::new()) })
+    fn open_or_new(path: &Path, store: &AnyStore, first_serial: Option<[u8; 3]>) -> Result<Self, CliError> {
+        Self::lock(path, |path| match path.exists() {
+            true => open(path, store),
+            false => Ok(first_serial.map_or_else(Pool::new, Pool::counting_from)),
+        })
     }
 
     fn lock(path: &Path, open: impl FnOnce(&Path) -> Result<Pool, CliError>) -> Result<Self, CliError> {
@@ -63,6 +66,13 @@ impl HeldPool {
     }
 }
 
+fn serial(text: &str) -> Result<[u8; 3], CliError> {
+    let bytes: Option<[u8; 3]> = hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+    let wrong =
+        || CliError::Option { option: "--first-serial", why: "must be three bytes in hexadecimal, from 000001".into() };
+    bytes.filter(|serial| *serial != [0; 3]).ok_or_else(wrong)
+}
+
 fn open(path: &Path, store: &AnyStore) -> Result<Pool, CliError> {
     let failed = |source| PreparationError::Pool { path: path.to_owned(), source };
     Ok(Pool::open(&common::read(path)?, store).map_err(failed)?)
@@ -92,13 +102,18 @@ pub(super) struct StockView {
 pub fn run(command: &PoolCommand, out: &mut Out) -> Result<u8, CliError> {
     let stock = match command {
         PoolCommand::Status { pool, keys, passphrase } => open(pool, &common::keys(keys, passphrase, out)?)?.stock(),
-        PoolCommand::Generate { pool: path, count, bits, exponent, key, keys, passphrase } => {
+        PoolCommand::Generate { pool: path, count, bits, exponent, first_serial, key, keys, passphrase } => {
             let store = common::keys(keys, passphrase, out)?;
             if !matches!(exponent, 3 | 65_537) || !(512..=1984).contains(bits) || !bits.is_multiple_of(8) {
                 let why = "EMV keys have 512 to 1984 bits in whole bytes, and exponent 3 or 65537".into();
                 return Err(CliError::Option { option: "--bits, --exponent", why });
             }
-            let mut pool = HeldPool::open_or_new(path, &store)?;
+            let first = first_serial.as_deref().map(serial).transpose()?;
+            if first.is_some() && path.exists() {
+                let why = "the pool is there already and goes on counting; leave the option out".into();
+                return Err(CliError::Option { option: "--first-serial", why });
+            }
+            let mut pool = HeldPool::open_or_new(path, &store, first)?;
             let failed = |source: PoolError| PreparationError::Pool { path: path.clone(), source };
             pool.keys.fill(*count as usize, *bits, *exponent, &mut common::chance()).map_err(failed)?;
             pool.save_under(key, &store)?;

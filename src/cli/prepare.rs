@@ -5,17 +5,20 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::args::{KeepArgs, PreparationArgs, PrepareArgs, Sources};
+use super::ca;
 use super::common::{self, CliError, Out, Problem, warn};
 use super::kept::Kept;
 use super::orders::{self, is_order};
 use super::pool::HeldPool;
 use super::ready::{Ready, ready, record_problems};
+use crate::base::Warning;
 use crate::base::fault::{Code, Fault};
 use crate::issuance::check;
 use crate::issuance::jobs::Jobs;
 use crate::issuance::report;
 use crate::issuance::result::RuleRef;
-use crate::keys::AnyStore;
+use crate::keys::ca_keys::CaKeys;
+use crate::keys::{AnyStore, KeyStore};
 use crate::order::Order;
 use crate::prepare::{
     IssuerCertificate, IssuerFileError, Materials, PoolError, PrepareError, Prepared, prepare, problem_of,
@@ -104,8 +107,9 @@ pub fn run(args: &PrepareArgs, out: &mut Out) -> Result<u8, CliError> {
     common::distinct(&[("--output", args.output.as_deref()), ("--jobs", jobs)])?;
     let jobs = jobs.map(Kept::claim).transpose()?;
     let named = args.profile.as_deref();
-    let (order, profile, prepared) =
-        of_order(&args.order, &bytes, named, &args.sources, &args.preparation, &store, out)?;
+    let ca_keys = args.ca_keys.as_deref().map(ca::ca_keys).transpose()?;
+    let preparation = Preparation { from: &args.preparation, ca_keys: ca_keys.as_ref(), minimum_level: None };
+    let (order, profile, prepared) = of_order(&args.order, &bytes, named, &args.sources, &preparation, &store, out)?;
     match &args.output {
         Some(path) => common::write(path, &prepared.text)?,
         None => out.raw(&prepared.text),
@@ -157,10 +161,11 @@ fn text(view: &PreparedView) -> Vec<String> {
 pub fn ready_from(
     path: &Path,
     sources: &Sources,
-    from: &PreparationArgs,
+    preparation: &Preparation<'_>,
     keep: &KeepArgs,
     out: &mut Out,
 ) -> Result<Ready, CliError> {
+    let from = preparation.from;
     let bytes = zeroize::Zeroizing::new(common::read(path)?);
     if !is_order(&bytes) {
         for (option, file) in [("--record", &keep.record), ("--jobs", &from.jobs)] {
@@ -169,12 +174,14 @@ pub fn ready_from(
                 return Err(CliError::Option { option, why });
             }
         }
-        return ready(path, sources, out);
+        let ready = ready(path, sources, out)?;
+        preparation.level(path, &ready.profile)?;
+        return Ok(ready);
     }
     let kept = keep.record.as_deref().map(Kept::claim).transpose()?;
     let jobs = from.jobs.as_deref().map(Kept::claim).transpose()?;
     let store = common::keys(&sources.keys, &sources.passphrase, out)?;
-    let (order, profile, prepared) = of_order(path, &bytes, None, sources, from, &store, out)?;
+    let (order, profile, prepared) = of_order(path, &bytes, None, sources, preparation, &store, out)?;
     let plan = check::plan(&prepared.record, &profile, &store).map_err(|problems| CliError::Refused {
         what: path.display().to_string(),
         problems: problems.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect(),
@@ -194,11 +201,12 @@ fn of_order(
     bytes: &[u8],
     named: Option<&str>,
     sources: &Sources,
-    from: &PreparationArgs,
+    preparation: &Preparation<'_>,
     store: &AnyStore,
     out: &mut Out,
 ) -> Result<(Order, Profile, Prepared), CliError> {
     let refused = |problems| CliError::Refused { what: path.display().to_string(), problems };
+    let from = preparation.from;
     let site = from.site.as_deref().ok_or_else(|| CliError::Option {
         option: "--site",
         why: "an order is for a site: name its configuration".into(),
@@ -212,7 +220,8 @@ fn of_order(
         let why = format!("the order is for profile {:?}", profile.name());
         return Err(CliError::Option { option: "--profile", why });
     }
-    let issuer = from.issuer_certificate.as_deref().map(issuer).transpose()?;
+    preparation.level(path, &profile)?;
+    let issuer = from.issuer_certificate.as_deref().map(|path| issuer(path, preparation, store, out)).transpose()?;
     let mut chance = common::chance();
     let mut pool = from.pool.as_deref().map(|path| HeldPool::open(path, store)).transpose()?;
     let materials = Materials {
@@ -238,7 +247,43 @@ fn of_order(
     Ok((order, profile, prepared))
 }
 
-fn issuer(path: &Path) -> Result<IssuerCertificate, CliError> {
+/// How a record is prepared of an order.
+pub(super) struct Preparation<'a> {
+    /// What was typed.
+    pub(super) from: &'a PreparationArgs,
+    /// The CA keys that the issuer's certificate is opened with.
+    pub(super) ca_keys: Option<&'a CaKeys>,
+    /// The site's least security level, if the record is made into a card now.
+    pub(super) minimum_level: Option<u8>,
+}
+
+impl Preparation<'_> {
+    fn level(&self, path: &Path, profile: &Profile) -> Result<(), CliError> {
+        let Some(minimum) = self.minimum_level else { return Ok(()) };
+        check::minimum_level(profile, minimum).map_err(|it| CliError::Refused {
+            what: path.display().to_string(),
+            problems: vec![Problem::new(it.path, it.code, it.message)],
+        })
+    }
+}
+
+/// The issuer's certificate, opened with a pinned CA key. Test keys may do without: then with the one in its own file.
+fn issuer(
+    path: &Path,
+    preparation: &Preparation<'_>,
+    store: &AnyStore,
+    out: &mut Out,
+) -> Result<IssuerCertificate, CliError> {
     let failed = |source| PreparationError::Issuer { path: path.to_owned(), source };
-    Ok(IssuerCertificate::parse(&common::read(path)?).map_err(failed)?)
+    let live = store.keys().iter().any(|key| !key.test);
+    let certificate = IssuerCertificate::parse(&common::read(path)?).map_err(failed)?;
+    match preparation.ca_keys {
+        Some(keys) => certificate.pinned(keys, live).map_err(failed)?,
+        None if live => return Err(failed(IssuerFileError::NotPinned).into()),
+        None => {
+            let message = "opened with the CA key in its own file; give --ca-keys to open it with a key that you trust";
+            out.warning(Warning::new(path.display().to_string(), message));
+        }
+    }
+    Ok(certificate)
 }

@@ -1,6 +1,7 @@
 //! A record against its profile: what must be equal, what must be there, and what the card product takes.
 
 use super::plan::{Plan, Problem};
+use crate::base::Warning;
 use crate::base::codec::tlv::{self, Tag};
 use crate::base::emv::Afl;
 use crate::base::emv::rules::{self, Severity, Stage, Subject};
@@ -8,6 +9,9 @@ use crate::base::fault::Code;
 use crate::keys::{KeyStore, Purpose};
 use crate::profile::{self, Profile, ReadBack, Shown};
 use crate::record::{Application, Content, Record};
+
+/// The bit of C-MAC in a security level.
+const C_MAC: u8 = 0x01;
 
 /// Checks a record against its profile, and plans it.
 ///
@@ -18,6 +22,7 @@ pub fn plan(record: &Record, profile: &Profile, store: &dyn KeyStore) -> Result<
     identity(record, profile, &mut problems);
     stated(record, profile, &mut problems);
     masters(profile, store, &mut problems);
+    secrets_under_ecb(record, profile, &mut problems);
     applications(record, profile, &mut problems);
     for (at, app) in record.applications().iter().enumerate() {
         application(&format!("body.applications[{at}]"), app, profile, &mut problems);
@@ -146,6 +151,48 @@ fn stated(record: &Record, profile: &Profile, problems: &mut Vec<Problem>) {
         {
             let message = format!("the record states {stated:?}, the profile {ours:?}");
             add(problems, format!("body.stated.{name}"), Code::RecordContradiction, message);
+        }
+    }
+}
+
+/// What a site asks of a profile's security level. It is no matter of the record: another site may ask for more.
+///
+/// # Errors
+/// The profile's level lacks a protection that the minimum has.
+pub fn minimum_level(profile: &Profile, minimum: u8) -> Result<(), Problem> {
+    let level = profile.channel().level;
+    if level & minimum == minimum {
+        return Ok(());
+    }
+    let message = format!(
+        "the security level is {level:02X}, and this site asks for at least {minimum:02X}; raise the profile's level, or \
+         lower --minimum-level"
+    );
+    Err(Problem { path: "(profile) channel.level".into(), code: Code::ProfileSense, message })
+}
+
+/// What is said of a run whose commands carry no MAC.
+pub fn unprotected(profile: &Profile) -> Option<Warning> {
+    let message = "the security level is 00: after the login every command goes to the card without a MAC, and whoever \
+                   stands between can change it";
+    (profile.channel().level & C_MAC == 0).then(|| Warning::new("channel.level", message))
+}
+
+/// ECB under SCP02's DEK hides neither equal blocks nor their order, so that blocks could be exchanged unseen.
+fn secrets_under_ecb(record: &Record, profile: &Profile, problems: &mut Vec<Problem>) {
+    let ecb = matches!(profile.channel().protocol, profile::Protocol::Scp02 { .. });
+    if !ecb || profile.channel().level & C_MAC != 0 {
+        return;
+    }
+    for (at, app) in record.applications().iter().enumerate() {
+        let secret = app.groupings().iter().find(|grouping| matches!(grouping.content(), Content::Sealed(_)));
+        if let Some(grouping) = secret {
+            let message = format!(
+                "secret grouping {:04X} would go to the card under ECB without a MAC; the profile needs a security level \
+                 with C-MAC (01, 03, 11 or 13)",
+                grouping.dgi()
+            );
+            add(problems, format!("body.applications[{at}]"), Code::ProfileSense, message);
         }
     }
 }

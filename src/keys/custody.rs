@@ -9,12 +9,13 @@ use super::handle::Label;
 use super::header::Limits;
 use super::pin::{self, ArrivedPin, CardPin, Pin};
 use super::policy::{Grant, Verb, allowed};
-use super::private::from_pkcs8;
+use super::private::{from_pkcs8, random_content_key};
 use super::tr31::{self, ArrivedKey, Header, KeyBlock, Version};
 use super::{
     Algorithm, BlockForm, CardForm, CardPadding, Computation, Derivation, JweAlgorithm, Kcv, KeyError, KeyHandle,
     KeyInfo, KeyStore, PublicKey, Purpose, Sealed, WrappedKey, weak,
 };
+use crate::base::chance::ChanceError;
 use crate::base::crypto::{self, Cipher, CryptoError, KcvMethod, NONCE, RsaPublic, TAG};
 use crate::base::emv::Pan;
 use crate::base::{Chance, Secret};
@@ -280,7 +281,13 @@ impl<E: Engine> KeyStore for E {
 
     fn jwe_content_key(&self, key: &KeyHandle, how: JweAlgorithm<'_>) -> Result<Secret<Vec<u8>>, KeyError> {
         allowed(key, Verb::OpenContentKey)?;
-        self.content_key(key, &how)
+        // Drawn before it is known whether it is needed. // RFC 7516 §11.5
+        let substitute = random_content_key().map_err(|_| KeyError::Chance(ChanceError("OpenSSL".into())))?;
+        match (self.content_key(key, &how), how) {
+            // The text then does not open, and nobody learns whether the key or the text is wrong.
+            (Err(KeyError::NotForIt(_)), JweAlgorithm::RsaOaep256 { .. }) => Ok(substitute),
+            (answer, _) => answer,
+        }
     }
 
     fn rsa_sign(&self, key: &KeyHandle, block: &[u8]) -> Result<Vec<u8>, KeyError> {

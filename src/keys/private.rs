@@ -45,6 +45,16 @@ impl From<ErrorStack> for PrivateKeyError {
     }
 }
 
+/// A content key that opens no text, from OpenSSL's random source.
+///
+/// # Errors
+/// The source fails.
+pub(super) fn random_content_key() -> Result<Secret<Vec<u8>>, PrivateKeyError> {
+    let mut key = zeroize::Zeroizing::new(vec![0; CONTENT_KEY]);
+    openssl::rand::rand_bytes(&mut key)?;
+    Ok(Secret::new(std::mem::take(&mut *key)))
+}
+
 impl PrivateKey {
     /// Reads a PKCS#8 key (DER), which must be a good one of this algorithm.
     pub(super) fn read(der: &Secret<Vec<u8>>, algorithm: Algorithm) -> Option<Self> {

@@ -82,11 +82,13 @@ pub trait KeyStore: Send + Sync {
     /// [`KeyError::Crypto`] on another kind of key, or data that is not whole blocks.
     fn retail_mac(&self, key: &KeyHandle, data: &[u8]) -> Result<[u8; 8], KeyError>;
 
-    /// The content key of an encrypted text (A256GCM), under a recipient's private key. // RFC 7518 §4.3, §4.6
+    /// The content key of an encrypted text (A256GCM), under a recipient's private key. An encrypted key that does not
+    /// open gives a random content key: the text then does not open, as if it had been changed. // RFC 7518 §4.3, §4.6;
+    /// RFC 7516 §11.5
     ///
     /// # Errors
-    /// [`KeyError::Purpose`], [`KeyError::Kind`] where the key is none for this way, [`KeyError::NotForIt`] where the
-    /// text is not for it.
+    /// [`KeyError::Purpose`], [`KeyError::Kind`] where the key is none for this way, [`KeyError::NotForIt`] if the
+    /// sender's ephemeral key is no point of the curve.
     fn jwe_content_key(&self, key: &KeyHandle, how: JweAlgorithm<'_>) -> Result<Secret<Vec<u8>>, KeyError>;
 
     /// The raw private operation of an issuer's RSA key: a certificate or a signature, where the caller has built the

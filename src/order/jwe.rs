@@ -126,7 +126,7 @@ impl<'a> Jwe<'a> {
         };
         let content_key = match store.jwe_content_key(&key, how) {
             Ok(content_key) => content_key,
-            // One answer for a key that does not unwrap and a text that does not open: an oracle helps attackers only.
+            // An ephemeral key that is no point of the curve; an encrypted key that does not open gives a random one.
             Err(KeyError::NotForIt(_)) => return Err(JweError::Tag),
             Err(error) => return Err(error.into()),
         };

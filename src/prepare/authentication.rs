@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::PrepareError;
+use super::pool::Pool;
 use crate::base::crypto::{RsaPrivate, RsaPublic};
 use crate::base::emv::Pan;
 use crate::base::emv::certificate::{
     IssueError, Issued, IssuerCertificate as Opened, MonthYear, Subject, open_issuer, sign_icc, sign_pin, sign_static,
 };
+use crate::keys::ca_keys::CaKeys;
 use crate::keys::{KeyError, KeyHandle, KeyStore, Purpose};
 use crate::profile::prepare::Derived;
 
@@ -75,6 +77,9 @@ pub enum IssuerFileError {
         /// Column of the first fault.
         column: usize,
     },
+    /// Opened with nothing that is trusted.
+    #[error("live keys need a CA key that you trust; give --ca-keys with a file of the scheme's CA keys")]
+    NotPinned,
     /// A field that cannot be.
     #[error("{field}: {why}")]
     Field {
@@ -108,6 +113,29 @@ impl IssuerCertificate {
         let opened = open_issuer(&ca, &certificate, &remainder, &exponent)
             .map_err(|error| wrong("certificate", &error.to_string()))?;
         Ok(Self { rid, ca_index, ca, certificate, remainder, exponent, opened })
+    }
+
+    /// Compares the CA's key in the file with the one that is trusted, and so what the certificate was opened with.
+    ///
+    /// # Errors
+    /// The trusted keys have none of this RID and index, or another; or a test CA's for a live issuer.
+    pub fn pinned(&self, keys: &CaKeys, live: bool) -> Result<(), IssuerFileError> {
+        let wrong = |field, why: String| IssuerFileError::Field { field, why };
+        let (rid, index) = (hex::encode_upper(self.rid), self.ca_index);
+        let pinned = keys.find(self.rid, index).ok_or_else(|| {
+            wrong(
+                "ca_index",
+                format!("the CA keys have no key of RID {rid} with index {index:02X}; add it, or name others"),
+            )
+        })?;
+        if *pinned.key() != self.ca {
+            let why = format!("it is not the key that the CA keys have for RID {rid} and index {index:02X}");
+            return Err(wrong("ca_modulus", why));
+        }
+        if live && pinned.is_test() {
+            return Err(wrong("ca_index", "the key is a test CA's, and the issuer's key is live".into()));
+        }
+        Ok(())
     }
 
     /// RID of the scheme.
@@ -151,6 +179,23 @@ pub(super) struct CardRsa {
     pub(super) pin: Option<RsaPrivate>,
 }
 
+/// Serial numbers of the certificates of a card's keys.
+pub(super) enum Serials<'a> {
+    /// Counted: each certificate has its own.
+    Counted(&'a mut Pool),
+    /// Drawn at random for this application.
+    Drawn([u8; 3]),
+}
+
+impl Serials<'_> {
+    fn next(&mut self) -> Result<[u8; 3], PrepareError> {
+        match self {
+            Serials::Counted(pool) => pool.serial(),
+            Serials::Drawn(serial) => Ok(*serial),
+        }
+    }
+}
+
 /// What the records are to hold.
 pub(super) struct Signing<'a> {
     pub(super) store: &'a dyn KeyStore,
@@ -159,7 +204,7 @@ pub(super) struct Signing<'a> {
     pub(super) pan: &'a Pan,
     /// Last month of the card.
     pub(super) expiry: MonthYear,
-    pub(super) serial: [u8; 3],
+    pub(super) serials: Serials<'a>,
     pub(super) dac: [u8; 2],
 }
 
@@ -185,7 +230,7 @@ pub(super) fn issuer_key(
 impl Signing<'_> {
     /// Signs for the records that take part, over one interface.
     pub(super) fn sign(
-        &self,
+        &mut self,
         rsa: &CardRsa,
         static_data: &[u8],
         wants: impl Fn(Derived) -> bool,
@@ -197,18 +242,20 @@ impl Signing<'_> {
             (Derived::IssuerRemainder, issuer.remainder.clone()),
             (Derived::IssuerExponent, issuer.exponent.clone()),
         ]);
-        let raw = |block: &[u8]| self.store.rsa_sign(self.key, block);
-        let subject = Subject { expiry: self.expiry, serial: self.serial };
+        let (store, key, expiry) = (self.store, self.key, self.expiry);
+        let raw = |block: &[u8]| store.rsa_sign(key, block);
         if wants(Derived::SignedStaticData) {
             let ssad = sign_static(issuer.key(), self.dac, static_data, raw).map_err(issue)?;
             signed.insert(Derived::SignedStaticData, ssad);
         }
         if let (Some(icc), true) = (&rsa.icc, wants(Derived::IccCertificate)) {
+            let subject = Subject { expiry, serial: self.serials.next()? };
             let issued = sign_icc(issuer.key(), self.pan, subject, icc.public(), static_data, raw).map_err(issue)?;
             let tags = [Derived::IccCertificate, Derived::IccRemainder, Derived::IccExponent];
             put(&mut signed, tags, issued);
         }
         if let (Some(pin), true) = (&rsa.pin, wants(Derived::PinCertificate)) {
+            let subject = Subject { expiry, serial: self.serials.next()? };
             let issued = sign_pin(issuer.key(), self.pan, subject, pin.public(), raw).map_err(issue)?;
             put(&mut signed, [Derived::PinCertificate, Derived::PinRemainder, Derived::PinExponent], issued);
         }

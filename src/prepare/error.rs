@@ -148,6 +148,11 @@ pub enum PrepareError {
     /// A certificate or signature could not be made.
     #[error("a certificate cannot be made: {0}")]
     Certificate(String),
+    /// The pool has counted to its end.
+    #[error(
+        "the pool has no serial number left for certificates (the last is FFFFFF); begin a new pool with another issuer key"
+    )]
+    NoSerial,
     /// An RSA key could not be made or taken from the pool.
     #[error("the card's RSA key: {0}")]
     Rsa(String),
@@ -208,7 +213,9 @@ impl Fault for PrepareError {
             | PrepareError::IssuerExpired(_) => Code::PrepareIssuer,
             PrepareError::Key(error) => error.code(),
             PrepareError::Issuer(error) => error.code(),
-            PrepareError::Chance(_) | PrepareError::Certificate(_) | PrepareError::Rsa(_) => Code::ProgramFault,
+            PrepareError::Chance(_) | PrepareError::Certificate(_) | PrepareError::NoSerial | PrepareError::Rsa(_) => {
+                Code::ProgramFault
+            }
             PrepareError::NoKey(_) => Code::KeyUnknown,
             PrepareError::Block { .. } | PrepareError::BlockMac { .. } => Code::PrepareBlock,
             PrepareError::TransportKey => Code::PinBlock,

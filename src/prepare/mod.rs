@@ -25,7 +25,7 @@ pub use pool::{Pool, PoolError, PoolFile};
 
 use std::collections::BTreeMap;
 
-use self::authentication::{CardRsa, Signing};
+use self::authentication::{CardRsa, Serials, Signing};
 use self::blocks::Blocks;
 use self::larder::{Face, Goods};
 use self::secrets::Secrets;
@@ -79,9 +79,10 @@ pub fn prepare(materials: Materials<'_>) -> Result<Prepared, PrepareError> {
     fit::answers(recipe)?;
     let pin = pin::open(order, store)?;
     let values = Values::new(order, recipe, store, pin.as_ref());
-    let rsa = rsa(recipe, pool, chance)?;
+    let mut pool = pool;
+    let rsa = rsa(recipe, pool.as_deref_mut(), chance)?;
     let signing = Authentication::Real(issuer);
-    make(order, profile, recipe, store, &values, pin.as_ref(), &rsa, signing, chance, today)
+    make(order, profile, recipe, store, &values, pin.as_ref(), &rsa, signing, pool, chance, today)
 }
 
 /// Prepares a record as [`prepare`] does, but without RSA keys, certificates and signatures, and keeps nothing of it: shows
@@ -102,7 +103,7 @@ pub(crate) fn try_out(
     let pin = pin::open(order, store)?;
     let values = Values::new(order, recipe, store, pin.as_ref());
     let rsa = CardRsa { icc: None, pin: None };
-    make(order, profile, recipe, store, &values, pin.as_ref(), &rsa, Authentication::Placeholders, chance, today)
+    make(order, profile, recipe, store, &values, pin.as_ref(), &rsa, Authentication::Placeholders, None, chance, today)
         .map(drop)
 }
 
@@ -126,6 +127,7 @@ fn make(
     pin: Option<&Pin>,
     rsa: &CardRsa,
     authentication: Authentication<'_>,
+    mut pool: Option<&mut Pool>,
     chance: &mut Chance,
     today: Option<(u16, u8, u8)>,
 ) -> Result<Prepared, PrepareError> {
@@ -141,7 +143,7 @@ fn make(
     for app in recipe.applications() {
         let mut goods = match authentication {
             Authentication::Real(issuer) => {
-                goods(app, order, recipe, values, store, issuer, rsa, &blocks, chance, today)?
+                goods(app, order, recipe, values, store, issuer, rsa, &blocks, pool.as_deref_mut(), chance, today)?
             }
             Authentication::Placeholders => placeholders(app, order, recipe, values)?,
         };
@@ -238,6 +240,7 @@ fn goods<'a>(
     issuer: Option<&IssuerCertificate>,
     rsa: &CardRsa,
     blocks: &Blocks,
+    pool: Option<&mut Pool>,
     chance: &mut Chance,
     today: Option<(u16, u8, u8)>,
 ) -> Result<Goods<'a>, PrepareError> {
@@ -254,13 +257,16 @@ fn goods<'a>(
     if !app.aid.starts_with(&issuer.rid()) {
         return Err(PrepareError::OtherRid(hex::encode_upper(&app.aid)));
     }
-    let signing = Signing {
+    let mut signing = Signing {
         store,
         issuer,
         key: &key,
         pan: order.chip().pan(),
         expiry: month(order.chip().expiry())?,
-        serial: chance.bytes()?,
+        serials: match pool {
+            Some(pool) => Serials::Counted(pool),
+            None => Serials::Drawn(chance.bytes()?),
+        },
         dac: recipe.dac().map_or_else(|| chance.bytes(), Ok)?,
     };
     for contactless in [false, true] {

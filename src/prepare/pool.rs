@@ -16,6 +16,8 @@ pub struct Pool {
     /// Name of the record key that the file is sealed under; none where there is no file yet.
     sealed_under: Option<String>,
     keys: Vec<Pooled>,
+    /// Serial number of the next certificate: 1 to FFFFFF.
+    next_serial: u32,
 }
 
 /// A key as its primes: a pool is opened for one of its keys, and only that one is built and looked at.
@@ -41,7 +43,7 @@ impl Pooled {
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PoolFile {
-    /// Version of this format: 1.
+    /// Version of this format: 2; 1 is read too.
     perso_pool: u32,
     /// Name of the record key.
     key: String,
@@ -70,14 +72,26 @@ impl Drop for PairFile {
     }
 }
 
+/// A pool, within the seal. Version 1 had the keys alone.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BodyFile {
+    /// Serial number of the next certificate of a card's key.
+    next_serial: u32,
+    keys: Vec<PairFile>,
+}
+
 /// Associated data of the seal: a record's body does not pass for a pool.
-const HEADER: &[u8] = b"perso pool 1";
+const HEADER: &[u8] = b"perso pool 2";
+const HEADER_1: &[u8] = b"perso pool 1";
+/// The last serial number: three bytes. // EMV B2 §6.4
+const LAST_SERIAL: u32 = 0x00FF_FFFF;
 
 /// What is wrong with a pool.
 #[derive(Debug, thiserror::Error)]
 pub enum PoolError {
     /// Not a pool's file.
-    #[error("it is not a pool of version 1 (line {line}, column {column})")]
+    #[error("it is not a pool of version 1 or 2 (line {line}, column {column})")]
     Syntax {
         /// Line of the first fault.
         line: usize,
@@ -117,9 +131,15 @@ impl Fault for PoolError {
 }
 
 impl Pool {
-    /// An empty pool.
+    /// An empty pool, whose certificates count from 1.
     pub fn new() -> Self {
-        Self { sealed_under: None, keys: Vec::new() }
+        Self::counting_from([0, 0, 1])
+    }
+
+    /// An empty pool, whose certificates count from this serial number.
+    pub fn counting_from([high, middle, low]: [u8; 3]) -> Self {
+        let next_serial = u32::from_be_bytes([0, high, middle, low]);
+        Self { sealed_under: None, keys: Vec::new(), next_serial }
     }
 
     /// Makes so many keys more.
@@ -145,6 +165,16 @@ impl Pool {
         stock
     }
 
+    /// A serial number for a certificate of a card's key, given out once. None is left after FFFFFF.
+    pub(super) fn serial(&mut self) -> Result<[u8; 3], PrepareError> {
+        if self.next_serial > LAST_SERIAL {
+            return Err(PrepareError::NoSerial);
+        }
+        let [_, high, middle, low] = self.next_serial.to_be_bytes();
+        self.next_serial += 1;
+        Ok([high, middle, low])
+    }
+
     /// Reads a pool's file.
     ///
     /// # Errors
@@ -152,18 +182,24 @@ impl Pool {
     pub fn open(bytes: &[u8], store: &dyn KeyStore) -> Result<Self, PoolError> {
         let syntax = |error: serde_json::Error| PoolError::Syntax { line: error.line(), column: error.column() };
         let file: PoolFile = serde_json::from_slice(bytes).map_err(syntax)?;
-        if file.perso_pool != 1 {
-            return Err(PoolError::Syntax { line: 1, column: 1 });
-        }
+        let header = match file.perso_pool {
+            1 => HEADER_1,
+            2 => HEADER,
+            _ => return Err(PoolError::Syntax { line: 1, column: 1 }),
+        };
         let key = store.open(&file.key, Purpose::Record)?;
         let hex = |text: &str| hex::decode(text).map_err(|_| PoolError::Seal);
         let nonce = hex(&file.nonce)?.try_into().map_err(|_| PoolError::Seal)?;
         let tag = hex(&file.tag)?.try_into().map_err(|_| PoolError::Seal)?;
-        let body = store.open_body(&key, &nonce, HEADER, &hex(&file.ciphertext)?, &tag)?;
+        let body = store.open_body(&key, &nonce, header, &hex(&file.ciphertext)?, &tag)?;
         // The parser's words are not passed on: they might quote a prime.
-        let pairs: Vec<PairFile> = serde_json::from_slice(body.expose()).map_err(|_| PoolError::Seal)?;
-        let keys = pairs.iter().map(PairFile::pooled).collect::<Result<_, _>>()?;
-        Ok(Self { sealed_under: Some(file.key), keys })
+        let body = match file.perso_pool {
+            1 => serde_json::from_slice(body.expose()).map(|keys| BodyFile { next_serial: 1, keys }),
+            _ => serde_json::from_slice(body.expose()),
+        };
+        let BodyFile { next_serial, keys } = body.map_err(|_| PoolError::Seal)?;
+        let keys = keys.iter().map(PairFile::pooled).collect::<Result<_, _>>()?;
+        Ok(Self { sealed_under: Some(file.key), keys, next_serial })
     }
 
     /// Name of the record key that the pool's file is sealed under; none where there is no file yet.
@@ -192,12 +228,12 @@ impl Pool {
     /// The key is not in custody, or the random source failed.
     pub fn seal(&self, key: &str, store: &dyn KeyStore, chance: &mut Chance) -> Result<String, PoolError> {
         let handle = store.open(key, Purpose::Record)?;
-        let pairs: Vec<PairFile> = self.keys.iter().map(PairFile::of).collect();
-        let body = Secret::of_json(&pairs).map_err(|_| PoolError::Unwritable)?;
+        let body = BodyFile { next_serial: self.next_serial, keys: self.keys.iter().map(PairFile::of).collect() };
+        let body = Secret::of_json(&body).map_err(|_| PoolError::Unwritable)?;
         let nonce: [u8; NONCE] = chance.bytes()?;
         let (ciphertext, tag) = store.seal_body(&handle, &nonce, HEADER, &body)?;
         let file = PoolFile {
-            perso_pool: 1,
+            perso_pool: 2,
             key: key.to_owned(),
             nonce: hex::encode_upper(nonce),
             ciphertext: hex::encode_upper(ciphertext),

@@ -11,6 +11,7 @@ mod keep;
 mod keys;
 mod prepare;
 mod readers;
+mod run;
 mod verify;
 
 use std::path::PathBuf;
@@ -35,6 +36,7 @@ pub use self::keys::{
 pub use self::keys::{PublicArgs, PublicForm, RemoveArgs};
 pub use self::prepare::{PoolCommand, PreparationArgs, PrepareArgs};
 pub use self::readers::ReadersArgs;
+pub use self::run::RunArgs;
 pub use self::verify::VerifyArgs;
 
 /// Personalizes payment smart cards: one prepared record, one card, one verdict.
@@ -233,45 +235,6 @@ pub enum Interface {
     Contact,
     /// The antenna.
     Contactless,
-}
-
-/// `perso run`
-#[derive(Debug, Args)]
-pub struct RunArgs {
-    /// The prepared record, or an order, which is prepared first.
-    pub record: PathBuf,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub keep: KeepArgs,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub preparation: PreparationArgs,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub sources: Sources,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub reader: ReaderArgs,
-    /// Prove the card at the end as a terminal would, by these CA keys (docs/verify.md).
-    #[arg(long, value_name = "FILE")]
-    pub ca_keys: Option<PathBuf>,
-    /// The journal, which keeps an order from becoming two cards. Default: FILE.journal beside `sim:FILE`; none that
-    /// lasts for `sim`; perso.journal in the working folder for a reader.
-    #[arg(long, value_name = "FILE")]
-    pub journal: Option<PathBuf>,
-    /// The same, from the configuration: for cards in a reader only.
-    #[arg(long, value_name = "FILE", hide = true)]
-    pub station_journal: Option<PathBuf>,
-    /// Write every exchange to this file. In full only while every key in use is a test key.
-    #[arg(long, value_name = "FILE")]
-    pub trace: Option<PathBuf>,
-    /// Write the result as JSON to this file as well.
-    #[arg(long, value_name = "FILE")]
-    pub result: Option<PathBuf>,
-    /// Faults that the simulated card shall show, e.g. `cut before 7`; may be given several times, or name a file of
-    /// such lines with @FILE.
-    #[arg(long, value_name = "RULE")]
-    pub fault: Vec<String>,
 }
 
 /// `perso check`

@@ -38,6 +38,10 @@ pub struct PrepareArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub preparation: PreparationArgs,
+    /// The CA keys (docs/ca-keys.md) that the issuer's certificate is opened with. Live keys need them; without them the
+    /// certificate is opened with the CA key in its own file, and that is said.
+    #[arg(long, value_name = "FILE")]
+    pub ca_keys: Option<PathBuf>,
     /// Write the record here; standard output otherwise.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -59,6 +63,10 @@ pub enum PoolCommand {
         /// Public exponent: 3 or 65537.
         #[arg(long, value_name = "E", default_value_t = 3)]
         exponent: u32,
+        /// A new pool counts the serial numbers of certificates from here: three bytes. Pools of one issuer key need
+        /// ranges of their own.
+        #[arg(long, value_name = "HEX")]
+        first_serial: Option<String>,
         /// Name of the record key that the pool is sealed under.
         #[arg(long, value_name = "NAME")]
         key: String,

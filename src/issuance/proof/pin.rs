@@ -8,7 +8,7 @@ use crate::base::codec::tlv;
 use crate::base::crypto::RsaPublic;
 use crate::base::fault::Code;
 use crate::card::emv::get_data;
-use crate::card::emv::oda::OfflineReport;
+use crate::card::emv::oda::{OfflineReport, Outcome, Step};
 use crate::card::emv::transaction::{self as commands, Pin};
 use crate::card::{Card, CardError};
 use crate::keys::issuer::pin_block_iso2;
@@ -50,20 +50,16 @@ impl Prover<'_> {
             }
         };
         let block = pin_block_iso2(pin)?;
-        let key = offline.and_then(|it| it.pin_key.as_ref().or(it.card_key.as_ref()));
-        let own = offline.is_some_and(|it| it.pin_key.is_some());
-        let outcome = match (methods, key) {
-            (Methods { enciphered: true, .. }, Some(key)) => {
-                let how = if own { PinProof::EncipheredByOwnKey } else { PinProof::Enciphered };
-                self.enciphered(card, key, &block)?.map(|sw| (sw, how))
-            }
-            (Methods { plaintext: true, .. }, _) => {
-                Ok((commands::verify_pin(card, &Pin::Plaintext(&block))?, PinProof::Plaintext))
-            }
-            _ => {
-                notes.add(STEP, Ended::Skipped("the PIN must be enciphered, and no key for that is proven".into()));
+        let outcome = match (methods.enciphered, proven_key(offline)) {
+            (true, Some((key, how))) => self.enciphered(card, key, &block)?.map(|sw| (sw, how)),
+            // Whoever stands between could offer both methods and break the certificate, to have the PIN in the clear.
+            (true, None) => {
+                let why =
+                    "the card offers the PIN enciphered and its key is not proven; the PIN is not sent in the clear";
+                notes.add(STEP, Ended::Skipped(why.into()));
                 return Ok(());
             }
+            (false, _) => Ok((commands::verify_pin(card, &Pin::Plaintext(&block))?, PinProof::Plaintext)),
         };
         match outcome {
             Err(why) => notes.add(STEP, Ended::Failed(Code::CardPin, why)),
@@ -126,6 +122,20 @@ impl Prover<'_> {
     }
 }
 
+/// The key that the PIN is enciphered with: the card's own for PINs if it states one, else the card's. None if that one
+/// is not proven: a terminal does not take the other in its place. // EMV B2 §7.1
+fn proven_key(offline: Option<&OfflineReport>) -> Option<(&RsaPublic, PinProof)> {
+    let offline = offline?;
+    let states_own = offline
+        .checks
+        .iter()
+        .any(|check| check.step == Step::PinCertificate && !matches!(check.outcome, Outcome::NotApplicable(_)));
+    match states_own {
+        true => offline.pin_key.as_ref().map(|key| (key, PinProof::EncipheredByOwnKey)),
+        false => offline.card_key.as_ref().map(|key| (key, PinProof::Enciphered)),
+    }
+}
+
 fn methods(view: &View<'_>) -> Methods {
     let list = view.value(0x8E).unwrap_or_default();
     let codes: Vec<u8> = list
@@ -136,4 +146,35 @@ fn methods(view: &View<'_>) -> Methods {
         .collect();
     let has = |wanted: [u8; 2]| codes.iter().any(|code| wanted.contains(code));
     Methods { plaintext: has([0x01, 0x03]), enciphered: has([0x04, 0x05]) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::card::emv::oda::{Check, OfflineError};
+
+    /// A card that states a key for PINs whose certificate is wrong has no key for PINs.
+    #[test]
+    fn a_key_for_pins_that_is_not_proven_is_not_replaced_by_the_cards() {
+        let key = |byte| RsaPublic::new(&[&[0xC0], [byte; 62].as_slice(), &[0x01]].concat(), &[3]).unwrap();
+        let report = |outcome, pin_key| OfflineReport {
+            checks: vec![Check { step: Step::PinCertificate, outcome }],
+            test_ca: Some(true),
+            issuer_key: Some(key(1)),
+            card_key: Some(key(2)),
+            pin_key,
+        };
+        let failed = report(Outcome::Failed(OfflineError::NothingUnpredictable), None);
+        assert!(proven_key(Some(&failed)).is_none());
+        assert!(proven_key(Some(&report(Outcome::Skipped("the issuer's key is not proven"), None))).is_none());
+        let none = report(Outcome::NotApplicable("the card has no key for PINs alone"), None);
+        assert!(proven_key(Some(&none)).is_some_and(|(it, how)| *it == key(2) && matches!(how, PinProof::Enciphered)));
+        let own = report(Outcome::Passed, Some(key(3)));
+        assert!(
+            proven_key(Some(&own))
+                .is_some_and(|(it, how)| { *it == key(3) && matches!(how, PinProof::EncipheredByOwnKey) })
+        );
+        assert!(proven_key(None).is_none());
+    }
 }

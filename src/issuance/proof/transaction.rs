@@ -1,5 +1,7 @@
 //! A transaction: the card's cryptograms against the host's, and the issuer's answer. // EMV B3 §6.5.4, §6.5.5, B2 §8
 
+use subtle::ConstantTimeEq;
+
 use super::VerifyError;
 use super::application::{AIP_CDA, AIP_ISSUER, AppProof, Notes, View};
 use super::host::{APPROVED, Host, Keys, Scheme, Transaction};
@@ -143,7 +145,8 @@ impl Work<'_> {
             Transaction { sent, values, aip: self.view.aip, atc: made.atc, unpredictable: self.terminal.unpredictable };
         let psn = self.view.psn();
         let keys = self.host.keys(scheme, &pan, psn, &transaction)?;
-        if self.host.cryptogram(scheme, &keys, &transaction, &made.issuer_data)? != cryptogram {
+        let host = self.host.cryptogram(scheme, &keys, &transaction, &made.issuer_data)?;
+        if !bool::from(host.ct_eq(&cryptogram)) {
             self.fail(CRYPTOGRAM, "the card's cryptogram is not the host's: its key, PAN or sequence number differs");
             return Ok(None);
         }
@@ -211,7 +214,7 @@ impl Work<'_> {
         transaction.atc = made.atc;
         let host = self.host.cryptogram(first.scheme, &first.keys, &transaction, &made.issuer_data)?;
         match (made.cryptogram, kind) {
-            (Some(cryptogram), _) if cryptogram != host => self.fail(SECOND, "it is not the host's"),
+            (Some(cryptogram), _) if !bool::from(cryptogram.ct_eq(&host)) => self.fail(SECOND, "it is not the host's"),
             (None, _) => self.fail(SECOND, "there is none in the answer"),
             (_, Some(Kind::Approved)) => self.notes.add(SECOND, Ended::Passed),
             (_, kind) => {

@@ -1,0 +1,59 @@
+//! `perso run`
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{KeepArgs, PreparationArgs, ReaderArgs, Sources};
+
+/// A security level, P1 of EXTERNAL AUTHENTICATE.
+fn security_level(text: &str) -> Result<u8, String> {
+    let level = u8::from_str_radix(text, 16).ok().filter(|_| text.len() == 2);
+    level
+        .filter(|level| matches!(level, 0x00 | 0x01 | 0x03 | 0x11 | 0x13 | 0x33))
+        .ok_or_else(|| "must be 00, 01, 03, 11, 13 or 33".to_owned())
+}
+
+/// `perso run`
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The prepared record, or an order, which is prepared first.
+    pub record: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub keep: KeepArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub preparation: PreparationArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub sources: Sources,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub reader: ReaderArgs,
+    /// The CA keys (docs/ca-keys.md): the issuer's certificate of an order is opened with them, and the card is proven at
+    /// the end as a terminal would (docs/verify.md). Live keys need them.
+    #[arg(long, value_name = "FILE")]
+    pub ca_keys: Option<PathBuf>,
+    /// The least security level of a profile that this site runs: two hexadecimal digits, each of whose protections the
+    /// profile's level must have.
+    #[arg(long, value_name = "LEVEL", default_value = "01", value_parser = security_level)]
+    pub minimum_level: u8,
+    /// The journal, which keeps an order from becoming two cards. Default: FILE.journal beside `sim:FILE`; none that
+    /// lasts for `sim`; perso.journal in the working folder for a reader.
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+    /// The same, from the configuration: for cards in a reader only.
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub station_journal: Option<PathBuf>,
+    /// Write every exchange to this file. In full only while every key in use is a test key.
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// Write the result as JSON to this file as well.
+    #[arg(long, value_name = "FILE")]
+    pub result: Option<PathBuf>,
+    /// Faults that the simulated card shall show, e.g. `cut before 7`; may be given several times, or name a file of
+    /// such lines with @FILE.
+    #[arg(long, value_name = "RULE")]
+    pub fault: Vec<String>,
+}
