@@ -213,8 +213,9 @@ fn pooled_secrets(all: Canaries, pool: &str) -> Canaries {
     let file: Value = serde_json::from_str(&std::fs::read_to_string(pool).unwrap()).unwrap();
     let part = |name: &str| hex::decode(file[name].as_str().unwrap()).unwrap();
     let (nonce, tag) = (part("nonce").try_into().unwrap(), part("tag").try_into().unwrap());
-    let clear = gcm_open(&key("lab-record"), &nonce, b"perso pool 1", &part("ciphertext"), &tag).unwrap();
-    let pairs: Vec<Value> = serde_json::from_slice(&clear).unwrap();
+    let clear = gcm_open(&key("lab-record"), &nonce, b"perso pool 2", &part("ciphertext"), &tag).unwrap();
+    let body: Value = serde_json::from_slice(&clear).unwrap();
+    let pairs = body["keys"].as_array().unwrap();
     assert!(pairs.len() >= 2, "the pool is empty");
     let primes = pairs.iter().flat_map(|pair| [pair["p"].as_str().unwrap(), pair["q"].as_str().unwrap()]);
     all.values("a prime of the pool", primes)
