@@ -97,8 +97,9 @@ fn wrap(inputs: &Inputs<'_>) -> Outputs {
     let (store, kbpk) = kbpk(inputs, version)?;
     let parsed = read_header(header)?;
     let cipher = if parsed.algorithm == 'A' { Cipher::Aes } else { Cipher::Tdes };
-    // The key came with the exportability that it leaves with.
-    let came = Header { mode: 'N', ..parsed.clone() }.kept();
+    // A key leaves with S if it came with S; one that came with E may leave with E or N.
+    let exportability = if parsed.exportability == 'S' { 'S' } else { 'E' };
+    let came = Header { mode: 'N', exportability, ..parsed.clone() }.kept();
     let (_, key) = one_key_with(cipher, Purpose::Data, inputs.bytes("key")?, Some(came))?;
     let padding = inputs.bytes("padding")?;
     let least = (key.algorithm().key_length() + 2).next_multiple_of(version.cipher().block());
