@@ -65,7 +65,7 @@ pub fn waited_for() {
 /// Gives the last pair of readers another name, which the service takes up when it is started again.
 fn rename(from: &str, to: &str) {
     let service = PathBuf::from(std::env::var("PERSO_PCSCD").unwrap());
-    let path = service.with_file_name("readers.d").join("vpcd7");
+    let path = service.with_file_name("readers.d").join("vpcd");
     let text = std::fs::read_to_string(&path).unwrap();
     let changed = text.replace(&format!("\"{from}\""), &format!("\"{to}\""));
     assert_ne!(changed, text, "{text}");

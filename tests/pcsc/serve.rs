@@ -132,9 +132,10 @@ pub fn orders_in_mid_job() {
         order("tear 0 after", last, "in-doubt", "READER-LOST", 8, torn),
         order("tear 0 within", first, "spoiled", "READER-LOST", 7, torn),
         order("tear 0 within", last, "in-doubt", "READER-LOST", 8, torn),
-        // A mute card may still be at work.
+        // As a card that is lost: spoiled once it has had a step, in doubt once it has had the last one.
         order("mute 0", 3, "untouched", "READER-MUTE", 6, &[]),
-        order("mute 0", first + 1, "in-doubt", "READER-MUTE", 8, &[]),
+        order("mute 0", first + 1, "spoiled", "READER-MUTE", 7, &[]),
+        order("mute 0", last, "in-doubt", "READER-MUTE", 8, &[]),
         order("swap 0 OTHER", first + 1, "spoiled", "CARD-REFUSED", 7, swapped),
         order("swap 0 OTHER", last + 1, "in-doubt", "CARD-SWAPPED", 8, swapped),
         order("swap 0 OTHER", diary.len() - 1, "in-doubt", "CARD-SWAPPED", 8, swapped),
