@@ -102,6 +102,7 @@ impl Strangers {
             "receivedAt": "2026-11-24T08:30:00Z",
             "body": {
                 "distributionChannel": "INSTANT", "persoStation": "station-1", "services": {"issuance": "CREATION"},
+                "consumerId": "consumer-1", "cardProductId": "product-debit",
                 "paymentApplication": {
                     "config": "visa-like-debit", "odaKeyIndex": "01", "derivationKeyIndex": "01", "pvKeyIndex": "01",
                     "cvKeyIndex": "01",
