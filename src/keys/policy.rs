@@ -1,6 +1,6 @@
 //! Which key may do what: purpose × verb × test or live, for jobs and for the calculator.
 //!
-//! Every verb of a key store asks [`allowed`] before it uses a key. `docs/keys.md` shows the same table.
+//! Every verb of a key store asks `allowed` before it uses a key. `docs/keys.md` shows the same table.
 
 use super::usage::{Operation, header_allows_one};
 use super::{KeyError, KeyHandle, Purpose};

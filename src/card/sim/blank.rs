@@ -201,7 +201,7 @@ pub struct State {
     pub blocked: bool,
     /// The applications, in the blank's order.
     pub applications: Vec<Application>,
-    /// The last commands that were handed to the card, [`DIARY`] at most.
+    /// The last commands that were handed to the card, 1,024 at most.
     pub diary: Vec<Entry>,
     /// How many commands were handed to it, those that have left the diary included.
     #[serde(default)]
