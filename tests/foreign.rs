@@ -11,6 +11,8 @@ mod hosts;
 mod issuing;
 #[path = "foreign/key_blocks.rs"]
 mod key_blocks;
+#[path = "foreign/pyscard_host.rs"]
+mod pyscard_host;
 #[path = "pcsc_support/mod.rs"]
 #[allow(dead_code)]
 mod readers;
@@ -44,13 +46,22 @@ fn main() {
         }
         return;
     }
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let mut table = Table::default();
-    scll_host::run(&mut table);
-    hosts::run(&mut table);
-    tools::run(&mut table);
-    terminals::run(&mut table);
-    issuing::run(&mut table);
-    table.conclude();
+    let parts: [(&str, fn(&mut Table)); 6] = [
+        ("scll", scll_host::run),
+        ("hosts", hosts::run),
+        ("pyscard_host", pyscard_host::run),
+        ("tools", tools::run),
+        ("terminals", terminals::run),
+        ("issuing", issuing::run),
+    ];
+    for (name, run) in parts {
+        if only.as_deref().is_none_or(|only| name == only) {
+            run(&mut table);
+        }
+    }
+    table.conclude(only.is_none());
 }
 
 /// What is installed by `scripts/foreign.sh`; none where it could not be.

@@ -1,4 +1,5 @@
-//! Hosts that open a secure channel and store data: yubikit and Py-GP. And what every host is shown on.
+//! Hosts that open a secure channel and store data: yubikit, Py-GP, and a small one of our own on pyscard. And the cards
+//! that every host gets.
 
 use perso::card::sim::{Blank, CardFile, Hex, KeySet, SimCard};
 
@@ -8,7 +9,7 @@ use super::table::Table;
 use super::{hold, installed, output, support};
 
 pub const AID: &str = "A0000009990101";
-const DOMAIN: &str = "A000000151000000";
+pub const DOMAIN: &str = "A000000151000000";
 /// Clear groupings of a small application.
 pub const GROUPINGS: [&str; 3] = [
     "01011270105A0847617390010101195F2403301231",
@@ -43,7 +44,7 @@ impl Channel {
         insert(0, SimCard::new(self.blank()), How { faults, ..How::default() })
     }
 
-    fn blank(self) -> Blank {
+    pub fn blank(self) -> Blank {
         let hex = |text: &str| Hex(hex::decode(text).unwrap());
         let key = Hex(self.key());
         Blank {
