@@ -33,6 +33,9 @@ use std::process::Command;
 
 use table::Table;
 
+/// A group of programs that are tried.
+type Part = fn(&mut Table);
+
 fn main() {
     // As other test programs do when they are only asked what is in them.
     if std::env::args().any(|argument| argument == "--list") {
@@ -48,7 +51,7 @@ fn main() {
     }
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let mut table = Table::default();
-    let parts: [(&str, fn(&mut Table)); 6] = [
+    let parts: [(&str, Part); 6] = [
         ("scll", scll_host::run),
         ("hosts", hosts::run),
         ("pyscard_host", pyscard_host::run),

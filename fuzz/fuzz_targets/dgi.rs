@@ -14,7 +14,9 @@ fuzz_target!(|data: &[u8]| {
         dgi_format: flags & 4 != 0,
     };
     let pieces: Vec<Piece> = rest
-        .chunks_exact(3)
+        .as_chunks::<3>()
+        .0
+        .iter()
         .take(64)
         .enumerate()
         .map(|(at, chunk)| Piece {

@@ -136,10 +136,9 @@ pub(super) fn of_value(algorithm: Algorithm, value: &[u8]) -> Option<Weakness> {
     if algorithm.cipher() != Some(Cipher::Tdes) {
         return None;
     }
-    let same = |one: &[u8], other: &[u8]| {
-        one.len() == other.len() && one.iter().zip(other).fold(0, |seen, (a, b)| seen | ((a ^ b) & 0xFE)) == 0
-    };
-    let parts: Vec<&[u8]> = value.chunks_exact(DES).collect();
+    let same =
+        |one: &[u8; DES], other: &[u8; DES]| one.iter().zip(other).fold(0, |seen, (a, b)| seen | ((a ^ b) & 0xFE)) == 0;
+    let parts = value.as_chunks().0;
     let pairs = parts.iter().enumerate().flat_map(|(at, one)| parts.iter().skip(at + 1).map(move |other| (one, other)));
     if pairs.into_iter().any(|(one, other)| same(one, other)) {
         return Some(Weakness::EqualParts);

@@ -175,7 +175,7 @@ struct Keys {
 
 fn keys(app: &Application, objects: &[Tlv], secrets: &Secrets<'_>) -> Result<Keys, PrepareError> {
     let ordered = larder::bcd(secrets.order.chip().psn());
-    let mut shown = Keys { check_values: None, sequence_number: Some(ordered).filter(|_| !secrets.foreign_keys) };
+    let mut shown = Keys { check_values: None, sequence_number: (!secrets.foreign_keys).then_some(ordered) };
     for (dgi, sealed) in sealed_keys(app) {
         let of_keys = check_values(sealed, secrets)?;
         let stated = app.clear_value(dgi | 0x1000).map(|value| value == of_keys);

@@ -358,10 +358,8 @@ pub(super) fn options(value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 /// The records that a file locator names, as grouping numbers.
 pub(super) fn located(locator: &[u8]) -> Vec<String> {
     let mut out = Vec::new();
-    for entry in locator.chunks_exact(4) {
-        if let [file, first, last, _] = entry {
-            out.extend((*first..=*last).map(|record| format!("{:02X}{record:02X}", file >> 3)));
-        }
+    for [file, first, last, _] in locator.as_chunks().0 {
+        out.extend((*first..=*last).map(|record| format!("{:02X}{record:02X}", file >> 3)));
     }
     out
 }

@@ -138,12 +138,8 @@ fn proven_key(offline: Option<&OfflineReport>) -> Option<(&RsaPublic, PinProof)>
 
 fn methods(view: &View<'_>) -> Methods {
     let list = view.value(0x8E).unwrap_or_default();
-    let codes: Vec<u8> = list
-        .get(8..)
-        .unwrap_or_default()
-        .chunks_exact(2)
-        .filter_map(|rule| rule.first().map(|code| code & 0x3F))
-        .collect();
+    let rules = list.get(8..).unwrap_or_default().as_chunks().0;
+    let codes: Vec<u8> = rules.iter().map(|[code, _]| code & 0x3F).collect();
     let has = |wanted: [u8; 2]| codes.iter().any(|code| wanted.contains(code));
     Methods { plaintext: has([0x01, 0x03]), enciphered: has([0x04, 0x05]) }
 }

@@ -351,11 +351,8 @@ impl<'s> View<'s> {
     pub(super) fn cvms(&self) -> Option<Vec<Cvm>> {
         let list = self.value(0x8E)?;
         let rules = list.get(8..)?;
-        let pairs = rules.chunks_exact(2).filter_map(|pair| match pair {
-            [code, condition] => Some(Cvm { method: code & 0x3F, condition: *condition }),
-            _ => None,
-        });
-        Some(pairs.collect())
+        let pairs = rules.as_chunks().0.iter();
+        Some(pairs.map(|[code, condition]| Cvm { method: code & 0x3F, condition: *condition }).collect())
     }
 
     /// Whether a grouping is loaded. None where that cannot be seen.
