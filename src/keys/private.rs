@@ -15,7 +15,7 @@ use zeroize::Zeroize;
 
 use super::{Algorithm, JweAlgorithm};
 use crate::base::Secret;
-use crate::base::crypto::{RsaPublic, sha256};
+use crate::base::crypto::{RsaPublic, is_unchanged, sha256};
 
 /// Moduli that are taken, in bits. EMV goes up to 1984, JWE asks for 2048 at least.
 const MODULUS_BITS: std::ops::RangeInclusive<u32> = 512..=4096;
@@ -56,13 +56,12 @@ pub(super) fn random_content_key() -> Result<Secret<Vec<u8>>, PrivateKeyError> {
 }
 
 impl PrivateKey {
-    /// Reads a PKCS#8 key (DER), which must be a good one of this algorithm.
+    /// Reads a PKCS#8 key (DER) of this algorithm that [`PrivateKey::is_good`] was asked of before it was stored.
     pub(super) fn read(der: &Secret<Vec<u8>>, algorithm: Algorithm) -> Option<Self> {
         let key = PKey::private_key_from_pkcs8(der.expose()).ok()?;
         let fits = match algorithm {
             Algorithm::Rsa => {
-                let rsa = key.rsa().ok()?;
-                MODULUS_BITS.contains(&key.bits()) && key.bits() % 8 == 0 && rsa.check_key().ok()?
+                MODULUS_BITS.contains(&key.bits()) && key.bits() % 8 == 0 && is_unchanged(&key.rsa().ok()?).ok()?
             }
             Algorithm::P256 => {
                 let ec = key.ec_key().ok()?;
@@ -71,6 +70,11 @@ impl PrivateKey {
             _ => false,
         };
         fits.then(|| Self { key: Arc::new(key) })
+    }
+
+    /// Whether it passes every test: for an RSA key the full prime tests, which [`PrivateKey::read`] does not repeat.
+    pub(super) fn is_good(&self) -> bool {
+        self.rsa().is_err() || self.rsa().is_ok_and(|rsa| rsa.check_key().unwrap_or(false))
     }
 
     /// SubjectPublicKeyInfo, DER.
@@ -300,6 +304,22 @@ mod tests {
         let encrypted = oaep(&key, &[7; 32], MessageDigest::sha256());
         let refused = own.content_key(&JweAlgorithm::RsaOaep256 { encrypted_key: &encrypted }).err();
         assert!(refused == Some(PrivateKeyError::Kind));
+    }
+
+    #[test]
+    fn rsa_key_with_a_changed_part_is_refused() {
+        let good = Rsa::generate(1024).unwrap();
+        assert!(is_unchanged(&good).unwrap());
+        let own = |number: &openssl::bn::BigNumRef| number.to_owned().unwrap();
+        for changed in 0..8 {
+            let (p, q) = (good.p().unwrap(), good.q().unwrap());
+            let (dp, dq, q_inverse) = (good.dmp1().unwrap(), good.dmq1().unwrap(), good.iqmp().unwrap());
+            let mut parts = [good.n(), good.e(), good.d(), p, q, dp, dq, q_inverse].map(own);
+            parts[changed].add_word(2).unwrap();
+            let [n, e, d, p, q, dp, dq, q_inverse] = parts;
+            let rsa = Rsa::from_private_components(n, e, d, p, q, dp, dq, q_inverse).unwrap();
+            assert!(!is_unchanged(&rsa).is_ok_and(|unchanged| unchanged), "part {changed}");
+        }
     }
 
     #[test]

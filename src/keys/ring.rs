@@ -138,6 +138,7 @@ impl Unsealed {
             weakness => weak::refuse_live(&info, weakness)?,
         }
         let alone = SoftwareStore::new(vec![(info.clone(), Secret::new(value.expose().clone()))]);
+        alone.test_whole(&info)?;
         info.kcv.value = alone.check_value(&info)?;
         match &new.expected {
             Some(expected) if *expected != info.kcv.value => {

@@ -16,7 +16,7 @@ use crate::base::{Secret, Warning};
 pub struct SoftwareStore {
     infos: Vec<KeyInfo>,
     values: Vec<Secret<Vec<u8>>>,
-    /// Private keys that were opened: to test whether one is good takes longer than all else about a record.
+    /// Private keys that were opened and tested.
     tested: Vec<OnceLock<PrivateKey>>,
 }
 
@@ -37,8 +37,20 @@ impl SoftwareStore {
         check_value(self, &self.load(info)?, info.kcv.method, info.kcv.value.len())
     }
 
-    /// Compares every symmetric key's check value with the one that is stated beside it. A private key's, and whether it is a
-    /// good key, are tested where it is opened: for every key of a file at each start that would take long.
+    /// Tests a private key in full, prime tests included, before it is stored: they are not repeated at each use.
+    pub(super) fn test_whole(&self, info: &KeyInfo) -> Result<(), KeyError> {
+        Self::test(&self.load(info)?)
+    }
+
+    fn test(key: &KeyHandle) -> Result<(), KeyError> {
+        match key.repr() {
+            Repr::Private(private) if !private.is_good() => Err(KeyError::Value { name: key.name().to_owned() }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Compares every symmetric key's check value with the one that is stated beside it. A private key's, and whether it has
+    /// changed, are tested where it is opened: for every key of a file at each start that would take long.
     pub(super) fn compare_check_values(&self) -> Result<(), KeyError> {
         let mut symmetric = self.infos.iter().filter(|info| info.algorithm.cipher().is_some());
         symmetric.try_for_each(|info| {
@@ -99,7 +111,9 @@ impl Engine for SoftwareStore {
     }
 
     fn take_in(&self, label: Label, value: Secret<Vec<u8>>) -> Result<KeyHandle, KeyError> {
-        Self::of(label, value)
+        let key = Self::of(label, value)?;
+        Self::test(&key)?;
+        Ok(key)
     }
 
     fn value(&self, key: &KeyHandle) -> Result<Secret<Vec<u8>>, KeyError> {

@@ -33,9 +33,9 @@ impl Pooled {
         Ok(Self { bits, exponent, p: key.p()?, q: key.q()? })
     }
 
-    /// The key, whose parts are tried.
+    /// The key. Its primes were tested when they were made, and have been sealed since.
     fn key(&self) -> Result<RsaPrivate, RsaError> {
-        RsaPrivate::from_primes(&self.p, &self.q, &minimal(self.exponent))
+        RsaPrivate::from_tested_primes(&self.p, &self.q, &minimal(self.exponent))
     }
 }
 

@@ -21,7 +21,7 @@ pub use self::gcm::{NONCE, TAG, gcm_open, gcm_seal};
 pub use self::kcv::{KcvMethod, kcv};
 pub use self::mac::{retail_mac, tdes_cbc_mac};
 pub use self::pad::{pad_80, pad_80_if_needed, pad_length, pad_zero, unpad_80};
-pub use self::rsa::{RsaError, RsaPrivate, RsaPublic};
+pub use self::rsa::{RsaError, RsaPrivate, RsaPublic, is_unchanged};
 
 /// A cipher was called with lengths it does not take, or an authentication tag did not match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -7,7 +7,7 @@ mod generate;
 mod number;
 mod private;
 
-pub use private::RsaPrivate;
+pub use private::{RsaPrivate, is_unchanged};
 
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::error::ErrorStack;

@@ -45,10 +45,14 @@ impl Wiped {
         Ok(Self(number))
     }
 
-    pub(super) fn copy(&self) -> Result<Self, ErrorStack> {
-        let mut number = Self(self.0.to_owned()?);
+    pub(super) fn of_number(number: &BigNumRef) -> Result<Self, ErrorStack> {
+        let mut number = Self(number.to_owned()?);
         number.set_const_time();
         Ok(number)
+    }
+
+    pub(super) fn copy(&self) -> Result<Self, ErrorStack> {
+        Self::of_number(&self.0)
     }
 
     pub(super) fn less_one(&self) -> Result<Self, ErrorStack> {

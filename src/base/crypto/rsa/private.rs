@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-use openssl::bn::{BigNum, BigNumContext, BigNumRef};
+use openssl::bn::{BigNum, BigNumContext, BigNumContextRef, BigNumRef};
+use openssl::error::ErrorStack;
 use openssl::pkey::Private;
 use openssl::rsa::{Padding, Rsa};
 
@@ -26,6 +27,26 @@ impl RsaPrivate {
     /// [`RsaError::Primes`], [`RsaError::Exponent`] where it has a factor in common with one of them less one, and as
     /// [`RsaPublic::new`].
     pub fn from_primes(p: &Secret<Vec<u8>>, q: &Secret<Vec<u8>>, exponent: &[u8]) -> Result<Self, RsaError> {
+        Self::of_factors(p, q, exponent, |number, ctx| number.is_prime(0, ctx))
+    }
+
+    /// The key of two primes that [`RsaPrivate::from_primes`] or generation has tested in full, and that were stored since:
+    /// one Miller-Rabin round for each, and one operation that the public key undoes, show a value that has changed.
+    ///
+    /// # Errors
+    /// As [`RsaPrivate::from_primes`], and [`RsaError::Pair`].
+    pub fn from_tested_primes(p: &Secret<Vec<u8>>, q: &Secret<Vec<u8>>, exponent: &[u8]) -> Result<Self, RsaError> {
+        let key = Self::of_factors(p, q, exponent, passes_round)?;
+        key.undoes_public()?;
+        Ok(key)
+    }
+
+    fn of_factors(
+        p: &Secret<Vec<u8>>,
+        q: &Secret<Vec<u8>>,
+        exponent: &[u8],
+        is_prime: impl Fn(&BigNumRef, &mut BigNumContextRef) -> Result<bool, ErrorStack>,
+    ) -> Result<Self, RsaError> {
         // Longer ones give no modulus that is taken; testing them would take long.
         if p.len() > LONGEST || q.len() > LONGEST {
             return Err(RsaError::Size((p.len() + q.len()) * 8));
@@ -33,7 +54,7 @@ impl RsaPrivate {
         let (p, q) = (Wiped::of(p.expose())?, Wiped::of(q.expose())?);
         let mut ctx = BigNumContext::new()?;
         let public = RsaPublic::new(&product(&p, &q, &mut ctx)?.to_vec(), exponent)?;
-        if p.ucmp(&q) == Ordering::Equal || !p.is_prime(0, &mut ctx)? || !q.is_prime(0, &mut ctx)? {
+        if p.ucmp(&q) == Ordering::Equal || !is_prime(&p, &mut ctx)? || !is_prime(&q, &mut ctx)? {
             return Err(RsaError::Primes);
         }
         Self::assemble(p, q, public)
@@ -50,10 +71,16 @@ impl RsaPrivate {
         }
         let (p, q) = factors(&public, &Wiped::of(private.expose())?)?;
         let key = Self::assemble(p, q, public)?;
-        // Whatever was found must undo what the public key does.
-        let mut probe = vec![0; key.public.length()];
+        // The exponent may be of another key.
+        key.undoes_public()?;
+        Ok(key)
+    }
+
+    /// One block through the private key and the public one is the same block.
+    fn undoes_public(&self) -> Result<(), RsaError> {
+        let mut probe = vec![0; self.public.length()];
         probe.iter_mut().skip(1).for_each(|byte| *byte = 0x5A);
-        if key.public.raw(&key.raw(&probe)?)? == probe { Ok(key) } else { Err(RsaError::Pair) }
+        if self.public.raw(&self.raw(&probe)?)? == probe { Ok(()) } else { Err(RsaError::Pair) }
     }
 
     /// `p` and `q` are two different primes and their product is the modulus.
@@ -190,6 +217,74 @@ fn factors(public: &RsaPublic, d: &Wiped) -> Result<(Wiped, Wiped), RsaError> {
     Err(RsaError::Pair)
 }
 
+/// Whether a stored key is as it was when it was tested in full: its parts belong together, each prime passes one
+/// Miller-Rabin round, and one operation is undone by the public key. // PKCS#1 §3.2
+///
+/// # Errors
+/// OpenSSL's own.
+pub fn is_unchanged(key: &Rsa<Private>) -> Result<bool, ErrorStack> {
+    let (Some(p), Some(q), Some(dp), Some(dq), Some(q_inverse)) =
+        (key.p(), key.q(), key.dmp1(), key.dmq1(), key.iqmp())
+    else {
+        return Ok(false);
+    };
+    let mut ctx = BigNumContext::new()?;
+    if p.ucmp(q) == Ordering::Equal || product(p, q, &mut ctx)?.ucmp(key.n()) != Ordering::Equal {
+        return Ok(false);
+    }
+    for (prime, part) in [(p, dp), (q, dq)] {
+        let order = Wiped::of_number(prime)?.less_one()?;
+        let fits = remainder(key.d(), &order, &mut ctx)?.ucmp(part) == Ordering::Equal;
+        if !fits || remainder(&*product(part, key.e(), &mut ctx)?, &order, &mut ctx)?.num_bits() != 1 {
+            return Ok(false);
+        }
+    }
+    if remainder(&*product(q_inverse, q, &mut ctx)?, p, &mut ctx)?.num_bits() != 1 {
+        return Ok(false);
+    }
+    if !passes_round(p, &mut ctx)? || !passes_round(q, &mut ctx)? {
+        return Ok(false);
+    }
+    let mut probe = vec![0x5A; key.size() as usize];
+    probe.iter_mut().take(1).for_each(|byte| *byte = 0);
+    let (mut signed, mut seen) = (vec![0; probe.len()], vec![0; probe.len()]);
+    key.private_encrypt(&probe, &mut signed, Padding::NONE)?;
+    key.public_decrypt(&signed, &mut seen, Padding::NONE)?;
+    Ok(seen == probe)
+}
+
+/// Whether an odd number passes one Miller-Rabin round with base 2. Few composite numbers do, and no one gets to choose
+/// them here. // FIPS 186-5 §B.3.1
+fn passes_round(number: &BigNumRef, ctx: &mut BigNumContextRef) -> Result<bool, ErrorStack> {
+    // OpenSSL's exponentiation in constant time needs an odd modulus.
+    if number.num_bits() < 3 || number.is_even() {
+        return Ok(false);
+    }
+    let less_one = Wiped::of_number(number)?.less_one()?;
+    let mut odd = less_one.copy()?;
+    let mut halvings = 0;
+    while odd.is_even() {
+        let mut half = Wiped::new()?;
+        half.rshift1(&odd)?;
+        odd = half;
+        halvings += 1;
+    }
+    let mut power = Wiped::new()?;
+    power.mod_exp(&*BigNum::from_u32(2)?, &odd, number, ctx)?;
+    if power.num_bits() == 1 {
+        return Ok(true);
+    }
+    for _ in 0..halvings {
+        if power.ucmp(&less_one) == Ordering::Equal {
+            return Ok(true);
+        }
+        let mut square = Wiped::new()?;
+        square.mod_mul(&power, &power, number, ctx)?;
+        power = square;
+    }
+    Ok(false)
+}
+
 /// A factor and its cofactor, the greater first, where both are primes.
 fn split(p: Wiped, n: &BigNumRef, ctx: &mut BigNumContext) -> Result<(Wiped, Wiped), RsaError> {
     let mut q = Wiped::new()?;
@@ -268,6 +363,42 @@ mod tests {
         assert!(matches!(pair(vec![0]), RsaError::Pair));
         assert!(matches!(pair(vec![0x77; 128]), RsaError::Pair));
         assert!(matches!(pair(vec![0x77; 129]), RsaError::Pair));
+    }
+
+    /// OEIS A001262, strong pseudoprimes to base 2; A001567, other pseudoprimes to base 2.
+    #[test]
+    fn one_round_passes_primes_and_strong_pseudoprimes_only() {
+        let passes = |number: u32| {
+            let mut ctx = BigNumContext::new().unwrap();
+            passes_round(&BigNum::from_u32(number).unwrap(), &mut ctx).unwrap()
+        };
+        for passing in [5, 7, 13, 17, 65_537, 2_147_483_647, 2047, 3277, 4033, 4681, 8321] {
+            assert!(passes(passing), "{passing}");
+        }
+        for failing in [0, 1, 2, 9, 15, 341, 561, 645, 1105, 65_535, 65_536] {
+            assert!(!passes(failing), "{failing}");
+        }
+    }
+
+    #[test]
+    fn stored_primes_are_taken_as_the_full_test_takes_them() {
+        let stored = RsaPrivate::from_tested_primes(&secret(P), &secret(Q), &[3]).unwrap();
+        assert!(stored.q_inverse().unwrap().equals(key().q_inverse().unwrap().expose()));
+        let fault = |p: &str, q: &str| RsaPrivate::from_tested_primes(&secret(p), &secret(q), &[3]).err().unwrap();
+        assert!(matches!(fault(P, P), RsaError::Primes));
+        let p = hex::decode(P).unwrap();
+        // One changed bit; some of these numbers are primes too.
+        let mut taken = 0;
+        for bit in 1..p.len() * 8 - 1 {
+            let mut changed = p.clone();
+            changed[p.len() - 1 - bit / 8] ^= 1 << (bit % 8);
+            let changed = Secret::new(changed);
+            let light = RsaPrivate::from_tested_primes(&changed, &secret(Q), &[3]).err().map(|error| error.to_string());
+            let full = RsaPrivate::from_primes(&changed, &secret(Q), &[3]).err().map(|error| error.to_string());
+            assert_eq!(light, full, "bit {bit}");
+            taken += usize::from(light.is_none());
+        }
+        assert!(taken < 10, "{taken}");
     }
 
     #[test]
