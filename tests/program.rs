@@ -201,11 +201,7 @@ fn a_sealed_key_file_opens_with_its_passphrase_only() {
     std::fs::write(&wrong, "incorrect horse\n").unwrap();
     assert_eq!(done(&["keys", "seal", KEYS, "--passphrase-file", &right, "-o", &sealed]).code, 0);
     let listed = done(&["keys", "list", &sealed, "--passphrase-file", &right]);
-    assert!(
-        listed.code == 0 && listed.out.contains("lab-kmc-des") && listed.out.contains("KCV 8BAF47"),
-        "{}",
-        listed.out
-    );
+    assert!(listed.code == 0 && listed.out.contains("lab-kmc-des") && listed.out.contains("8BAF47"), "{}", listed.out);
     let refused = done(&["keys", "list", &sealed, "--passphrase-file", &wrong]);
     assert_eq!((refused.code, refused.err.contains("KEY-PASSPHRASE")), (5, true), "{}", refused.err);
     let run = ["run", &record(PROFILES[0]), "--keys", &sealed, "--passphrase-file", &right, "--reader", "sim"];
@@ -251,7 +247,7 @@ fn check_tells_every_problem_by_path() {
 #[test]
 fn explain_knows_every_code_and_status_words() {
     let all = done(&["explain"]);
-    for line in all.out.lines() {
+    for line in all.out.lines().skip(1) {
         let code = line.split_whitespace().next().unwrap();
         let one = done(&["explain", code]);
         assert!(one.code == 0 && one.out.contains("What to do next"), "{code}");

@@ -85,6 +85,9 @@ fn a_card_is_verified_from_the_command_line() {
     // Nothing but the card: what cannot be checked is said.
     let (code, text, _) = desk.verify(&["--aid", "A000000999"]);
     assert_eq!(code, 0, "{text}");
+    let folded = text.lines().find(|line| line.ends_with(": no CA keys were given")).unwrap();
+    assert!(folded.starts_with("Skipped  CA key, issuer certificate,") && folded.contains(", DDA, CDA"), "{text}");
+    let (_, text, _) = desk.verify(&["--aid", "A000000999", "--all"]);
     assert!(text.contains("Skipped  DDA A0000009990101 (contact): no CA keys were given"), "{text}");
     assert!(text.contains("Not compared with a record: none was given."), "{text}");
     let (code, json, _) = desk.verify(&["--profile", "profiles/product.toml", "--format", "json"]);

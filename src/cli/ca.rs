@@ -84,14 +84,23 @@ pub fn ca_keys(path: &Path) -> Result<CaKeys, CliError> {
     Ok(CaKeys::parse(&common::read(path)?).map_err(failed)?)
 }
 
-#[derive(Serialize)]
-struct Listed {
+/// A CA key as it is listed.
+#[derive(Serialize, schemars::JsonSchema)]
+pub(super) struct Listed {
+    /// The scheme: the first five bytes of its AIDs.
     rid: String,
+    /// Index (tag 8F).
     index: String,
+    /// Length of the modulus.
     bits: usize,
+    /// Public exponent, hexadecimal.
     exponent: String,
+    /// SHA-1 over RID, index, modulus and exponent, hexadecimal.
+    // EMV B2 §11.2.2
     hash: String,
+    /// Last month in which the key is valid, YYYY-MM.
     expiry: Option<String>,
+    /// A test key.
     test: bool,
 }
 
@@ -112,11 +121,13 @@ fn list(keys: &CaKeys, out: &mut Out) {
     if out.json(&listed) {
         return;
     }
-    for key in &listed {
+    let row = |key: &Listed| {
         let kind = if key.test { "test" } else { "live" };
-        let expiry = key.expiry.as_deref().unwrap_or("no expiry");
-        out.line(format!("{} {}  {:>4} bits  {kind}  {expiry:<9}  {}", key.rid, key.index, key.bits, key.hash));
-    }
+        let expiry = key.expiry.as_deref().unwrap_or("none");
+        vec![key.rid.clone(), key.index.clone(), key.bits.to_string(), kind.into(), expiry.into(), key.hash.clone()]
+    };
+    let rows: Vec<_> = listed.iter().map(row).collect();
+    out.table(&["RID", "INDEX", "BITS", "KIND", "EXPIRY", "SHA-1"], &rows);
 }
 
 fn new_test(
@@ -144,12 +155,16 @@ fn new_test(
     Ok(())
 }
 
-#[derive(Serialize)]
-struct Certified {
+/// A certificate that a test CA made.
+#[derive(Serialize, schemars::JsonSchema)]
+pub(super) struct Certified {
+    /// Issuer public key certificate, hexadecimal.
     #[serde(rename = "90")]
     certificate: String,
-    #[serde(rename = "92", skip_serializing_if = "String::is_empty")]
+    /// Issuer public key remainder, hexadecimal; absent if there is none.
+    #[serde(rename = "92", default, skip_serializing_if = "String::is_empty")]
     remainder: String,
+    /// Issuer public key exponent, hexadecimal.
     #[serde(rename = "9F32")]
     exponent: String,
 }

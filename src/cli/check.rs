@@ -6,10 +6,12 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::args::CheckArgs;
+use super::check_files::{Total, below};
 use super::common::{self, CliError, Out, Problem};
 use super::config_resolve as resolve;
 use super::orders::{self, is_order};
 use super::ready::record_problems;
+use super::screen;
 use super::stores;
 use crate::base::emv::rules::Stage;
 use crate::base::{Code, Fault, Warning};
@@ -24,6 +26,11 @@ use crate::record::{self, Record};
 
 /// The place of a card on its carrier, in an order of D1.
 const PLACE: &str = "body.cardCarrierConfig.multiCardOrder";
+
+/// What a profile begins with.
+const PROFILE: &str = "perso_profile";
+/// A file of no kind that is checked.
+const UNKNOWN: &str = "unknown";
 
 /// What was found in one file.
 #[derive(Serialize, schemars::JsonSchema)]
@@ -50,6 +57,9 @@ pub(super) struct Checked {
     /// The place on a carrier of several cards: card group and number.
     #[serde(skip)]
     place: Option<(String, String)>,
+    /// It could not be read.
+    #[serde(skip)]
+    unreadable: bool,
 }
 
 impl Checked {
@@ -65,7 +75,13 @@ impl Checked {
             skipped: Vec::new(),
             warnings: Vec::new(),
             place: None,
+            unreadable: false,
         }
+    }
+
+    /// Whether nothing was skipped.
+    fn is_whole(&self) -> bool {
+        self.skipped.is_empty() && self.rules.iter().all(|rule| rule.verdict != "skipped")
     }
 }
 
@@ -76,46 +92,58 @@ impl Checked {
 pub fn run(args: &CheckArgs, out: &mut Out) -> Result<u8, CliError> {
     let store = args.keys.as_ref().map(|path| common::keys(path, &args.passphrase, out)).transpose()?;
     let site = args.site.as_deref().map(common::site).transpose()?;
-    let mut all = Vec::new();
-    for path in &args.files {
-        all.push(one(path, args, store.as_ref(), site.as_ref(), out));
-    }
-    places_on_carriers(&mut all);
-    for checked in &all {
-        for warning in &checked.warnings {
-            out.warning(Warning::new(format!("{}: {}", checked.file, warning.path), &warning.message));
+    let (mut all, mut total) = (Vec::new(), Total::default());
+    for given in &args.files {
+        let files = if given.is_dir() { below(given) } else { vec![Ok(given.clone())] };
+        for file in files {
+            let mut checked = match file {
+                Ok(path) => one((&path, !given.is_dir()), args, store.as_ref(), site.as_ref(), out),
+                Err((path, error)) => unreadable(&path, &error),
+            };
+            // A folder holds other files too; a file that was named must be of a known kind.
+            if checked.kind == UNKNOWN && given.is_dir() && !checked.unreadable {
+                total.others += 1;
+                continue;
+            }
+            place_on_carrier(&mut checked, &all);
+            for warning in &checked.warnings {
+                out.warning(Warning::new(format!("{}: {}", checked.file, warning.path), &warning.message));
+            }
+            total.count(checked.problems.len(), checked.is_whole());
+            // A folder may hold many: each is printed as soon as it is checked.
+            print(&checked, out);
+            all.push(checked);
         }
     }
-    let found = all.iter().any(|checked| !checked.problems.is_empty());
-    if !out.json(&all) {
-        for checked in &all {
-            print(checked, out);
-        }
+    if !out.json(&all) && (all.len() > 1 || args.files.iter().any(|given| given.is_dir())) {
+        total.print(out);
     }
-    Ok(if found { 10 } else { 0 })
+    Ok(if total.faulty > 0 { 10 } else { 0 })
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Checked {
+    let problem = Problem::new("(file)", Code::OperatorInput, format!("it cannot be read: {error}"));
+    Checked { unreadable: true, ..Checked::of(path.display().to_string(), UNKNOWN, vec![problem]) }
 }
 
 /// Two cards of one carrier have two places on it. // D1 cardCarrierConfig.multiCardOrder
-fn places_on_carriers(all: &mut [Checked]) {
-    let places: Vec<Option<(String, String)>> = all.iter().map(|checked| checked.place.clone()).collect();
-    for (at, checked) in all.iter_mut().enumerate() {
-        let Some((_, number)) = places.get(at).and_then(Option::as_ref) else { continue };
-        if places.iter().take(at).any(|earlier| earlier.as_ref() == checked.place.as_ref()) {
-            let message = format!("number {number} repeats that of an earlier order with the same multiCardId");
-            checked.warnings.push(Warning::new(PLACE, message));
-        }
+fn place_on_carrier(checked: &mut Checked, earlier: &[Checked]) {
+    let Some((_, number)) = &checked.place else { return };
+    if earlier.iter().any(|earlier| earlier.place == checked.place) {
+        let message = format!("number {number} repeats that of an earlier order with the same multiCardId");
+        checked.warnings.push(Warning::new(PLACE, message));
     }
 }
 
 fn print(checked: &Checked, out: &mut Out) {
     let skipped = skipped_rules(&checked.rules);
-    let verdict = match (checked.problems.len(), checked.skipped.is_empty() && skipped.is_empty()) {
-        (0, true) => "ok".to_owned(),
-        (0, false) => "ok as far as it was checked".to_owned(),
-        (1, _) => "one problem".to_owned(),
-        (n, _) => format!("{n} problems"),
+    let (style, verdict) = match (checked.problems.len(), checked.is_whole()) {
+        (0, true) => (screen::GOOD, "ok".to_owned()),
+        (0, false) => (screen::WARNING, "ok as far as it was checked".to_owned()),
+        (1, _) => (screen::BAD, "one problem".to_owned()),
+        (n, _) => (screen::BAD, format!("{n} problems")),
     };
-    out.line(format!("{} ({}): {verdict}", checked.file, checked.kind));
+    out.headed(format!("{} ({}): ", checked.file, checked.kind), style, &verdict);
     for problem in &checked.problems {
         out.line(format!("  {}: {} [{}]", problem.path, problem.message, problem.code));
     }
@@ -150,18 +178,25 @@ fn skipped_rules(rules: &[RuleRef]) -> BTreeMap<&str, String> {
     together.into_iter().map(|(why, named)| (why, named.join(", "))).collect()
 }
 
-fn one(path: &Path, args: &CheckArgs, store: Option<&AnyStore>, site: Option<&Site>, out: &mut Out) -> Checked {
-    let file = path.display().to_string();
+/// Checks a file, which was named, or was found in a folder.
+fn one(
+    (path, named): (&Path, bool),
+    args: &CheckArgs,
+    store: Option<&AnyStore>,
+    site: Option<&Site>,
+    out: &mut Out,
+) -> Checked {
+    let file = common::shown(path);
     let bytes = match common::read(path) {
         Ok(bytes) => bytes,
         // The others are checked all the same.
         Err(error) => {
             let problems = vec![Problem::new("(file)", error.code(), FaultRef::of(&error).message)];
-            return Checked::of(file, "unknown", problems);
+            return Checked { unreadable: true, ..Checked::of(file, UNKNOWN, problems) };
         }
     };
     let (mut skipped, mut rules) = (Vec::new(), Vec::new());
-    let toml = path.extension().is_some_and(|extension| extension == "toml");
+    let toml = is_profile(path, &bytes, named);
     if !toml && is_order(&bytes) {
         return order(path, &bytes, args, store, site);
     }
@@ -175,7 +210,7 @@ fn one(path: &Path, args: &CheckArgs, store: Option<&AnyStore>, site: Option<&Si
             Member::Clear => ("clear record", clear(&bytes, args, store, &mut skipped, &mut rules)),
             Member::None => {
                 let message = "it is neither an order, a record, a key file nor a profile (*.toml)";
-                ("unknown", vec![Problem::new("(file)", Code::RecordSyntax, message)])
+                (UNKNOWN, vec![Problem::new("(file)", Code::RecordSyntax, message)])
             }
         }
     };
@@ -211,8 +246,15 @@ fn order(path: &Path, bytes: &[u8], args: &CheckArgs, store: Option<&AnyStore>, 
         order: order.as_ref().filter(|_| problems.is_empty()).map(order::view),
         answer: order::d1_answer(&problems).filter(|_| source == Some(Source::D1)),
         skipped,
-        ..Checked::of(path.display().to_string(), "order", orders::shown(source, problems))
+        ..Checked::of(common::shown(path), "order", orders::shown(source, problems))
     }
+}
+
+/// A *.toml file that was named is a profile; standard input has no name, and a folder may hold other TOML files.
+fn is_profile(path: &Path, bytes: &[u8], named: bool) -> bool {
+    let toml = path.extension().is_some_and(|extension| extension == "toml");
+    let states_it = || String::from_utf8_lossy(bytes).lines().any(|line| line.trim_start().starts_with(PROFILE));
+    if common::is_standard_input(path) { states_it() } else { toml && (named || states_it()) }
 }
 
 enum Member {

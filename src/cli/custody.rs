@@ -62,9 +62,10 @@ pub fn import(args: &ImportArgs, out: &mut Out) -> Result<(), CliError> {
 /// # Errors
 /// The key file or an option is wrong; then the file is as it was.
 pub fn generate(args: &GenerateArgs, out: &mut Out) -> Result<(), CliError> {
-    let mut ring = Ring::open(&args.file, args.test, out)?;
+    // What was typed is checked before a passphrase is asked for.
     let algorithm = algorithm(&args.algorithm)?;
     let new = new_key(&args.named, purpose(&args.purpose)?, args.test)?;
+    let mut ring = Ring::open(&args.file, args.test, out)?;
     let value = random(algorithm, (args.bits, args.exponent), &mut common::chance())?;
     let info = ring.keys.add(&new, algorithm, value)?.clone();
     ring.tell(out);

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::args::{DoctorArgs, PassphraseArgs};
 use super::common::{self, CliError, Out};
 use super::output;
+use super::screen;
 use super::token_uri;
 use crate::base::Fault;
 use crate::base::chance::Instant;
@@ -81,9 +82,14 @@ pub fn run(args: &DoctorArgs, out: &mut Out) -> Result<u8, CliError> {
     let report = DoctorReport { perso_doctor: VERSION, ok, checks };
     if !out.json(&report) {
         for check in &report.checks {
-            out.line(format!("{:<8} {:<16} {}", check.state, check.name, check.message));
+            let style = match check.state {
+                "ok" => screen::GOOD,
+                "problem" => screen::BAD,
+                _ => screen::WARNING,
+            };
+            out.styled(style, check.state, format!("{:<9}{:<15}  {}", check.state, check.name, check.message));
             if let Some(remedy) = &check.remedy {
-                out.line(format!("{:<25} → {remedy}", ""));
+                out.line(format!("{:<26}→ {remedy}", ""));
             }
         }
     }

@@ -72,9 +72,8 @@ pub fn run(code: Option<&str>, out: &mut Out) -> Result<u8, CliError> {
 fn list(out: &mut Out) -> Result<u8, CliError> {
     let all: Vec<Explained> = CATALOGUE.iter().map(|(_, entry)| Explained::from(*entry)).collect();
     if !out.json(&all) {
-        for entry in &all {
-            out.line(format!("{:<20} {}", entry.code, entry.what));
-        }
+        let row = |entry: &Explained| vec![entry.code.to_owned(), entry.what.to_owned()];
+        out.table(&["CODE", "MEANING"], &all.iter().map(row).collect::<Vec<_>>());
     }
     Ok(0)
 }

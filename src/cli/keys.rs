@@ -11,6 +11,10 @@ use super::kept::Kept;
 use super::keys_public;
 use crate::keys::{KeyHeader, KeyInfo, KeyStore, file};
 
+/// The columns of the list.
+const COLUMNS: &[&str] =
+    &["NAME", "ZONE", "PURPOSE", "VERSION", "ALGORITHM", "KCV", "METHOD", "KIND", "LIMITS", "KMCID"];
+
 /// A key as it is listed.
 #[derive(Serialize, schemars::JsonSchema)]
 pub struct Listed<'a> {
@@ -96,9 +100,8 @@ fn list(store: &dyn KeyStore, out: &mut Out) {
     if out.json(&listed) {
         return;
     }
-    for key in listed {
-        out.line(key.line());
-    }
+    let rows: Vec<_> = listed.iter().map(Listed::row).collect();
+    out.table(COLUMNS, &rows);
 }
 
 impl<'a> ListedHeader<'a> {
@@ -133,6 +136,22 @@ impl<'a> Listed<'a> {
             kmcid: key.kmcid.map(hex::encode_upper),
             header: key.header.as_ref().map(ListedHeader::of),
         }
+    }
+
+    /// The cells of [`COLUMNS`].
+    fn row(&self) -> Vec<String> {
+        vec![
+            self.name.to_owned(),
+            self.zone.to_owned(),
+            self.purpose.to_owned(),
+            format!("{:02X}", self.version),
+            self.algorithm.to_owned(),
+            self.kcv.clone(),
+            self.kcv_method.to_owned(),
+            if self.test { "test" } else { "live" }.to_owned(),
+            self.header.as_ref().map(|header| header.text().trim().to_owned()).unwrap_or_default(),
+            self.kmcid.clone().unwrap_or_default(),
+        ]
     }
 
     /// One line for people.

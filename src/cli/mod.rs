@@ -5,6 +5,7 @@ mod ca;
 mod calc;
 mod card;
 mod check;
+mod check_files;
 mod common;
 pub mod config;
 pub mod config_check;
@@ -23,6 +24,7 @@ mod output;
 mod plan;
 mod pool;
 mod prepare;
+mod progress;
 mod protect;
 mod reader;
 mod readers;
@@ -33,6 +35,7 @@ mod ring;
 mod run;
 #[cfg(test)]
 mod schemas;
+mod screen;
 mod serve;
 mod sim;
 mod stores;
@@ -50,33 +53,50 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 use serde::Serialize;
 
-use self::args::{Cli, Command, Format, LogLevel};
+use self::args::{Cli, Color, Command, Format, LogLevel};
 use self::common::{CliError, Problem, warn};
 use self::config::Config;
 use self::out::Out;
+use self::screen::harmless;
 use crate::base::{Code, Fault};
 use crate::issuance::result::FaultRef;
 use crate::order::D1Answer;
 
-/// Runs the program.
-pub fn main() -> ExitCode {
+/// Runs the program. `version` is printed by `--version`.
+pub fn main(version: &'static str) -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    // Until the arguments are understood, this is how results and errors are printed.
+    let format = if args::wants_json(&arguments) { Format::Json } else { Format::Text };
+    let bare = || args::dressed(Cli::command().long_version(version));
     let read = || {
         let config = Config::find(&arguments)?;
         let command = match &config {
-            Some(config) => config.apply(Cli::command())?,
-            None => Cli::command(),
+            Some(config) => config.apply(bare())?,
+            None => bare(),
         };
         Ok((config, command))
     };
     let (config, command) = match read() {
         Ok(read) => read,
-        Err(error) => return ExitCode::from(report(&error, &mut Out::new(Format::Text))),
+        // Help and version need no configuration.
+        Err(error) => match bare().try_get_matches_from(&arguments) {
+            Err(shown) if shown.exit_code() == 0 => return usage(&shown, &arguments, &mut Out::new(format)),
+            _ => return ExitCode::from(report(&error, &mut Out::new(format))),
+        },
     };
-    let matches = command.get_matches_from(&arguments);
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    log_to_standard_error(cli.log);
-    let mut out = Out::new(cli.format);
+    let parsed =
+        command.try_get_matches_from(&arguments).and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return usage(&error, &arguments, &mut Out::new(format)),
+    };
+    match cli.color {
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::AlwaysAnsi.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    log_to_standard_error(cli.level());
+    let mut out = Out::new(cli.format).quiet(cli.quiet);
     if let Some(Err(error)) = config.as_ref().map(|config| config.trusted_for(&matches)) {
         return ExitCode::from(report(&error, &mut out));
     }
@@ -86,6 +106,41 @@ pub fn main() -> ExitCode {
     match code {
         0 if out.is_lost() && !makes_card => ExitCode::from(Code::OperatorInput.entry().exit),
         code => ExitCode::from(code),
+    }
+}
+
+/// Help and version as they were asked for; else a usage error, in the shape of all errors if JSON is asked for.
+fn usage(error: &clap::Error, arguments: &[OsString], out: &mut Out) -> ExitCode {
+    let exit = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1));
+    if error.exit_code() == 0 {
+        // Whoever reads the help may go away before its end.
+        let _ = error.print();
+        return exit;
+    }
+    let text = error.render().to_string();
+    if out.is_json() {
+        let fault = FaultRef {
+            next: args::usage_of(&text, arguments),
+            ..FaultRef::of(&UsageError(args::usage_message(&text)))
+        };
+        out.json(&Failed { fault, problems: &[], answer: None });
+    } else if *harmless(&text.replace('\n', "")) != *text.replace('\n', "") {
+        // Clap prints arguments as they came.
+        warn(text.trim_end());
+    } else {
+        let _ = error.print();
+    }
+    exit
+}
+
+/// What was typed is not understood.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct UsageError(String);
+
+impl Fault for UsageError {
+    fn code(&self) -> Code {
+        Code::OperatorInput
     }
 }
 

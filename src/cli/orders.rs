@@ -28,5 +28,5 @@ pub(super) fn shown(source: Option<Source>, problems: Vec<order::Problem>) -> Ve
 /// The order is refused; a D1 order with the answer to the one who sent it.
 pub(super) fn refused(path: &Path, source: Option<Source>, problems: Vec<order::Problem>) -> CliError {
     let answer = order::d1_answer(&problems).filter(|_| source == Some(Source::D1));
-    CliError::Order { what: path.display().to_string(), problems: shown(source, problems), answer }
+    CliError::Order { what: super::common::shown(path), problems: shown(source, problems), answer }
 }

@@ -2,10 +2,11 @@
 
 use std::io::{IsTerminal, Write};
 
-use owo_colors::{OwoColorize, Style};
+use anstyle::Style;
 use serde::Serialize;
 
 use super::args::Format;
+use super::screen::{self, Stream, harmless, harmless_json, wrapped};
 use crate::base::Warning;
 use crate::issuance::state::State;
 
@@ -13,6 +14,7 @@ use crate::issuance::state::State;
 pub struct Out {
     format: Format,
     colour: bool,
+    quiet: bool,
     broken: bool,
     lost: bool,
     warnings: Vec<Warning>,
@@ -44,16 +46,31 @@ pub(super) struct Written {
 }
 
 impl Out {
-    /// Colour only on a terminal, and never where NO_COLOR says so.
+    /// Colour as `--color`, the environment and the terminal have it.
     pub fn new(format: Format) -> Self {
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Self {
             format,
-            colour: wanted && std::io::stdout().is_terminal(),
+            colour: Stream::Output.has_colour(),
+            quiet: false,
             broken: false,
             lost: false,
             warnings: Vec::new(),
         }
+    }
+
+    /// Without progress, if `quiet`.
+    pub fn quiet(self, quiet: bool) -> Self {
+        Self { quiet, ..self }
+    }
+
+    /// Whether results are for programs.
+    pub fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Whether progress is not wanted.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
     }
 
     /// Prints a warning on standard error and keeps it for the JSON result.
@@ -74,7 +91,7 @@ impl Out {
     pub fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> bool {
         if self.format == Format::Json {
             match self.with_warnings(value) {
-                Ok(text) => self.write(&text),
+                Ok(text) => self.write(&harmless_json(text)),
                 Err(error) => warn(&format!("the result cannot be written as JSON: {error}")),
             }
             return true;
@@ -97,7 +114,7 @@ impl Out {
     pub fn json_line<T: Serialize + ?Sized>(&mut self, value: &T) -> bool {
         if self.format == Format::Json {
             match serde_json::to_string(value) {
-                Ok(text) => self.write(&text),
+                Ok(text) => self.write(&harmless_json(text)),
                 Err(error) => warn(&format!("the result cannot be written as JSON: {error}")),
             }
             return true;
@@ -110,17 +127,60 @@ impl Out {
         self.broken
     }
 
-    /// Prints a line for people; nothing where JSON is asked for.
+    /// Prints a line for people, wrapped on a terminal; nothing if JSON is asked for.
     pub fn line(&mut self, text: impl AsRef<str>) {
         if self.format == Format::Text {
-            self.write(text.as_ref());
+            let text = harmless(text.as_ref());
+            self.write(&wrapped(&text, Stream::Output.width()));
         }
     }
 
-    /// A line for people beside a result; on standard error where the result is JSON.
+    /// As [`Out::line`], with `word` in this style: its first occurrence, in front of everything that a file or a card
+    /// said.
+    pub fn styled(&mut self, style: Style, word: &str, text: impl AsRef<str>) {
+        if self.format == Format::Text {
+            let text = harmless(text.as_ref());
+            let text = wrapped(&text, Stream::Output.width());
+            self.write(&self.painted(style, word, &text));
+        }
+    }
+
+    /// A line whose end has this style, whatever stands before it.
+    pub fn headed(&mut self, head: impl AsRef<str>, style: Style, end: &str) {
+        if self.format == Format::Text {
+            let text = format!("{}{end}", harmless(head.as_ref()));
+            let text = wrapped(&text, Stream::Output.width());
+            let line = match text.strip_suffix(end).filter(|_| self.colour) {
+                Some(before) => format!("{before}{style}{end}{style:#}"),
+                None => text.into_owned(),
+            };
+            self.write(&line);
+        }
+    }
+
+    fn painted(&self, style: Style, word: &str, text: &str) -> String {
+        match text.split_once(word).filter(|_| self.colour) {
+            Some((before, after)) => format!("{before}{style}{word}{style:#}{after}"),
+            None => text.to_owned(),
+        }
+    }
+
+    /// A table with a header: columns two blanks apart, wrapped to the terminal's width.
+    pub fn table(&mut self, header: &[&str], rows: &[Vec<String>]) {
+        if self.format == Format::Text {
+            let lines = screen::table(header, rows, Stream::Output.width());
+            for (at, line) in lines.iter().enumerate() {
+                let heading = Style::new().bold();
+                let line = if at == 0 && self.colour { format!("{heading}{line}{heading:#}") } else { line.clone() };
+                self.write(&line);
+            }
+        }
+    }
+
+    /// A line for people next to a result; on standard error if the result is JSON.
     pub fn aside(&mut self, text: &str) {
         match self.format {
-            Format::Text => self.write(text),
+            Format::Text => self.line(text),
             Format::Json => warn(text),
         }
     }
@@ -128,7 +188,7 @@ impl Out {
     /// Tells that a file was written.
     pub fn written(&mut self, path: &std::path::Path, text: impl AsRef<str>) {
         if !self.json(&Written { written: path.display().to_string() }) {
-            self.write(text.as_ref());
+            self.line(text);
         }
     }
 
@@ -137,19 +197,27 @@ impl Out {
         self.lost
     }
 
-    /// Prints a file that was asked for on standard output, in either format.
+    /// Prints a file that was asked for on standard output, in either format: byte for byte, except on a terminal.
     pub fn raw(&mut self, text: &str) {
-        self.write(text.trim_end_matches('\n'));
+        let text = text.trim_end_matches('\n');
+        if std::io::stdout().is_terminal() { self.event(text) } else { self.write(text) }
     }
 
-    /// A state in its colour.
-    pub fn state(&self, state: State) -> String {
+    /// Prints text in either format, its line ends as they are.
+    pub fn event(&mut self, text: &str) {
+        let lines: Vec<_> = text.split('\n').map(harmless).collect();
+        self.write(&lines.join("\n"));
+    }
+
+    /// A line that begins with a state, in its colour.
+    pub fn state(&mut self, state: State, rest: &str) {
         let style = match state {
-            State::Good => Style::new().green().bold(),
-            State::Untouched | State::Refused => Style::new().yellow().bold(),
-            State::Spoiled | State::InDoubt => Style::new().red().bold(),
+            State::Good => screen::GOOD,
+            State::Untouched | State::Refused => screen::WARNING,
+            State::Spoiled | State::InDoubt => screen::BAD,
         };
-        if self.colour { state.to_string().style(style).to_string() } else { state.to_string() }
+        let word = state.to_string();
+        self.styled(style, &word, format!("{word}{rest}"));
     }
 
     /// A reader that has gone away (`perso … | head`) is not our fault, and nothing more is written to it.
@@ -167,8 +235,10 @@ impl Out {
     }
 }
 
-/// A line on standard error.
+/// A line on standard error, wrapped on a terminal.
 pub fn warn(text: &str) {
+    let text = harmless(text);
+    let text = wrapped(&text, Stream::Error.width());
     // There is nowhere left to report to when standard error is gone.
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }

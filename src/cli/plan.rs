@@ -19,7 +19,7 @@ pub fn run(args: &PlanArgs, out: &mut Out) -> Result<u8, CliError> {
     };
     let view = PlanView::new(&ready.plan, &Link { wire, bits_per_second: args.speed });
     if !out.json(&view) {
-        out.raw(&view.to_string());
+        view.to_string().lines().for_each(|line| out.line(line));
     }
     Ok(0)
 }

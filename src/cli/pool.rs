@@ -123,11 +123,10 @@ pub fn run(command: &PoolCommand, out: &mut Out) -> Result<u8, CliError> {
     let stock: Vec<StockView> =
         stock.into_iter().map(|(bits, exponent, keys)| StockView { bits, exponent, keys }).collect();
     if !out.json(&stock) {
-        for line in &stock {
-            out.line(format!("{} keys of {} bits, exponent {}", line.keys, line.bits, line.exponent));
-        }
-        if stock.is_empty() {
-            out.line("The pool is empty.");
+        let row = |line: &StockView| vec![line.bits.to_string(), line.exponent.to_string(), line.keys.to_string()];
+        match stock.as_slice() {
+            [] => out.line("The pool is empty."),
+            stock => out.table(&["BITS", "EXPONENT", "KEYS"], &stock.iter().map(row).collect::<Vec<_>>()),
         }
     }
     Ok(0)

@@ -10,7 +10,7 @@ use super::common::{self, CliError, Out, Problem, warn};
 use super::kept::Kept;
 use super::orders::{self, is_order};
 use super::pool::HeldPool;
-use super::ready::{Ready, ready, record_problems};
+use super::ready::{Ready, ready_of, record_problems};
 use crate::base::Warning;
 use crate::base::fault::{Code, Fault};
 use crate::issuance::check;
@@ -157,7 +157,7 @@ fn text(view: &PreparedView) -> Vec<String> {
 /// A record, or an order from which one is prepared now.
 ///
 /// # Errors
-/// As [`run`], and as [`ready`]; what is to be kept is there already, or is asked of a record.
+/// As [`run`], and as [`ready_of`]; what is to be kept is there already, or is asked of a record.
 pub fn ready_from(
     path: &Path,
     sources: &Sources,
@@ -170,11 +170,12 @@ pub fn ready_from(
     if !is_order(&bytes) {
         for (option, file) in [("--record", &keep.record), ("--jobs", &from.jobs)] {
             if file.is_some() {
-                let why = format!("it is for orders, and {} is a record already", path.display());
+                let why = format!("it is for orders, and {} is a record already", common::shown(path));
                 return Err(CliError::Option { option, why });
             }
         }
-        let ready = ready(path, sources, out)?;
+        let store = common::keys(&sources.keys, &sources.passphrase, out)?;
+        let ready = ready_of(path, &bytes, store, &sources.profiles)?;
         preparation.level(path, &ready.profile)?;
         return Ok(ready);
     }
@@ -183,7 +184,7 @@ pub fn ready_from(
     let store = common::keys(&sources.keys, &sources.passphrase, out)?;
     let (order, profile, prepared) = of_order(path, &bytes, None, sources, preparation, &store, out)?;
     let plan = check::plan(&prepared.record, &profile, &store).map_err(|problems| CliError::Refused {
-        what: path.display().to_string(),
+        what: common::shown(path),
         problems: problems.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect(),
     })?;
     if let Some(kept) = kept {
@@ -205,7 +206,7 @@ fn of_order(
     store: &AnyStore,
     out: &mut Out,
 ) -> Result<(Order, Profile, Prepared), CliError> {
-    let refused = |problems| CliError::Refused { what: path.display().to_string(), problems };
+    let refused = |problems| CliError::Refused { what: common::shown(path), problems };
     let from = preparation.from;
     let site = from.site.as_deref().ok_or_else(|| CliError::Option {
         option: "--site",
@@ -261,7 +262,7 @@ impl Preparation<'_> {
     fn level(&self, path: &Path, profile: &Profile) -> Result<(), CliError> {
         let Some(minimum) = self.minimum_level else { return Ok(()) };
         check::minimum_level(profile, minimum).map_err(|it| CliError::Refused {
-            what: path.display().to_string(),
+            what: common::shown(path),
             problems: vec![Problem::new(it.path, it.code, it.message)],
         })
     }

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use zeroize::Zeroizing;
 
@@ -32,6 +33,9 @@ pub fn read(path: &Path) -> Result<Vec<u8>, CliError> {
 /// # Errors
 /// It cannot be read, or is too large.
 pub fn read_as_it_is(path: &Path) -> Result<Vec<u8>, CliError> {
+    if is_standard_input(path) {
+        return standard_input_bytes();
+    }
     let failed = |source| CliError::Read { path: path.to_owned(), source };
     let mut file = std::fs::File::open(path).map_err(failed)?;
     let size = file.metadata().map_or(0, |metadata| metadata.len());
@@ -86,20 +90,40 @@ pub fn read_whole(from: &mut dyn Read, size: u64, most: u64) -> std::io::Result<
     Ok(std::mem::take(&mut *buffer))
 }
 
+/// Whether `-` was given in the place of a file: standard input. A file of that name is `./-`.
+pub fn is_standard_input(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// A file as it is named in results and messages.
+pub fn shown(path: &Path) -> String {
+    if is_standard_input(path) { STANDARD_INPUT.to_owned() } else { path.display().to_string() }
+}
+
+const STANDARD_INPUT: &str = "standard input";
+
+/// Standard input is at its end after it was read once: a second reader would take an empty file for the user's.
+static READ: AtomicBool = AtomicBool::new(false);
+
+fn standard_input_bytes() -> Result<Vec<u8>, CliError> {
+    let path = PathBuf::from(STANDARD_INPUT);
+    if READ.swap(true, Ordering::Relaxed) {
+        let source = std::io::Error::other("it was read already; give - once, and files for the rest");
+        return Err(CliError::Read { path, source });
+    }
+    match read_whole(&mut std::io::stdin().lock(), 0, MAX_FILE + 1) {
+        Err(source) => Err(CliError::Read { path, source }),
+        Ok(bytes) if bytes.len() as u64 > MAX_FILE => Err(CliError::TooLarge(path)),
+        Ok(bytes) => Ok(bytes),
+    }
+}
+
 /// The text of standard input.
 ///
 /// # Errors
 /// As [`read_text`].
 pub fn standard_input() -> Result<String, CliError> {
-    let path = PathBuf::from("standard input");
-    match read_whole(&mut std::io::stdin().lock(), 0, MAX_FILE + 1) {
-        Err(source) => Err(CliError::Read { path, source }),
-        Ok(bytes) if bytes.len() as u64 > MAX_FILE => Err(CliError::TooLarge(path)),
-        Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => without_mark(&path, text),
-            Err(_) => Err(CliError::NotText(path)),
-        },
-    }
+    read_text(Path::new("-"))
 }
 
 /// A file's text.

@@ -35,12 +35,19 @@ pub fn ready(path: &Path, sources: &Sources, out: &mut Out) -> Result<Ready, Cli
 /// # Errors
 /// As [`ready`].
 pub fn ready_from(path: &Path, store: AnyStore, profiles: &ProfileArgs) -> Result<Ready, CliError> {
-    let bytes = common::read(path)?;
-    let refused = |problems: Vec<Problem>| CliError::Refused { what: path.display().to_string(), problems };
+    ready_of(path, &common::read(path)?, store, profiles)
+}
 
-    let header = record::peek(&bytes).map_err(|problems| refused(record_problems(problems)))?;
+/// As [`ready_from`], of a record that was read already.
+///
+/// # Errors
+/// As [`ready`].
+pub fn ready_of(path: &Path, bytes: &[u8], store: AnyStore, profiles: &ProfileArgs) -> Result<Ready, CliError> {
+    let refused = |problems: Vec<Problem>| CliError::Refused { what: common::shown(path), problems };
+
+    let header = record::peek(bytes).map_err(|problems| refused(record_problems(problems)))?;
     let profile = common::profile(header.profile_name(), profiles)?;
-    let record = Record::open(&bytes, &store).map_err(|problems| refused(record_problems(problems)))?;
+    let record = Record::open(bytes, &store).map_err(|problems| refused(record_problems(problems)))?;
     let plan = check::plan(&record, &profile, &store).map_err(|problems| {
         refused(problems.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect())
     })?;

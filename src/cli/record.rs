@@ -14,7 +14,7 @@ pub fn run(command: &RecordCommand, out: &mut Out) -> Result<u8, CliError> {
     match command {
         RecordCommand::Seal { clear, sources, output } => {
             let refused =
-                |problems| CliError::Refused { what: clear.display().to_string(), problems: record_problems(problems) };
+                |problems| CliError::Refused { what: common::shown(clear), problems: record_problems(problems) };
             let bytes = zeroize::Zeroizing::new(common::read(clear)?);
             let store = common::keys(&sources.keys, &sources.passphrase, out)?;
             let name = record::clear_profile_name(&bytes).map_err(refused)?;
@@ -25,7 +25,7 @@ pub fn run(command: &RecordCommand, out: &mut Out) -> Result<u8, CliError> {
             let misfits: Vec<Problem> =
                 misfits.map_err(refused)?.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect();
             if !misfits.is_empty() {
-                return Err(CliError::Refused { what: clear.display().to_string(), problems: misfits });
+                return Err(CliError::Refused { what: common::shown(clear), problems: misfits });
             }
             match output {
                 Some(path) => {

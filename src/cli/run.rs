@@ -7,6 +7,7 @@ use super::args::RunArgs;
 use super::ca;
 use super::common::{self, CliError, Out, Problem, warn};
 use super::prepare::{Preparation, ready_from};
+use super::progress;
 use super::reader::{self, Place};
 use super::ready::Ready;
 use crate::base::emv::rules::Stage;
@@ -17,7 +18,7 @@ use crate::card::trace::Writer;
 use crate::card::transport::Transport;
 use crate::issuance::blank;
 use crate::issuance::check;
-use crate::issuance::job::{Job, Told};
+use crate::issuance::job::Job;
 use crate::issuance::journal::Journal;
 use crate::issuance::report::{self, Report};
 use crate::issuance::result::{FaultRef, ProgramRef, RunResult};
@@ -54,7 +55,7 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     let refusals = check::refusals(&outcomes);
     if !refusals.is_empty() {
         let problems = refusals.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect();
-        return Err(CliError::Refused { what: args.record.display().to_string(), problems });
+        return Err(CliError::Refused { what: common::shown(&args.record), problems });
     }
 
     // All that can fail for reasons of its own fails before a card is asked for.
@@ -71,10 +72,13 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     };
     let (recorder, traced) =
         args.trace.as_deref().map(|path| begin_trace(path, &ready, &mut chance)).transpose()?.unzip();
+    let asked = clock.now();
     let transport = simulated.map_or_else(|| open(args), Ok)?;
+    report.waited(clock.now().since(asked));
 
-    let (told, progress) = mpsc::channel();
-    let screen = std::thread::spawn(move || progress.iter().for_each(|told| show(&told)));
+    let (events, progress) = mpsc::channel();
+    let quiet = out.is_quiet();
+    let screen = std::thread::spawn(move || progress::show(&progress, quiet));
     let job = Job {
         record: &ready.record,
         profile: &ready.profile,
@@ -84,20 +88,20 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
         journal: &mut journal,
         clock,
         chance: &mut chance,
-        progress: told,
+        progress: events,
         recorder,
     };
     // While the card works: to hash the executable takes longer than all that comes before.
     let program = common::program_meanwhile();
     let mut result = job.run(transport, report);
     result.program = program();
+    // The job has dropped its end, so the screen ends by itself; were it to panic, the result would still be printed.
+    let _ = screen.join();
     let silent: Vec<&FaultRule> = rules.iter().filter(|rule| !rule.has_fired()).collect();
     for rule in &silent {
         out.warning(never_fired(rule));
     }
     result.warnings = out.warnings().to_vec();
-    // The job has hung up, so the screen ends by itself; were it to panic, the result would still be printed.
-    let _ = screen.join();
 
     print(&result, out);
     // The card is what it is, whatever becomes of the files about it: they have no say in the exit code.
@@ -210,13 +214,6 @@ fn begin_trace(path: &Path, ready: &Ready, chance: &mut Chance) -> Result<(Recor
     Ok((recorder, kept))
 }
 
-fn show(told: &Told) {
-    match told {
-        Told::Step(text) => warn(&format!("… {text}")),
-        Told::Stored { .. } => {}
-    }
-}
-
 /// The result for people: the verdict, what to do with the card, and why.
 pub fn print(result: &RunResult, out: &mut Out) {
     if out.json(result) {
@@ -224,7 +221,7 @@ pub fn print(result: &RunResult, out: &mut Out) {
     }
     let state = State::find(&result.state).unwrap_or(State::InDoubt);
     let simulated = if result.simulated { " (simulated card)" } else { "" };
-    out.line(format!("{}{simulated}. {}", out.state(state), result.action));
+    out.state(state, &format!("{simulated}. {}", result.action));
     if let Some(record) = &result.record {
         let pan = record.pan.as_deref().unwrap_or("not stated");
         out.line(format!("Record   {}, PAN {pan}{}", record.id, record.mark()));
@@ -275,7 +272,7 @@ pub fn print(result: &RunResult, out: &mut Out) {
     }
     let card: u64 = result.steps.iter().map(|step| step.micros).sum();
     out.line(format!(
-        "Took     {} exchanges, {:.1} ms, {:.1} ms of them at the card",
+        "Took     {} APDUs in {:.1} ms ({:.1} ms on the card)",
         result.steps.len(),
         result.micros as f64 / 1000.0,
         card as f64 / 1000.0

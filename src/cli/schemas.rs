@@ -46,4 +46,6 @@ fn schemas_are_in_step() {
     held::<super::prepare::PreparedView>("prepared");
     held::<Vec<super::pool::StockView>>("pool-status");
     held::<super::Failed<'_>>("fault");
+    held::<Vec<super::ca::Listed>>("ca-list");
+    held::<super::ca::Certified>("ca-certify");
 }

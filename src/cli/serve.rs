@@ -70,7 +70,7 @@ fn attend(heard: &Receiver<Heard>, slots: &[Slot], out: &mut Out) {
     for heard in heard {
         match heard {
             Heard::Quit => return,
-            Heard::Event(text) => out.raw(&text),
+            Heard::Event(text) => out.event(&text),
             Heard::Typed(line) => {
                 let words: Vec<&str> = line.split_whitespace().collect();
                 match words.as_slice() {
@@ -78,7 +78,7 @@ fn attend(heard: &Receiver<Heard>, slots: &[Slot], out: &mut Out) {
                     ["quit"] => return,
                     words => match obey(words, slots) {
                         Ok(None) => {}
-                        Ok(Some(event)) => out.raw(&event),
+                        Ok(Some(event)) => out.event(&event),
                         Err(why) => warn(&format!("{line:?}: {why}")),
                     },
                 }

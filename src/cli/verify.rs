@@ -7,6 +7,7 @@ use super::ca;
 use super::common::{self, CliError, Out};
 use super::reader;
 use super::ready::{Ready, ready_from};
+use super::screen;
 use crate::base::{Fault, Secret};
 use crate::issuance::proof::result::{CheckRef, VerifyResult};
 use crate::issuance::proof::{Consent, Verification};
@@ -45,7 +46,7 @@ pub fn run(args: &VerifyArgs, out: &mut Out) -> Result<u8, CliError> {
         simulated: args.reader.is_simulated(),
     };
     let result = verification.run(transport)?;
-    print(&result, out);
+    print(&result, args.all, out);
     Ok(if result.verdict == "passed" { 0 } else { FINDINGS })
 }
 
@@ -106,14 +107,39 @@ fn wrong(why: &str) -> CliError {
     CliError::Option { option: "--pin-from", why: why.into() }
 }
 
+/// One line for each reason that checks were skipped for, with the checks that share it.
+fn skipped(checks: &[CheckRef]) -> Vec<String> {
+    let mut reasons: Vec<(&str, Vec<&str>, usize)> = Vec::new();
+    for check in checks.iter().filter(|check| check.outcome == "skipped") {
+        let why = check.why.as_deref().unwrap_or_default();
+        let at = reasons.iter().position(|(reason, ..)| *reason == why).unwrap_or_else(|| {
+            reasons.push((why, Vec::new(), 0));
+            reasons.len() - 1
+        });
+        let Some((_, names, count)) = reasons.get_mut(at) else { continue };
+        *count += 1;
+        if !names.contains(&check.check.as_str()) {
+            names.push(&check.check);
+        }
+    }
+    let line = |(why, names, count): (&str, Vec<&str>, usize)| {
+        let of = if count == names.len() { String::new() } else { format!(" ({count} checks)") };
+        format!("Skipped  {}{of}: {why}", names.join(", "))
+    };
+    reasons.into_iter().map(line).collect()
+}
+
 /// The result for people: the verdict, what has failed, what could not be checked and why.
-fn print(result: &VerifyResult, out: &mut Out) {
+fn print(result: &VerifyResult, all: bool, out: &mut Out) {
     if out.json(result) {
         return;
     }
     let simulated = if result.simulated { " (simulated card)" } else { "" };
-    let verdict = if result.verdict == "passed" { "PASSED: nothing has failed" } else { "FINDINGS" };
-    out.line(format!("{verdict}{simulated}, {} interface", result.interface));
+    let (style, word, verdict) = match result.verdict.as_str() {
+        "passed" => (screen::GOOD, "PASSED", "PASSED: nothing has failed"),
+        _ => (screen::BAD, "FINDINGS", "FINDINGS"),
+    };
+    out.styled(style, word, format!("{verdict}{simulated}, {} interface", result.interface));
     for app in &result.applications {
         let atc = app.atc.as_deref().unwrap_or("not told");
         let mut line = format!("Application {} ({}), ATC {atc}", app.aid, app.found);
@@ -130,19 +156,26 @@ fn print(result: &VerifyResult, out: &mut Out) {
     for check in &result.checks {
         match (check.outcome.as_str(), check.severity.as_deref()) {
             ("failed", Some("warning")) => {
-                out.line(format!("Warning  {} {}: {}", check.check, check.subject, why(check)));
+                let text = format!("Warning  {} {}: {}", check.check, check.subject, why(check));
+                out.styled(screen::WARNING, "Warning", text);
             }
             ("failed", _) => {
                 let code = check.code.as_deref().unwrap_or_default();
-                out.line(format!("Failed   {} {}: {} [{code}]", check.check, check.subject, why(check)));
+                let text = format!("Failed   {} {}: {} [{code}]", check.check, check.subject, why(check));
+                out.styled(screen::BAD, "Failed", text);
             }
-            ("skipped", _) => out.line(format!("Skipped  {} {}: {}", check.check, check.subject, why(check))),
+            ("skipped", _) if all => {
+                out.line(format!("Skipped  {} {}: {}", check.check, check.subject, why(check)));
+            }
             _ => {}
         }
     }
+    if !all {
+        skipped(&result.checks).iter().for_each(|line| out.line(line));
+    }
     for finding in &result.findings {
         let place = format!("{} {} at {}", finding.tag, finding.name, finding.at);
-        out.line(format!("Finding  {place}: {} [{}]", finding.what, finding.code));
+        out.styled(screen::BAD, "Finding", format!("Finding  {place}: {} [{}]", finding.what, finding.code));
     }
     let count = |outcome: &str| result.checks.iter().filter(|check| check.outcome == outcome).count();
     out.line(format!("Passed   {} checks; not applicable {}", count("passed"), count("not applicable")));

@@ -40,8 +40,8 @@ pub struct Job<'a> {
     pub clock: Clock,
     /// Randomness for challenges.
     pub chance: &'a mut Chance,
-    /// Where progress is told; nobody need listen.
-    pub progress: Sender<Told>,
+    /// Progress events; the receiver may be dropped.
+    pub progress: Sender<ProgressEvent>,
     /// Where every exchange is written down, where that is wanted.
     pub recorder: Option<Recorder>,
 }
@@ -52,18 +52,31 @@ fn goes_back(code: Code) -> bool {
     of_card && State::Untouched.action(Some(code)) == State::Untouched.action(None)
 }
 
-/// A line of progress.
+/// What a job is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
-    /// A step has begun.
-    Step(String),
-    /// So many of all STORE DATA commands are done.
+pub enum ProgressEvent {
+    /// The card is identified.
+    Identifying,
+    /// An application is loaded.
+    Loading {
+        /// Its label (tag 50), if the record shows one: as the issuer wrote it, so not to be trusted by a terminal.
+        label: Option<String>,
+        /// Its AID.
+        aid: Vec<u8>,
+    },
+    /// STORE DATA commands of all applications.
     Stored {
-        /// Done.
+        /// Sent and answered.
         done: u32,
         /// All.
         all: u32,
     },
+    /// The card is read back.
+    ReadingBack,
+    /// The card is proven by cryptograms and signatures.
+    Proving,
+    /// The card's final life cycle is set.
+    SettingLifeCycle,
 }
 
 impl<'a> Job<'a> {
@@ -120,7 +133,7 @@ impl<'a> Job<'a> {
         progress: &mut Progress,
         report: &mut Report,
     ) -> Result<State, JobError> {
-        self.tell("identifying the card");
+        self.emit(ProgressEvent::Identifying);
         let chip = identify::chip(self, card, report.logins())?;
         report.chip(&chip);
         if let Some(id) = chip.id() {
@@ -137,11 +150,11 @@ impl<'a> Job<'a> {
         }
 
         let loaded = personalize::all(self, job, card, &chip, progress, report)?;
-        self.tell("reading the card back");
+        self.emit(ProgressEvent::ReadingBack);
         let mut found = self.read_back(card, &chip, &loaded, report)?;
         found.findings.splice(0..0, loaded.iter().flat_map(|app| app.findings.iter().cloned()));
         if found.findings.is_empty() && self.made().is_wanted().map_err(VerifyError::from)? {
-            self.tell("proving the card");
+            self.emit(ProgressEvent::Proving);
             let made = self.made();
             // A borrow of its own: the randomness is not a part of what is proven.
             made.prove(card, chip.is_contactless(), self.chance, &mut found)?;
@@ -159,7 +172,7 @@ impl<'a> Job<'a> {
         }
         same?;
         if self.plan.final_state.is_some() {
-            self.tell("setting the card's life cycle");
+            self.emit(ProgressEvent::SettingLifeCycle);
             personalize::close(self, job, card, &chip, progress, report)?;
         }
         Ok(State::Good)
@@ -221,8 +234,8 @@ impl<'a> Job<'a> {
         Card::new(transport, self.clock.clone()).with_recorder(note).with_test_keys(true)
     }
 
-    pub(super) fn tell(&self, step: &str) {
-        // Nobody need listen.
-        let _ = self.progress.send(Told::Step(step.to_owned()));
+    pub(super) fn emit(&self, event: ProgressEvent) {
+        // The receiver may be dropped.
+        let _ = self.progress.send(event);
     }
 }

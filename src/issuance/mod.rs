@@ -8,6 +8,7 @@ mod identify;
 pub mod job;
 pub mod jobs;
 pub mod journal;
+mod label;
 pub mod login;
 mod logins;
 pub mod options;

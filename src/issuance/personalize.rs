@@ -2,8 +2,9 @@
 
 use super::error::JobError;
 use super::identify::{self, Chip};
-use super::job::{Job, Told};
+use super::job::{Job, ProgressEvent};
 use super::journal::Event;
+use super::label;
 use super::logins::KeySetId;
 use super::options;
 use super::plan::{AppPlan, FinalState};
@@ -66,7 +67,7 @@ fn application(
     report: &mut Report,
 ) -> Result<Loaded, JobError> {
     let aid = hex::encode_upper(&app.aid);
-    job.tell(&format!("loading {aid}"));
+    job.emit(ProgressEvent::Loading { label: label::of(values), aid: app.aid.clone() });
     match &app.through {
         Some(domain) => drop(select(card, domain)?),
         None => identify::is_named(&app.aid, &select(card, &app.aid)?)?,
@@ -202,13 +203,13 @@ fn store(
         progress.hand_over();
         if rest.peek().is_none() {
             let sw = personalization.finish(block, data)?;
+            job.emit(ProgressEvent::Stored { done: progress.handed(), all });
             judge(app, (at, block), sw, last, &mut loaded)?;
             break;
         }
         let sw = personalization.store(block, data)?;
         judge(app, (at, block), sw, false, &mut loaded)?;
-        // Nobody need listen.
-        let _ = job.progress.send(Told::Stored { done: progress.handed(), all });
+        job.emit(ProgressEvent::Stored { done: progress.handed(), all });
     }
     Ok(loaded)
 }

@@ -22,6 +22,8 @@ use crate::record::{Record, StripeMade};
 #[derive(Debug)]
 pub struct Report {
     started: Instant,
+    /// Microseconds that nobody worked: a card was waited for.
+    waited: u64,
     code: Option<Code>,
     result: RunResult,
     /// What the feeder has to do if the card is good.
@@ -37,6 +39,7 @@ impl Report {
         let started = clock.now();
         Self {
             started,
+            waited: 0,
             code: None,
             feeder: Vec::new(),
             identity: None,
@@ -94,6 +97,11 @@ impl Report {
     /// What it is about: record, profile, keys.
     pub(super) fn about(self) -> (Option<RecordRef>, Option<ProfileRef>, Vec<KeyRef>) {
         (self.result.record, self.result.profile, self.result.keys)
+    }
+
+    /// A reader and a card were waited for, so many microseconds. They are no part of the time that the job took.
+    pub fn waited(&mut self, micros: u64) {
+        self.waited = self.waited.saturating_add(micros);
     }
 
     /// The job's name in the journal.
@@ -187,7 +195,7 @@ impl Report {
         if state == State::Good {
             self.result.feeder = self.feeder;
         }
-        self.result.micros = clock.now().since(self.started);
+        self.result.micros = clock.now().since(self.started).saturating_sub(self.waited);
         self.result
     }
 }
@@ -255,4 +263,24 @@ pub fn day(at: Instant) -> Option<(u16, u8, u8)> {
 pub fn timestamp(at: Instant) -> String {
     jiff::Timestamp::from_microsecond(i64::try_from(at.0).unwrap_or(i64::MAX))
         .map_or_else(|_| String::from("unknown"), |time| time.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    #[test]
+    fn waiting_for_a_card_is_no_part_of_the_time() {
+        let now = std::sync::Arc::new(AtomicU64::new(1_000));
+        let shared = now.clone();
+        let clock = Clock::new(move || Instant(shared.load(Ordering::Relaxed)));
+        let took = |waited: u64| {
+            let mut report = Report::new(ProgramRef::unhashed(), true, &Clock::fixed(Instant(1_000)));
+            report.waited(waited);
+            report.finish(State::Good, Vec::new(), &clock).micros
+        };
+        now.store(9_000, Ordering::Relaxed);
+        assert_eq!((took(0), took(7_500), took(9_000)), (8_000, 500, 0));
+    }
 }

@@ -53,8 +53,8 @@ pub enum CalcCommand {
     Atr(OneValue),
     /// Track 1, track 2, or track 2 equivalent data (tag 57, with D for the separator).
     Track(OneValue),
-    /// The check digit of a PAN or another number. Exit code 10 where it is wrong.
-    Luhn(OneValue),
+    /// The check digit of a PAN or another number. Exit code 10 if it is wrong.
+    Luhn(LuhnArgs),
     /// Open certificates and signatures, from a CA's or an issuer's key on. Exit code 10 where one does not open.
     Certificate(Box<CertificateArgs>),
 }
@@ -73,6 +73,18 @@ pub struct OneValue {
     /// Hexadecimal, or the track or number; @FILE, or - for standard input.
     #[arg(value_name = "VALUE", allow_hyphen_values = true)]
     pub value: String,
+}
+
+/// `perso calc luhn`
+#[derive(Args)]
+#[command(after_help = VALUES)]
+pub struct LuhnArgs {
+    /// The number; @FILE, or - for standard input.
+    #[arg(value_name = "VALUE", allow_hyphen_values = true)]
+    pub value: String,
+    /// The number has no check digit yet: compute it.
+    #[arg(long)]
+    pub compute: bool,
 }
 
 /// Where a key lies: in a key file, or in the clear.

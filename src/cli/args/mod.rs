@@ -7,6 +7,9 @@ mod calc_certificate;
 mod card;
 mod config;
 mod doctor;
+mod examples;
+mod global;
+mod help;
 mod keep;
 mod keys;
 mod prepare;
@@ -22,13 +25,15 @@ pub use self::auth::AuthArgs;
 pub use self::ca::CaCommand;
 pub use self::calc::{
     ArpcArgs, ArqcArgs, BlockFormat, CalcCommand, CardArgs, CvvArgs, DiversifyArgs, DolArgs, IccKeyArgs, KeyArgs,
-    KeyCheckArgs, KeyPlaceArgs, OffsetArgs, OneValue, PinBlockCommand, PinKeyArgs, PvvArgs, SessionArgs,
+    KeyCheckArgs, KeyPlaceArgs, LuhnArgs, OffsetArgs, OneValue, PinBlockCommand, PinKeyArgs, PvvArgs, SessionArgs,
     SessionKeysArgs, Tr31Args,
 };
 pub use self::calc_certificate::CertificateArgs;
 pub use self::card::{ApduArgs, AppsArgs, CardCommand, ChannelArgs, DataArgs, InfoArgs};
 pub use self::config::ConfigCommand;
 pub use self::doctor::DoctorArgs;
+pub use self::global::{Color, Format, LogLevel};
+pub use self::help::{dressed, usage_message, usage_of, wants_json};
 pub use self::keep::KeepArgs;
 pub use self::keys::{
     ExportArgs, GenerateArgs, ImportArgs, KcvArgs, KeyFileArgs, KeysCommand, LoadArgs, NamedArgs, RotateArgs,
@@ -51,46 +56,47 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// How results are printed.
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    /// How results are printed: text for people, json for programs (schemas in docs/schemas).
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, hide_possible_values = true, default_value_t = Format::Text)]
     pub format: Format,
 
-    /// What is logged on standard error. No level ever shows a secret.
-    #[arg(long, global = true, value_enum, default_value_t = LogLevel::Warn)]
+    /// Colours: auto, always or never. auto means on a terminal, unless NO_COLOR is set or TERM is dumb; CLICOLOR and
+    /// CLICOLOR_FORCE are obeyed.
+    #[arg(long, global = true, value_name = "WHEN", value_enum, hide_possible_values = true, default_value_t = Color::Auto)]
+    pub color: Color,
+
+    /// No progress on standard error. Warnings, errors and results are printed all the same.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+
+    /// More on standard error: -v the course of a job, -vv every exchange (header, length, status word, time), -vvv also
+    /// data, if every key in use is a test key. No level ever shows a secret.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// The same by name: off, error, warn, info, debug or trace.
+    #[arg(long, global = true, value_name = "LEVEL", value_enum, hide_possible_values = true, default_value_t = LogLevel::Warn)]
     pub log: LogLevel,
+}
+
+impl Cli {
+    /// What is logged: the more verbose of `--log` and `-v`.
+    pub fn level(&self) -> LogLevel {
+        let counted = match self.verbose {
+            0 => self.log,
+            1 => LogLevel::Info,
+            2 => LogLevel::Debug,
+            _ => LogLevel::Trace,
+        };
+        counted.max(self.log)
+    }
 }
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 good · 1 a fault of this program · 2 usage · 3 refused (record, profile) · 4 set-up (reader, service) · \
 5 keys · 6 untouched · 7 spoiled · 8 in doubt · 9 ledger or stock · 10 findings
 
-NO_COLOR is honoured. Progress goes to standard error, results to standard output. No secret is ever an argument.";
-
-/// How results are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people.
-    Text,
-    /// For programs; the schemas stand in docs/schemas.
-    Json,
-}
-
-/// What is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogLevel {
-    /// Nothing.
-    Off,
-    /// Faults.
-    Error,
-    /// What should be looked at.
-    Warn,
-    /// The course of a job.
-    Info,
-    /// Every exchange: header, length, status word, time.
-    Debug,
-    /// Every exchange; data too, where every key in use is a test key and nothing in it is secret.
-    Trace,
-}
+Progress goes to standard error, results to standard output. No secret is ever an argument.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -170,13 +176,13 @@ pub struct PassphraseArgs {
     #[arg(long, value_name = "N")]
     pub passphrase_fd: Option<u32>,
     /// Log in to a token even if one wrong PIN would lock it.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub last_try: bool,
     /// The token's own mechanism for retail MACs (ISO 9797-1 algorithm 3) by label, such as perso=0x80000A01.
-    #[arg(long, value_name = "LABEL=NUMBER")]
+    #[arg(long, value_name = "LABEL=NUMBER", hide_short_help = true)]
     pub token_retail_mac: Vec<String>,
     /// Allow companions of the left half of live keys in the token of this label; docs/keys.md says what that means.
-    #[arg(long, value_name = "LABEL")]
+    #[arg(long, value_name = "LABEL", hide_short_help = true)]
     pub allow_left_half: Vec<String>,
 }
 
@@ -212,10 +218,10 @@ pub struct ReaderArgs {
 pub struct LimitArgs {
     /// Give up the card if a command, with all the exchanges that it takes, is not answered within this time. The state
     /// of the card is then unknown. The old name --ceiling is accepted for one more version.
-    #[arg(long, alias = "ceiling", value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    #[arg(long, alias = "ceiling", hide_short_help = true, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub command_timeout: u32,
     /// Give up the card if all commands together take longer than this.
-    #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u32).range(1..=86400))]
+    #[arg(long, hide_short_help = true, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u32).range(1..=86400))]
     pub job_timeout: u32,
 }
 
@@ -240,8 +246,9 @@ pub enum Interface {
 /// `perso check`
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Orders, records, profiles (*.toml) and key files, told apart by what they hold.
-    #[arg(required = true)]
+    /// Orders, records, profiles (*.toml) and key files, told apart by what they hold; - for standard input. Of a folder,
+    /// all files of these kinds in it and below it.
+    #[arg(required = true, value_name = "FILE|DIR")]
     pub files: Vec<PathBuf>,
     /// The key file that orders and records are opened with. Without it what is encrypted cannot be checked, and that is
     /// said.
@@ -261,7 +268,7 @@ pub struct CheckArgs {
 /// `perso plan`
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// The prepared record.
+    /// The prepared record; - for standard input.
     pub record: PathBuf,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -290,7 +297,7 @@ pub enum Wire {
 pub enum RecordCommand {
     /// Make a sealed record from a clear one; for test keys only.
     Seal {
-        /// The clear record; docs/schemas/record-clear.schema.json describes it.
+        /// The clear record, - for standard input; docs/schemas/record-clear.schema.json describes it.
         clear: PathBuf,
         #[command(flatten)]
         #[allow(missing_docs)]
@@ -301,7 +308,7 @@ pub enum RecordCommand {
     },
     /// Show a record, masked.
     Show {
-        /// The prepared record.
+        /// The prepared record; - for standard input.
         record: PathBuf,
         #[command(flatten)]
         #[allow(missing_docs)]
@@ -387,7 +394,7 @@ pub struct ServeArgs {
 pub enum TraceCommand {
     /// Explain a trace, exchange by exchange.
     Show {
-        /// The trace.
+        /// The trace; - for standard input.
         trace: PathBuf,
         /// Look inside the secure channel with the test keys of this key file: data is deciphered, MACs are checked.
         #[arg(long, value_name = "FILE")]

@@ -27,7 +27,7 @@ pub struct PreparationArgs {
 /// `perso prepare`
 #[derive(Debug, Args)]
 pub struct PrepareArgs {
-    /// The order.
+    /// The order; - for standard input.
     pub order: PathBuf,
     /// The card profile, where it shall be said once more: another than the order's is refused.
     #[arg(long, value_name = "NAME")]

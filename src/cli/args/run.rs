@@ -17,7 +17,7 @@ fn security_level(text: &str) -> Result<u8, String> {
 /// `perso run`
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The prepared record, or an order, which is prepared first.
+    /// The prepared record, or an order, which is prepared first; - for standard input.
     pub record: PathBuf,
     #[command(flatten)]
     #[allow(missing_docs)]

@@ -42,4 +42,7 @@ pub struct VerifyArgs {
     /// the profile allows it too ([verify] pin_try), and no try was lost yet.
     #[arg(long, value_name = "FILE|fd:N")]
     pub pin_from: Option<String>,
+    /// List every check that was skipped; without it, those skipped for one reason share a line.
+    #[arg(long)]
+    pub all: bool,
 }

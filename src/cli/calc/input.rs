@@ -1,6 +1,5 @@
 //! What a calculation is given: public values, clear test keys and PINs, keys by name.
 
-use std::io::Read;
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -92,9 +91,7 @@ impl Inputs {
         if let Some(earlier) = self.standard_input.replace(option) {
             return Err(wrong(option, format!("standard input is read for {earlier} already; give a file")));
         }
-        let mut bytes = Vec::new();
-        let failed = |source| CliError::Read { path: "standard input".into(), source };
-        std::io::stdin().lock().take(MOST + 1).read_to_end(&mut bytes).map_err(failed)?;
+        let bytes = common::read_as_it_is(Path::new("-"))?;
         if bytes.len() as u64 > MOST { Err(CliError::TooLarge("standard input".into())) } else { Ok(bytes) }
     }
 

@@ -8,7 +8,7 @@ use crate::base::emv::{Dol, luhn_check_digit, tag_info, tag_name};
 use crate::card::Atr;
 use crate::card::apdu::StatusWord;
 use crate::card::words;
-use crate::cli::args::{DolArgs, OneValue};
+use crate::cli::args::{DolArgs, LuhnArgs, OneValue};
 use crate::cli::common::CliError;
 
 /// BER-TLV as a tree, masked.
@@ -152,10 +152,18 @@ pub fn track(args: &OneValue, inputs: &mut Inputs) -> Result<Calculated, CliErro
     Ok(shown)
 }
 
-/// Whether the last digit is the check digit, and which it would be.
-pub fn luhn(args: &OneValue, inputs: &mut Inputs) -> Result<Calculated, CliError> {
+/// Whether the last digit is the check digit, and which it would be; or the check digit of a number without one.
+pub fn luhn(args: &LuhnArgs, inputs: &mut Inputs) -> Result<Calculated, CliError> {
     let text = inputs.text("VALUE", &args.value)?;
     let number = text.trim();
+    if args.compute {
+        let digit = luhn_check_digit(number).filter(|_| !number.is_empty());
+        let mut shown = Calculated::new("luhn");
+        shown.step("digits", number.len().to_string());
+        // The number with its check digit may be a whole PAN, and is not printed.
+        shown.result("check digit", digit.ok_or_else(|| wrong("VALUE", "give digits only"))?.to_string());
+        return Ok(shown);
+    }
     let split = number.split_at_checked(number.len().saturating_sub(1)).filter(|(payload, _)| !payload.is_empty());
     let (payload, last) = split.ok_or_else(|| wrong("VALUE", "give a number of two digits or more"))?;
     let digit = luhn_check_digit(payload).filter(|_| last.bytes().all(|digit| digit.is_ascii_digit()));

@@ -1,0 +1,226 @@
+//! What a terminal is sent: control characters made harmless, long lines wrapped, colour.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+
+use anstream::ColorChoice;
+use anstyle::{AnsiColor, Style};
+
+/// Widest text on a wide terminal is not bounded, but nothing is wrapped below this many columns.
+const NARROWEST: usize = 40;
+/// Text behind a gap further to the right does not set the indentation of the lines that follow.
+const DEEPEST: usize = 30;
+
+/// The style of what is well.
+pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
+/// The style of what needs a look.
+pub(super) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+/// The style of what is wrong.
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// A standard stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stream {
+    /// Standard output.
+    Output,
+    /// Standard error.
+    Error,
+}
+
+impl Stream {
+    /// The columns of the terminal; none if it is no terminal.
+    pub(super) fn width(self) -> Option<usize> {
+        let size = match self {
+            Stream::Output if std::io::stdout().is_terminal() => terminal_size::terminal_size_of(std::io::stdout()),
+            Stream::Error if std::io::stderr().is_terminal() => terminal_size::terminal_size_of(std::io::stderr()),
+            _ => None,
+        };
+        size.map(|(width, _)| usize::from(width.0)).filter(|width| *width > 0)
+    }
+
+    /// Whether colour may be written: `--color`, NO_COLOR, CLICOLOR, CLICOLOR_FORCE, TERM, and whether it is a terminal.
+    pub(super) fn has_colour(self) -> bool {
+        let choice = match self {
+            Stream::Output => anstream::AutoStream::choice(&std::io::stdout()),
+            Stream::Error => anstream::AutoStream::choice(&std::io::stderr()),
+        };
+        choice != ColorChoice::Never
+    }
+}
+
+/// Whether standard error is a terminal that a line can be drawn on again and again.
+pub(super) fn can_redraw() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
+}
+
+/// Characters that a terminal obeys or that hide text: control characters, and the marks that turn or hide text.
+fn is_harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(c, '\u{061c}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A text that a terminal prints as it is: what it would obey becomes visible, such as `\u{1b}`. A line end stays, and
+/// what follows it is indented, so that no name begins a line of its own.
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\n' => shown.push_str("\n  "),
+            c if is_harmful(c) => shown.extend(c.escape_unicode()),
+            c => shown.push(c),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// JSON text without raw control characters: `serde_json` escapes those below U+0020 only. In JSON they stand in strings
+/// alone, except for line ends between members.
+pub(super) fn harmless_json(text: String) -> String {
+    if !text.chars().any(|c| c != '\n' && is_harmful(c)) {
+        return text;
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if c == '\n' || !is_harmful(c) {
+            shown.push(c);
+            continue;
+        }
+        let mut units = [0; 2];
+        for unit in c.encode_utf16(&mut units) {
+            // Writing to a string does not fail.
+            let _ = write!(shown, "\\u{unit:04x}");
+        }
+    }
+    shown
+}
+
+/// A line of text for a terminal of this width: the lines that follow stand below the text, to the right of its label.
+/// Words are never cut, so that a long value can be copied.
+pub(super) fn wrapped(text: &str, width: Option<usize>) -> Cow<'_, str> {
+    let Some(width) = width.filter(|width| *width >= NARROWEST) else { return Cow::Borrowed(text) };
+    if text.lines().all(|line| textwrap::core::display_width(line) <= width) {
+        return Cow::Borrowed(text);
+    }
+    let lines: Vec<String> = text.split('\n').map(|line| wrapped_line(line, width)).collect();
+    Cow::Owned(lines.join("\n"))
+}
+
+fn wrapped_line(line: &str, width: usize) -> String {
+    let indent = " ".repeat(hanging(line));
+    // The beginning keeps its blanks; only what follows it is filled.
+    let (head, text) = line.split_at(beginning(line));
+    let options = textwrap::Options::new(width).initial_indent(head).subsequent_indent(&indent).break_words(false);
+    let options = options.word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::wrap(text, options).join("\n")
+}
+
+/// Bytes in front of the text: leading blanks, and a label with the gap behind it.
+fn beginning(line: &str) -> usize {
+    let blanks = line.len() - line.trim_start_matches(' ').len();
+    let rest = line.get(blanks..).unwrap_or_default();
+    let gap = rest.find("  ").map(|at| {
+        let after = rest.get(at..).unwrap_or_default();
+        blanks + at + (after.len() - after.trim_start_matches(' ').len())
+    });
+    gap.filter(|at| textwrap::core::display_width(line.get(..*at).unwrap_or_default()) <= DEEPEST).unwrap_or(blanks)
+}
+
+/// Columns of the lines that follow.
+fn hanging(line: &str) -> usize {
+    let at = beginning(line);
+    let head = line.get(..at).unwrap_or_default();
+    match textwrap::core::display_width(head) {
+        width if head.trim().is_empty() => width + 2,
+        width => width,
+    }
+}
+
+/// The lines of a table: a header, columns two blanks apart, wrapped to the width if there is one. Cells are made
+/// harmless here.
+pub(super) fn table(header: &[&str], rows: &[Vec<String>], width: Option<usize>) -> Vec<String> {
+    // A column that says nothing takes no room.
+    let used: Vec<bool> = (0..header.len()).map(|at| rows.iter().any(|row| cell(row, at) != "")).collect();
+    let kept = || used.iter().enumerate().filter(|(_, used)| **used).map(|(at, _)| at);
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
+    if let Some(width) = width.and_then(|width| u16::try_from(width.max(NARROWEST)).ok()) {
+        table.set_width(width);
+    }
+    table.set_header(kept().filter_map(|at| header.get(at)));
+    for row in rows {
+        table.add_row(kept().map(|at| harmless(cell(row, at)).into_owned()));
+    }
+    let last = kept().count().saturating_sub(1);
+    for (at, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, if at == last { 0 } else { 2 }));
+    }
+    table.lines().map(|line| line.trim_end().to_owned()).collect()
+}
+
+fn cell(row: &[String], at: usize) -> &str {
+    row.get(at).map_or("", String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn escape_sequences_and_marks_become_visible() {
+        for (text, shown) in [
+            ("VISA\u{1b}[2J", "VISA\\u{1b}[2J"),
+            ("a\rGOOD", "a\\u{d}GOOD"),
+            ("a\u{9b}31m", "a\\u{9b}31m"),
+            ("a\u{7f}\u{8}\t", "a\\u{7f}\\u{8}\\u{9}"),
+            ("abc\u{202e}fed", "abc\\u{202e}fed"),
+            ("a\nGOOD. Take the card.", "a\n  GOOD. Take the card."),
+            ("Zoë Müller 名前", "Zoë Müller 名前"),
+        ] {
+            assert_eq!(harmless(text), shown);
+        }
+    }
+
+    #[test]
+    fn json_keeps_its_meaning_and_has_no_raw_control_characters() {
+        let value = serde_json::json!({ "name\u{9b}": "\u{1b}[2J \u{7f}\u{85}\u{202e}\u{e0001}\n" });
+        let text = harmless_json(serde_json::to_string_pretty(&value).unwrap());
+        assert!(text.chars().all(|c| c == '\n' || !is_harmful(c)), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+    }
+
+    #[test]
+    fn lines_are_wrapped_below_their_text() {
+        let at = |text| wrapped(text, Some(40)).into_owned();
+        assert_eq!(
+            at("Skipped  the seal and everything in the body"),
+            "Skipped  the seal and everything in the\n         body"
+        );
+        assert_eq!(
+            at("  path: this message is longer than forty columns"),
+            "  path: this message is longer than\n    forty columns"
+        );
+        let hex = "90    ".to_owned() + &"AB".repeat(40);
+        assert!(at(&hex).lines().any(|line| line.trim_start().len() >= 80), "{}", at(&hex));
+        assert_eq!(wrapped("a long line is left alone without a terminal at all", None).lines().count(), 1);
+        assert_eq!(at("short"), "short");
+    }
+
+    #[test]
+    fn tables_have_a_header_and_keep_the_width() {
+        let rows = [vec!["CARD-BLANK".into(), "the card is no blank of this profile\u{1b}[2J".into()]];
+        assert_eq!(
+            table(&["CODE", "MEANING"], &rows, None),
+            ["CODE        MEANING", "CARD-BLANK  the card is no blank of this profile\\u{1b}[2J"]
+        );
+        let narrow = table(&["CODE", "MEANING"], &rows, Some(40));
+        assert!(narrow.len() > 2 && narrow.iter().all(|line| line.len() <= 40), "{narrow:?}");
+        assert!(narrow.get(2).is_some_and(|line| line.starts_with("            ")), "{narrow:?}");
+    }
+}
