@@ -172,7 +172,9 @@ pub fn is_sealed(bytes: &[u8]) -> Result<bool, KeyFileError> {
 /// # Errors
 /// The file, its passphrase or one of its keys is wrong.
 pub fn load(bytes: &[u8], passphrase: Option<&Secret<Vec<u8>>>) -> Result<SoftwareStore, KeyFileError> {
-    Ok(read(bytes, passphrase)?.into_store())
+    let store = keys_of(shape(bytes)?, passphrase)?.into_store();
+    store.compare_check_values()?;
+    Ok(store)
 }
 
 /// Opens a key file to change it. Every symmetric key's check value is compared; a private key's is where it is opened.
@@ -180,14 +182,17 @@ pub fn load(bytes: &[u8], passphrase: Option<&Secret<Vec<u8>>>) -> Result<Softwa
 /// # Errors
 /// The file or its passphrase is wrong.
 pub fn read(bytes: &[u8], passphrase: Option<&Secret<Vec<u8>>>) -> Result<Unsealed, KeyFileError> {
-    let shape = shape(bytes)?;
-    let keys = match (&shape.sealed, passphrase) {
-        (None, _) => read_unsealed(bytes)?,
-        (Some(_), None) => return Err(KeyFileError::Sealed),
-        (Some(sealed), Some(passphrase)) => open(sealed, passphrase)?,
-    };
+    let keys = keys_of(shape(bytes)?, passphrase)?;
     keys.to_store().compare_check_values()?;
     Ok(keys)
+}
+
+fn keys_of(shape: FileShape, passphrase: Option<&Secret<Vec<u8>>>) -> Result<Unsealed, KeyFileError> {
+    match (&shape.sealed, passphrase) {
+        (None, _) => unsealed(shape),
+        (Some(_), None) => Err(KeyFileError::Sealed),
+        (Some(sealed), Some(passphrase)) => open(sealed, passphrase),
+    }
 }
 
 /// Opens a key file that was just written, and compares its keys with those that were meant, before it replaces
@@ -204,7 +209,10 @@ pub fn verify(bytes: &[u8], passphrase: Option<&Secret<Vec<u8>>>, meant: &Unseal
 /// # Errors
 /// It is not one, or one of its keys is not marked as a test key.
 pub fn read_unsealed(bytes: &[u8]) -> Result<Unsealed, KeyFileError> {
-    let shape = shape(bytes)?;
+    unsealed(shape(bytes)?)
+}
+
+fn unsealed(shape: FileShape) -> Result<Unsealed, KeyFileError> {
     if shape.test_keys.as_deref() != Some(MARK) {
         return Err(KeyFileError::Unmarked);
     }

@@ -1,5 +1,7 @@
 //! The keys of a key file while it is changed.
 
+use std::collections::HashSet;
+
 use super::pkcs11::Pkcs11Store;
 use super::tr31::{ArrivedKey, Tr31Error};
 use super::{Algorithm, Kcv, KeyError, KeyHeader, KeyInfo, Purpose, SoftwareStore, Weakness, weak};
@@ -18,7 +20,10 @@ pub(super) type Wrong = (&'static str, &'static str);
 
 /// The keys of a file, open for change.
 #[derive(Default)]
-pub struct Unsealed(Vec<(KeyInfo, Secret<Vec<u8>>)>);
+pub struct Unsealed {
+    keys: Vec<(KeyInfo, Secret<Vec<u8>>)>,
+    names: HashSet<String>,
+}
 
 /// What is told of a key that is added.
 #[derive(Clone)]
@@ -44,16 +49,16 @@ pub struct NewKey {
 impl Unsealed {
     /// What may be told of its keys.
     pub fn infos(&self) -> impl Iterator<Item = &KeyInfo> {
-        self.0.iter().map(|(info, _)| info)
+        self.keys.iter().map(|(info, _)| info)
     }
 
     pub(super) fn each(&self) -> impl Iterator<Item = (&KeyInfo, &Secret<Vec<u8>>)> {
-        self.0.iter().map(|(info, value)| (info, value))
+        self.keys.iter().map(|(info, value)| (info, value))
     }
 
     /// Whether these are the same keys, in the same order.
     pub(super) fn same(&self, other: &Self) -> bool {
-        self.0.len() == other.0.len()
+        self.keys.len() == other.keys.len()
             && self.each().zip(other.each()).all(|((info, value), (meant, other))| {
                 super::file::describe(info) == super::file::describe(meant) && value.equals(other.expose())
             })
@@ -66,13 +71,14 @@ impl Unsealed {
     pub fn remove(&mut self, name: &str) -> Result<(), KeyError> {
         let at = self.infos().position(|info| info.name == name);
         let at = at.ok_or_else(|| KeyError::Unknown(name.to_owned()))?;
-        self.0.remove(at);
+        self.keys.remove(at);
+        self.names.remove(name);
         Ok(())
     }
 
     /// A store of these keys.
     pub fn into_store(self) -> SoftwareStore {
-        SoftwareStore::new(self.0)
+        SoftwareStore::new(self.keys)
     }
 
     /// Puts all of them into a token, where they stay.
@@ -176,7 +182,8 @@ impl Unsealed {
     /// Adds a key with all that is told of it. Its check value is not compared.
     pub(super) fn push(&mut self, info: KeyInfo, value: Secret<Vec<u8>>) -> Result<(), Wrong> {
         self.check(&info, &value)?;
-        self.0.push((info, value));
+        self.names.insert(info.name.clone());
+        self.keys.push((info, value));
         Ok(())
     }
 
@@ -185,7 +192,7 @@ impl Unsealed {
         if info.name.is_empty() || info.name.len() > LONGEST_NAME || !info.name.chars().all(good) {
             return Err(("name", "a name has 1 to 64 letters, digits and - . _ /"));
         }
-        if self.infos().any(|other| other.name == info.name) {
+        if self.names.contains(&info.name) {
             return Err(("name", "it stands twice"));
         }
         if !(3..=8).contains(&info.kcv.value.len()) {
@@ -206,7 +213,8 @@ impl Unsealed {
         if info.header.as_ref().is_some_and(|header| !header.is_well_formed()) {
             return Err(("header", "it is not the header of a key block"));
         }
-        if self.infos().any(|other| other.test != info.test) {
+        // All that are in it agree.
+        if self.infos().next().is_some_and(|other| other.test != info.test) {
             return Err(("test", "a file holds test keys or live keys, never both"));
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! Keys held in this process.
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use zeroize::Zeroizing;
@@ -15,6 +16,8 @@ use crate::base::{Secret, Warning};
 /// A key store in this process's memory. The values are wiped when it goes.
 pub struct SoftwareStore {
     infos: Vec<KeyInfo>,
+    /// Places in the lists by name.
+    places: HashMap<String, usize>,
     values: Vec<Secret<Vec<u8>>>,
     /// Private keys that were opened and tested.
     tested: Vec<OnceLock<PrivateKey>>,
@@ -29,7 +32,8 @@ impl SoftwareStore {
             super::lock_pages(value);
         }
         let tested = infos.iter().map(|_| OnceLock::new()).collect();
-        Self { infos, values, tested }
+        let places = infos.iter().enumerate().map(|(at, info): (usize, &KeyInfo)| (info.name.clone(), at)).collect();
+        Self { infos, places, values, tested }
     }
 
     /// The check value of a key, whatever is stated beside it.
@@ -88,9 +92,11 @@ impl Engine for SoftwareStore {
     }
 
     fn load(&self, info: &KeyInfo) -> Result<KeyHandle, KeyError> {
-        let mut held = self.infos.iter().zip(&self.values).zip(&self.tested);
-        let found = held.find(|((held, _), _)| held.name == info.name);
-        let ((held, value), tested) = found.ok_or_else(|| KeyError::Unknown(info.name.clone()))?;
+        let found = self
+            .places
+            .get(&info.name)
+            .and_then(|&at| Some((self.infos.get(at)?, self.values.get(at)?, self.tested.get(at)?)));
+        let (held, value, tested) = found.ok_or_else(|| KeyError::Unknown(info.name.clone()))?;
         if let Some(private) = tested.get().filter(|_| held.algorithm == info.algorithm) {
             return Ok(KeyHandle::new(Label::of(info), Repr::Private(private.clone())));
         }
