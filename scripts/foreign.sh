@@ -4,6 +4,8 @@
 #   scripts/foreign.sh           run; prints the table
 #   scripts/foreign.sh --ready   install what is missing; says what could not be had, and goes on without it
 #
+# PERSO_FOREIGN_ONLY=versions cargo test --test foreign   cryptogram versions against pyemv only, without readers
+#
 # In PERSO_FOREIGN_SUMMARY may stand a file to write how many were tried and what was skipped into.
 #
 # Python packages are pinned by hash in tests/foreign/*.txt, each list in a virtual environment of its own under target/foreign.

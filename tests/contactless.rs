@@ -313,6 +313,72 @@ fn a_shared_counter_and_a_kernel_must_be_possible() {
     assert!(wrong("kernel = 3", "kernel = 64").contains("application[0].kernel"));
 }
 
+/// Every product with a contactless interface states the kernel of its applications.
+#[test]
+fn sample_profiles_state_their_kernels() {
+    let folder = support::file_of("card-profiles");
+    let mut stated = 0;
+    for file in std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()) {
+        if file.extension().is_none_or(|it| it != "toml") {
+            continue;
+        }
+        let profile = Profile::parse(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        let paying = profile.applications().iter().filter(|app| !app.aid().ends_with(b"PAY.SYS.DDF01"));
+        for app in paying.filter(|_| profile.is_dual_interface()) {
+            assert!(app.kernel().is_some(), "{}: {}", file.display(), hex::encode_upper(app.aid()));
+            stated += 1;
+        }
+    }
+    assert!(stated >= 6, "{stated}");
+}
+
+/// The products have an online PIN, which the card transaction qualifiers must ask for. // EMV C-3 annex A.2
+#[test]
+fn card_transaction_qualifiers_ask_for_the_products_cardholder_verification() {
+    let combo = Bench { contactless: true, ..bench_of_combo() };
+    for (card, aids) in [(CARD.clone(), &[DEBIT][..]), (made(&combo), &["A0000009990501", "A0000009990502"])] {
+        for aid in aids {
+            let (answer, _) = tapped(&card, aid);
+            let objects = tlv::parse(&answer).unwrap();
+            let qualifiers = tlv::find(&objects, Tag::of(0x9F6C)).unwrap().value_bytes();
+            // Online PIN; online if the signature fails, and if the card has expired; no signature, no other interface.
+            assert_eq!(qualifiers, [0xA8, 0x00], "{aid}");
+        }
+    }
+}
+
+fn bench_of_combo() -> Bench {
+    let profile = changed(COMBO, &[]);
+    let mut order = order_for(PRODUCT);
+    order["product"]["profile"] = "visa-like-combo".into();
+    let made_of = prepared_with(&order, &profile, Some(&issuer_for(PRODUCT)), None).unwrap();
+    let plan = check::plan(&made_of.record, &profile, &*KEYS).unwrap();
+    Bench { record: made_of.record, profile, plan, store: support::keys(), contactless: false, ca_keys: None }
+}
+
+/// The directory of the interface is asked the rules, too: R42 finds that the PSE names a file that is not there.
+#[test]
+fn directory_is_asked_the_rules_when_a_card_is_verified() {
+    let bench = Bench { contactless: false, ..bench(PRODUCT, false) };
+    let of_pse = |card: &CardFile| {
+        let result = verified(&bench, card, &[]);
+        let it = result.checks.into_iter().find(|it| it.check == "R42" && it.subject == "PSE (contact)").unwrap();
+        (it.outcome, it.why.unwrap_or_default())
+    };
+    assert_eq!(of_pse(&CARD).0, "passed");
+    let text = serde_json::to_string(&*CARD).unwrap();
+    for (file, why) in [("02", "record 1 is not there"), ("1F", "01 to 0A")] {
+        let wrong = text.replacen("A5088801015F2D02656E", &format!("A5088801{file}5F2D02656E"), 1);
+        assert_ne!(text, wrong);
+        let (outcome, told) = of_pse(&serde_json::from_str(&wrong).unwrap());
+        assert!(outcome == "failed" && told.contains(why), "{file}: {outcome} {told}");
+    }
+    // Over the other interface nobody asks the PSE.
+    let result = verified(&BENCH, &CARD, &[]);
+    assert!(result.checks.iter().all(|it| it.subject != "PSE (contact)"));
+    assert!(result.checks.iter().any(|it| it.subject == "PPSE (contactless)"));
+}
+
 #[test]
 fn the_kernel_of_a_product_is_asked_about_its_card() {
     let result = verified(&BENCH, &CARD, &[]);

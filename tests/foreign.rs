@@ -11,6 +11,8 @@ mod hosts;
 mod issuing;
 #[path = "foreign/key_blocks.rs"]
 mod key_blocks;
+#[path = "support/prepared.rs"]
+mod prepared;
 #[path = "foreign/pyscard_host.rs"]
 mod pyscard_host;
 #[path = "pcsc_support/mod.rs"]
@@ -27,6 +29,8 @@ mod table;
 mod terminals;
 #[path = "foreign/tools.rs"]
 mod tools;
+#[path = "foreign/versions.rs"]
+mod versions;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -41,6 +45,11 @@ fn main() {
     if std::env::args().any(|argument| argument == "--list") {
         println!("strangers: test");
         return;
+    }
+    if std::env::var("PERSO_FOREIGN_ONLY").is_ok_and(|part| part == "versions") {
+        let mut table = Table::default();
+        issuing::run_versions(&mut table);
+        table.conclude_part();
     }
     if readers::vpcd_address().is_none() {
         println!("skipped: there are no virtual readers; scripts/foreign.sh makes them");

@@ -320,6 +320,85 @@ fn run(product: &str, order: &str) {
     }
 }
 
+/// Lists that a terminal takes although they are unusual: unknown tags, other lengths, repetitions, much data. // EMV B3 §5.4
+fn strange(list: &[u8]) -> Vec<Vec<u8>> {
+    let total: usize = perso::base::emv::Dol::parse(list).unwrap().total();
+    let more = |text: &str| [list, &hex::decode(text).unwrap()].concat();
+    let mut lists: Vec<Vec<u8>> = [
+        "9F7A01",
+        "DF810103",
+        "BF0C04",
+        "9F3303",
+        "9F1E02",
+        "9F1C0C",
+        "9F4E00",
+        "9F21039F2103",
+        "5A0A",
+        "9F3704",
+        "FF0101",
+    ]
+    .into_iter()
+    .map(more)
+    .collect();
+    lists.push([&[0xDF, 0x81, 0x01, 0x03], list].concat());
+    lists.push(more(&format!("9F4E{:02X}", 252 - total)));
+    lists
+}
+
+/// What is strange in lists, AFL and CVM list is told at most, and no card is spoiled for it.
+#[test]
+fn strange_but_legal_lists_never_spoil_a_card() {
+    let mut made = 0;
+    let products = [("visa-like-contact", "visa-like"), ("visa-like-debit", "visa-like"), PRODUCTS[3]];
+    // A quick run takes every fifth, other ones of each product.
+    let step = if stride() == 29 { 5 } else { stride() };
+    for (turn, (product, order)) in products.into_iter().enumerate() {
+        let file: Value = toml::from_str(&text(&format!("card-profiles/{product}.toml"))).unwrap();
+        let (_, good) = prepare(order, product, &file).unwrap();
+        let mut changed: Vec<(String, Value)> = Vec::new();
+        for object in objects(&file) {
+            let Some(held) = value(&good.record, &file, &object) else { continue };
+            let values = match object.tag.as_str() {
+                "9F38" | "8C" | "8D" | "9F49" => strange(&held),
+                // Methods and conditions of schemes, amounts of zero, rules that nothing reaches.
+                "8E" => {
+                    let rules = ["20008001", "4203200002031F00", "420602081F00", "02031F004203", "3E001F00"];
+                    rules.map(|it| [vec![0; 8], hex::decode(it).unwrap()].concat()).to_vec()
+                }
+                _ => continue,
+            };
+            for value in values {
+                let mut file = file.clone();
+                let at = *object.path.last().unwrap();
+                let mut table = toml::Table::new();
+                table.insert("tag".into(), object.tag.clone().into());
+                table.insert("fixed".into(), hex::encode_upper(&value).into());
+                puts(&mut file, &object)[at] = Value::Table(table);
+                changed.push((format!("{} {} {}", object.dgi, object.tag, hex::encode_upper(value)), file));
+            }
+        }
+        // Records of any file and number, in any order.
+        let text = toml::to_string(&file).unwrap();
+        for (from, to) in [("0202", "0A09"), ("0203", "02FE"), ("0101", "0110"), ("0205", "0905")] {
+            let (from, to) = (format!("dgi = \"{from}\""), format!("dgi = \"{to}\""));
+            if text.contains(&from) {
+                changed.push((to.clone(), toml::from_str(&text.replacen(&from, &to, 1)).unwrap()));
+            }
+        }
+        for (what, file) in changed.iter().skip(turn % step).step_by(step) {
+            let (profile, prepared) =
+                prepare(order, product, file).unwrap_or_else(|| panic!("{product} {what}: it is refused"));
+            for contactless in if profile.is_dual_interface() { &[false, true][..] } else { &[false] } {
+                let card = job(&profile, &prepared, *contactless)
+                    .unwrap_or_else(|why| panic!("{product} {what} (contactless: {contactless}): {why}"));
+                assert!(verified(&profile, &prepared, card, *contactless), "{product} {what}: verify finds something");
+                made += 1;
+            }
+        }
+    }
+    assert!(made > 100 / step, "{made}");
+}
+
 #[test]
 fn mutations_of_a_dual_interface_product_in_the_manner_of_visa_are_caught() {
     run(PRODUCTS[0].0, PRODUCTS[0].1);

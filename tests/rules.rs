@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use perso::base::codec::tlv::{self, Tag, Tlv};
-use perso::base::emv::Family;
 use perso::base::emv::rules::{
-    self, Certificates, Certified, DirectoryEntry, Locator, RULES, Severity, Stage, Subject, Tracks, Verdict,
+    self, Certificates, Certified, DirectoryEntry, Locator, Place, RULES, Severity, Stage, Subject, Tracks, Verdict,
 };
 use perso::base::emv::track::Fields;
+use perso::base::emv::{Family, Format, TagInfo, tag_info};
 use proptest::prelude::*;
 
 /// Tags and values.
@@ -686,6 +686,67 @@ fn no_verdict_quotes_a_value() {
             assert!(!told.contains(secret), "{what}: {told}");
         }
     }
+}
+
+/// Every element that the dictionary knows, with a value of each end of its length and one byte beyond: the siblings of
+/// the samples of R41. What schemes define on their own is told only.
+#[test]
+fn every_element_of_the_dictionary_has_its_length_and_format() {
+    // Their lengths and forms have rules of their own: R3, R4, R14, R7, R5, R16, R25, R12, R19.
+    const OTHER_RULES: [u32; 9] = [0x57, 0x5A, 0x8E, 0x94, 0x5F24, 0x9F07, 0x9F08, 0x9F4A, 0x9F4D];
+    let known: Vec<&TagInfo> = (0x40..=0xFFFF).filter_map(|tag| tag_info(Tag::of(tag))).collect();
+    assert!(known.len() > 150, "{}", known.len());
+    let judged = |info: &TagInfo, value: Vec<u8>| {
+        let mut data = good();
+        let value: &'static str = hex::encode(value).leak();
+        data.remove(info.tag.number());
+        data.answer.as_mut().unwrap().push((info.tag.number(), value));
+        let outcome = data.outcomes().into_iter().find(|it| it.rule == 41).unwrap();
+        outcome.failures().iter().find(|it| it.place == Place::Tag(info.tag.number())).map(|it| it.severity)
+    };
+    let (mut own, mut of_schemes) = (0, 0);
+    for info in known.into_iter().filter(|it| !it.tag.is_constructed()) {
+        let number = info.tag.number();
+        if OTHER_RULES.contains(&number) {
+            continue;
+        }
+        let filler = match info.format {
+            Format::An | Format::Ans => b'A',
+            Format::N | Format::Cn | Format::B => 0x00,
+        };
+        let wrong = Some(if info.proprietary { Severity::Warning } else { Severity::Error });
+        for length in [info.min, info.max] {
+            assert_eq!(judged(info, vec![filler; length]), None, "{number:X} of {length} bytes");
+        }
+        if let Some(shorter) = info.min.checked_sub(1) {
+            assert_eq!(judged(info, vec![filler; shorter]), wrong, "{number:X} of {shorter} bytes");
+        }
+        assert_eq!(judged(info, vec![filler; info.max + 1]), wrong, "{number:X} of {} bytes", info.max + 1);
+        // Bytes that no text and no number has, in an element that has any.
+        let length = info.max.min(8).max(info.min);
+        let foreign: &[u8] = match info.format {
+            Format::N => &[0x0A, 0xF0],
+            Format::Cn => &[0x0A, 0xF0],
+            Format::An => &[b' ', 0x00, 0xC4],
+            Format::Ans => &[0x00, 0x1F, 0x7F],
+            Format::B => &[],
+        };
+        for byte in foreign {
+            let value = [vec![*byte], vec![filler; length - 1]].concat();
+            assert_eq!(judged(info, value), wrong, "{number:X} with byte {byte:02X}");
+        }
+        if info.proprietary { of_schemes += 1 } else { own += 1 }
+    }
+    assert!(own > 120 && of_schemes > 8, "{own} {of_schemes}");
+    for tag in OTHER_RULES.into_iter().filter(|tag| *tag != 0x9F4D) {
+        let mut data = good();
+        data.remove(tag);
+        data.answer.as_mut().unwrap().push((tag, "0000000000000000000000000000000000000000000000"));
+        assert!(data.outcomes().iter().any(|it| !it.failures().is_empty()), "{tag:X}");
+    }
+    let mut data = good();
+    data.set_fci(0x9F4D, Some("0B0A00"));
+    assert!(data.outcomes().iter().any(|it| it.rule == 19 && it.refuses()));
 }
 
 proptest! {

@@ -178,7 +178,12 @@ fn record_of(data: &Data) -> Result<Record, Vec<Problem>> {
             };
             Some((grouping.dgi(), value))
         });
-        DraftApplication { aid: app.aid().to_vec(), method: app.method().clone(), groupings: groupings.collect() }
+        DraftApplication {
+            aid: app.aid().to_vec(),
+            method: app.method().clone(),
+            groupings: groupings.collect(),
+            cryptogram_key: None,
+        }
     });
     let draft = Draft {
         id: "changed-1".into(),

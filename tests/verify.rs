@@ -10,6 +10,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
+use perso::base::emv::rules::Stage;
 use perso::base::{Secret, crypto};
 use perso::card::sim::CardFile;
 use perso::issuance::check as whole;
@@ -473,6 +474,68 @@ fn a_card_is_proven_by_the_derivation_that_it_is_prepared_by() {
     assert!(stated("b").is_ok());
     let problems = stated("a").err().unwrap();
     assert_eq!((problems.len(), problems[0].path.as_str()), (1, "verify.card_key"));
+}
+
+/// Two applications with one PAN may have a sequence number or keys of their own, and each is proven by its own.
+#[test]
+fn application_with_its_own_sequence_number_or_keys_is_proven_by_them() {
+    let combo = prepared::text("card-profiles/visa-like-combo.toml").replace("\ncounter = \"A0000009990501\"", "");
+    let second = "[[prepare.application]]\naid = \"A0000009990502\"\n";
+    let stating = |own: &str| {
+        assert!(combo.contains(second));
+        combo.replace(second, &format!("{second}{own}\n"))
+    };
+    let mut order = prepared::order_for("visa-like");
+    order["product"]["profile"] = "visa-like-combo".into();
+    let own_key = "keys = { imk_ac = \"other-imk-ac\" }";
+    for own in ["psn = 2", own_key, &format!("psn = 2\n{own_key}")] {
+        let (proof, ran) = prepared_card(&order, &prepared::SITE, &stating(own));
+        assert_eq!(ran.result.state, "good", "{own}: {:?} {:?}", ran.result.fault, ran.result.findings);
+        let outcomes = whole::rules(Stage::Run, &proof.bench.record, Some(&proof.bench.profile), Some((2026, 11, 24)));
+        let shared = outcomes.iter().filter(|it| it.rule == 27);
+        assert!(shared.clone().count() > 0 && shared.clone().all(|it| it.failures().is_empty()), "{own}");
+        for with_record in [true, false] {
+            let (result, _) = proof.asked(ran.card.clone(), &[], |it| {
+                it.consent = Consent { generate_ac: true, pin: None };
+                it.record = it.record.filter(|_| with_record);
+            });
+            let checks: Vec<_> = result.checks.iter().filter(|it| it.check == "cryptogram").collect();
+            assert_eq!(checks.len(), 2);
+            assert!(checks.iter().all(|it| it.outcome == "passed"), "{own} {with_record}: {:?}", failed(&result));
+        }
+    }
+    let keys = Profile::parse(&stating(own_key)).unwrap();
+    let named = keys.named_keys().into_iter().find(|it| it.path == "prepare.application[1].keys.imk_ac").unwrap();
+    assert_eq!((named.name, named.purpose), ("other-imk-ac", perso::keys::Purpose::ImkAc));
+    let problems = Profile::parse(&stating("psn = 100")).err().unwrap();
+    assert_eq!((problems.len(), problems[0].path.as_str()), (1, "prepare.application[1].psn"));
+}
+
+/// A renewal is made before it is effective: the card is good, and a decline is right if Denial holds the bit.
+#[test]
+fn card_that_is_not_effective_yet_declines_and_is_good() {
+    let file = prepared::text("card-profiles/visa-like-contact.toml");
+    let mut order = prepared::order_for("visa-like");
+    order["product"]["profile"] = "visa-like-contact".into();
+    order["product"]["contactless"] = false.into();
+    order["card"]["effective"] = "2027-02-01".into();
+    let denial = "{ tag = \"9F0E\", fixed = \"0010000000\" }";
+    assert!(file.contains(denial));
+    for (value, declines) in [("0030000000", true), ("0010000000", false)] {
+        let profile = file.replace(denial, &denial.replace("0010000000", value));
+        let (proof, ran) = prepared_card(&order, &prepared::SITE, &profile);
+        assert_eq!(ran.result.state, "good", "{:?} {:?}", ran.result.fault, ran.result.findings);
+        let outcomes = whole::rules(Stage::Run, &proof.bench.record, Some(&proof.bench.profile), Some((2026, 11, 24)));
+        let told: Vec<_> = outcomes.iter().filter(|it| !it.failures().is_empty()).collect();
+        assert!(told.len() == 1 && told[0].rule == 44 && !told[0].refuses(), "{told:?}");
+        let (result, _) = proof.everything(ran.card);
+        assert_eq!(check(&result, "cryptogram").outcome, "passed");
+        let second = check(&result, "second cryptogram");
+        let expected = if declines { "not applicable" } else { "passed" };
+        assert_eq!(second.outcome, expected, "{:?}", second.why);
+        assert_eq!(second.why.as_deref().is_some_and(|why| why.contains("5F25")), declines);
+        assert!(failed(&result).iter().all(|it| it.contains("R44") || *it == "CA key"), "{:?}", failed(&result));
+    }
 }
 
 /// A scheme's card of a version that is not known here may be sound: nobody can tell, and it is not spoiled.

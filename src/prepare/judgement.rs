@@ -27,7 +27,7 @@ use crate::keys::usage::{Operation, header_allows};
 use crate::keys::{Purpose, Sealed};
 use crate::order::IndexUse;
 use crate::profile::Profile;
-use crate::profile::prepare::{Pattern, Role};
+use crate::profile::prepare::{AppRecipe, Pattern, Role};
 use crate::record::{Application, Content, Record, SealedValue};
 
 /// The service code that the chip's own value is computed with, whatever the card's is.
@@ -56,7 +56,9 @@ pub(super) fn judge(
         let Some(app) = record.applications().iter().find(|app| app.aid() == subject.aid) else { continue };
         let certificates = issuer.and_then(|issuer| recovery::recover(&subject, issuer, secrets.rsa, month));
         let objects = subject.objects();
-        let keys = keys(app, &objects, secrets)?;
+        let recipe = secrets.recipe.applications().iter().find(|it| it.aid == subject.aid);
+        let Some(recipe) = recipe else { continue };
+        let keys = keys(app, recipe, &objects, secrets)?;
         let subject = Subject {
             today,
             certificates,
@@ -173,8 +175,8 @@ struct Keys {
     sequence_number: Option<u8>,
 }
 
-fn keys(app: &Application, objects: &[Tlv], secrets: &Secrets<'_>) -> Result<Keys, PrepareError> {
-    let ordered = larder::bcd(secrets.order.chip().psn());
+fn keys(app: &Application, recipe: &AppRecipe, objects: &[Tlv], secrets: &Secrets<'_>) -> Result<Keys, PrepareError> {
+    let ordered = larder::bcd(recipe.psn.unwrap_or(secrets.order.chip().psn()));
     let mut shown = Keys { check_values: None, sequence_number: (!secrets.foreign_keys).then_some(ordered) };
     for (dgi, sealed) in sealed_keys(app) {
         let of_keys = check_values(sealed, secrets)?;
@@ -185,7 +187,7 @@ fn keys(app: &Application, objects: &[Tlv], secrets: &Secrets<'_>) -> Result<Key
             let written = value(objects, 0x5F34).and_then(|value| value.first().copied()).unwrap_or(0);
             let mut found = None;
             for number in [written, ordered] {
-                if found.is_none() && derived(&pan, number, secrets)? == of_keys {
+                if found.is_none() && derived(&pan, number, recipe, secrets)? == of_keys {
                     found = Some(number);
                 }
             }
@@ -220,10 +222,10 @@ fn pan(objects: &[Tlv]) -> Option<Pan> {
 }
 
 /// Check values of the keys that the issuer's master keys give this PAN with this sequence number.
-fn derived(pan: &Pan, number: u8, secrets: &Secrets<'_>) -> Result<Vec<u8>, PrepareError> {
+fn derived(pan: &Pan, number: u8, app: &AppRecipe, secrets: &Secrets<'_>) -> Result<Vec<u8>, PrepareError> {
     let mut values = Vec::new();
     for role in Recipe::ICC_KEYS {
-        let master = secrets.master(role)?;
+        let master = secrets.master(app, role)?;
         let key = icc_master_key(secrets.store, &master, pan, number, secrets.recipe.icc_key())?;
         values.extend(secrets.store.kcv(&key, KcvMethod::DesZero, CHECK_VALUE)?);
     }

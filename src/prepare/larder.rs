@@ -16,6 +16,8 @@ use crate::profile::prepare::{AppRecipe, Content, Derived, OrderField};
 /// Everything that is known before the groupings are put together.
 pub(super) struct Goods<'a> {
     order: &'a Order,
+    /// PAN sequence number of the application.
+    psn: u8,
     service_code: Option<&'a str>,
     track_equivalent: Option<Secret<Vec<u8>>>,
     track_one: Option<Secret<Vec<u8>>>,
@@ -33,9 +35,10 @@ pub(super) struct Face<'g, 'a> {
 }
 
 impl<'a> Goods<'a> {
-    pub(super) fn new(order: &'a Order, values: &'a Values<'a>) -> Result<Self, PrepareError> {
+    pub(super) fn new(app: &AppRecipe, order: &'a Order, values: &'a Values<'a>) -> Result<Self, PrepareError> {
         Ok(Self {
             order,
+            psn: app.psn.unwrap_or(order.chip().psn()),
             service_code: values.service_code(),
             track_equivalent: values.track_equivalent()?,
             track_one: values.track_one_discretionary()?,
@@ -51,7 +54,7 @@ impl Larder for Face<'_, '_> {
         let chip = self.goods.order.chip();
         let bytes = match field {
             OrderField::Pan => compressed(chip.pan().digits()),
-            OrderField::Psn => Some(vec![bcd(chip.psn())]),
+            OrderField::Psn => Some(vec![bcd(self.goods.psn)]),
             OrderField::Expiry => expiry(chip.expiry()),
             OrderField::Effective => hex::decode(chip.effective()).ok(),
             OrderField::Name => chip.encoded_name().map(|name| name.expose().clone().into_bytes()),

@@ -244,7 +244,7 @@ fn goods<'a>(
     chance: &mut Chance,
     today: Option<(u16, u8, u8)>,
 ) -> Result<Goods<'a>, PrepareError> {
-    let mut goods = Goods::new(order, values)?;
+    let mut goods = Goods::new(app, order, values)?;
     let wants = |derived| app_derives(app, derived);
     let signatures = [Derived::SignedStaticData, Derived::IccCertificate, Derived::PinCertificate];
     if !signatures.into_iter().any(wants) && !wants(Derived::IssuerCertificate) {
@@ -285,7 +285,7 @@ fn placeholders<'a>(
     recipe: &Recipe,
     values: &'a Values<'a>,
 ) -> Result<Goods<'a>, PrepareError> {
-    let mut goods = Goods::new(order, values)?;
+    let mut goods = Goods::new(app, order, values)?;
     month(order.chip().expiry())?;
     for contactless in [false, true] {
         if app.aip(contactless).is_some() {
@@ -333,7 +333,8 @@ fn application(
         groupings.push((grouping.dgi, value));
     }
     let method = app.through.clone().map_or(Method::Direct, Method::Through);
-    Ok(DraftApplication { aid: app.aid.clone(), method, groupings })
+    let cryptogram_key = secrets.own_cryptogram_key(app)?;
+    Ok(DraftApplication { aid: app.aid.clone(), method, groupings, cryptogram_key })
 }
 
 /// Whether a grouping holds a part of an RSA key.
@@ -358,7 +359,7 @@ fn value(
             DraftValue::Clear(assemble::objects(*template, objects, &face, &path)?)
         }
         Content::Derived(derived) => DraftValue::Clear(secrets.derived(*derived, app, before)?),
-        Content::Secret(secret) => secrets.sealed(*secret, chance)?,
+        Content::Secret(secret) => secrets.sealed(*secret, app, chance)?,
     })
 }
 

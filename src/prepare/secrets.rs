@@ -43,17 +43,22 @@ impl Secrets<'_> {
     }
 
     /// A grouping under the transport key.
-    pub(super) fn sealed(&self, wanted: Wanted, chance: &mut Chance) -> Result<DraftValue, PrepareError> {
+    pub(super) fn sealed(
+        &self,
+        wanted: Wanted,
+        app: &AppRecipe,
+        chance: &mut Chance,
+    ) -> Result<DraftValue, PrepareError> {
         let name = self.recipe.transport_key();
         let (transport, iv) = self.transport(chance)?;
         let (ciphertext, length) = match wanted {
             Wanted::IccKeys => {
-                let keys = self.icc_keys()?;
+                let keys = self.icc_keys(app)?;
                 let handles: Vec<&KeyHandle> = keys.iter().collect();
                 self.keys(&handles, &transport, &iv)?
             }
             Wanted::CvcKey => {
-                let key = self.card_key(Role::ImkCvc)?;
+                let key = self.card_key(app, Role::ImkCvc)?;
                 self.keys(&[&key], &transport, &iv)?
             }
             Wanted::PinBlock => {
@@ -98,8 +103,8 @@ impl Secrets<'_> {
         let sealed = before.filter(|(_, value)| matches!(value, DraftValue::Sealed { .. }));
         let recipe = sealed.and_then(|(dgi, _)| app.groupings.iter().find(|grouping| grouping.dgi == *dgi));
         let keys = match recipe.map(|recipe| &recipe.content) {
-            Some(Content::Secret(Wanted::IccKeys)) => self.icc_keys()?,
-            Some(Content::Secret(Wanted::CvcKey)) => vec![self.card_key(Role::ImkCvc)?],
+            Some(Content::Secret(Wanted::IccKeys)) => self.icc_keys(app)?,
+            Some(Content::Secret(Wanted::CvcKey)) => vec![self.card_key(app, Role::ImkCvc)?],
             _ => {
                 let aid = hex::encode_upper(&app.aid);
                 return Err(PrepareError::Recipe { aid, what: "check values stand behind the keys that they are for" });
@@ -109,28 +114,38 @@ impl Secrets<'_> {
         Ok(values.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
-    fn icc_keys(&self) -> Result<Vec<KeyHandle>, PrepareError> {
-        Recipe::ICC_KEYS.into_iter().map(|role| self.card_key(role)).collect()
+    fn icc_keys(&self, app: &AppRecipe) -> Result<Vec<KeyHandle>, PrepareError> {
+        Recipe::ICC_KEYS.into_iter().map(|role| self.card_key(app, role)).collect()
     }
 
     /// A card's key under an issuer master key. // EMV B2 annex A1.4
-    fn card_key(&self, role: Role) -> Result<KeyHandle, PrepareError> {
-        let (master, chip) = (self.master(role)?, self.order.chip());
-        let psn = super::larder::bcd(chip.psn());
+    fn card_key(&self, app: &AppRecipe, role: Role) -> Result<KeyHandle, PrepareError> {
+        let (master, chip) = (self.master(app, role)?, self.order.chip());
+        let psn = super::larder::bcd(app.psn.unwrap_or(chip.psn()));
         Ok(icc_master_key_to_seal(self.store, &master, chip.pan(), psn, self.recipe.icc_key())?)
     }
 
     /// What the card's keys for cryptograms are derived with, so that who proves the card goes by the same.
     pub(super) fn cryptogram_key(&self) -> Result<Option<CryptogramKey>, PrepareError> {
-        if !self.recipe.asks_for(Wanted::IccKeys) || self.foreign_keys {
+        let common = self.recipe.applications().iter().find(|app| app.key(Role::ImkAc).is_none() && has_keys(app));
+        common.map_or(Ok(None), |app| self.cryptogram_key_in(app))
+    }
+
+    /// The same of an application that has a key of its own.
+    pub(super) fn own_cryptogram_key(&self, app: &AppRecipe) -> Result<Option<CryptogramKey>, PrepareError> {
+        if app.key(Role::ImkAc).is_none() { Ok(None) } else { self.cryptogram_key_in(app) }
+    }
+
+    fn cryptogram_key_in(&self, app: &AppRecipe) -> Result<Option<CryptogramKey>, PrepareError> {
+        if !has_keys(app) || self.foreign_keys {
             return Ok(None);
         }
-        let imk_ac = self.master(Role::ImkAc)?.name().to_owned();
+        let imk_ac = self.master(app, Role::ImkAc)?.name().to_owned();
         Ok(Some(CryptogramKey { imk_ac, method: self.recipe.icc_key() }))
     }
 
-    /// The issuer master key in a role: the one that the order names by index, or else the product's.
-    pub(super) fn master(&self, role: Role) -> Result<KeyHandle, PrepareError> {
+    /// The issuer master key in a role: the application's own, or the one that the order names by index, or the product's.
+    pub(super) fn master(&self, app: &AppRecipe, role: Role) -> Result<KeyHandle, PrepareError> {
         let (purpose, what) = match role {
             Role::ImkSmi => (Purpose::ImkSmi, "an issuer master key for the MAC of scripts"),
             Role::ImkSmc => (Purpose::ImkSmc, "an issuer master key for the encipherment of scripts"),
@@ -141,7 +156,7 @@ impl Secrets<'_> {
         let of_purpose =
             |name: &&String| self.store.keys().iter().any(|key| key.name == **name && key.purpose == purpose);
         let indexed = named.and_then(|key| key.names.iter().find(of_purpose)).map(String::as_str);
-        let name = indexed.or_else(|| self.recipe.key(role)).ok_or(PrepareError::NoKey(what))?;
+        let name = app.key(role).or(indexed).or_else(|| self.recipe.key(role)).ok_or(PrepareError::NoKey(what))?;
         Ok(self.store.open(name, purpose)?)
     }
 
@@ -169,4 +184,9 @@ impl Secrets<'_> {
         };
         part.map_err(|error| PrepareError::Rsa(error.to_string()))
     }
+}
+
+/// Whether one of its groupings holds the card's keys for cryptograms.
+fn has_keys(app: &AppRecipe) -> bool {
+    app.groupings.iter().any(|grouping| grouping.content == Content::Secret(Wanted::IccKeys))
 }

@@ -42,6 +42,13 @@ impl Profile {
                 add(format!("prepare.keys.{role}"), name, purpose);
             }
         }
+        for (at, app) in recipe.applications().iter().enumerate() {
+            for (role, key, purpose) in ROLES {
+                if let Some(name) = app.key(key) {
+                    add(format!("prepare.application[{at}].keys.{role}"), name, purpose);
+                }
+            }
+        }
         keys
     }
 }

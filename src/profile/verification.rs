@@ -62,6 +62,7 @@ impl VerifyFile {
 #[derive(Debug, Clone, Copy)]
 pub struct Verification<'a> {
     file: &'a VerifyFile,
+    recipe: Option<&'a Recipe>,
     imk_ac: Option<&'a str>,
     card_key: CardKeyMethod,
 }
@@ -69,9 +70,11 @@ pub struct Verification<'a> {
 impl<'a> Verification<'a> {
     pub(super) fn of(file: &'a VerifyFile, recipe: Option<&'a Recipe>) -> Self {
         let prepared = recipe.map(Recipe::icc_key);
-        let key = recipe.filter(|_| file.generate_ac).and_then(|recipe| recipe.key(Role::ImkAc));
+        let of_app = |recipe: &'a Recipe| recipe.applications().iter().find_map(|app| app.key(Role::ImkAc));
+        let of_product = |recipe: &'a Recipe| recipe.key(Role::ImkAc).or_else(|| of_app(recipe));
+        let key = recipe.filter(|_| file.generate_ac).and_then(of_product);
         let imk_ac = file.imk_ac.as_deref().or(key);
-        Self { file, imk_ac, card_key: file.card_key.or(prepared).unwrap_or(CardKeyMethod::A) }
+        Self { file, recipe, imk_ac, card_key: file.card_key.or(prepared).unwrap_or(CardKeyMethod::A) }
     }
 
     /// A transaction may be made.
@@ -87,6 +90,18 @@ impl<'a> Verification<'a> {
     /// Name of the issuer master key for cryptograms.
     pub fn imk_ac(self) -> Option<&'a str> {
         self.imk_ac
+    }
+
+    /// Name of the issuer master key for cryptograms of an application, which may have one of its own.
+    pub fn imk_ac_of(self, aid: &[u8]) -> Option<&'a str> {
+        let app = self.recipe.and_then(|recipe| recipe.applications().iter().find(|app| app.aid == aid));
+        self.imk_ac.map(|common| app.and_then(|app| app.key(Role::ImkAc)).unwrap_or(common))
+    }
+
+    /// AIDs of the applications with an issuer master key of their own.
+    pub fn own_keys(self) -> impl Iterator<Item = &'a [u8]> {
+        let apps = self.recipe.into_iter().flat_map(Recipe::applications);
+        apps.filter(|app| app.key(Role::ImkAc).is_some()).map(|app| app.aid.as_slice())
     }
 
     /// How a card's key comes from it.

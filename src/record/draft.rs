@@ -44,6 +44,8 @@ pub struct DraftApplication {
     pub method: Method,
     /// Its groupings in order.
     pub groupings: Vec<(u16, DraftValue)>,
+    /// What its keys for cryptograms were derived with, if not with the record's.
+    pub cryptogram_key: Option<CryptogramKey>,
 }
 
 /// What a grouping holds.
@@ -178,6 +180,7 @@ impl DraftApplication {
             groupings: self.groupings.iter().map(|(dgi, value)| grouping(*dgi, value)).collect(),
             groups: Vec::new(),
             tolerate: Vec::new(),
+            cryptogram_key: self.cryptogram_key.clone(),
         }
     }
 }

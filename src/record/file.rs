@@ -126,6 +126,9 @@ pub(super) struct ApplicationFile {
     /// Groupings that the card may refuse with 6A88.
     #[serde(default)]
     pub(super) tolerate: Vec<String>,
+    /// What its keys for cryptograms were derived with, if not with the record's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) cryptogram_key: Option<CryptogramKey>,
 }
 
 /// How an application is reached.

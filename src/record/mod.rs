@@ -73,6 +73,7 @@ pub struct Application {
     groupings: Vec<Grouping>,
     groups: Vec<Vec<u16>>,
     tolerated: Vec<u16>,
+    cryptogram_key: Option<CryptogramKey>,
 }
 
 /// How an application is reached.
@@ -206,6 +207,12 @@ impl Record {
     /// What the card's keys for cryptograms were derived with; none where whoever made the record did not say.
     pub fn cryptogram_key(&self) -> Option<&CryptogramKey> {
         self.cryptogram_key.as_ref()
+    }
+
+    /// The same of one application, which may have keys of its own.
+    pub fn cryptogram_key_of(&self, aid: &[u8]) -> Option<&CryptogramKey> {
+        let app = self.applications.iter().find(|app| app.aid == aid);
+        app.and_then(|app| app.cryptogram_key.as_ref()).or(self.cryptogram_key.as_ref())
     }
 
     /// Whether the card's keys for cryptograms came with the order, so that no issuer master key here proves them.

@@ -233,7 +233,14 @@ fn application(
         .map(|(at, list)| numbers(list, format!("{path}.groups[{at}]"), problems))
         .collect();
     let tolerated = numbers(&file.tolerate, format!("{path}.tolerate"), problems);
-    Some(Application { aid: aid?, method: method?, groupings, groups, tolerated })
+    Some(Application {
+        aid: aid?,
+        method: method?,
+        groupings,
+        groups,
+        tolerated,
+        cryptogram_key: file.cryptogram_key.clone(),
+    })
 }
 
 fn grouping(path: &str, file: &GroupingFile, header: &Header, problems: &mut Vec<Problem>) -> Option<Grouping> {

@@ -2,6 +2,7 @@
 pyemv makes cryptograms. Test keys and public test values only. Arguments are a command and its values in hexadecimal; card data
 comes as JSON."""
 
+import inspect
 import json
 import sys
 
@@ -61,6 +62,47 @@ def answer(imk, pan, psn, arqc, atc, csu):
     return (arpc[:4] + un(csu)).hex().upper()
 
 
+VERSIONS = {
+    "Visa 0A": cvn.VisaCVN10,
+    "Visa 12": cvn.VisaCVN18,
+    "Visa 22": cvn.VisaCVN22,
+    "Mastercard 10": cvn.MasterCardCVN16,
+    "Mastercard 11": cvn.MasterCardCVN17,
+    "Mastercard 14": cvn.MasterCardCVN20,
+    "Mastercard 15": cvn.MasterCardCVN21,
+}
+
+
+def version(name, imk, pan, psn):
+    return VERSIONS[name](iss_mk_ac=un(imk), iss_mk_smi=un(imk), iss_mk_smc=un(imk), pan=pan, psn=psn)
+
+
+def asked(function, values):
+    """Of these values what the function asks for."""
+    return function(**{name: values[name] for name in inspect.signature(function).parameters if name in values})
+
+
+def version_request(name, imk, pan, psn, cdol, aip, atc, iad):
+    data, iad = un(cdol), un(iad)
+    values = {"tag_82": un(aip), "tag_9f36": un(atc), "tag_9f10": iad}
+    for tag, length in (("9f02", 6), ("9f03", 6), ("9f1a", 2), ("95", 5), ("5f2a", 2), ("9a", 3), ("9c", 1), ("9f37", 4)):
+        values["tag_" + tag], data = data[:length], data[length:]
+    # Visa's verification results with their length; Mastercard's, and its counters.
+    values["cvr"] = iad[3:7] if name.startswith("Visa") else iad[2:8]
+    values["counters"] = iad[10:18]
+    return asked(version(name, imk, pan, psn).generate_ac, values).hex().upper()
+
+
+def version_answer(name, imk, pan, psn, arqc, atc):
+    """Issuer authentication data: ARPC by method 1 and the response code, or by method 2 and the card status update."""
+    code, csu = un("3030" if name.startswith("Visa") else "0010"), un("00820000")
+    made = version(name, imk, pan, psn)
+    values = {"tag_9f26": un(arqc), "tag_9f36": un(atc), "arpc_rc": code, "csu": csu}
+    arpc = asked(made.generate_arpc, values)
+    by_status = "csu" in inspect.signature(made.generate_arpc).parameters
+    return (arpc[:4] + csu if by_status else arpc + code).hex().upper()
+
+
 def wrap(kbpk, version, usage, mode, key):
     return tr31.wrap(un(kbpk), tr31.Header(version, usage, "T", mode, "00", "E"), un(key))
 
@@ -93,7 +135,7 @@ def read_many(kbpk, blocks):
     return json.dumps(read)
 
 
-COMMANDS = [encrypt, pin_iso0, pin_iso4, under_kek, block_mac, cryptogram, answer, wrap, unwrap, wrap_many, read_many]
+COMMANDS = [version_request, version_answer, encrypt, pin_iso0, pin_iso4, under_kek, block_mac, cryptogram, answer, wrap, unwrap, wrap_many, read_many]
 
 if __name__ == "__main__":
     print({command.__name__: command for command in COMMANDS}[sys.argv[1]](*sys.argv[2:]))

@@ -29,6 +29,7 @@ const ACCEPTED: &[Accepted] = &[
     ("*", "5F2D", "dropped", "EMV B1 §11.3.4: optional"),
     ("*", "87", "dropped", "EMV B1 §12.2.3: an application without priority comes last"),
     ("*", "50", "dropped", "EMV B1 §12.4: terminals show the AID instead"),
+    ("mastercard-like-debit", "8D", "dropped", "EMV C-2 §6.6: kernel 2 asks for one cryptogram; over the contacts R9 refuses it"),
     // Values that only the issuer can judge.
     ("*", "57", "shortened", "discretionary data have any length; R21 finds a chip that lacks its verification value"),
     ("*", "57", "lengthened", "discretionary data have any length; R3 has the form"),
@@ -40,5 +41,7 @@ const ACCEPTED: &[Accepted] = &[
     ("*", "9F42", "zeroed", "which currency it is, only the issuer knows; R41 has the form"),
     ("*", "9F6C", "zeroed", "EMV C-3 §5.7: a card may ask for nothing"),
     ("*", "87", "zeroed", "EMV B1 §12.2.3: 00 is no priority"),
+    ("*", "9F69", "shortened", "EMV C-3 annex A.2: 5 to 16 bytes; the signature covers what the card gives"),
+    ("*", "9F69", "lengthened", "EMV C-3 annex A.2: 5 to 16 bytes; the signature covers what the card gives"),
     ("*", "9F0E", "zeroed", "EMV B3 §10.7: the issuer denies nothing"),
 ];

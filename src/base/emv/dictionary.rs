@@ -32,6 +32,9 @@ pub struct TagInfo {
     pub max: usize,
     /// Whether the value must never be shown: it holds a PAN, a name, a track or something secret.
     pub sensitive: bool,
+    /// Whether schemes and issuers give the tag a meaning of their own, so that length and format may be others. // EMV B3
+    /// annex B: 9F50 to 9F7F
+    pub proprietary: bool,
 }
 
 /// The row of a tag.
@@ -56,7 +59,12 @@ pub fn tag_name_of(tag: Tag, aid: &[u8]) -> Option<&'static str> {
 }
 
 const fn row(tag: u32, name: &'static str, format: Format, min: usize, max: usize, sensitive: bool) -> TagInfo {
-    TagInfo { tag: Tag::of(tag), name, format, min, max, sensitive }
+    TagInfo { tag: Tag::of(tag), name, format, min, max, sensitive, proprietary: false }
+}
+
+/// A row that one scheme has so, and another may not.
+const fn own(tag: u32, name: &'static str, format: Format, min: usize, max: usize) -> TagInfo {
+    TagInfo { proprietary: true, ..row(tag, name, format, min, max, false) }
 }
 
 /// In the order of the tags' numbers.
@@ -184,16 +192,16 @@ const DICTIONARY: &[TagInfo] = &[
     row(0x9F4E, "Merchant name and location", Format::Ans, 0, 255, false),
     row(0x9F4F, "Log format", Format::B, 0, 252, false),
     row(0x9F50, "Offline accumulator balance", Format::N, 6, 6, false),
-    row(0x9F51, "Application currency code (proprietary)", Format::N, 2, 2, false),
-    row(0x9F52, "Application default action", Format::B, 0, 6, false),
-    row(0x9F53, "Consecutive transaction limit (proprietary)", Format::B, 1, 1, false),
-    row(0x9F54, "Cumulative transaction amount limit (proprietary)", Format::N, 6, 6, false),
-    row(0x9F56, "Issuer authentication indicator (proprietary)", Format::B, 1, 255, false),
-    row(0x9F57, "Issuer country code (proprietary)", Format::N, 2, 2, false),
-    row(0x9F58, "Lower consecutive offline limit (proprietary)", Format::B, 1, 1, false),
-    row(0x9F59, "Upper consecutive offline limit (proprietary)", Format::B, 1, 1, false),
+    own(0x9F51, "Application currency code (proprietary)", Format::N, 2, 2),
+    own(0x9F52, "Application default action", Format::B, 0, 6),
+    own(0x9F53, "Consecutive transaction limit (proprietary)", Format::B, 1, 1),
+    own(0x9F54, "Cumulative transaction amount limit (proprietary)", Format::N, 6, 6),
+    own(0x9F56, "Issuer authentication indicator (proprietary)", Format::B, 1, 255),
+    own(0x9F57, "Issuer country code (proprietary)", Format::N, 2, 2),
+    own(0x9F58, "Lower consecutive offline limit (proprietary)", Format::B, 1, 1),
+    own(0x9F59, "Upper consecutive offline limit (proprietary)", Format::B, 1, 1),
     row(0x9F5A, "Application program identifier", Format::B, 1, 16, false),
-    row(0x9F5C, "Cumulative transaction amount upper limit (proprietary)", Format::N, 6, 6, false),
+    own(0x9F5C, "Cumulative transaction amount upper limit (proprietary)", Format::N, 6, 6),
     row(0x9F5D, "Available offline spending amount, or application capabilities", Format::B, 3, 6, false),
     row(0x9F60, "CVC3, track 1", Format::B, 2, 2, true),
     row(0x9F61, "CVC3, track 2", Format::B, 2, 2, true),
@@ -210,9 +218,9 @@ const DICTIONARY: &[TagInfo] = &[
     row(0x9F6C, "Card transaction qualifiers, or magnetic stripe version", Format::B, 2, 2, false),
     row(0x9F6D, "Magnetic stripe application version (reader)", Format::B, 2, 2, false),
     row(0x9F6E, "Form factor indicator, or third party data", Format::B, 4, 32, false),
-    row(0x9F72, "Consecutive transaction limit, international (proprietary)", Format::B, 1, 1, false),
-    row(0x9F73, "Currency conversion factor (proprietary)", Format::B, 1, 255, false),
-    row(0x9F75, "Cumulative transaction amount limit, dual currency (proprietary)", Format::N, 6, 6, false),
+    own(0x9F72, "Consecutive transaction limit, international (proprietary)", Format::B, 1, 1),
+    own(0x9F73, "Currency conversion factor (proprietary)", Format::B, 1, 255),
+    own(0x9F75, "Cumulative transaction amount limit, dual currency (proprietary)", Format::N, 6, 6),
     row(0x9F7C, "Customer exclusive data", Format::B, 0, 32, true),
     row(0xBF0C, "FCI issuer discretionary data", Format::B, 0, 222, false),
 ];

@@ -97,21 +97,15 @@ impl SimCard {
     }
 
     /// What a fast signature covers of the terminal, and the card authentication related data where a record has room
-    /// for them: version 01, the card's own number, the options.
+    /// for them: version 01, the card's own number, the options, and what was loaded behind them. // EMV C-3 annex A.2
     fn covered(&self, at: usize, transaction: &Transaction, options: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
         let number = transaction.value(0x9F37, 4);
-        let room = self
-            .file
-            .state
-            .applications
-            .get(at)
-            .and_then(|app| located(app, &transaction.locator, 0x9F69))
-            .is_some_and(|value| value.len() == 7);
-        if !room {
-            return (number, None);
-        }
+        let app = self.file.state.applications.get(at);
+        let room = app.and_then(|app| located(app, &transaction.locator, 0x9F69));
+        let Some(mut related) = room.filter(|value| (5..=16).contains(&value.len())) else { return (number, None) };
         let own = self.chance::<4>(b"card number");
-        let related = [&[1], own.as_slice(), options.get(..2).unwrap_or(&[0, 0])].concat();
+        let written = [&[1], own.as_slice(), options.get(..2).unwrap_or(&[0, 0])].concat();
+        related.iter_mut().zip(written).for_each(|(byte, made)| *byte = made);
         let covered = [number, transaction.value(0x9F02, 6), transaction.value(0x5F2A, 2), related.clone()].concat();
         (covered, Some(related))
     }

@@ -6,7 +6,9 @@ use super::application::AppProof;
 use super::result::CheckRef;
 use crate::base::codec::tlv::{self, Tag, Tlv};
 use crate::base::emv::certificate::{MonthYear, open_card, open_issuer};
-use crate::base::emv::rules::{self, Certificates, Certified, DirectoryEntry, Locator, Stage, Subject};
+use crate::base::emv::rules::{
+    self, Certificates, Certified, DirectoryEntry, Locator, Outcome, Stage, Subject, Verdict,
+};
 use crate::card::emv::{ApplicationContents, CardContents, DirectoryContents};
 use crate::issuance::result::RuleRef;
 use crate::keys::ca_keys::CaKeys;
@@ -28,6 +30,7 @@ pub(super) fn checks(contents: &CardContents, proofs: &[AppProof], known: &Known
         rules::all(Stage::Verify, &subject(contents, app, proof, known))
     });
     outcomes
+        .chain(contents.directories.iter().flat_map(|it| of_directory(contents, it)))
         .map(|outcome| {
             let shown = RuleRef::of(&outcome);
             let code =
@@ -42,6 +45,31 @@ pub(super) fn checks(contents: &CardContents, proofs: &[AppProof], known: &Known
             }
         })
         .collect()
+}
+
+/// What the rules say of the directory that terminals of this interface use, as far as they concern one.
+fn of_directory(contents: &CardContents, directory: &DirectoryContents) -> Vec<Outcome> {
+    let (name, interface) = if contents.contactless { ("PPSE", "contactless") } else { ("PSE", "contact") };
+    let fci = directory.fci.data().and_then(|fci| tlv::parse_one(fci).ok());
+    let Some(fci) = fci.filter(|_| directory.name == name) else { return Vec::new() };
+    let inside = |tag| fci.children().iter().find(|it| it.tag == Tag::of(tag));
+    let records = directory.records.iter().filter_map(|it| Some(((it.sfi, it.record), it.data.data()?)));
+    let subject = Subject {
+        name: format!("{name} ({interface})"),
+        contactless: contents.contactless,
+        aid: directory.aid.to_vec(),
+        df_name: inside(0x84).map(Tlv::value_bytes),
+        fci: inside(0xA5).map(|it| tlv::encode(Tag::of(0xA5), &it.value_bytes())),
+        locator: Some(None),
+        records: records.collect(),
+        // The walk asks for record 1 of the file that 88 names.
+        all_records: true,
+        answer: Some(Vec::new()),
+        internal: Some(Vec::new()),
+        ..Subject::default()
+    };
+    let outcomes = rules::all(Stage::Verify, &subject).into_iter();
+    outcomes.filter(|outcome| matches!(outcome.verdict, Verdict::Passed | Verdict::Failed(_))).collect()
 }
 
 fn subject<'a>(

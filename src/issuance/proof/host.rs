@@ -20,8 +20,8 @@ const PROPRIETARY_DATA: u8 = 0x80;
 /// An issuer's keys for a product.
 pub(super) struct Host<'a> {
     store: &'a dyn KeyStore,
-    imk: KeyHandle,
-    method: CardKeyMethod,
+    /// Issuer master keys by application.
+    keys: Vec<(Vec<u8>, KeyHandle, CardKeyMethod)>,
     kind: Option<CryptogramKind>,
 }
 
@@ -89,13 +89,23 @@ impl Transaction {
 
 /// What the card's key is derived with; nothing where the profile names no key, or the card's came with the order. The
 /// profile says whether, and its record by which: an order may have named other keys than the product's.
-pub(super) fn used(profile: Verification<'_>, record: Option<&Record>) -> Option<CryptogramKey> {
+fn key_of(profile: Verification<'_>, record: Option<&Record>, aid: &[u8]) -> Option<CryptogramKey> {
     if record.is_some_and(Record::has_foreign_keys) {
         return None;
     }
-    let imk_ac = profile.imk_ac()?.to_owned();
-    let prepared = record.and_then(Record::cryptogram_key).cloned();
+    let imk_ac = profile.imk_ac_of(aid)?.to_owned();
+    let prepared = record.and_then(|record| record.cryptogram_key_of(aid)).cloned();
     Some(prepared.unwrap_or(CryptogramKey { imk_ac, method: profile.card_key() }))
+}
+
+/// What the keys of the card's applications are derived with; nothing as with [`key_of`]. The first is that of an
+/// application which neither record nor profile names.
+pub(super) fn used(profile: Verification<'_>, record: Option<&Record>) -> Vec<(Vec<u8>, CryptogramKey)> {
+    let loaded = record.iter().flat_map(|it| it.applications()).map(|app| app.aid().to_vec());
+    let prepared = profile.own_keys().map(<[u8]>::to_vec);
+    // The empty AID: of an application that neither record nor profile names.
+    let aids = std::iter::once(Vec::new()).chain(loaded).chain(prepared);
+    aids.filter_map(|aid| key_of(profile, record, &aid).map(|key| (aid, key))).collect()
 }
 
 /// The keys of one card for one transaction.
@@ -114,8 +124,11 @@ impl<'a> Host<'a> {
         profile: Verification<'_>,
         record: Option<&Record>,
     ) -> Result<Option<Self>, IssuerError> {
-        let Some(CryptogramKey { imk_ac, method }) = used(profile, record) else { return Ok(None) };
-        Ok(Some(Self { store, imk: store.open(&imk_ac, Purpose::ImkAc)?, method, kind: profile.cryptogram() }))
+        let open = |(aid, CryptogramKey { imk_ac, method })| -> Result<_, IssuerError> {
+            Ok((aid, store.open(&imk_ac, Purpose::ImkAc)?, method))
+        };
+        let keys = used(profile, record).into_iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        Ok((!keys.is_empty()).then(|| Self { store, keys, kind: profile.cryptogram() }))
     }
 
     /// How cryptograms are made, by what the card says of itself; nothing where its version is not known.
@@ -123,16 +136,24 @@ impl<'a> Host<'a> {
         Scheme::of(issuer_data, self.kind)
     }
 
-    /// The keys for a transaction. `psn` as tag 5F34 has it.
-    pub(super) fn keys(&self, scheme: Scheme, pan: &Pan, psn: u8, it: &Transaction) -> Result<Keys, IssuerError> {
-        let card = icc_master_key(self.store, &self.imk, pan, psn, self.method)?;
+    /// The keys of an application for a transaction; none if there is no master key. `psn` as tag 5F34 has it.
+    pub(super) fn keys(
+        &self,
+        (aid, scheme): (&[u8], Scheme),
+        pan: &Pan,
+        psn: u8,
+        it: &Transaction,
+    ) -> Result<Option<Keys>, IssuerError> {
+        let own = self.keys.iter().find(|(held, ..)| held == aid);
+        let Some((_, imk, method)) = own.or(self.keys.first()) else { return Ok(None) };
+        let card = icc_master_key(self.store, imk, pan, psn, *method)?;
         let method = match scheme.session {
             Session::CardKey => SessionMethod::None,
             Session::Common => SessionMethod::of_atc(it.atc),
             Session::Unpredictable => SessionMethod::Mastercard { atc: it.atc, unpredictable: it.unpredictable },
         };
         let session = session_key(self.store, &card, method)?;
-        Ok(Keys { card, session })
+        Ok(Some(Keys { card, session }))
     }
 
     /// The cryptogram that the card must answer with these issuer application data.

@@ -35,12 +35,12 @@ impl Made<'_> {
     /// The store does not hold the key that record or profile name for the transaction.
     pub(crate) fn is_wanted(&self) -> Result<bool, IssuerError> {
         let verification = self.profile.verification();
-        let key = host::used(verification, Some(self.record)).filter(|_| verification.may_generate_ac());
-        if let Some(key) = key {
+        let transaction = verification.may_generate_ac();
+        let keys = if transaction { host::used(verification, Some(self.record)) } else { Vec::new() };
+        for (_, key) in &keys {
             self.store.open(&key.imk_ac, Purpose::ImkAc)?;
-            return Ok(true);
         }
-        Ok(self.ca_keys.is_some())
+        Ok(!keys.is_empty() || self.ca_keys.is_some())
     }
 
     /// Proves what can be proven, and adds it to what the read-back has found.

@@ -215,9 +215,15 @@ impl Verification<'_> {
         }
         let cryptogram = proofs.iter().any(|proof| proof.app.cryptogram_made);
         let record = self.record.map(|(record, _)| record);
-        let used = self.profile.and_then(|it| host::used(it.verification(), record));
-        if let (true, Some(store), Some(used)) = (cryptogram, self.store, used) {
-            report.key(store, &used.imk_ac);
+        let used = self.profile.map(|it| host::used(it.verification(), record)).unwrap_or_default();
+        let made = |aid: &[u8]| proofs.iter().any(|proof| proof.aid == aid && proof.app.cryptogram_made);
+        let own: Vec<_> = used.iter().filter(|(aid, _)| made(aid)).collect();
+        let keys = if own.is_empty() { used.iter().take(1).collect() } else { own };
+        if let (true, Some(store)) = (cryptogram, self.store) {
+            let mut names: Vec<&str> = keys.iter().map(|(_, key)| key.imk_ac.as_str()).collect();
+            names.sort_unstable();
+            names.dedup();
+            names.into_iter().for_each(|name| report.key(store, name));
         }
         let about = report.about();
         let begun = |step: &&StepRef| step.header.as_deref().is_some_and(|it| it.starts_with("80A8"));

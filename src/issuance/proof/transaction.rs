@@ -144,7 +144,10 @@ impl Work<'_> {
         let transaction =
             Transaction { sent, values, aip: self.view.aip, atc: made.atc, unpredictable: self.terminal.unpredictable };
         let psn = self.view.psn();
-        let keys = self.host.keys(scheme, &pan, psn, &transaction)?;
+        let Some(keys) = self.host.keys((&self.proof.aid, scheme), &pan, psn, &transaction)? else {
+            self.skip(&[CRYPTOGRAM], "no issuer master key is known for the application");
+            return Ok(None);
+        };
         let host = self.host.cryptogram(scheme, &keys, &transaction, &made.issuer_data)?;
         if !bool::from(host.ct_eq(&cryptogram)) {
             self.fail(CRYPTOGRAM, "the card's cryptogram is not the host's: its key, PAN or sequence number differs");
@@ -164,6 +167,12 @@ impl Work<'_> {
 
     /// The issuer approves: by EXTERNAL AUTHENTICATE where the AIP says so, else as 91 in CDOL2. // EMV B3 §10.9
     fn answered(&mut self, card: &mut Card, first: &First) -> Result<(), VerifyError> {
+        // Contactless kernels ask for one cryptogram; only a card that has CDOL2 anyway is asked for a second. // EMV C-2 §6.6
+        if self.proof.contactless && self.view.value(0x8D).is_none() {
+            let why = "a contactless transaction of one tap has none, and the card has no CDOL2";
+            [ANSWER, SECOND].iter().for_each(|step| self.notes.add(step, Ended::NotApplicable(why.into())));
+            return Ok(());
+        }
         let Some(list) = self.view.list(0x8D) else {
             self.fail(SECOND, "there is no CDOL2, or it is no data object list");
             self.skip(&[ANSWER], "there is no second cryptogram");

@@ -82,6 +82,30 @@ pub(in crate::profile) struct RolesFile {
     pub(in crate::profile) issuer: Option<String>,
 }
 
+/// Names of the issuer master keys of one application.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::profile) struct OwnKeysFile {
+    /// For application cryptograms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::profile) imk_ac: Option<String>,
+    /// For the MAC of scripts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::profile) imk_smi: Option<String>,
+    /// For the encipherment of scripts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::profile) imk_smc: Option<String>,
+    /// For dynamic card verification codes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::profile) imk_cvc: Option<String>,
+}
+
+impl OwnKeysFile {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// How keys, PIN and card values are made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -209,6 +233,12 @@ pub(in crate::profile) struct ApplicationFile {
     /// Application interchange profile over the antenna.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::profile) aip_contactless: Option<String>,
+    /// PAN sequence number of this application, 0 to 99; absent: the order's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::profile) psn: Option<u8>,
+    /// Issuer master keys of this application alone. They take precedence over the order's key index and `[prepare.keys]`.
+    #[serde(default, skip_serializing_if = "OwnKeysFile::is_empty")]
+    pub(in crate::profile) keys: OwnKeysFile,
     /// The groupings in order.
     pub(in crate::profile) grouping: Vec<GroupingFile>,
 }

@@ -8,7 +8,7 @@ pub use file::{Derived, GroupingDerived, Only, OrderField, Secrets};
 
 pub use self::offset::Offset;
 
-use self::file::{BlocksMac, DateOrder, OptionName, PinBlockName, PrepareFile, PvvName, StripeName};
+use self::file::{BlocksMac, DateOrder, OptionName, OwnKeysFile, PinBlockName, PrepareFile, PvvName, StripeName};
 use crate::base::codec::tlv::Tag;
 use crate::keys::BlockForm;
 use crate::keys::issuer::CardKeyMethod;
@@ -83,6 +83,9 @@ pub struct AppRecipe {
     pub aip: Option<[u8; 2]>,
     /// Application interchange profile over the antenna.
     pub aip_contactless: Option<[u8; 2]>,
+    /// Its own PAN sequence number; the order's otherwise.
+    pub psn: Option<u8>,
+    keys: OwnKeysFile,
     /// The groupings in order.
     pub groupings: Vec<GroupingRecipe>,
 }
@@ -315,6 +318,17 @@ impl AppRecipe {
     /// Whether terminals pay with it, over any interface: directories have no AIP.
     pub fn is_payment(&self) -> bool {
         self.aip.is_some() || self.aip_contactless.is_some()
+    }
+
+    /// Name of the issuer master key in a role, if the application has one of its own.
+    pub fn key(&self, role: Role) -> Option<&str> {
+        match role {
+            Role::ImkAc => self.keys.imk_ac.as_deref(),
+            Role::ImkSmi => self.keys.imk_smi.as_deref(),
+            Role::ImkSmc => self.keys.imk_smc.as_deref(),
+            Role::ImkCvc => self.keys.imk_cvc.as_deref(),
+            Role::Cvk | Role::Pvk | Role::Pvk3624 | Role::Issuer => None,
+        }
     }
 
     /// Application interchange profile over an interface.

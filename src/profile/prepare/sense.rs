@@ -158,7 +158,11 @@ fn application(path: &str, file: &ApplicationFile, problems: &mut dyn FnMut(Stri
     if groupings.iter().filter(|grouping| grouping.record().is_some()).count() > MOST_RECORDS {
         problems(format!("{path}.grouping"), format!("an AFL names at most {MOST_RECORDS} records"));
     }
-    AppRecipe { aid, through, aip: contact, aip_contactless: contactless, groupings }
+    if file.psn.is_some_and(|psn| psn > 99) {
+        problems(format!("{path}.psn"), "a PAN sequence number is 0 to 99".into());
+    }
+    let (psn, keys) = (file.psn, file.keys.clone());
+    AppRecipe { aid, through, aip: contact, aip_contactless: contactless, psn, keys, groupings }
 }
 
 /// What is computed over the signed records, so cannot stand in them.

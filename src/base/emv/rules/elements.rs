@@ -1,6 +1,6 @@
 //! R40 and R41: what lists of data objects ask for, and the length and format of every element that the dictionary knows.
 
-use super::{Findings, Place, View};
+use super::{Findings, Place, Severity, View};
 use crate::base::codec::tlv::{self, Tlv};
 use crate::base::emv::{Dol, Format, TagInfo, tag_info};
 
@@ -71,11 +71,13 @@ fn form(object: &Tlv, findings: &mut Findings) {
         return findings.must(true, Place::Tag(number), "");
     };
     let value = zeroize::Zeroizing::new(object.value_bytes());
+    // What the scheme of another product may define in another way is told only.
+    let severity = if info.proprietary { Severity::Warning } else { Severity::Error };
     let what = format!("it has {} bytes, and the element has {}", value.len(), lengths(info));
     let long = fits(info, value.len());
-    findings.must(long, Place::Tag(number), &what);
+    findings.hold(long, severity, Place::Tag(number), &what);
     if long && let Err(what) = written(info, &value) {
-        findings.must(false, Place::Tag(number), what);
+        findings.hold(false, severity, Place::Tag(number), what);
     }
 }
 
