@@ -186,6 +186,8 @@ fn a_replay_speaks_of_no_card() {
             assert!(!text.contains(words), "{words}: {text}");
         }
     }
+    // What is said of a card is said of the one in the trace.
+    assert!(wrong.contains("Fault    in the trace: "), "{wrong}");
     let (_, json, _) = perso(&["trace", "replay", &trace, record, "--keys", KEYS, "--format", "json"]);
     let result: Value = serde_json::from_str(&json[..json.rfind('}').unwrap() + 1]).unwrap();
     assert!(result["action"].as_str().unwrap().starts_with("A replay"), "{result}");
@@ -225,6 +227,45 @@ fn pasted_bytes_are_read_with_separators_prefixes_and_status_word() {
     assert_ne!(perso(&["calc", "tlv", "x9F3602000A"]).0, 0);
 }
 
+/// Two tags have another name in the FCI of a security domain.
+#[test]
+fn tags_of_a_security_domain_are_named_as_such() {
+    let of = |aid: &str| perso(&["calc", "tlv", &format!("6F10{aid}A5049F6501FF")]).1;
+    let domain = of("8408A000000151000000");
+    assert!(domain.contains("9F65 Maximum length of command data"), "{domain}");
+    let payment = of("8408A000000003101001");
+    assert!(payment.contains("9F65 PCVC3, track 2"), "{payment}");
+    let (_, out, _) = perso(&["calc", "tlv", "9F0A0400010501"]);
+    assert!(out.contains("Application selection registered proprietary data"), "{out}");
+}
+
+/// Components of keys come on paper, in groups.
+#[test]
+fn key_components_are_taken_as_they_are_pasted() {
+    let desk = Desk::new();
+    let imported = |turn: usize, one: &str, two: &str| {
+        let (one, two) =
+            (desk.give(&format!("one{turn}"), one.to_owned()), desk.give(&format!("two{turn}"), two.to_owned()));
+        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(KEYS)).unwrap();
+        let keys = desk.give(&format!("keys{turn}"), text);
+        let options = ["--purpose", "imk-ac", "--algorithm", "tdes2", "--zone", "lab"];
+        let import = ["keys", "import", "--lab", "--name", "pasted", "--keys", &keys];
+        let (code, out, err) = perso(&[&import[..], &["--component", &one, "--component", &two], &options].concat());
+        assert_eq!(code, 0, "{one}: {out}{err}");
+        out
+    };
+    let (one, two) = ("0123456789ABCDEFFEDCBA9876543210", "1032547698BADCFE0123456789ABCDEF");
+    let plain = imported(0, one, two);
+    assert!(!plain.is_empty());
+    let grouped = |text: &str, by: usize, with: &str| {
+        text.as_bytes().chunks(by).map(|part| std::str::from_utf8(part).unwrap()).collect::<Vec<_>>().join(with)
+    };
+    for (turn, (by, with)) in [(4, " "), (2, ":"), (8, "-"), (2, ", "), (2, " 0x")].into_iter().enumerate() {
+        let written = |text: &str| format!("0x{}\n", grouped(text, by, with));
+        assert_eq!(imported(turn + 1, &written(one), &written(two)), plain, "{with:?}");
+    }
+}
+
 #[test]
 fn ff_between_objects_is_skipped_and_a_template_keeps_its_length() {
     let (code, out, _) = perso(&["calc", "tlv", "700BFFFF9F3602000A0000FFFF"]);
@@ -256,6 +297,27 @@ fn a_byte_order_mark_in_front_is_skipped_and_one_inside_is_named() {
     assert_eq!(code, 0, "{out}{err}");
     let text = std::fs::read_to_string("tests/samples/orders/site.toml").unwrap();
     let inside = desk.give("inside", text.replacen("\n[[jwe]]", "\n\u{feff}[[jwe]]", 1));
+    let json = std::fs::read_to_string("tests/samples/orders/own.json").unwrap();
+    let text_of = |path: &str| std::fs::read_to_string(path).unwrap();
+    for (name, text, options) in [
+        ("order", json.replacen("\"issuance\"", "\u{feff}\"issuance\"", 1), vec!["--site", &site, "--keys", &keys]),
+        (
+            "record",
+            text_of("tests/samples/debit-aes-scp03.record.json").replacen("\"header\"", "\u{feff}\"header\"", 1),
+            vec!["--keys", &keys],
+        ),
+        ("ca", text_of("tests/samples/ca-keys.test.json").replacen("\"keys\"", "\u{feff}\"keys\"", 1), vec![]),
+    ] {
+        let line = text[..text.find('\u{feff}').unwrap()].matches('\n').count() + 1;
+        let file = desk.give(name, text);
+        let arguments = [vec!["check", &file], options].concat();
+        let (code, out, err) = perso(&arguments);
+        let told = format!("{out}{err}");
+        assert!(
+            code != 0 && told.contains("byte order mark") && told.contains(&format!("line {line}")),
+            "{name}: {told}"
+        );
+    }
     let (code, _, err) = perso(&["check", &order, "--site", &inside, "--keys", &keys]);
     let line = text.lines().position(|line| line == "[[jwe]]").unwrap() + 1;
     assert!(code != 0 && err.contains("byte order mark") && err.contains(&format!("line {line}")), "{err}");

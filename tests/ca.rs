@@ -119,7 +119,7 @@ fn what_is_typed_wrong_is_named_and_makes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     for (option, value, says) in [
         ("--rid", "A0000009", "--rid: give 10 hexadecimal digits"),
-        ("--index", "F", "--index: Odd number"),
+        ("--index", "F", "--index: give 2 hexadecimal digits"),
         ("--expiry", "2050-01", "--expiry: give a month"),
         ("--bits", "2048", "--bits: a CA key has 248 bytes at most"),
         ("--bits", "1001", "--bits: a modulus has 512 to 4096 bits"),
@@ -132,7 +132,7 @@ fn what_is_typed_wrong_is_named_and_makes_nothing() {
     std::fs::write(folder.path().join("issuer.txt"), ISSUER).unwrap();
     std::fs::write(folder.path().join("broken.txt"), "12G4").unwrap();
     for (option, value, code, says) in [
-        ("--modulus", "broken.txt", 2, "--modulus: Invalid character"),
+        ("--modulus", "broken.txt", 2, "--modulus: it is not bytes in hexadecimal"),
         ("--modulus", "absent.txt", 2, "absent.txt cannot be read"),
         ("--issuer", "41", 2, "--issuer: give 3 to 8 digits"),
         ("--issuer", "4123456789", 2, "--issuer: give 3 to 8 digits"),

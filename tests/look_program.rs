@@ -111,6 +111,99 @@ fn a_technician_reads_it_in_words() {
     assert!(help.contains("transaction counter (ATC)"), "{help}");
 }
 
+/// A card's file with something changed in it.
+fn changed(reader: &str, change: impl Fn(&mut Value)) {
+    let path = reader.strip_prefix("sim:").unwrap();
+    let mut file = json(&std::fs::read_to_string(path).unwrap());
+    change(&mut file);
+    std::fs::write(path, file.to_string()).unwrap();
+}
+
+#[test]
+fn card_apps_says_that_a_key_set_is_blocked() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["debit-contact-scp02", "debit-aes-scp03"] {
+        let reader = card(name, &folder);
+        changed(&reader, |file| file["blank"]["key_sets"][0]["failed"] = file["blank"]["attempts"].clone());
+        let profile = format!("card-profiles/{name}.toml");
+        for options in [vec![], vec!["--profile", &profile]] {
+            let arguments = [vec!["card", "apps", "--keys", KEYS, "--reader", &reader], options].concat();
+            let (code, _, error) = done(&arguments);
+            assert!(code == 6 && error.contains("the key set is blocked") && error.contains("6983"), "{code} {error}");
+            assert!(!error.contains("Destroy"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn card_data_says_that_a_card_is_locked_or_blocked() {
+    let folder = tempfile::tempdir().unwrap();
+    let reader = card("dual-interface-scp03", &folder);
+    changed(&reader, |file| file["state"]["life_cycle"] = 0x7F.into());
+    let (code, out, error) = done(&["card", "data", "--reader", &reader]);
+    assert!(code == 0 && error.contains("CARD_LOCKED") && out.contains("No application was found"), "{out}{error}");
+    // Blocked by its issuer: SELECT is refused, which does not say that nothing is there.
+    changed(&reader, |file| {
+        file["state"]["life_cycle"] = 1.into();
+        file["state"]["blocked"] = true.into();
+    });
+    let (code, out, _) = done(&["card", "data", "--reader", &reader, "--aid", "A0000009990101", "--no-candidates"]);
+    assert!(code == 0 && out.contains("No application could be selected: the card refuses"), "{out}");
+    assert!(out.contains("Refused by the card: A0000009990101: 6A81, the card is blocked"), "{out}");
+    assert!(!out.contains("not there") && !out.contains("No application was found"), "{out}");
+    let view = json(&done(&["card", "data", "--reader", &reader, "--format", "json"]).1);
+    fits("card-data", &view);
+    assert!(view["refused"].as_array().unwrap().len() > 10 && view["absent"].as_array().unwrap().is_empty(), "{view}");
+}
+
+/// `--ceiling` is the old name of `--command-timeout`.
+#[test]
+fn command_timeout_has_its_old_name_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let reader = card("debit-contact-scp02", &folder);
+    let look = |options: &[&str]| done(&[&["card", "info", "--reader", &reader], options].concat());
+    let plain = look(&[]);
+    for option in ["--command-timeout", "--ceiling"] {
+        let named = look(&[option, "30"]);
+        assert_eq!((named.0, &named.1), (0, &plain.1), "{option}: {}", named.2);
+        for value in ["0", "3601", "x"] {
+            let (code, _, error) = look(&[option, value]);
+            assert!(code == 2 && error.contains("--command-timeout"), "{option} {value}: {code} {error}");
+        }
+    }
+    let (code, _, error) = look(&["--ceiling", "1", "--command-timeout", "2"]);
+    assert!(code == 2 && error.contains("--command-timeout"), "{error}");
+    let help = done(&["card", "info", "--help"]).1;
+    assert!(help.contains("--command-timeout <SECONDS>") && !help.contains("--ceiling <"), "{help}");
+}
+
+/// Bytes as people paste them are taken by every option that takes an AID.
+#[test]
+fn aids_are_taken_as_they_are_pasted() {
+    let folder = tempfile::tempdir().unwrap();
+    let reader = card("debit-contact-scp02", &folder);
+    let plain = done(&["card", "data", "--no-candidates", "--reader", &reader, "--aid", "A0000009990101"]).1;
+    assert!(plain.contains("Application A0000009990101"), "{plain}");
+    let bytes = "0xA0, 0x00, 0x00, 0x09, 0x99, 0x01, 0x01";
+    let pasted = ["a0:00:00:09:99:01:01", "A0 00 00 09 99 01 01", "0xA0000009990101", bytes];
+    for (turn, aid) in pasted.into_iter().enumerate() {
+        let shown = done(&["card", "data", "--no-candidates", "--reader", &reader, "--aid", aid]).1;
+        assert!(shown.contains("Application A0000009990101 (asked for with --aid)"), "{aid}: {shown}");
+        let verified = done(&["verify", "--reader", &reader, "--aid", aid]);
+        assert!(verified.1.contains("A0000009990101 (contact)"), "{aid}: {}{}", verified.1, verified.2);
+        let explained = done(&["explain-auth", "--reader", &reader, "--keys", KEYS, "--aid", aid]);
+        assert!(!explained.2.contains("--aid"), "{aid}: {}", explained.2);
+        let blank = folder.path().join(format!("blank-{turn}.json")).display().to_string();
+        let made = done(&["sim", "new", "debit-contact-scp02", "--keys", KEYS, "--aid", aid, "-o", &blank]);
+        assert_eq!(made.0, 0, "{aid}: {}", made.2);
+        assert!(std::fs::read_to_string(&blank).unwrap().contains("A0000009990101"), "{aid}");
+    }
+    for wrong in ["A0:00:00:09", "A000000999010Z", "A0000009990101A0000009990101A000000999"] {
+        let (code, _, error) = done(&["card", "data", "--reader", &reader, "--aid", wrong]);
+        assert!(code == 2 && error.contains("--aid") && error.contains("5 to 16 bytes"), "{wrong}: {error}");
+    }
+}
+
 #[test]
 fn what_cannot_be_is_refused_with_its_code() {
     let folder = tempfile::tempdir().unwrap();

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use perso::base::chance::Instant;
+use perso::base::codec::tlv::Tag;
 use perso::base::{Chance, Clock, Code, Fault};
 use perso::card::Card;
 use perso::card::apdu::Command;
@@ -80,6 +81,54 @@ fn application<O: ToString, R: Fn(&str) -> String + Send + 'static>(
     })
 }
 
+/// A tag that each scheme defines for itself has the name of the application's scheme.
+#[test]
+fn names_are_those_of_the_applications_scheme() {
+    for (aid, name) in [
+        ("A0000000031010", "Available offline spending amount"),
+        ("A0000000041010", "Application capabilities information"),
+        ("A0000001523010", "Available offline spending amount, or application capabilities"),
+    ] {
+        let inside = tlv("BF0C", &format!("{}{}", tlv("9F5D", "000000"), tlv("9F0A", "00010501")));
+        let rule = move |command: &str| match command {
+            select if select.starts_with("00A40400") && select.contains(aid) => fci(aid, &inside) + "9000",
+            options if options.starts_with("80A8") => "770A 8202 8000 940408010100 9000".replace(' ', ""),
+            record if record.starts_with("00B2") => tlv("70", &tlv("9F5D", "000000")) + "9000",
+            _ => "6A82".to_owned(),
+        };
+        let (view, _) = read(rule, &[aid]);
+        let view = serde_json::to_value(&view.applications[0]).unwrap();
+        fn nodes(value: &serde_json::Value, found: &mut Vec<(String, String, Vec<String>)>) {
+            if let (Some(tag), Some(name)) = (value["tag"].as_str(), value["name"].as_str()) {
+                let words = value["words"].as_array().cloned().unwrap_or_default();
+                let words = words.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect();
+                found.push((tag.into(), name.into(), words));
+            }
+            match value {
+                serde_json::Value::Array(list) => list.iter().for_each(|it| nodes(it, found)),
+                serde_json::Value::Object(map) => map.values().for_each(|it| nodes(it, found)),
+                _ => {}
+            }
+        }
+        let mut found = Vec::new();
+        nodes(&view, &mut found);
+        let named: Vec<&str> =
+            found.iter().filter(|(tag, ..)| tag == "9F5D").map(|(_, name, _)| name.as_str()).collect();
+        assert_eq!(named, [name, name], "{aid}: in FCI and record");
+        assert!(
+            found
+                .iter()
+                .any(|(tag, name, _)| tag == "9F0A" && name == "Application selection registered proprietary data")
+        );
+        // XDA: bit 8 of the AIP, and two bits of results and action codes.
+        assert!(found.iter().any(|(tag, _, words)| tag == "82" && words == &["XDA supported"]), "{found:?}");
+    }
+    let words = |value: &[u8]| perso::base::emv::words(Tag::of(0x9F0D), value);
+    assert_eq!(words(&[0x01, 0, 0, 0, 0]), ["XDA selected"]);
+    assert_eq!(words(&[0, 0, 0, 0x01, 0]), ["XDA signature verification failed"]);
+    assert_eq!(perso::base::emv::words(Tag::of(0x95), &[0x01, 0, 0, 0x01, 0]).len(), 2);
+}
+
 /// ISO 7816-4 §5.3.3: the chaining bit in all parts but the last, which alone asks for an answer.
 #[test]
 fn a_chain_ends_where_a_part_is_refused() {
@@ -105,7 +154,12 @@ fn a_card_that_refuses_everything_is_told_as_such() {
         assert!(view.not_told.iter().all(|it| it.why.starts_with(sw)));
         let (view, _) = read(move |_| sw.to_owned(), &[AID]);
         assert!(view.applications.is_empty());
-        assert_eq!(view.absent, [AID]);
+        // Only 6A82 says that there is none.
+        let refused: Vec<_> = view.refused.iter().map(|it| (it.aid.as_str(), it.sw.as_str())).collect();
+        match sw {
+            "6A82" => assert_eq!((view.absent.as_slice(), refused.len()), (&[AID.to_owned()][..], 0)),
+            _ => assert_eq!((view.absent.len(), refused), (0, vec![(AID, sw)])),
+        }
     }
 }
 

@@ -196,3 +196,28 @@ fn the_samples_have_nothing_that_keys_would_show_to_be_wrong() {
         assert_eq!((exit, &shown[0]["skipped"], &shown[0]["problems"]), (0, &json!([]), &json!([])), "{name}: {shown}");
     }
 }
+
+/// With the issuer's certificate `check` finds what only certificates show, and says it as `prepare` does.
+#[test]
+fn check_with_the_issuers_certificate_finds_what_preparation_refuses() {
+    let desk = Desk::new();
+    let other = "tests/samples/issuer/mastercard-like.issuer.test.json";
+    let own = root("tests/samples/orders/own.json");
+    let with = |certificate: &str| desk.perso("check", &own, &["--issuer-certificate", certificate]);
+    assert_eq!(desk.perso("check", &own, &[]).0, 0);
+    let (exit, shown) = with(ISSUER);
+    assert_eq!((exit, shown[0]["skipped"].as_array().map(Vec::len)), (0, Some(0)), "{shown}");
+    // Another issuer's: its key, or its PAN range, is not the order's.
+    let (exit, shown) = with(other);
+    assert_eq!(exit, 10, "{shown}");
+    let record = desk.path("other.json");
+    let options = ["--issuer-certificate", other, "-o", record.to_str().unwrap()];
+    let (refused, fault) = desk.perso("prepare", &own, &options);
+    assert!(refused != 0 && !record.exists(), "{fault}");
+    let told = shown[0]["problems"][0]["message"].as_str().unwrap();
+    assert!(told.contains(fault["fault"]["message"].as_str().unwrap()), "{told} {fault}");
+    // A pinned CA key that did not sign it.
+    let options = ["--issuer-certificate", ISSUER, "--ca-keys", "tests/samples/ca-keys.test.json"];
+    let (exit, shown) = desk.perso("check", &own, &options);
+    assert!(exit != 0 && exit != 10, "{exit} {shown}");
+}

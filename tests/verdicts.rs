@@ -355,6 +355,53 @@ fn applet_without_fci_is_personalized_and_one_with_another_df_name_is_not() {
     }
 }
 
+/// A product may have its FCI not read back: then nothing compares the answer to SELECT, but its DF name must be the
+/// application's still.
+#[test]
+fn read_back_without_an_fci_needs_the_df_name_too() {
+    let fci = "name = \"FCI proprietary template\"\n";
+    let text = |text: String| text.replacen(fci, &format!("{fci}read_back = \"none\"\n"), 1);
+    let bench = Bench::changed("debit-contact-scp02", text, |_| ());
+    let whole = doctored(&bench, bench.blank(), as_it_is, |_: &[u8], answer: Vec<u8>| answer);
+    assert_eq!(whole.state, "good", "{:?} {:?}", whole.fault, whole.findings);
+    for fci in ["6F0B8407A0000000031010A5009000", "6F02A5009000", "9000"] {
+        let mut loaded = false;
+        let answered = move |command: &[u8], answer: Vec<u8>| {
+            loaded |= command.get(1) == Some(&0xE2);
+            let selects = command.starts_with(&[0x00, 0xA4, 0x04, 0x00]) && command.len() > 8;
+            let application = command.windows(5).any(|part| part == [0xA0, 0, 0, 0x09, 0x99]);
+            if loaded && selects && application { hex::decode(fci).unwrap() } else { answer }
+        };
+        let result = doctored(&bench, bench.blank(), as_it_is, answered);
+        assert_eq!(result.state, "spoiled", "{fci}: {:?}", result.fault);
+        assert!(result.findings.iter().any(|it| it.what.contains("DF name")), "{fci}: {:?}", result.findings);
+    }
+}
+
+/// `identity = "key-data"`: the key data of GET DATA CF, even if the card has a CPLC with a serial number.
+#[test]
+fn identity_by_key_data_is_taken_where_the_profile_states_it() {
+    fn asks(command: &[u8]) -> bool {
+        command.get(1) == Some(&0xCA) && command.get(2..4) == Some(&[0x00, 0xCF])
+    }
+    for name in PROFILES {
+        let text = |text: String| match text.contains("[blank]\n") {
+            true => text.replacen("[blank]\n", "[blank]\nidentity = \"key-data\"\n", 1),
+            false => format!("{text}\n[blank]\nidentity = \"key-data\"\n"),
+        };
+        let bench = Bench::changed(name, text, |_| ());
+        let mut journal = Journal::in_memory();
+        let result = bench.run_over(Box::new(link(bench.blank(), as_it_is, |_: &[u8], it: Vec<u8>| it)), &mut journal);
+        assert_eq!(result.state, "good", "{name}: {:?}", result.fault);
+        let same = result.same_card.unwrap();
+        assert_eq!((same.identity.as_str(), same.one_card_once), ("key-data", true), "{name}");
+        assert!(result.chip.unwrap().id.starts_with("kdd-"), "{name}");
+        let without = link(bench.blank(), as_it_is, refusing(asks, 0x6A88));
+        let result = bench.run_over(Box::new(without), &mut Journal::in_memory());
+        assert_eq!((result.state.as_str(), code(&result)), ("untouched", "CARD-BLANK"), "{name}: {:?}", result.fault);
+    }
+}
+
 /// `[blank] identity`
 #[test]
 fn cards_without_cplc_and_cf_are_known_by_initialize_update_if_the_profile_says_so() {

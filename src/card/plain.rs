@@ -2,7 +2,7 @@
 
 use crate::base::fault::{Code, Fault};
 use crate::base::{Clock, chance::Instant};
-use crate::card::apdu::{Command, CommandError, Response, StatusWord};
+use crate::card::apdu::{Command, CommandError, Response, StatusWord, meaning};
 use crate::card::transport::{LinkError, Transport};
 
 /// Most rounds of GET RESPONSE for one command; 65,536 bytes in pieces of one would be a card's trick.
@@ -66,7 +66,7 @@ pub enum CardError {
     #[error(transparent)]
     Link(#[from] LinkError),
     /// The card refused.
-    #[error("the card refused {command} with {sw}")]
+    #[error("the card refused {command} with {sw}: {what}", what = meaning(Some(*ins), *sw))]
     Refused {
         /// The command's name.
         command: &'static str,

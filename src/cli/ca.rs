@@ -190,9 +190,8 @@ fn issuer_key(name: &str, store: &AnyStore) -> Result<RsaPublic, CliError> {
 }
 
 fn public_key(path: &Path, exponent: &str) -> Result<RsaPublic, CliError> {
-    let text: String = common::read_text(path)?.split_whitespace().collect();
-    let modulus = hex::decode(text).map_err(|error| wrong("--modulus", error.to_string()))?;
-    let exponent = hex::decode(exponent).map_err(|error| wrong("--exponent", error.to_string()))?;
+    let modulus = common::bytes("--modulus", &common::read_text(path)?)?;
+    let exponent = common::bytes("--exponent", exponent)?;
     RsaPublic::new(&modulus, &exponent).map_err(|error| wrong("--modulus, --exponent", error.to_string()))
 }
 
@@ -205,8 +204,8 @@ fn issuer_id(digits: &str) -> Result<[u8; 4], CliError> {
 }
 
 fn array<const N: usize>(option: &'static str, text: &str) -> Result<[u8; N], CliError> {
-    let bytes = hex::decode(text).map_err(|error| wrong(option, error.to_string()))?;
-    bytes.try_into().map_err(|_| wrong(option, format!("give {} hexadecimal digits", 2 * N)))
+    let bytes = common::bytes(option, text).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or_else(|| wrong(option, format!("give {} hexadecimal digits", 2 * N)))
 }
 
 fn month(text: &str) -> Result<MonthYear, CliError> {

@@ -20,7 +20,7 @@ use crate::issuance::report;
 use crate::issuance::result::{FaultRef, RuleRef};
 use crate::keys::{AnyStore, KeyStore, file};
 use crate::order::{self, D1Answer, OrderView, Site, Source};
-use crate::prepare;
+use crate::prepare::{self, IssuerCertificate};
 use crate::profile::Profile;
 use crate::record::{self, Record};
 
@@ -92,12 +92,18 @@ impl Checked {
 pub fn run(args: &CheckArgs, out: &mut Out) -> Result<u8, CliError> {
     let store = args.keys.as_ref().map(|path| common::keys(path, &args.passphrase, out)).transpose()?;
     let site = args.site.as_deref().map(common::site).transpose()?;
+    let ca_keys = args.ca_keys.as_deref().map(super::ca::ca_keys).transpose()?;
+    let issuer = match (&args.issuer_certificate, &store) {
+        (Some(path), Some(store)) => Some(super::prepare::issuer(path, ca_keys.as_ref(), store, out)?),
+        _ => None,
+    };
+    let sources = OrderSources { store: store.as_ref(), site: site.as_ref(), issuer: issuer.as_ref() };
     let (mut all, mut total) = (Vec::new(), Total::default());
     for given in &args.files {
         let files = if given.is_dir() { below(given) } else { vec![Ok(given.clone())] };
         for file in files {
             let mut checked = match file {
-                Ok(path) => one((&path, !given.is_dir()), args, store.as_ref(), site.as_ref(), out),
+                Ok(path) => one((&path, !given.is_dir()), args, &sources, out),
                 Err((path, error)) => unreadable(&path, &error),
             };
             // A folder holds other files too; a file that was named must be of a known kind.
@@ -178,14 +184,16 @@ fn skipped_rules(rules: &[RuleRef]) -> BTreeMap<&str, String> {
     together.into_iter().map(|(why, named)| (why, named.join(", "))).collect()
 }
 
+/// What an order is checked with.
+struct OrderSources<'a> {
+    store: Option<&'a AnyStore>,
+    site: Option<&'a Site>,
+    issuer: Option<&'a IssuerCertificate>,
+}
+
 /// Checks a file, which was named, or was found in a folder.
-fn one(
-    (path, named): (&Path, bool),
-    args: &CheckArgs,
-    store: Option<&AnyStore>,
-    site: Option<&Site>,
-    out: &mut Out,
-) -> Checked {
+fn one((path, named): (&Path, bool), args: &CheckArgs, sources: &OrderSources<'_>, out: &mut Out) -> Checked {
+    let store = sources.store;
     let file = common::shown(path);
     let bytes = match common::read(path) {
         Ok(bytes) => bytes,
@@ -198,7 +206,7 @@ fn one(
     let (mut skipped, mut rules) = (Vec::new(), Vec::new());
     let toml = is_profile(path, &bytes, named);
     if !toml && is_order(&bytes) {
-        return order(path, &bytes, args, store, site);
+        return order(path, &bytes, args, sources);
     }
     let mut warnings = Vec::new();
     let (kind, problems) = if toml {
@@ -217,14 +225,15 @@ fn one(
     Checked { rules, skipped, warnings, ..Checked::of(file, kind, problems) }
 }
 
-fn order(path: &Path, bytes: &[u8], args: &CheckArgs, store: Option<&AnyStore>, site: Option<&Site>) -> Checked {
+fn order(path: &Path, bytes: &[u8], args: &CheckArgs, sources: &OrderSources<'_>) -> Checked {
+    let OrderSources { store, site, issuer } = *sources;
     let store = store.map(|store| store as &dyn KeyStore);
     let order::Checked { source, order, mut problems, mut skipped, warnings } = order::check(bytes, site, store);
     match (&order, store) {
         (Some(order), Some(store)) => {
             let profile = common::profile(order.product().profile(), &args.profiles).ok();
             let today = report::day(common::clock().now());
-            let examined = prepare::examine(order, profile.as_ref(), store, &mut common::chance(), today);
+            let examined = prepare::examine(order, profile.as_ref(), store, issuer, &mut common::chance(), today);
             problems.extend(examined.problems);
             skipped.extend(examined.skipped);
         }

@@ -23,6 +23,7 @@ use crate::issuance::result::ProgramRef;
 use crate::keys::file::KeyFileError;
 use crate::order::{D1Answer, Site, SiteError};
 use crate::profile::Profile;
+use zeroize::Zeroizing;
 
 /// Bytes of the executable that are in memory at once.
 const HASHED_AT_ONCE: usize = 64 * 1024;
@@ -288,14 +289,19 @@ fn executable_hash() -> std::io::Result<[u8; 32]> {
 /// # Errors
 /// It is not hexadecimal. The value is not quoted: it may be longer than a line, and is in the shell's history.
 pub fn bytes(option: &'static str, text: &str) -> Result<Vec<u8>, CliError> {
-    hex::decode(compact(text)).map_err(|_| CliError::Option { option, why: "it is not bytes in hexadecimal".into() })
+    hex::decode(compact(text).as_bytes())
+        .map_err(|_| CliError::Option { option, why: "it is not bytes in hexadecimal".into() })
 }
 
 /// Hexadecimal as people paste it: without blanks, colons, hyphens, commas, prefixes 0x and byte order marks.
-fn compact(text: &str) -> String {
+/// It may be a secret, so that its copy is wiped and never moves.
+pub fn compact(text: &str) -> Zeroizing<String> {
     let separates = |c: char| c.is_whitespace() || matches!(c, ':' | '-' | ',' | '\u{feff}');
-    let parts = text.split(separates);
-    parts.map(|part| part.strip_prefix("0x").or_else(|| part.strip_prefix("0X")).unwrap_or(part)).collect()
+    let mut digits = Zeroizing::new(String::with_capacity(text.len()));
+    for part in text.split(separates) {
+        digits.push_str(part.strip_prefix("0x").or_else(|| part.strip_prefix("0X")).unwrap_or(part));
+    }
+    digits
 }
 
 /// An option's one byte, in hexadecimal.
@@ -312,7 +318,7 @@ pub fn byte(option: &'static str, text: &str) -> Result<u8, CliError> {
 /// # Errors
 /// It is not 5 to 16 bytes in hexadecimal.
 pub fn aid(option: &'static str, text: &str) -> Result<Vec<u8>, CliError> {
-    let aid = hex::decode(text).ok().filter(|aid| (5..=16).contains(&aid.len()));
+    let aid = hex::decode(compact(text).as_bytes()).ok().filter(|aid| (5..=16).contains(&aid.len()));
     aid.ok_or_else(|| CliError::Option { option, why: format!("{text:?} is not 5 to 16 bytes in hexadecimal") })
 }
 

@@ -248,9 +248,9 @@ fn new_key(args: &NamedArgs, purpose: Purpose, test: bool) -> Result<NewKey, Cli
 /// The components: of files, or asked for one by one without being shown.
 fn components(args: &ImportArgs) -> Result<Vec<Secret<Vec<u8>>>, CliError> {
     let read = |text: Secret<Vec<u8>>| {
-        let mut digits = Secret::new(Vec::with_capacity(text.len()));
-        digits.extend(text.expose().iter().copied().filter(|byte| !byte.is_ascii_whitespace()));
-        Secret::from_hex(digits.expose()).ok_or_else(|| option("component", "it is not hexadecimal"))
+        let wrong = || option("component", "it is not hexadecimal");
+        let digits = common::compact(std::str::from_utf8(text.expose()).map_err(|_| wrong())?);
+        Secret::from_hex(digits.as_bytes()).ok_or_else(wrong)
     };
     if !args.component.is_empty() {
         return args.component.iter().map(|path| read(Secret::new(text(path)?))).collect();
@@ -297,7 +297,7 @@ fn kcv_method(name: &str) -> Result<KcvMethod, CliError> {
 }
 
 fn bytes(name: &'static str, text: &str) -> Result<Vec<u8>, CliError> {
-    hex::decode(text).map_err(|_| option(name, "it is not hexadecimal"))
+    common::bytes(name, text)
 }
 
 fn option(option: &'static str, why: &str) -> CliError {

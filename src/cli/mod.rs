@@ -159,7 +159,11 @@ fn dispatch(command: Command, config: Option<&Config>, out: &mut Out) -> Result<
         Command::Ca(command) => ca::run(&command, out),
         Command::Sim(command) => sim::run(&command, out),
         Command::Trace(command) => trace::run(&command, out),
-        Command::ExplainAuth(args) => explain_auth::run(&args, out),
+        Command::ExplainAuth(args) => explain_auth::run(&args, out).or_else(|error| {
+            report(&error, out);
+            let entry = error.code().entry();
+            Ok(card::exit_of_looking(entry.exit, entry.family))
+        }),
         Command::Readers(args) => readers::run(&args, out),
         Command::Card(command) => card::run(&command, out).or_else(|error| {
             report(&error, out);

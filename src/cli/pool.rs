@@ -67,7 +67,7 @@ impl HeldPool {
 }
 
 fn serial(text: &str) -> Result<[u8; 3], CliError> {
-    let bytes: Option<[u8; 3]> = hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+    let bytes: Option<[u8; 3]> = common::bytes("--first-serial", text).ok().and_then(|bytes| bytes.try_into().ok());
     let wrong =
         || CliError::Option { option: "--first-serial", why: "must be three bytes in hexadecimal, from 000001".into() };
     bytes.filter(|serial| *serial != [0; 3]).ok_or_else(wrong)

@@ -222,7 +222,8 @@ fn of_order(
         return Err(CliError::Option { option: "--profile", why });
     }
     preparation.level(path, &profile)?;
-    let issuer = from.issuer_certificate.as_deref().map(|path| issuer(path, preparation, store, out)).transpose()?;
+    let issuer =
+        from.issuer_certificate.as_deref().map(|path| issuer(path, preparation.ca_keys, store, out)).transpose()?;
     let mut chance = common::chance();
     let mut pool = from.pool.as_deref().map(|path| HeldPool::open(path, store)).transpose()?;
     let materials = Materials {
@@ -269,16 +270,19 @@ impl Preparation<'_> {
 }
 
 /// The issuer's certificate, opened with a pinned CA key. Test keys may do without: then with the one in its own file.
-fn issuer(
+///
+/// # Errors
+/// It cannot be read, or is not signed by a pinned key.
+pub(super) fn issuer(
     path: &Path,
-    preparation: &Preparation<'_>,
+    ca_keys: Option<&CaKeys>,
     store: &AnyStore,
     out: &mut Out,
 ) -> Result<IssuerCertificate, CliError> {
     let failed = |source| PreparationError::Issuer { path: path.to_owned(), source };
     let live = store.keys().iter().any(|key| !key.test);
     let certificate = IssuerCertificate::parse(&common::read(path)?).map_err(failed)?;
-    match preparation.ca_keys {
+    match ca_keys {
         Some(keys) => certificate.pinned(keys, live).map_err(failed)?,
         None if live => return Err(failed(IssuerFileError::NotPinned).into()),
         None => {

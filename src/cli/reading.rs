@@ -14,7 +14,7 @@ pub(super) const MAX_FILE: u64 = 16 * 1024 * 1024;
 /// A file's bytes, up to a size that nothing of ours reaches.
 ///
 /// # Errors
-/// It cannot be read, or is too large.
+/// It cannot be read, is too large, or has a byte order mark inside.
 pub fn read(path: &Path) -> Result<Vec<u8>, CliError> {
     let mut bytes = read_as_it_is(path)?;
     // Editors write a byte order mark in front of UTF-8 text.
@@ -25,7 +25,16 @@ pub fn read(path: &Path) -> Result<Vec<u8>, CliError> {
         bytes.get_mut(end..).unwrap_or_default().fill(0);
         bytes.truncate(end);
     }
-    Ok(bytes)
+    // Everything that is read so is text; no parser names a mark further inside.
+    match bytes.windows(BOM.len()).position(|window| window == BOM.as_bytes()) {
+        None => Ok(bytes),
+        Some(at) => {
+            bytes.truncate(at);
+            let line = bytes.iter().filter(|byte| **byte == b'\n').count() + 1;
+            bytes.fill(0);
+            Err(CliError::ByteOrderMark { path: path.to_owned(), line })
+        }
+    }
 }
 
 /// Reads a file with its byte order mark: of a secret it is told.

@@ -54,15 +54,11 @@ fn new(args: &SimNewArgs, out: &mut Out) -> Result<u8, CliError> {
 }
 
 fn aids(texts: &[String]) -> Result<Vec<Vec<u8>>, CliError> {
-    let aid = |text: &String| match hex::decode(text) {
-        Ok(aid) if (5..=16).contains(&aid.len()) => Ok(aid),
-        _ => Err(CliError::Option { option: "--aid", why: format!("{text:?} is not 5 to 16 bytes in hexadecimal") }),
-    };
-    texts.iter().map(aid).collect()
+    texts.iter().map(|text| common::aid("--aid", text)).collect()
 }
 
 fn read_serial(text: &str) -> Result<[u8; 4], CliError> {
-    let serial = hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+    let serial = common::bytes("--serial", text).ok().and_then(|bytes| bytes.try_into().ok());
     serial.ok_or_else(|| CliError::Option {
         option: "--serial",
         why: format!("{text:?} is not four bytes in hexadecimal"),

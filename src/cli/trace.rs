@@ -79,6 +79,7 @@ fn of_replay(result: &mut RunResult) {
     result.action = "A replay: no card was used, and nothing is to be done with one.".into();
     result.feeder.clear();
     if let Some(fault) = &mut result.fault {
+        fault.message = format!("in the trace: {}", fault.message);
         fault.next = "Compare the trace with record, profile and keys; `perso trace show` explains its lines.".into();
     }
 }

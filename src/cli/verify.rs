@@ -26,7 +26,7 @@ pub fn run(args: &VerifyArgs, out: &mut Out) -> Result<u8, CliError> {
     // All that can fail for reasons of its own fails before a card is asked for.
     let sources = sources(args, out)?;
     let ca_keys = args.ca_keys.as_deref().map(ca::ca_keys).transpose()?;
-    let aids = args.aid.iter().map(|aid| aid_of(aid)).collect::<Result<_, _>>()?;
+    let aids = args.aid.iter().map(|aid| common::aid("--aid", aid)).collect::<Result<_, _>>()?;
     let pin = args.pin_from.as_deref().map(pin).transpose()?;
     let (store, profile, record) = match &sources {
         Source::Record(ready) => (Some(&ready.store), Some(&ready.profile), Some((&ready.record, &ready.plan))),
@@ -77,14 +77,6 @@ fn sources(args: &VerifyArgs, out: &mut Out) -> Result<Source, CliError> {
             Ok(Source::Other { store, profile: args.profile.as_ref().map(named).transpose()?.map(Box::new) })
         }
     }
-}
-
-fn aid_of(text: &str) -> Result<Vec<u8>, CliError> {
-    let aid = common::bytes("--aid", text)?;
-    if (5..=16).contains(&aid.len()) {
-        return Ok(aid);
-    }
-    Err(CliError::Option { option: "--aid", why: "an AID has 5 to 16 bytes in hexadecimal".into() })
 }
 
 /// The digits on the first line of a file or of an open descriptor.

@@ -1,7 +1,7 @@
 //! What of an order only keys and the profile show: the PIN block, prepared TLV blocks, and whether a record comes of it.
 //! Nothing that was opened comes out.
 
-use super::{PrepareError, blocks, pin, try_out};
+use super::{IssuerCertificate, Materials, PrepareError, blocks, pin, prepare, try_out};
 use crate::base::{Chance, Code, Fault};
 use crate::keys::{KeyError, KeyStore};
 use crate::order::{Order, Problem};
@@ -17,12 +17,13 @@ pub struct Examined {
     pub skipped: Vec<String>,
 }
 
-/// Opens the PIN block for the order's PAN, checks the MAC of each prepared block, and prepares a record without
-/// certificates, which is forgotten then.
+/// Opens the PIN block for the order's PAN, checks the MAC of each prepared block, and prepares a record, which is forgotten
+/// then: with new RSA keys and certificates if the issuer's certificate is given, otherwise without.
 pub fn examine(
     order: &Order,
     profile: Option<&Profile>,
     store: &dyn KeyStore,
+    issuer: Option<&IssuerCertificate>,
     chance: &mut Chance,
     today: Option<(u16, u8, u8)>,
 ) -> Examined {
@@ -51,7 +52,11 @@ pub fn examine(
         }
     }
     if examined.problems.is_empty() && examined.skipped.is_empty() {
-        match try_out(order, profile, store, chance, today) {
+        let made = match issuer {
+            Some(_) => prepare(Materials { order, profile, store, issuer, pool: None, chance, today }).map(drop),
+            None => try_out(order, profile, store, chance, today),
+        };
+        match made {
             Ok(()) => {}
             Err(PrepareError::Key(error)) => examined.skipped.push(format!("whether a record comes of it: {error}")),
             Err(error) => examined.problems.push(problem_of(order, &error).unwrap_or_else(|| Problem {

@@ -141,6 +141,7 @@ we show nothing, so only tag and length are compared there; that the card holds 
 - GET DATA (counters, log) is not asked through python-emv, and it speaks T=0 only and knows no contactless kernel: what a dual
 interface card says over its antenna is not compared with it. An element that is there twice is compared where it comes last.
 - Of the crate `emv` only what its terminal prints is compared: name, label, AIP, AFL, and that the records were read.
+- pyemv makes no cryptogram of Visa's version 17 (11): that one rests on descriptions, and its vector on pyemv's primitives.
 ";
 
 impl Row {

@@ -21,6 +21,7 @@ pub fn meaning(ins: Option<u8>, sw: StatusWord) -> &'static str {
         (Some(0xE2), 0x6982) => "the MAC was not accepted, or the channel is lost",
         (Some(0xE2), 0x6985) => "the application is personalized already, or the order is wrong",
         (Some(0xA4), 0x6A82) => "no such application",
+        (Some(0xA4), 0x6A81) => "the card is blocked, or does not select like this",
         (Some(0xA4), 0x6283) => "selected, but blocked or locked",
         (Some(0xB2), 0x6A83) => "no such record",
         (Some(0xB2), 0x6A82) => "no such file",

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::walk::{ApplicationContents, CardContents, DirectoryContents, RecordContents, Seen};
 use crate::base::codec::tlv::{self, Tag, Tlv, Value};
 use crate::base::emv::{Taboo, tag_name, tag_name_of, words};
-use crate::card::apdu::meaning;
+use crate::card::apdu::{StatusWord, meaning};
 use crate::card::atr_view::AtrView;
 
 /// Version of the shape.
@@ -29,8 +29,21 @@ pub struct CardDataView {
     pub applications: Vec<ApplicationView>,
     /// AIDs, or beginnings of some, that were looked for and that no application has.
     pub absent: Vec<String>,
+    /// AIDs, or beginnings of some, whose SELECT the card refused, so that an application may be there.
+    pub refused: Vec<RefusedView>,
     /// How many AIDs were not selected: the card has more applications, or more data, than are read.
     pub left_out: usize,
+}
+
+/// An AID that the card refused to select.
+#[derive(Clone, Serialize, JsonSchema)]
+pub struct RefusedView {
+    /// The AID, or its beginning.
+    pub aid: String,
+    /// The status word.
+    pub sw: String,
+    /// What it says.
+    pub why: &'static str,
 }
 
 /// A directory of payment systems.
@@ -136,6 +149,7 @@ pub fn card_data(contents: &CardContents, simulated: bool) -> CardDataView {
         directories: contents.directories.iter().map(|it| viewer.directory(it)).collect(),
         applications: contents.applications.iter().map(|it| viewer.application(it)).collect(),
         absent: contents.absent.iter().map(|aid| viewer.aid(aid)).collect(),
+        refused: contents.refused.iter().map(|(aid, sw)| viewer.refused(aid, *sw)).collect(),
         left_out: contents.left_out,
     }
 }
@@ -188,6 +202,10 @@ impl Viewer {
     fn aid(&self, aid: &[u8]) -> String {
         let shown = self.taboo.show(Tag::of(0x84), aid);
         shown.hex.or(shown.text).unwrap_or_default()
+    }
+
+    fn refused(&self, aid: &[u8], sw: StatusWord) -> RefusedView {
+        RefusedView { aid: self.aid(aid), sw: sw.to_string(), why: meaning(Some(0xA4), sw) }
     }
 
     fn application(&self, app: &ApplicationContents) -> ApplicationView {

@@ -105,6 +105,8 @@ pub struct CardContents {
     pub applications: Vec<ApplicationContents>,
     /// AIDs, or beginnings of some, that no application has.
     pub absent: Vec<Vec<u8>>,
+    /// AIDs, or beginnings of some, whose SELECT the card refused in another way than for an application that is not there.
+    pub refused: Vec<(Vec<u8>, StatusWord)>,
     /// How many AIDs were not selected, since the card has more applications, or more data, than are read.
     pub left_out: usize,
 }
@@ -223,9 +225,10 @@ pub fn read_and_visit(
         directories: Vec::new(),
         applications: Vec::new(),
         absent: Vec::new(),
+        refused: Vec::new(),
         left_out: 0,
     };
-    let mut walk = Walk { card, terminal, left: MOST_BYTES };
+    let mut walk = Walk { card, terminal, left: MOST_BYTES, refusal: None };
     for (name, aid) in DIRECTORIES {
         contents.directories.push(walk.directory(name, aid)?);
     }
@@ -241,8 +244,10 @@ pub fn read_and_visit(
                 any |= walk.applications((whole, found), &mut contents, visit)?;
             }
         }
-        if !any {
-            contents.absent.push(aid);
+        match (any, walk.refusal.take()) {
+            (true, _) => {}
+            (false, Some(sw)) => contents.refused.push((aid, sw)),
+            (false, None) => contents.absent.push(aid),
         }
     }
     Ok(contents)
@@ -263,6 +268,8 @@ struct Walk<'a> {
     terminal: &'a Terminal,
     /// Bytes that are still kept.
     left: usize,
+    /// How the card refused to select what may be there.
+    refusal: Option<StatusWord>,
 }
 
 impl Walk<'_> {
@@ -315,6 +322,12 @@ impl Walk<'_> {
     ) -> Result<bool, CardError> {
         let answer = select(self.card, aid);
         let mut fci = self.selected(aid, answer)?;
+        // ISO 7816-4 §5.6: 6A82 says that there is none; anything else, that the card does not tell.
+        if let Seen::Refused(sw) = fci
+            && sw != StatusWord(0x6A82)
+        {
+            self.refusal.get_or_insert(sw);
+        }
         let mut names: Vec<Vec<u8>> = Vec::new();
         while names.len() < MOST_APPLICATIONS {
             let Some(name) = fci.data().and_then(|data| Fci::of(data).df_name()) else { break };

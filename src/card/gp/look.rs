@@ -86,6 +86,16 @@ impl CardLook {
         chip_id(self.cplc.told(), self.kdd.told().map(Vec::as_slice))
     }
 
+    /// Whether the card has remote management, as a UICC has it: SCP80 or SCP81 among the protocols that it lists. None if
+    /// it lists none.
+    pub fn has_remote_management(&self) -> Option<bool> {
+        let data = self.recognition().map(CardData::protocols).unwrap_or_default().iter().map(|(scp, _)| *scp);
+        let capability = self.capability.told().map(|told| told.protocols.as_slice()).unwrap_or_default();
+        let mut all = data.chain(capability.iter().map(|protocol| protocol.scp)).peekable();
+        all.peek()?;
+        Some(all.any(|scp| matches!(scp, 0x80 | 0x81)))
+    }
+
     /// Card data: what GET DATA gave, else what stands in the domain's FCI.
     pub fn recognition(&self) -> Option<&CardData> {
         self.card_data.told().or_else(|| self.domain.as_ref()?.recognition.as_ref())

@@ -181,7 +181,7 @@ pub fn card_info(look: &CardLook, today: (u16, u16), simulated: bool) -> CardInf
         version: look.recognition().and_then(CardData::version).map(str::to_owned),
         protocols: look.recognition().map(protocols).unwrap_or_default(),
         capability: look.capability.told().map(capability),
-        keys: look.keys.told().map(keys).unwrap_or_default(),
+        keys: look.keys.told().map(|told| keys(told, look.has_remote_management())).unwrap_or_default(),
         sequence: text(&look.sequence),
         kdd: look.kdd.told().map(|data| hex::encode_upper(object_value(0x00CF, data))),
         memory: look.resources.told().map(memory),
@@ -249,10 +249,10 @@ fn capability(capability: &CardCapability) -> CapabilityView {
     }
 }
 
-fn keys(information: &KeyInformation) -> Vec<KeyView> {
+fn keys(information: &KeyInformation, remote: Option<bool>) -> Vec<KeyView> {
     let key = |key: &KeyEntry| KeyView {
         version: format!("{:02X}", key.version),
-        purpose: words::key_version(key.version),
+        purpose: words::key_version(key.version, remote),
         id: format!("{:02X}", key.id),
         components: key
             .components

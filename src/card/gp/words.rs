@@ -96,11 +96,16 @@ pub fn key_type(kind: &[u8]) -> String {
     known.unwrap_or_else(|| format!("type {number:02X}"))
 }
 
-/// What a key version is for, where GlobalPlatform reserves it.
-pub fn key_version(version: u8) -> Option<&'static str> {
+/// What a key version is for, where GlobalPlatform reserves it. `remote`: whether the card has remote management (SCP80 or
+/// SCP81), as a UICC has it; none if it does not tell.
+pub fn key_version(version: u8, remote: Option<bool>) -> Option<&'static str> {
     match version {
         // ETSI TS 102 225: remote management of a UICC; other cards number their keys freely.
-        0x01..=0x0F => Some("SCP80 on UICCs"),
+        0x01..=0x0F => match remote {
+            Some(true) => Some("SCP80"),
+            Some(false) => None,
+            None => Some("SCP80 on UICCs"),
+        },
         0x20..=0x2F => Some("SCP02"),
         0x30..=0x3F => Some("SCP03"),
         0x70 => Some("token verification"),
@@ -217,10 +222,15 @@ mod tests {
         assert_eq!(protocol_option(3, 0x70), ["pseudo-random challenge", "R-MAC", "R-ENCRYPTION"]);
         assert_eq!(key_type(&[0xFF, 0x88]), "AES");
         assert_eq!(key_type(&[0x77]), "type 77");
-        assert_eq!(key_version(0x30), Some("SCP03"));
-        assert_eq!(key_version(0x01), Some("SCP80 on UICCs"));
-        assert_eq!(key_version(0x0F), Some("SCP80 on UICCs"));
-        assert_eq!(key_version(0x10), None);
+        for remote in [None, Some(false), Some(true)] {
+            assert_eq!(key_version(0x30, remote), Some("SCP03"));
+            assert_eq!(key_version(0x10, remote), None);
+        }
+        for version in 0x01..=0x0F {
+            assert_eq!(key_version(version, None), Some("SCP80 on UICCs"));
+            assert_eq!(key_version(version, Some(true)), Some("SCP80"));
+            assert_eq!(key_version(version, Some(false)), None);
+        }
         assert_eq!(cplc_name("ic_fabricator", &[0x47, 0x90]), Some("NXP"));
         assert_eq!(cplc_name("os_id", &[0x47, 0x91]), Some("NXP JCOP 2.4"));
         assert_eq!(cplc_name("os_id", &[0x00, 0x00]), None);

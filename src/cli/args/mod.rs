@@ -257,6 +257,13 @@ pub struct CheckArgs {
     /// The site (TOML) that orders are held against. Without it only their form is checked, and that is said.
     #[arg(long, value_name = "FILE")]
     pub site: Option<PathBuf>,
+    /// Orders only: the issuer's certificate. With it each order is prepared with certificates and new RSA keys, without it
+    /// with neither.
+    #[arg(long, value_name = "FILE", requires_all = ["keys", "site"])]
+    pub issuer_certificate: Option<PathBuf>,
+    /// The CA keys (docs/ca-keys.md) that the issuer's certificate is opened with. Live keys need them.
+    #[arg(long, value_name = "FILE", requires = "issuer_certificate")]
+    pub ca_keys: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub passphrase: PassphraseArgs,

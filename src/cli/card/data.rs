@@ -41,11 +41,7 @@ fn locked(card: &mut Card, out: &mut Out) -> Result<(), CliError> {
 }
 
 fn aids(texts: &[String]) -> Result<Vec<Vec<u8>>, CliError> {
-    let aid = |text: &String| match hex::decode(text) {
-        Ok(aid) if (5..=16).contains(&aid.len()) => Ok(aid),
-        _ => Err(CliError::Option { option: "--aid", why: format!("{text:?} is not 5 to 16 bytes in hexadecimal") }),
-    };
-    texts.iter().map(aid).collect()
+    texts.iter().map(|text| common::aid("--aid", text)).collect()
 }
 
 /// YYMMDD in BCD.
@@ -68,8 +64,15 @@ fn print(view: &CardDataView, out: &mut Out) {
     for app in &view.applications {
         application(app, out);
     }
-    if view.applications.is_empty() {
-        out.line("No application was found.");
+    match (view.applications.is_empty(), view.refused.is_empty()) {
+        (true, true) => out.line("No application was found."),
+        (true, false) => {
+            out.line("No application could be selected: the card refuses, and does not say that none is there.")
+        }
+        (false, _) => {}
+    }
+    for it in &view.refused {
+        out.line(format!("Refused by the card: {}: {}, {}", it.aid, it.sw, it.why));
     }
     if !view.absent.is_empty() {
         out.line(format!("Looked for and not there: {}", view.absent.join(" ")));

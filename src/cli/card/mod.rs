@@ -37,6 +37,13 @@ pub fn exit(command: &CardCommand, error: &CliError) -> u8 {
     let entry = error.code().entry();
     match (entry.exit, entry.family) {
         (exit, _) if matches!(command, CardCommand::Apdu(_)) => exit,
+        _ => exit_of_looking(entry.exit, entry.family),
+    }
+}
+
+/// The exit code of a fault in a command that only looks.
+pub fn exit_of_looking(exit: u8, family: Family) -> u8 {
+    match (exit, family) {
         (SPOILED | IN_DOUBT, Family::Reader) => SET_UP,
         (SPOILED | IN_DOUBT, _) => UNTOUCHED,
         (exit, _) => exit,
@@ -58,4 +65,23 @@ fn date(now: Instant) -> jiff::civil::Date {
     let micros = i64::try_from(now.0).unwrap_or_default();
     let now = jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     jiff::tz::TimeZone::UTC.to_datetime(now).date()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Code;
+    use crate::base::fault::CATALOGUE;
+
+    /// Whatever happens to a card that is only looked into, it is neither spoiled nor in doubt; a mute one is the set-up's.
+    #[test]
+    fn looking_into_a_card_never_ends_spoiled_or_in_doubt() {
+        for (code, entry) in CATALOGUE {
+            let exit = exit_of_looking(entry.exit, entry.family);
+            assert!(!matches!(exit, SPOILED | IN_DOUBT), "{}", code.name());
+            assert!(entry.exit == exit || matches!(entry.exit, SPOILED | IN_DOUBT), "{}", code.name());
+        }
+        let mute = Code::ReaderMute.entry();
+        assert_eq!((mute.exit, exit_of_looking(mute.exit, mute.family)), (IN_DOUBT, SET_UP));
+    }
 }
