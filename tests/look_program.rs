@@ -190,7 +190,7 @@ fn aids_are_taken_as_they_are_pasted() {
         let shown = done(&["card", "data", "--no-candidates", "--reader", &reader, "--aid", aid]).1;
         assert!(shown.contains("Application A0000009990101 (asked for with --aid)"), "{aid}: {shown}");
         let verified = done(&["verify", "--reader", &reader, "--aid", aid]);
-        assert!(verified.1.contains("A0000009990101 (contact)"), "{aid}: {}{}", verified.1, verified.2);
+        assert!(verified.1.contains("Application A0000009990101 (given)"), "{aid}: {}{}", verified.1, verified.2);
         let explained = done(&["explain-auth", "--reader", &reader, "--keys", KEYS, "--aid", aid]);
         assert!(!explained.2.contains("--aid"), "{aid}: {}", explained.2);
         let blank = folder.path().join(format!("blank-{turn}.json")).display().to_string();
