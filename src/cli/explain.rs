@@ -82,7 +82,7 @@ fn one(entry: Entry, out: &mut Out) -> Result<u8, CliError> {
     let explained = Explained::from(entry);
     if !out.json(&explained) {
         out.line(format!("{} ({})", explained.code, explained.family));
-        out.line(format!("  What has happened: {}", explained.what));
+        out.line(format!("  What happened:     {}", explained.what));
         out.line(format!("  What to do next:   {}", explained.next));
         out.line(format!(
             "  Card:              {}",

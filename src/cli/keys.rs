@@ -12,8 +12,7 @@ use super::keys_public;
 use crate::keys::{KeyHeader, KeyInfo, KeyStore, file};
 
 /// The columns of the list.
-const COLUMNS: &[&str] =
-    &["NAME", "ZONE", "PURPOSE", "VERSION", "ALGORITHM", "KCV", "METHOD", "KIND", "LIMITS", "KMCID"];
+const COLUMNS: &[&str] = &["NAME", "PURPOSE", "VER", "ALGORITHM", "KCV", "METHOD", "KIND", "ZONE", "LIMITS", "KMCID"];
 
 /// A key as it is listed.
 #[derive(Serialize, schemars::JsonSchema)]
@@ -142,13 +141,13 @@ impl<'a> Listed<'a> {
     fn row(&self) -> Vec<String> {
         vec![
             self.name.to_owned(),
-            self.zone.to_owned(),
             self.purpose.to_owned(),
             format!("{:02X}", self.version),
             self.algorithm.to_owned(),
             self.kcv.clone(),
             self.kcv_method.to_owned(),
             if self.test { "test" } else { "live" }.to_owned(),
+            self.zone.to_owned(),
             self.header.as_ref().map(|header| header.text().trim().to_owned()).unwrap_or_default(),
             self.kmcid.clone().unwrap_or_default(),
         ]

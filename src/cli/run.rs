@@ -10,6 +10,7 @@ use super::prepare::{Preparation, ready_from};
 use super::progress;
 use super::reader::{self, Place};
 use super::ready::Ready;
+use super::verify::not_proven;
 use crate::base::emv::rules::Stage;
 use crate::base::{Chance, Clock, Code, Warning};
 use crate::card::Recorder;
@@ -255,12 +256,7 @@ pub fn print(result: &RunResult, out: &mut Out) {
         let atc = counter.atc.as_deref().unwrap_or("not told by the card");
         out.line(format!("Counter  {}: {atc}, used to prove the card", counter.aid));
     }
-    if !result.loaded_not_proven.is_empty() {
-        out.line("Loaded, not proven:");
-        for item in &result.loaded_not_proven {
-            out.line(format!("         {} {}: {}", item.dgi, item.name, item.how));
-        }
-    }
+    not_proven(&result.loaded_not_proven, out);
     if let Some(stripe) = &result.stripe {
         out.line(format!("Stripe   {stripe}"));
     }

@@ -9,8 +9,10 @@ use anstyle::{AnsiColor, Style};
 
 /// Widest text on a wide terminal is not bounded, but nothing is wrapped below this many columns.
 const NARROWEST: usize = 40;
-/// Text behind a gap further to the right does not set the indentation of the lines that follow.
-const DEEPEST: usize = 30;
+/// Blanks between columns.
+const GAP: usize = 2;
+/// Fewest columns of prose that is wrapped.
+const PROSE: usize = 24;
 
 /// The style of what is well.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
@@ -99,7 +101,7 @@ pub(super) fn harmless_json(text: String) -> String {
     shown
 }
 
-/// A line of text for a terminal of this width: the lines that follow stand below the text, to the right of its label.
+/// A line of text for a terminal of this width: the lines that follow stand below the text, to the right of its labels.
 /// Words are never cut, so that a long value can be copied.
 pub(super) fn wrapped(text: &str, width: Option<usize>) -> Cow<'_, str> {
     let Some(width) = width.filter(|width| *width >= NARROWEST) else { return Cow::Borrowed(text) };
@@ -111,54 +113,100 @@ pub(super) fn wrapped(text: &str, width: Option<usize>) -> Cow<'_, str> {
 }
 
 fn wrapped_line(line: &str, width: usize) -> String {
-    let indent = " ".repeat(hanging(line));
-    // The beginning keeps its blanks; only what follows it is filled.
-    let (head, text) = line.split_at(beginning(line));
+    // Blanks in front, and labels with the gaps behind them, stay as they are.
+    let at = beginning(line, width * 3 / 4);
+    let (head, text) = line.split_at(at);
+    let under = if head.trim().is_empty() { GAP } else { 0 };
+    let indent = " ".repeat(textwrap::core::display_width(head) + under);
     let options = textwrap::Options::new(width).initial_indent(head).subsequent_indent(&indent).break_words(false);
     let options = options.word_splitter(textwrap::WordSplitter::NoHyphenation);
     textwrap::wrap(text, options).join("\n")
 }
 
-/// Bytes in front of the text: leading blanks, and a label with the gap behind it.
-fn beginning(line: &str) -> usize {
-    let blanks = line.len() - line.trim_start_matches(' ').len();
-    let rest = line.get(blanks..).unwrap_or_default();
-    let gap = rest.find("  ").map(|at| {
-        let after = rest.get(at..).unwrap_or_default();
-        blanks + at + (after.len() - after.trim_start_matches(' ').len())
+/// Where the text begins: behind the last gap of two or more blanks that ends within these columns.
+fn beginning(line: &str, deepest: usize) -> usize {
+    let gaps = line.match_indices("  ").map(|(at, _)| {
+        let rest = line.get(at..).unwrap_or_default();
+        at + rest.len() - rest.trim_start_matches(' ').len()
     });
-    gap.filter(|at| textwrap::core::display_width(line.get(..*at).unwrap_or_default()) <= DEEPEST).unwrap_or(blanks)
+    let within = |at: &usize| textwrap::core::display_width(line.get(..*at).unwrap_or_default()) <= deepest;
+    gaps.filter(within).last().unwrap_or(line.len() - line.trim_start_matches(' ').len())
 }
 
-/// Columns of the lines that follow.
-fn hanging(line: &str) -> usize {
-    let at = beginning(line);
-    let head = line.get(..at).unwrap_or_default();
-    match textwrap::core::display_width(head) {
-        width if head.trim().is_empty() => width + 2,
-        width => width,
+/// A column of a table: its header, and a cell for each row.
+struct Column<'a> {
+    header: &'a str,
+    cells: Vec<Cow<'a, str>>,
+}
+
+impl Column<'_> {
+    fn width(&self) -> usize {
+        let cells = self.cells.iter().map(|cell| textwrap::core::display_width(cell));
+        cells.chain([textwrap::core::display_width(self.header)]).max().unwrap_or(0)
+    }
+
+    fn is_prose(&self) -> bool {
+        self.cells.iter().any(|cell| cell.contains(' '))
     }
 }
 
-/// The lines of a table: a header, columns two blanks apart, wrapped to the width if there is one. Cells are made
-/// harmless here.
+/// The lines of a table: a header, columns two blanks apart. Words are never cut. If there is a width and the table is
+/// wider, a last column of prose is wrapped, and other columns that do not fit are named on a line below their row.
 pub(super) fn table(header: &[&str], rows: &[Vec<String>], width: Option<usize>) -> Vec<String> {
+    let cells = |at| rows.iter().map(|row| harmless(cell(row, at))).collect();
+    let mut columns: Vec<Column> =
+        header.iter().enumerate().map(|(at, header)| Column { header, cells: cells(at) }).collect();
     // A column that says nothing takes no room.
-    let used: Vec<bool> = (0..header.len()).map(|at| rows.iter().any(|row| cell(row, at) != "")).collect();
-    let kept = || used.iter().enumerate().filter(|(_, used)| **used).map(|(at, _)| at);
+    columns.retain(|column| column.cells.iter().any(|cell| !cell.is_empty()));
+    let width = width.unwrap_or(usize::MAX).max(NARROWEST);
+    let mut end = 0;
+    let ends = columns.iter().map(|column| {
+        let begin = end;
+        end += column.width() + GAP;
+        (begin, end - GAP)
+    });
+    let ends: Vec<(usize, usize)> = ends.collect();
+    let fitting = ends.iter().filter(|(_, end)| *end <= width).count();
+    let prose = columns.last().is_some_and(Column::is_prose);
+    let room = ends.last().is_some_and(|(begin, _)| begin + PROSE <= width);
+    if prose && room && fitting + 1 == columns.len() {
+        return laid_out(&columns, Some(width));
+    }
+    let below = columns.split_off(fitting.max(1).min(columns.len()));
+    // Nothing is wrapped: each row has one line, behind that of the header.
+    let mut lines = laid_out(&columns, None).into_iter();
+    let mut all: Vec<String> = lines.next().into_iter().collect();
+    for (row, line) in lines.enumerate() {
+        all.push(line);
+        let value = |column: &Column| {
+            let cell = column.cells.get(row).filter(|cell| !cell.is_empty())?;
+            Some(format!("{} {cell}", column.header))
+        };
+        let named: Vec<String> = below.iter().filter_map(value).collect();
+        if !named.is_empty() {
+            all.push(format!("    {}", named.join("  ")));
+        }
+    }
+    all
+}
+
+fn laid_out(columns: &[Column], width: Option<usize>) -> Vec<String> {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
-    table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
-    if let Some(width) = width.and_then(|width| u16::try_from(width.max(NARROWEST)).ok()) {
-        table.set_width(width);
+    if let Some(width) = width.and_then(|width| u16::try_from(width).ok()) {
+        table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic).set_width(width);
     }
-    table.set_header(kept().filter_map(|at| header.get(at)));
-    for row in rows {
-        table.add_row(kept().map(|at| harmless(cell(row, at)).into_owned()));
+    table.set_header(columns.iter().map(|column| column.header));
+    let rows = columns.first().map_or(0, |column| column.cells.len());
+    for row in 0..rows {
+        table.add_row(columns.iter().map(|column| column.cells.get(row).map_or("", AsRef::as_ref)));
     }
-    let last = kept().count().saturating_sub(1);
+    let last = columns.len().saturating_sub(1);
     for (at, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, if at == last { 0 } else { 2 }));
+        column.set_padding((0, if at == last { 0 } else { GAP as u16 }));
+        if at != last {
+            column.set_constraint(comfy_table::ColumnConstraint::ContentWidth);
+        }
     }
     table.lines().map(|line| line.trim_end().to_owned()).collect()
 }
@@ -210,6 +258,10 @@ mod tests {
         assert!(at(&hex).lines().any(|line| line.trim_start().len() >= 80), "{}", at(&hex));
         assert_eq!(wrapped("a long line is left alone without a terminal at all", None).lines().count(), 1);
         assert_eq!(at("short"), "short");
+        assert_eq!(
+            wrapped("problem  service    it cannot be used: no daemon is running here", Some(50)),
+            "problem  service    it cannot be used: no daemon\n                    is running here"
+        );
     }
 
     #[test]
@@ -222,5 +274,25 @@ mod tests {
         let narrow = table(&["CODE", "MEANING"], &rows, Some(40));
         assert!(narrow.len() > 2 && narrow.iter().all(|line| line.len() <= 40), "{narrow:?}");
         assert!(narrow.get(2).is_some_and(|line| line.starts_with("            ")), "{narrow:?}");
+    }
+
+    #[test]
+    fn columns_that_do_not_fit_are_named_below_their_row() {
+        let row =
+            |name: &str, zone: &str| vec![name.into(), "0123456789".into(), String::new(), zone.into(), "x".into()];
+        let rows = [row("a-name-of-thirty-characters-000", "between-two"), row("b", "")];
+        let header = ["NAME", "VALUE", "EMPTY", "ZONE", "KIND"];
+        assert_eq!(
+            table(&header, &rows, Some(50)),
+            [
+                "NAME                             VALUE",
+                "a-name-of-thirty-characters-000  0123456789",
+                "    ZONE between-two  KIND x",
+                "b                                0123456789",
+                "    KIND x",
+            ]
+        );
+        assert!(table(&header, &rows, Some(80)).iter().skip(1).all(|line| line.ends_with("  x")));
+        assert_eq!(table(&header, &[], None).len(), 0);
     }
 }

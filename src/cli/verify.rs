@@ -11,6 +11,7 @@ use super::screen;
 use crate::base::{Fault, Secret};
 use crate::issuance::proof::result::{CheckRef, VerifyResult};
 use crate::issuance::proof::{Consent, Verification};
+use crate::issuance::result::Evidence;
 use crate::keys::{AnyStore, KeyStore};
 use crate::profile::Profile;
 
@@ -99,6 +100,23 @@ fn wrong(why: &str) -> CliError {
     CliError::Option { option: "--pin-from", why: why.into() }
 }
 
+/// What was loaded and is not proven: groupings of one name and one reason share a line.
+pub(super) fn not_proven(items: &[Evidence], out: &mut Out) {
+    let mut lines: Vec<(Vec<&str>, &Evidence)> = Vec::new();
+    for item in items {
+        match lines.iter_mut().find(|(_, first)| (&first.name, &first.how) == (&item.name, &item.how)) {
+            Some((groupings, _)) => groupings.push(&item.dgi),
+            None => lines.push((vec![&item.dgi], item)),
+        }
+    }
+    if !lines.is_empty() {
+        out.line("Loaded, not proven:");
+    }
+    for (groupings, item) in lines {
+        out.line(format!("         {} {}: {}", groupings.join(", "), item.name, item.how));
+    }
+}
+
 /// One line for each reason that checks were skipped for, with the checks that share it.
 fn skipped(checks: &[CheckRef]) -> Vec<String> {
     let mut reasons: Vec<(&str, Vec<&str>, usize)> = Vec::new();
@@ -177,10 +195,5 @@ fn print(result: &VerifyResult, all: bool, out: &mut Out) {
     };
     out.line(format!("Record   {}, PAN {}{}", record.id, record.pan.as_deref().unwrap_or("not stated"), record.mark()));
     out.line(format!("Proven   {} groupings; --format json lists how each", result.proven.len()));
-    if !result.loaded_not_proven.is_empty() {
-        out.line("Loaded, not proven:");
-        for item in &result.loaded_not_proven {
-            out.line(format!("         {} {}: {}", item.dgi, item.name, item.how));
-        }
-    }
+    not_proven(&result.loaded_not_proven, out);
 }

@@ -35,7 +35,7 @@ const LONGEST: usize = 76;
 pub fn dressed(command: Command) -> Command {
     let globals: Vec<Arg> = command.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
     let root = below(command.mut_args(summarized), "", &globals);
-    root.after_help(text("", ""))
+    root.after_help(text("", None))
 }
 
 fn below(mut command: Command, path: &str, globals: &[Arg]) -> Command {
@@ -43,17 +43,18 @@ fn below(mut command: Command, path: &str, globals: &[Arg]) -> Command {
     for name in names {
         let path = if path.is_empty() { name.clone() } else { format!("{path} {name}") };
         command = command.mut_subcommand(name, |sub| {
-            let notes = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let notes = sub.get_after_help().map(ToString::to_string);
             let hidden = globals.iter().map(|arg| arg.clone().hide(true));
             let sub = sub.mut_args(|arg| summarized(grouped(arg))).args(hidden);
-            below(sub, &path, globals).after_help(text(&path, &notes))
+            let sub = abridged(below(sub, &path, globals));
+            sub.after_help(text(&path, None)).after_long_help(text(&path, notes.as_deref()))
         });
     }
     command
 }
 
 /// What stands below the options.
-fn text(path: &str, notes: &str) -> String {
+fn text(path: &str, notes: Option<&str>) -> String {
     let examples: Vec<String> = EXAMPLES
         .iter()
         .filter(|(of, _)| *of == path)
@@ -65,9 +66,7 @@ fn text(path: &str, notes: &str) -> String {
         let title = if examples.len() == 1 { "Example:" } else { "Examples:" };
         parts.push(format!("{title}\n{}", examples.join("\n")));
     }
-    if !notes.is_empty() {
-        parts.push(notes.to_owned());
-    }
+    parts.extend(notes.map(String::from));
     parts.push(if path.is_empty() { super::EXIT_CODES.to_owned() } else { GLOBAL.to_owned() });
     parts.join("\n\n")
 }
@@ -94,6 +93,15 @@ fn folded(line: &str) -> String {
         }
     }
     lines.join(" \\\n  ")
+}
+
+/// The summary of a command, also in the list of commands, is its first sentence.
+fn abridged(command: Command) -> Command {
+    let Some(text) = command.get_long_about().or(command.get_about()).map(ToString::to_string) else { return command };
+    match first_sentence(&text) {
+        short if short.len() < text.len() => command.about(short.to_owned()).long_about(text),
+        _ => command,
+    }
 }
 
 /// The summary of an option is its first sentence.

@@ -101,51 +101,51 @@ Progress goes to standard error, results to standard output. No secret is ever a
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make one card from one prepared record, or from one order: the main job.
+    /// Make one card from one record or order: the main job.
     Run(RunArgs),
-    /// Read a card as a terminal would, and prove it: offline data authentication up to the CA key, consistency rules,
+    /// Read a card as a terminal would, and prove it. Offline data authentication up to the CA key, consistency rules,
     /// comparison with its record. Changes nothing but the transaction counter of each application, unless asked to.
     Verify(VerifyArgs),
-    /// Check records, profiles and key files: every problem with its path; no card needed.
+    /// Check orders, records, profiles and key files. Lists every problem with its path; needs no card.
     Check(CheckArgs),
-    /// Show what a record means on its card product: commands, bytes, time on the wire; no card, no secret.
+    /// Show the commands of a record, without a card. With bytes and time on the wire; no secret is shown.
     Plan(PlanArgs),
-    /// Prepare a record from an order: chip data, keys, certificates, PIN, tracks.
+    /// Prepare a record from an order. Chip data, keys, certificates, PIN, tracks.
     Prepare(PrepareArgs),
-    /// RSA keys of cards, made ahead.
+    /// Make RSA keys of cards ahead.
     #[command(subcommand)]
     Pool(PoolCommand),
-    /// Prepared records.
+    /// Seal and show prepared records.
     #[command(subcommand)]
     Record(RecordCommand),
-    /// Key custody; never prints a key.
+    /// Make, import, export and list keys; never prints a key.
     #[command(subcommand)]
     Keys(KeysCommand),
-    /// CA public keys, and a CA for tests.
+    /// List CA public keys; run a CA for tests.
     #[command(subcommand)]
     Ca(CaCommand),
-    /// The station's configuration.
+    /// Check the station's configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// The simulated card.
+    /// Make simulated cards, and put them behind virtual readers.
     #[command(subcommand)]
     Sim(SimCommand),
-    /// Traces of APDUs.
+    /// Show and replay traces of APDUs.
     #[command(subcommand)]
     Trace(TraceCommand),
     /// List the PC/SC readers, and what card is in each.
     Readers(ReadersArgs),
-    /// Look into a card, and talk to it.
+    /// Look into a card, and send it APDUs.
     #[command(subcommand)]
     Card(CardCommand),
-    /// Tell which keys fit a card: one INITIALIZE UPDATE, then everything is compared offline. Never authenticates.
+    /// Show which keys fit a card; never authenticates. One INITIALIZE UPDATE, then everything is compared offline.
     ExplainAuth(AuthArgs),
-    /// Compute as a technician needs it: keys, check values, PIN blocks, cryptograms, certificates, TLV; steps shown.
+    /// Calculate check values, PIN blocks, cryptograms, TLV and more. The steps are shown.
     #[command(subcommand)]
     Calc(CalcCommand),
-    /// Tell whether this machine is ready: PC/SC, readers, keys, profiles, clock, journal. Changes nothing.
+    /// Check whether this machine is ready. PC/SC, readers, keys, profiles, clock, journal; changes nothing.
     Doctor(DoctorArgs),
-    /// Tell what an error code or a status word means, and what to do.
+    /// Explain an error code or a status word, and what to do.
     Explain {
         /// A code such as CARD-CRYPTOGRAM, or a status word such as 6A88; all codes where none is given.
         code: Option<String>,
@@ -204,8 +204,8 @@ pub struct ReaderArgs {
     /// Simulated cards only: the interface that the card is reached over. A real reader says it itself.
     #[arg(long, value_enum, default_value_t = Interface::Contact)]
     pub interface: Interface,
-    /// Wait so long for the reader to be plugged in and a card to be put into it; 0 does not wait. Where it is not given
-    /// (nor in perso.toml), a card is waited for 120 s, and a reader that is not there is told at once.
+    /// Wait this long for the reader and for a card in it; 0 does not wait. Without it (also in perso.toml) a card is
+    /// waited for 120 s, and a missing reader is an error at once.
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<u32>,
     #[command(flatten)]
