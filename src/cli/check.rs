@@ -32,6 +32,9 @@ const PROFILE: &str = "perso_profile";
 /// A file of no kind that is checked.
 const UNKNOWN: &str = "unknown";
 
+/// Of a folder that was named.
+const NOTHING: &str = "no order, record, profile or key file is in it or below it; links to folders are not followed";
+
 /// What was found in one file.
 #[derive(Serialize, schemars::JsonSchema)]
 pub(super) struct Checked {
@@ -101,6 +104,7 @@ pub fn run(args: &CheckArgs, out: &mut Out) -> Result<u8, CliError> {
     let (mut all, mut total) = (Vec::new(), Total::default());
     for given in &args.files {
         let files = if given.is_dir() { below(given) } else { vec![Ok(given.clone())] };
+        let before = all.len();
         for file in files {
             let mut checked = match file {
                 Ok(path) => one((&path, !given.is_dir()), args, &sources, out),
@@ -112,19 +116,27 @@ pub fn run(args: &CheckArgs, out: &mut Out) -> Result<u8, CliError> {
                 continue;
             }
             place_on_carrier(&mut checked, &all);
-            for warning in &checked.warnings {
-                out.warning(Warning::new(format!("{}: {}", checked.file, warning.path), &warning.message));
-            }
-            total.count(checked.problems.len(), checked.is_whole());
-            // A folder may hold many: each is printed as soon as it is checked.
-            print(&checked, out);
-            all.push(checked);
+            take(checked, &mut all, &mut total, out);
+        }
+        if all.len() == before {
+            let problem = Problem::new("(folder)", Code::OperatorInput, NOTHING);
+            take(Checked::of(common::shown(given), UNKNOWN, vec![problem]), &mut all, &mut total, out);
         }
     }
     if !out.json(&all) && (all.len() > 1 || args.files.iter().any(|given| given.is_dir())) {
         total.print(out);
     }
     Ok(if total.faulty > 0 { 10 } else { 0 })
+}
+
+/// Each is printed as soon as it is checked: a folder may hold many.
+fn take(checked: Checked, all: &mut Vec<Checked>, total: &mut Total, out: &mut Out) {
+    for warning in &checked.warnings {
+        out.warning(Warning::new(format!("{}: {}", checked.file, warning.path), &warning.message));
+    }
+    total.count(checked.problems.len(), checked.is_whole());
+    print(&checked, out);
+    all.push(checked);
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Checked {

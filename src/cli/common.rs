@@ -8,7 +8,9 @@ use super::args::ProfileArgs;
 pub use super::out::{Out, WarningSink, warn};
 pub use super::output::{create, distinct, write};
 use super::reading::MAX_FILE;
-pub use super::reading::{is_standard_input, read, read_as_it_is, read_text, read_whole, shown, standard_input};
+pub use super::reading::{
+    is_standard_input, output_file, read, read_as_it_is, read_text, read_whole, shown, standard_input,
+};
 pub use super::stores::{ask, keys};
 use crate::base::chance::{ChanceError, Instant};
 use crate::base::{Chance, Clock, Code, Fault};

@@ -180,11 +180,12 @@ pub fn export(args: &ExportArgs, out: &mut Out) -> Result<(), CliError> {
     for warning in tr31::warnings(&kbpk, &KeyBlock::parse(&block).map_err(KeyError::from)?, info.algorithm) {
         out.warning(Warning::new(format!("keys/{}", info.name), warning.to_string()));
     }
-    if let Some(path) = &args.output {
+    let output = common::output_file(&args.output);
+    if let Some(path) = output {
         common::write(path, &format!("{block}\n"))?;
     }
     if !out.json(&Exported { key: Listed::of(&info), kbpk: &args.kbpk, block: &block }) {
-        match &args.output {
+        match output {
             Some(path) => out.line(format!("Exported into {}: {}", path.display(), Listed::of(&info).line())),
             None => out.raw(&block),
         }

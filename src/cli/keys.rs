@@ -155,18 +155,18 @@ impl<'a> Listed<'a> {
 
     /// One line for people.
     pub fn line(&self) -> String {
+        let zone = if self.zone.is_empty() { String::new() } else { format!(", zone {}", self.zone) };
         format!(
-            "{:<24} {:<10} {:<10} {:02X} {:<7} KCV {} ({}){}{}{}",
+            "{}, {}{zone}, version {:02X}, {}, KCV {} ({}){}{}, {}",
             self.name,
-            self.zone,
             self.purpose,
             self.version,
             self.algorithm,
             self.kcv,
             self.kcv_method,
-            self.kmcid.as_ref().map(|id| format!(" KMCID {id}")).unwrap_or_default(),
-            self.header.as_ref().map(ListedHeader::text).unwrap_or_default(),
-            if self.test { " TEST" } else { "" },
+            self.kmcid.as_ref().map(|id| format!(", KMCID {id}")).unwrap_or_default(),
+            self.header.as_ref().map(|header| format!(",{}", header.text())).unwrap_or_default(),
+            if self.test { "test key" } else { "live key" },
         )
     }
 }

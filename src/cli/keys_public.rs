@@ -57,7 +57,7 @@ pub fn public(args: &PublicArgs, out: &mut Out) -> Result<(), CliError> {
             }
         },
     };
-    if let Some(path) = &args.output {
+    if let Some(path) = common::output_file(&args.output) {
         common::write(path, &text)?;
         out.written(path, format!("Wrote the public key of {} into {}.", info.name, path.display()));
         return Ok(());

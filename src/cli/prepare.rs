@@ -104,13 +104,14 @@ pub fn run(args: &PrepareArgs, out: &mut Out) -> Result<u8, CliError> {
     let store = common::keys(&args.sources.keys, &args.sources.passphrase, out)?;
     let bytes = zeroize::Zeroizing::new(common::read(&args.order)?);
     let jobs = args.preparation.jobs.as_deref();
-    common::distinct(&[("--output", args.output.as_deref()), ("--jobs", jobs)])?;
+    common::distinct(&[("--output", common::output_file(&args.output)), ("--jobs", jobs)])?;
     let jobs = jobs.map(Kept::claim).transpose()?;
     let named = args.profile.as_deref();
     let ca_keys = args.ca_keys.as_deref().map(ca::ca_keys).transpose()?;
     let preparation = Preparation { from: &args.preparation, ca_keys: ca_keys.as_ref(), minimum_level: None };
     let (order, profile, prepared) = of_order(&args.order, &bytes, named, &args.sources, &preparation, &store, out)?;
-    match &args.output {
+    let output = common::output_file(&args.output);
+    match output {
         Some(path) => common::write(path, &prepared.text)?,
         None => out.raw(&prepared.text),
     }
@@ -125,9 +126,9 @@ pub fn run(args: &PrepareArgs, out: &mut Out) -> Result<u8, CliError> {
         sample: order.product().is_sample(),
         rules: prepared.outcomes.iter().map(RuleRef::of).collect(),
         jobs: args.preparation.jobs.as_ref().map(|path| path.display().to_string()),
-        file: args.output.as_ref().map(|path| path.display().to_string()),
+        file: output.map(|path| path.display().to_string()),
     };
-    show(&view, args.output.is_some(), out);
+    show(&view, output.is_some(), out);
     Ok(0)
 }
 

@@ -104,6 +104,11 @@ pub fn is_standard_input(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
+/// The file that an output option names; none for `-`, standard output.
+pub fn output_file(option: &Option<PathBuf>) -> Option<&Path> {
+    option.as_deref().filter(|path| !is_standard_input(path))
+}
+
 /// A file as it is named in results and messages.
 pub fn shown(path: &Path) -> String {
     if is_standard_input(path) { STANDARD_INPUT.to_owned() } else { path.display().to_string() }

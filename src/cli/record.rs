@@ -27,7 +27,7 @@ pub fn run(command: &RecordCommand, out: &mut Out) -> Result<u8, CliError> {
             if !misfits.is_empty() {
                 return Err(CliError::Refused { what: common::shown(clear), problems: misfits });
             }
-            match output {
+            match common::output_file(output) {
                 Some(path) => {
                     common::write(path, &sealed)?;
                     out.written(path, format!("Sealed into {}.", path.display()));

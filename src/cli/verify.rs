@@ -158,6 +158,9 @@ fn print(result: &VerifyResult, all: bool, out: &mut Out) {
         line += if app.test_ca == Some(true) { ", TEST CA" } else { "" };
         out.line(line);
     }
+    if result.applications.is_empty() {
+        out.line("No application was found; --aid AID, a record or --profile names more to look for.");
+    }
     out.line(format!(
         "Transactions begun (GET PROCESSING OPTIONS), each moving an ATC by one: {}",
         result.transactions

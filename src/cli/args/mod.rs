@@ -69,8 +69,8 @@ pub struct Cli {
     #[arg(short, long, global = true)]
     pub quiet: bool,
 
-    /// More on standard error: -v the course of a job, -vv every exchange (header, length, status word, time), -vvv also
-    /// data, if every key in use is a test key. No level ever shows a secret.
+    /// More on standard error: -v every exchange (header, length, status word, time), -vv also data, if every key in use is
+    /// a test key. No level ever shows a secret.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 
@@ -84,8 +84,7 @@ impl Cli {
     pub fn level(&self) -> LogLevel {
         let counted = match self.verbose {
             0 => self.log,
-            1 => LogLevel::Info,
-            2 => LogLevel::Debug,
+            1 => LogLevel::Debug,
             _ => LogLevel::Trace,
         };
         counted.max(self.log)

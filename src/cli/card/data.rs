@@ -65,7 +65,7 @@ fn print(view: &CardDataView, out: &mut Out) {
         application(app, out);
     }
     match (view.applications.is_empty(), view.refused.is_empty()) {
-        (true, true) => out.line("No application was found."),
+        (true, true) => out.line("No application was found; --aid AID looks for another."),
         (true, false) => {
             out.line("No application could be selected: the card refuses, and does not say that none is there.")
         }
