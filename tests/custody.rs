@@ -90,7 +90,7 @@ fn names(keys: &str, passphrase: Option<&str>) -> Vec<String> {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let listed: Value = serde_json::from_slice(&output.stdout).unwrap();
-    listed.as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap().to_owned()).collect()
+    listed["keys"].as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap().to_owned()).collect()
 }
 
 /// New test file, file that is there, sealed file of live keys: whoever says "Made" has a key in it.
@@ -168,6 +168,8 @@ fn key_file_in_use_is_refused() {
         changing(&[&generate[..], &["--key-version", "1", "--test"]].concat()),
         changing(&[&import[..], &["--key-version", "1", "--component", text(&component)]].concat()),
         changing(&["keys", "rotate", "lab-kmc-des"]),
+        changing(&["keys", "remove", "lab-kmc-des"]),
+        changing(&["keys", "passphrase", "--passphrase-file", text(&component)]),
     ];
     for (code, told) in at_once(commands) {
         assert_eq!(code, 5, "{told}");

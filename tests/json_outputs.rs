@@ -35,6 +35,13 @@ fn every_command_prints_what_its_schema_says() {
     fits("plan", &["plan", RECORD, "--keys", KEYS]);
     fits("record-show", &["record", "show", RECORD, "--keys", KEYS]);
     fits("keys-list", &["keys", "list", KEYS]);
+    let (public, _) = fits("keys-public", &["keys", "public", "lab-issuer-rsa", "--keys", KEYS]);
+    assert!(public["modulus"].is_string() && public["jwk"]["n"].is_string(), "{public}");
+    let (public, _) = fits("keys-public", &["keys", "public", "lab-order-ec", "--keys", KEYS]);
+    assert!(public["modulus"].is_null() && public["jwk"]["x"].is_string(), "{public}");
+    std::fs::copy(format!("{}/{KEYS}", env!("CARGO_MANIFEST_DIR")), path("copy")).unwrap();
+    let (removed, _) = fits("keys-remove", &["keys", "remove", "lab-zpk", "--keys", &path("copy")]);
+    assert_eq!(removed["removed"], "lab-zpk");
     fits("explain-all", &["explain"]);
     fits("explain", &["explain", "CARD-CRYPTOGRAM"]);
     fits("explain-status-word", &["explain", "6A88"]);
@@ -48,6 +55,11 @@ fn every_command_prints_what_its_schema_says() {
         assert_eq!((written["written"].as_str(), code), (Some(path(file).as_str()), 0));
         assert!(std::path::Path::new(&path(file)).exists());
     }
+    std::fs::write(path("new"), "e f g h\n").unwrap();
+    let phrases = ["--passphrase-file", &path("passphrase"), "--new-passphrase-file", &path("new")];
+    let (changed, code) =
+        fits("keys-passphrase", &[&["keys", "passphrase", "--keys", &path("keys")][..], &phrases].concat());
+    assert_eq!((changed["resealed"].as_str(), code), (Some(path("keys").as_str()), 0));
     let (failed, code) = fits("fault", &["plan", "README.md", "--keys", KEYS]);
     assert_eq!((failed["fault"]["code"].as_str(), code), (Some("RECORD-SYNTAX"), 3));
     fits("fault", &["plan", "no such file", "--keys", KEYS]);

@@ -176,7 +176,7 @@ fn every_key_of_the_sample_leaves_and_comes_back() {
     let bench = Bench::new();
     let keys = bench.keys();
     let all = json(&bench.perso(&["keys", "list", &keys, "--format", "json"]).out);
-    for key in all.as_array().unwrap() {
+    for key in all["keys"].as_array().unwrap() {
         let (name, purpose) = (key["name"].as_str().unwrap(), key["purpose"].as_str().unwrap());
         let block = bench.path("block");
         let done = bench.keyed(&["keys", "export", name, "--kbpk", "lab-kbpk-aes", "-o", &block], &keys);

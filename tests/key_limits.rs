@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod live_keys;
+#[path = "key_limits_support/passphrases.rs"]
+mod passphrases;
 #[path = "key_limits_support/bench.rs"]
 mod support;
 
@@ -80,7 +82,7 @@ fn key_of_exportability_n_never_leaves_as_a_key_block() {
     }
     // Sealed and listed again, it is the same.
     let listed = json_of(&bench.perso(&["keys", "list", &bench.keys(), "--format", "json"]).out);
-    let kept = listed.as_array().unwrap().iter().find(|key| key["name"] == "kept").unwrap();
+    let kept = listed["keys"].as_array().unwrap().iter().find(|key| key["name"] == "kept").unwrap();
     assert_eq!(
         kept["header"],
         json!({ "usage": "P0", "mode": "B", "key_version": "00", "exportability": "N", "context": "0", "blocks": [] })

@@ -8,6 +8,7 @@
 mod attributes;
 #[path = "support/canary.rs"]
 mod canary;
+mod live_keys;
 #[path = "key_stores_support/product.rs"]
 mod product;
 #[path = "key_stores_support/same_card.rs"]

@@ -121,6 +121,85 @@ fn a_site_states_its_minimum_in_its_configuration() {
     assert!(ran.code == 3 && ran.json.to_string().contains("at least 03"), "{} {}", ran.json, ran.said);
 }
 
+/// What `run` refuses, `plan` does not plan and `trace replay` does not replay.
+#[test]
+fn plan_and_replay_ask_for_the_same_minimum_as_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("trace").to_str().unwrap().to_owned();
+    for (level, refusing, granting) in
+        [("00", &[][..], &["--minimum-level", "00"][..]), ("01", &["--minimum-level", "03"], &[])]
+    {
+        let (profiles, record) = made(folder.path(), "debit-aes-scp03", level);
+        let with = ["--profiles", &profiles];
+        let run = ["run", &record, "--reader", "sim", "--trace", &trace];
+        let ran = perso(&[&run[..], &with, &KEYS, granting].concat());
+        assert_eq!(ran.code, 0, "{} {}", ran.json, ran.said);
+        for verb in [&["plan", &record][..], &["trace", "replay", &trace, &record]] {
+            let refused = perso(&[verb, &with, &KEYS, refusing].concat());
+            let path = &refused.json["problems"][0]["path"];
+            assert_eq!(
+                (refused.code, path.as_str()),
+                (3, Some("(profile) channel.level")),
+                "{verb:?} {}",
+                refused.json
+            );
+            let done = perso(&[verb, &with, &KEYS, granting].concat());
+            assert_eq!(done.code, 0, "{verb:?} {level}: {} {}", done.json, done.said);
+            let told = verb[0] == "plan" && level == "00";
+            assert_eq!(done.said.contains("without a MAC"), told, "{verb:?} {level}: {}", done.said);
+        }
+        // One entry of the configuration is the minimum of all three.
+        let config = folder.path().join("perso.toml");
+        std::fs::write(&config, "perso_config = 1\n[options]\nminimum-level = \"33\"\n").unwrap();
+        let config = ["--config", config.to_str().unwrap()];
+        for verb in
+            [&["plan", &record][..], &["trace", "replay", &trace, &record], &["run", &record, "--reader", "sim"]]
+        {
+            let refused = perso(&[verb, &with, &KEYS, &config].concat());
+            assert!(refused.code == 3 && refused.json.to_string().contains("at least 33"), "{verb:?} {}", refused.json);
+        }
+    }
+}
+
+/// Without a MAC the card's life cycle could not be set at the end, when nothing can be taken back.
+#[test]
+fn final_life_cycle_without_a_mac_is_refused_before_a_card_is_touched() {
+    for name in ["debit-aes-scp03", "through-domain-scp02"] {
+        let folder = tempfile::tempdir().unwrap();
+        let profiles = folder.path().join("profiles");
+        std::fs::create_dir_all(&profiles).unwrap();
+        let own = with_level(name, "01");
+        std::fs::write(profiles.join(format!("{name}.toml")), &own).unwrap();
+        let [record, card] = ["record.json", "card.json"].map(|it| folder.path().join(it).to_str().unwrap().to_owned());
+        let with = ["--profiles", profiles.to_str().unwrap()];
+        let seal = |profiles: &[&str]| {
+            let clear = format!("tests/samples/{name}.clear.json");
+            perso(&[&["record", "seal", &clear, "-o", &record][..], profiles, &KEYS].concat())
+        };
+        assert_eq!(seal(&with).code, 0, "{name}");
+        let new = perso(&[&["sim", "new", name, "--record", &record, "-o", &card][..], &with, &KEYS].concat());
+        assert_eq!(new.code, 0, "{} {}", new.json, new.said);
+        let planned = perso(&[&["plan", &record][..], &with, &KEYS].concat());
+        assert_eq!(planned.code, 0, "{name}: {} {}", planned.json, planned.said);
+        // The record is the same, its profile has another level.
+        std::fs::write(profiles.join(format!("{name}.toml")), with_level(name, "00")).unwrap();
+        std::fs::remove_file(&record).unwrap();
+        assert_eq!(seal(&with).code, 0, "{name}");
+        let before = std::fs::read(&card).unwrap();
+        let reader = format!("sim:{card}");
+        for verb in [&["plan", &record][..], &["run", &record, "--reader", &reader]] {
+            let refused = perso(&[verb, &with, &KEYS, &["--minimum-level", "00"]].concat());
+            let paths = refused.json["problems"].to_string();
+            assert!(
+                refused.code == 3 && paths.contains("(profile) final.life_cycle"),
+                "{name} {verb:?}: {}",
+                refused.json
+            );
+        }
+        assert!(std::fs::read(&card).unwrap() == before, "the card was touched");
+    }
+}
+
 /// SCP02 enciphers secret groupings under ECB: each profile, each level.
 #[test]
 fn secret_groupings_under_ecb_need_a_mac() {

@@ -70,6 +70,18 @@ impl Secret<Vec<u8>> {
         serde_json::to_writer(&mut text.0, value)?;
         Ok(text)
     }
+
+    /// As [`Secret::of_json`], with line breaks and indentation.
+    ///
+    /// # Errors
+    /// The value cannot be written as JSON.
+    pub fn of_pretty_json(value: &impl serde::Serialize) -> Result<Self, serde_json::Error> {
+        let mut length = Length(0);
+        serde_json::to_writer_pretty(&mut length, value)?;
+        let mut text = Self::new(Vec::with_capacity(length.0));
+        serde_json::to_writer_pretty(&mut text.0, value)?;
+        Ok(text)
+    }
 }
 
 /// Counts what is written.
@@ -119,6 +131,9 @@ mod tests {
     fn buffers_have_the_exact_length() {
         let text = Secret::of_json(&["\u{e9}\n", "value"]).unwrap();
         assert_eq!(text.expose().as_slice(), "[\"\u{e9}\\n\",\"value\"]".as_bytes());
+        assert_eq!(text.expose().capacity(), text.len());
+        let text = Secret::of_pretty_json(&["a"]).unwrap();
+        assert_eq!(text.expose().as_slice(), b"[\n  \"a\"\n]");
         assert_eq!(text.expose().capacity(), text.len());
         let bytes = Secret::from_hex("00ffA5").unwrap();
         assert!(bytes.equals(&[0x00, 0xFF, 0xA5]));

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::args::{ExportArgs, GenerateArgs, ImportArgs, KcvArgs, LoadArgs, NamedArgs, PassphraseArgs, RotateArgs};
 use super::common::{self, CliError, Out};
-use super::keys::Listed;
+use super::keys::{Listed, ListedKeys};
 use super::ring::Ring;
 use super::{stores, token_uri};
 use crate::base::Secret;
@@ -126,9 +126,9 @@ pub fn load(args: &LoadArgs, out: &mut Out) -> Result<(), CliError> {
     for info in &infos {
         token.open(&info.name, info.purpose)?;
     }
-    let listed: Vec<Listed<'_>> = infos.iter().map(|info| Listed::of(info)).collect();
+    let listed = ListedKeys { keys: infos.iter().map(|info| Listed::of(info)).collect() };
     if !out.json(&listed) {
-        listed.iter().for_each(|key| out.line(format!("Loaded: {}", key.line())));
+        listed.keys.iter().for_each(|key| out.line(format!("Loaded: {}", key.line())));
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use super::args::KeysCommand;
 use super::common::{self, CliError, Out};
 use super::custody;
 use super::kept::Kept;
-use super::keys_public;
+use super::{keys_passphrase, keys_public};
 use crate::keys::{KeyHeader, KeyInfo, KeyStore, file};
 
 /// The columns of the list.
@@ -38,6 +38,13 @@ pub struct Listed<'a> {
     /// The limits of the key block that it came in; absent if it came without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     header: Option<ListedHeader<'a>>,
+}
+
+/// The keys of a key file or token.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct ListedKeys<'a> {
+    /// The keys, in the order of the file.
+    pub keys: Vec<Listed<'a>>,
 }
 
 /// The header of a key block as it is listed.
@@ -84,6 +91,7 @@ pub fn run(command: &KeysCommand, out: &mut Out) -> Result<u8, CliError> {
         KeysCommand::Kcv(args) => custody::kcv(args, out)?,
         KeysCommand::Public(args) => keys_public::public(args, out)?,
         KeysCommand::Remove(args) => keys_public::remove(args, out)?,
+        KeysCommand::Passphrase(args) => keys_passphrase::run(args, out)?,
     }
     Ok(0)
 }
@@ -95,11 +103,11 @@ fn seal(output: &Path, sealed: &str) -> Result<(), CliError> {
 }
 
 fn list(store: &dyn KeyStore, out: &mut Out) {
-    let listed: Vec<Listed<'_>> = store.keys().iter().map(Listed::of).collect();
+    let listed = ListedKeys { keys: store.keys().iter().map(Listed::of).collect() };
     if out.json(&listed) {
         return;
     }
-    let rows: Vec<_> = listed.iter().map(Listed::row).collect();
+    let rows: Vec<_> = listed.keys.iter().map(Listed::row).collect();
     out.table(COLUMNS, &rows);
 }
 

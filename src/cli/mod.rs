@@ -16,6 +16,7 @@ mod explain;
 mod explain_auth;
 mod kept;
 mod keys;
+mod keys_passphrase;
 mod keys_public;
 mod lock;
 mod orders;

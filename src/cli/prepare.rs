@@ -10,7 +10,7 @@ use super::common::{self, CliError, Out, Problem, warn};
 use super::kept::Kept;
 use super::orders::{self, is_order};
 use super::pool::HeldPool;
-use super::ready::{Ready, ready_of, record_problems};
+use super::ready::{Ready, minimum_level, ready_of, record_problems};
 use crate::base::Warning;
 use crate::base::fault::{Code, Fault};
 use crate::issuance::check;
@@ -263,10 +263,7 @@ pub(super) struct Preparation<'a> {
 impl Preparation<'_> {
     fn level(&self, path: &Path, profile: &Profile) -> Result<(), CliError> {
         let Some(minimum) = self.minimum_level else { return Ok(()) };
-        check::minimum_level(profile, minimum).map_err(|it| CliError::Refused {
-            what: common::shown(path),
-            problems: vec![Problem::new(it.path, it.code, it.message)],
-        })
+        minimum_level(path, profile, minimum)
     }
 }
 

@@ -54,6 +54,17 @@ pub fn ready_of(path: &Path, bytes: &[u8], store: AnyStore, profiles: &ProfileAr
     Ok(Ready { store, record, profile, plan })
 }
 
+/// Refuses a profile whose security level is below what the site asks for.
+///
+/// # Errors
+/// [`CliError::Refused`].
+pub fn minimum_level(path: &Path, profile: &Profile, minimum: u8) -> Result<(), CliError> {
+    check::minimum_level(profile, minimum).map_err(|it| CliError::Refused {
+        what: path.display().to_string(),
+        problems: vec![Problem::new(it.path, it.code, it.message)],
+    })
+}
+
 /// A record's problems as they are shown.
 pub fn record_problems(problems: record::RecordProblems) -> Vec<Problem> {
     problems.into_iter().map(|problem| Problem::new(problem.path, problem.code, problem.message)).collect()

@@ -81,6 +81,22 @@ impl Ring {
         Ok(keys)
     }
 
+    /// Whether its keys lie in a sealed file.
+    pub fn is_sealed(&self) -> bool {
+        matches!(&self.place, Place::File { passphrase: Some(_), .. })
+    }
+
+    /// Has a sealed file sealed under this passphrase from now on; returns false if it is the old one, or there is none.
+    pub fn change_passphrase(&mut self, new: Secret<Vec<u8>>) -> bool {
+        match &mut self.place {
+            Place::File { passphrase: Some(old), .. } if !old.equals(new.expose()) => {
+                *old = new;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Tells of weak keys.
     pub fn tell(&self, out: &mut Out) {
         self.keys.warnings().into_iter().for_each(|warning| out.warning(warning));

@@ -45,7 +45,7 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     let written = [("--journal", journal.as_deref()), ("--trace", trace), ("--result", result)];
     common::distinct(&[&kept[..], &written].concat())?;
     let ca_keys = args.ca_keys.as_deref().map(ca::ca_keys).transpose()?;
-    let minimum_level = Some(args.minimum_level);
+    let minimum_level = Some(args.level.minimum_level);
     let preparation = Preparation { from: &args.preparation, ca_keys: ca_keys.as_ref(), minimum_level };
     let ready = ready_from(&args.record, &args.sources, &preparation, &args.keep, out)?;
     check::unprotected(&ready.profile).into_iter().for_each(|warning| out.warning(warning));

@@ -5,7 +5,9 @@ use super::calc::Calculated;
 use super::check::Checked;
 use super::custody::{Exported, KcvShown};
 use super::explain::{Explained, Meaning};
-use super::keys::Listed;
+use super::keys::{Listed, ListedKeys};
+use super::keys_passphrase::Resealed;
+use super::keys_public::{PublicShown, Removed};
 use super::out::Written;
 use crate::record::RecordView;
 
@@ -37,7 +39,10 @@ fn schemas_are_in_step() {
     held::<Explained>("explain");
     held::<Vec<Explained>>("explain-all");
     held::<Meaning>("explain-status-word");
-    held::<Vec<Listed<'_>>>("keys-list");
+    held::<ListedKeys<'_>>("keys-list");
+    held::<PublicShown<'_>>("keys-public");
+    held::<Removed<'_>>("keys-remove");
+    held::<Resealed>("keys-passphrase");
     held::<Listed<'_>>("key");
     held::<Exported<'_>>("keys-export");
     held::<KcvShown<'_>>("keys-kcv");

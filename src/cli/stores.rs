@@ -118,7 +118,7 @@ pub fn guard(
     }
     if live && passphrase.is_some_and(file::is_short) {
         let why = format!(
-            "the passphrase of these live keys has fewer than {} characters; move the keys to a file with a longer one",
+            "the passphrase of these live keys has fewer than {} characters; choose a longer one with `perso keys passphrase`",
             file::LEAST_PASSPHRASE
         );
         told.take(Warning::new(keys.display().to_string(), why));
@@ -193,7 +193,11 @@ fn read_secret(from: &PassphraseArgs, asked: Asked, told: &mut dyn WarningSink) 
     let prompt = |text: &str| {
         rpassword::prompt_password(text).map(String::into_bytes).map(Secret::new).map_err(CliError::Passphrase)
     };
-    let first = prompt(if asked == Asked::Pin { "PIN of the token: " } else { "Passphrase of the key file: " })?;
+    let first = prompt(match asked {
+        Asked::Pin => "PIN of the token: ",
+        Asked::Passphrase { new: false } => "Passphrase of the key file: ",
+        Asked::Passphrase { new: true } => "New passphrase of the key file: ",
+    })?;
     if asked == (Asked::Passphrase { new: true }) && !prompt("Once more: ")?.equals(first.expose()) {
         return Err(CliError::Passphrase(std::io::Error::other("the two differ")));
     }

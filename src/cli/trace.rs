@@ -7,7 +7,7 @@ use super::args::TraceCommand;
 use super::ca;
 use super::common::{self, CliError, Out};
 use super::reader;
-use super::ready::ready;
+use super::ready::{minimum_level, ready};
 use crate::base::Chance;
 use crate::card::transport::Replay;
 use crate::issuance::job::Job;
@@ -32,10 +32,11 @@ pub fn run(command: &TraceCommand, out: &mut Out) -> Result<u8, CliError> {
             }
             Ok(0)
         }
-        TraceCommand::Replay { trace, record, ca_keys, sources } => {
+        TraceCommand::Replay { trace, record, ca_keys, sources, level } => {
             let ca_keys = ca_keys.as_deref().map(ca::ca_keys).transpose()?;
             let trace = reader::trace(trace)?;
             let ready = ready(record, sources, out)?;
+            minimum_level(record, &ready.profile, level.minimum_level)?;
             let clock = common::clock();
             let mut report = Report::new(common::program(), true, &clock);
             report.subject(&ready.record, &ready.plan, &ready.store);

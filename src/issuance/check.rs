@@ -23,6 +23,7 @@ pub fn plan(record: &Record, profile: &Profile, store: &dyn KeyStore) -> Result<
     stated(record, profile, &mut problems);
     masters(profile, store, &mut problems);
     secrets_under_ecb(record, profile, &mut problems);
+    final_without_mac(profile, &mut problems);
     applications(record, profile, &mut problems);
     for (at, app) in record.applications().iter().enumerate() {
         application(&format!("body.applications[{at}]"), app, profile, &mut problems);
@@ -194,6 +195,15 @@ fn secrets_under_ecb(record: &Record, profile: &Profile, problems: &mut Vec<Prob
             );
             add(problems, format!("body.applications[{at}]"), Code::ProfileSense, message);
         }
+    }
+}
+
+/// A security domain may refuse SET STATUS without a MAC, and by then the applications are personalized.
+fn final_without_mac(profile: &Profile, problems: &mut Vec<Problem>) {
+    if profile.final_life_cycle().is_some() && profile.channel().level & C_MAC == 0 {
+        let message = "the card's life cycle is set over a secure channel with a MAC; raise channel.level to 01 or more, or \
+                       leave out [final]";
+        add(problems, "(profile) final.life_cycle", Code::ProfileSense, message.to_owned());
     }
 }
 

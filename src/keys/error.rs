@@ -170,6 +170,9 @@ pub enum KeyError {
     /// A key block.
     #[error(transparent)]
     Tr31(#[from] Tr31Error),
+    /// A key's description that cannot be written.
+    #[error("the description of key {0:?} cannot be written as JSON")]
+    Undescribed(String),
     /// No randomness.
     #[error(transparent)]
     Chance(#[from] ChanceError),
@@ -208,7 +211,9 @@ impl Fault for KeyError {
             | KeyError::LiveCheckValue(_)
             | KeyError::Mixed(..) => Code::KeyLive,
             KeyError::NoMatch { .. } => Code::KeyNoMatch,
-            KeyError::Foreign(_) | KeyError::Crypto { .. } | KeyError::Chance(_) => Code::ProgramFault,
+            KeyError::Foreign(_) | KeyError::Crypto { .. } | KeyError::Chance(_) | KeyError::Undescribed(_) => {
+                Code::ProgramFault
+            }
         }
     }
 }

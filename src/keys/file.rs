@@ -66,8 +66,17 @@ pub enum KeyFileError {
     #[error("the new key file does not open to the keys that were written; the old one is as it was")]
     NotTheSame,
     /// Live keys under a short passphrase.
-    #[error("a passphrase of live keys has at least {LEAST_PASSPHRASE} characters; choose a longer one")]
+    #[error(
+        "a passphrase of live keys has at least {LEAST_PASSPHRASE} characters; choose a longer one, with \
+         `perso keys passphrase` for a file that is there"
+    )]
     ShortPassphrase,
+    /// A passphrase cannot be changed where there is none.
+    #[error("the key file is not sealed and has no passphrase; seal it with `perso keys seal`")]
+    NotSealed,
+    /// A passphrase that is not changed.
+    #[error("the new passphrase is the old one; choose another")]
+    SamePassphrase,
     /// A key whose check value is wrong, or that its check value method does not take.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -418,8 +427,12 @@ impl HeaderShape {
 }
 
 /// What may be told of a key, as a text of its own.
-pub(super) fn describe(info: &KeyInfo) -> String {
-    serde_json::to_string(&key_shape(info, &Secret::new(Vec::new()))).unwrap_or_default()
+///
+/// # Errors
+/// [`KeyError::Undescribed`] if it cannot be written.
+pub(super) fn describe(info: &KeyInfo) -> Result<String, KeyError> {
+    serde_json::to_string(&key_shape(info, &Secret::new(Vec::new())))
+        .map_err(|_| KeyError::Undescribed(info.name.clone()))
 }
 
 /// The inverse of [`describe`].

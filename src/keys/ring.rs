@@ -59,9 +59,10 @@ impl Unsealed {
     /// Whether these are the same keys, in the same order.
     pub(super) fn same(&self, other: &Self) -> bool {
         self.keys.len() == other.keys.len()
-            && self.each().zip(other.each()).all(|((info, value), (meant, other))| {
-                super::file::describe(info) == super::file::describe(meant) && value.equals(other.expose())
-            })
+            && self
+                .each()
+                .zip(other.each())
+                .all(|((info, value), (meant, other))| info == meant && value.equals(other.expose()))
     }
 
     /// Removes a key.

@@ -122,6 +122,12 @@ pub(super) fn of_open(engine: &impl Engine, info: &KeyInfo, key: &KeyHandle) -> 
     })
 }
 
+/// The weakness of a key by its description and the length of its modulus: all that a token shows.
+pub(super) fn of_public(info: &KeyInfo, bits: Option<usize>) -> Option<Weakness> {
+    let issuer = bits.filter(|_| info.purpose == Purpose::IssuerRsa);
+    of_description(info).or_else(|| issuer.and_then(of_issuer_bits))
+}
+
 fn of_description(info: &KeyInfo) -> Option<Weakness> {
     (info.purpose == Purpose::Record && info.kcv.method == KcvMethod::AesZero).then_some(Weakness::GhashKey)
 }

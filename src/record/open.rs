@@ -250,10 +250,10 @@ fn grouping(path: &str, file: &GroupingFile, header: &Header, problems: &mut Vec
         None
     };
     let content = match (&file.value, &file.sealed, &file.secret) {
-        (Some(value), None, None) => match hex::decode(value) {
-            Ok(value) if value.len() <= 0xFFFF => Some(Content::Clear(Secret::new(value))),
-            Ok(_) => wrong("value", "a grouping has at most 65535 bytes"),
-            Err(_) => wrong("value", "it is not hexadecimal"),
+        (Some(value), None, None) => match Secret::from_hex(value) {
+            Some(value) if value.len() <= 0xFFFF => Some(Content::Clear(value)),
+            Some(_) => wrong("value", "a grouping has at most 65535 bytes"),
+            None => wrong("value", "it is not hexadecimal"),
         },
         (None, Some(sealed), None) => {
             let iv = sealed.iv.as_ref().map(hex::decode).transpose();

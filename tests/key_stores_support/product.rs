@@ -3,7 +3,12 @@
 use std::process::Command;
 use std::sync::LazyLock;
 
+use openssl::pkey::PKey;
+use openssl::rsa::Rsa;
+use serde_json::{Value, json};
+
 use super::canary::{Canaries, Search};
+use super::live_keys;
 use super::sample;
 use super::softhsm::PIN;
 use super::token;
@@ -15,6 +20,9 @@ pub const TESTS: &[(&str, fn())] = &[
     ("keys_are_shown_in_public_and_removed", keys_are_shown_in_public_and_removed),
     ("what_is_odd_about_a_pin_file_is_told", what_is_odd_about_a_pin_file_is_told),
     ("keys_of_older_versions_are_told_by_every_command", keys_of_older_versions_are_told_by_every_command),
+    ("weak_live_keys_are_not_put_into_a_token", weak_live_keys_are_not_put_into_a_token),
+    ("weakness_that_a_token_shows_is_told", weakness_that_a_token_shows_is_told),
+    ("pin_file_that_others_can_read_is_refused_for_live_keys", pin_file_that_others_can_read_is_refused_for_live_keys),
 ];
 
 static SECRETS: LazyLock<Search> = LazyLock::new(|| {
@@ -289,4 +297,133 @@ fn keys_of_older_versions_are_told_by_every_command() {
         assert!(done.code == 0 || ready, "{arguments:?}: {}{}", done.out, done.err);
         assert!(done.err.contains("warning: keys/old-cvk: an older version"), "{arguments:?}: {}", done.err);
     }
+}
+
+const LIVE: &str = "live-kek";
+
+/// The description of a live key, as a key file has it.
+fn live_key(name: &str, purpose: &str, algorithm: &str, (kcv, method): (&str, &str), value: &str) -> Value {
+    json!({ "name": name, "zone": "", "purpose": purpose, "version": 1, "algorithm": algorithm, "kcv": kcv,
+        "kcv_method": method, "test": false, "value": value })
+}
+
+/// A live key that is not weak.
+fn good_live_key() -> Value {
+    live_key(LIVE, "kek", "tdes2", ("08D7B4", "des-zero"), "0123456789ABCDEFFEDCBA9876543210")
+}
+
+impl Bench {
+    /// `keys load` of a sealed file of these live keys.
+    fn load_live(&self, keys: &Value) -> Done {
+        let (file, passphrase) = live_keys::written(self.folder.path(), keys);
+        let from = ["keys", "load", "--keys", &file, "--passphrase-file", &passphrase, "--into", &self.uri];
+        self.perso(&[&from[..], &["--pin-file", &self.pin]].concat())
+    }
+
+    fn listed(&self) -> Value {
+        let list = ["keys", "list", &self.uri, "--passphrase-file", &self.pin, "--format", "json"];
+        let done = self.perso(&list);
+        assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+        serde_json::from_str(&done.out).unwrap()
+    }
+}
+
+/// FIPS 46-3: single DES under 0123456789ABCDEF over zeros gives D5D44FF720683D0D. The other was made by openssl.
+fn weak_live_keys_are_not_put_into_a_token() {
+    let bench = Bench::new("weak live");
+    assert_eq!(bench.load_live(&json!([good_live_key()])).code, 0);
+    let short = rsa(1016);
+    for (weak, says) in [
+        (live_key("weak", "kek", "tdes2", ("D5D44F", "des-zero"), "0123456789ABCDEF0123456789ABCDEF"), "equal"),
+        (live_key("weak", "kek", "tdes2", ("D5D44F", "des-zero"), "0123456789ABCDEF0022446688AACCEE"), "equal"),
+        (live_key("weak", "kek", "tdes2", ("AB9DB7", "des-zero"), "0101010101010101FEDCBA9876543210"), "weak key"),
+        (live_key("weak", "record", "aes256", ("F29000", "aes-zero"), &record_value()), "aes-zero"),
+        (live_key("weak", "issuer-rsa", "rsa", (&short.1, "spki-sha256"), &short.0), "1016 bits"),
+    ] {
+        let done = bench.load_live(&json!([weak]));
+        assert!(done.code == 5 && done.err.contains("KEY-WEAK") && done.err.contains(says), "{says}: {}", done.err);
+        let names: Vec<Value> =
+            bench.listed()["keys"].as_array().unwrap().iter().map(|key| key["name"].clone()).collect();
+        assert_eq!(names, [LIVE], "{says}");
+    }
+}
+
+/// The value of the sample's record key.
+fn record_value() -> String {
+    let file: Value = serde_json::from_slice(&std::fs::read("tests/samples/keys.test.json").unwrap()).unwrap();
+    let keys = file["keys"].as_array().unwrap();
+    keys.iter().find(|key| key["name"] == "lab-record").unwrap()["value"].as_str().unwrap().to_owned()
+}
+
+/// A new RSA key in PKCS#8, and its check value.
+fn rsa(bits: u32) -> (String, String) {
+    let key = PKey::from_rsa(Rsa::generate(bits).unwrap()).unwrap();
+    let digest = openssl::sha::sha256(&key.public_key_to_der().unwrap());
+    (hex::encode_upper(key.private_key_to_pkcs8().unwrap()), hex::encode_upper(&digest[..5]))
+}
+
+/// By every command that opens the token, on standard error and in the result.
+fn weakness_that_a_token_shows_is_told() {
+    let bench = Bench::new("told live");
+    let keys: Vec<(u32, Value)> = [1024, 1400, 1408]
+        .map(|bits| {
+            let (value, kcv) = rsa(bits);
+            (bits, live_key(&format!("rsa-{bits}"), "issuer-rsa", "rsa", (&kcv, "spki-sha256"), &value))
+        })
+        .into();
+    let all: Vec<&Value> = keys.iter().map(|(_, key)| key).collect();
+    let loaded = bench.load_live(&json!(all));
+    assert_eq!(loaded.code, 0, "{}", loaded.err);
+    let listed = bench.listed();
+    let told: Vec<&str> =
+        listed["warnings"].as_array().unwrap().iter().map(|it| it["path"].as_str().unwrap()).collect();
+    assert_eq!(told, ["keys/rsa-1024", "keys/rsa-1400"], "{listed}");
+    let done = bench.keyed(&["keys", "kcv", "rsa-1408"]);
+    assert!(done.code == 0 && done.err.contains("keys/rsa-1400: the issuer's RSA key has 1400 bits"), "{}", done.err);
+    assert!(!done.err.contains("rsa-1408"), "{}", done.err);
+    // A test record key as an older key file has it.
+    let bench = Bench::new("told test");
+    let file = std::fs::read_to_string("tests/samples/keys.test.json").unwrap();
+    let (from, to) = (
+        "\"kcv\": \"377822C093\",\n      \"kcv_method\": \"cmac\"",
+        "\"kcv\": \"F29000\",\n      \"kcv_method\": \"aes-zero\"",
+    );
+    assert!(file.contains(from));
+    let older = bench.folder.path().join("older.json");
+    std::fs::write(&older, file.replace(from, to)).unwrap();
+    let load = ["keys", "load", "--keys", older.to_str().unwrap(), "--into", &bench.uri, "--pin-file", &bench.pin];
+    let done = bench.perso(&load);
+    assert!(done.code == 0 && done.err.contains("keys/lab-record: the record key"), "{}", done.err);
+    let done = bench.keyed(&["keys", "kcv", "lab-zpk"]);
+    assert!(done.code == 0 && done.err.contains("keys/lab-record: the record key"), "{}", done.err);
+    assert!(done.err.contains("aes-zero") && !done.err.contains("issuer"), "{}", done.err);
+}
+
+#[cfg(unix)]
+fn pin_file_that_others_can_read_is_refused_for_live_keys() {
+    use std::os::unix::fs::PermissionsExt;
+    let (live, test) = (Bench::new("pin live"), Bench::new("pin test"));
+    assert_eq!(live.load_live(&json!([good_live_key()])).code, 0);
+    assert_eq!(test.load().code, 0);
+    for mode in [0o640, 0o604, 0o644, 0o600, 0o400] {
+        for bench in [&live, &test] {
+            std::fs::set_permissions(&bench.pin, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let open = mode & 0o044 != 0;
+        let generate = ["keys", "generate", "--name", "not-made", "--purpose", "kek", "--algorithm", "aes128"];
+        for asked in [&["keys", "kcv", LIVE][..], &generate] {
+            if open {
+                let done = live.keyed(asked);
+                assert!(done.code == 5 && done.err.contains("KEY-WEAK"), "{mode:o} {asked:?}: {}", done.err);
+                assert!(done.err.contains("chmod 600"), "{mode:o} {asked:?}: {}", done.err);
+            }
+        }
+        if !open {
+            let done = live.keyed(&["keys", "kcv", LIVE]);
+            assert!(done.code == 0 && done.err.is_empty(), "{mode:o}: {}", done.err);
+        }
+        let done = test.keyed(&["keys", "kcv", "lab-zpk"]);
+        assert_eq!((done.code, done.err.contains("chmod 600")), (0, open), "{mode:o}: {}", done.err);
+    }
+    assert_eq!(live.listed()["keys"].as_array().unwrap().len(), 1, "nothing was made by a refused command");
 }

@@ -60,6 +60,11 @@ pub const LABELS: &[&str] = &[
     "pin file",
     "public",
     "older keys",
+    "weak live",
+    "told live",
+    "told test",
+    "pin live",
+    "pin test",
 ];
 
 pub fn the_module() -> PathBuf {

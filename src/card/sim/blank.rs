@@ -10,7 +10,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use zeroize::{Zeroize, Zeroizing};
+
 use super::Applet;
+use crate::base::Secret;
 use crate::card::transport::LinkError;
 
 /// What stands at the top of every simulated card's file.
@@ -31,14 +34,23 @@ impl fmt::Debug for Hex {
 
 impl Serialize for Hex {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&hex::encode_upper(&self.0))
+        serializer.serialize_str(&Zeroizing::new(hex::encode_upper(&self.0)))
     }
 }
 
 impl<'de> Deserialize<'de> for Hex {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        hex::decode(text).map(Self).map_err(serde::de::Error::custom)
+        let text = Zeroizing::new(String::deserialize(deserializer)?);
+        let mut bytes = Self(vec![0; text.len() / 2]);
+        hex::decode_to_slice(text.as_bytes(), &mut bytes.0).map_err(serde::de::Error::custom)?;
+        Ok(bytes)
+    }
+}
+
+/// They may be a key or a grouping.
+impl Drop for Hex {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 
@@ -302,7 +314,9 @@ impl CardFile {
         if !opened.metadata().map_err(failed)?.is_file() {
             return Err(wrong("it is not a regular file".into()));
         }
-        let mut text = Vec::new();
+        // A buffer that grows would leave copies of keys; one byte more shows the end.
+        let size = opened.metadata().map_err(failed)?.len().min(MAX_FILE);
+        let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1));
         opened.take(MAX_FILE + 1).read_to_end(&mut text).map_err(failed)?;
         if text.len() as u64 > MAX_FILE {
             return Err(wrong(format!("it is larger than {MAX_FILE} bytes, which no simulated card is")));
@@ -349,11 +363,11 @@ impl CardFile {
     /// The file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), LinkError> {
         let wrong = |error: std::io::Error| LinkError::Simulator(format!("{}: {error}", path.display()));
-        let text = serde_json::to_vec_pretty(self).map_err(|error| wrong(error.into()))?;
+        let text = Secret::of_pretty_json(self).map_err(|error| wrong(error.into()))?;
         let mut beside = path.as_os_str().to_owned();
         beside.push(".new");
         let mut file = std::fs::File::create(&beside).map_err(wrong)?;
-        file.write_all(&text).and_then(|()| file.sync_data()).map_err(wrong)?;
+        file.write_all(text.expose()).and_then(|()| file.sync_data()).map_err(wrong)?;
         std::fs::rename(&beside, path).map_err(wrong)
     }
 }

@@ -44,6 +44,22 @@ pub enum KeysCommand {
     Public(PublicArgs),
     /// Remove a key from its file or token. It asks nothing: have a copy of what is still needed.
     Remove(RemoveArgs),
+    /// Change the passphrase of a sealed key file. The keys stay as they are.
+    Passphrase(NewPassphraseArgs),
+}
+
+/// `perso keys passphrase`
+#[derive(Debug, Args)]
+pub struct NewPassphraseArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub file: KeyFileArgs,
+    /// Read the new passphrase from the first line of this file, instead of asking for it twice.
+    #[arg(long, value_name = "FILE", conflicts_with = "new_passphrase_fd")]
+    pub new_passphrase_file: Option<PathBuf>,
+    /// Read the new passphrase from the first line of this open descriptor.
+    #[arg(long, value_name = "N")]
+    pub new_passphrase_fd: Option<u32>,
 }
 
 /// `perso keys public`

@@ -38,10 +38,10 @@ pub use self::keep::KeepArgs;
 pub use self::keys::{
     ExportArgs, GenerateArgs, ImportArgs, KcvArgs, KeyFileArgs, KeysCommand, LoadArgs, NamedArgs, RotateArgs,
 };
-pub use self::keys::{PublicArgs, PublicForm, RemoveArgs};
+pub use self::keys::{NewPassphraseArgs, PublicArgs, PublicForm, RemoveArgs};
 pub use self::prepare::{PoolCommand, PreparationArgs, PrepareArgs};
 pub use self::readers::ReadersArgs;
-pub use self::run::RunArgs;
+pub use self::run::{LevelArgs, RunArgs};
 pub use self::verify::VerifyArgs;
 
 /// Personalizes payment smart cards: one prepared record, one card, one verdict.
@@ -279,6 +279,9 @@ pub struct PlanArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub sources: Sources,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub level: LevelArgs,
     /// Bits per second on the wire, for the estimate.
     #[arg(long, value_name = "BITS", default_value_t = 250_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
     pub speed: u32,
@@ -421,5 +424,8 @@ pub enum TraceCommand {
         #[command(flatten)]
         #[allow(missing_docs)]
         sources: Sources,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        level: LevelArgs,
     },
 }

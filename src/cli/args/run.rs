@@ -6,6 +6,15 @@ use clap::Args;
 
 use super::{KeepArgs, PreparationArgs, ReaderArgs, Sources};
 
+/// What a site asks of a profile's security level.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct LevelArgs {
+    /// The least security level of a profile that this site runs: two hexadecimal digits, each of whose protections the
+    /// profile's level must have.
+    #[arg(long, value_name = "LEVEL", default_value = "01", value_parser = security_level)]
+    pub minimum_level: u8,
+}
+
 /// A security level, P1 of EXTERNAL AUTHENTICATE.
 fn security_level(text: &str) -> Result<u8, String> {
     let level = u8::from_str_radix(text, 16).ok().filter(|_| text.len() == 2);
@@ -35,10 +44,9 @@ pub struct RunArgs {
     /// the end as a terminal would (docs/verify.md). Live keys need them.
     #[arg(long, value_name = "FILE")]
     pub ca_keys: Option<PathBuf>,
-    /// The least security level of a profile that this site runs: two hexadecimal digits, each of whose protections the
-    /// profile's level must have.
-    #[arg(long, value_name = "LEVEL", default_value = "01", value_parser = security_level)]
-    pub minimum_level: u8,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub level: LevelArgs,
     /// The journal, which keeps an order from becoming two cards. Default: FILE.journal beside `sim:FILE`; none that
     /// lasts for `sim`; perso.journal in the working folder for a reader.
     #[arg(long, value_name = "FILE")]

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 
-use super::{KeyError, KeyInfo, file};
+use super::{KeyError, KeyInfo, file, weak};
 use crate::base::{Secret, Warning};
 pub(super) use object::TokenObject;
 pub use place::{TokenPlace, TokenRules};
@@ -54,9 +54,12 @@ impl Pkcs11Store {
             return Err(KeyError::Mixed(one, other));
         }
         for (info, description) in store.infos.iter().zip(&store.descriptions) {
-            if store.find(info, description)?.is_some_and(|found| found.older) {
+            let Some(found) = store.find(info, description)? else { continue };
+            if found.older {
                 store.warnings.push(Warning::new(format!("keys/{}", info.name), OLDER));
             }
+            let weakness = weak::of_public(info, store.modulus_bits(info, &found)?);
+            store.warnings.extend(weakness.and_then(|weakness| weak::warning(info, weakness)));
         }
         Ok(store)
     }
@@ -91,7 +94,7 @@ impl Pkcs11Store {
                 "the token holds objects of this name without a description; remove them with `perso keys remove`";
             return Err(no("name", why));
         }
-        let description = file::describe(info).into_bytes();
+        let description = file::describe(info)?.into_bytes();
         let keys = template::of_value(info, value, &description, self.token.can);
         let mut templates = keys.ok_or_else(|| KeyError::Value { name: info.name.clone() })?;
         templates.push(vec![

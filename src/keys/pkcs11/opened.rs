@@ -4,13 +4,14 @@ use std::ffi::c_ulong;
 
 use cryptoki::mechanism::MechanismType;
 use cryptoki::object::{Attribute, AttributeInfo, AttributeType, ObjectClass, ObjectHandle};
+use openssl::bn::BigNum;
 
 use super::identity::{self, OLD_KEY, OLD_LEFT, Part};
 use super::object::Mac;
 use super::template::{Shape, Stay, companion, shapes};
 use super::token::{refused, token_error};
 use super::{OLDER, Pkcs11Store};
-use crate::keys::{KeyError, KeyInfo};
+use crate::keys::{Algorithm, KeyError, KeyInfo};
 
 /// The mechanisms of ours that the crate can read back.
 const NAMED: [MechanismType; 6] = [
@@ -98,6 +99,21 @@ impl Pkcs11Store {
             }
         }
         Err(other.unwrap_or_else(|| refused(name, "its purpose has no attributes")))
+    }
+
+    /// The length of an RSA key's modulus in bits; none of other keys.
+    pub(super) fn modulus_bits(&self, info: &KeyInfo, found: &Found) -> Result<Option<usize>, KeyError> {
+        if info.algorithm != Algorithm::Rsa {
+            return Ok(None);
+        }
+        match self.token.attribute(found.key, AttributeType::Modulus, &info.name)? {
+            Some(Attribute::Modulus(modulus)) => {
+                let number =
+                    BigNum::from_slice(&modulus).map_err(|_| refused(&info.name, "its modulus is too long"))?;
+                Ok(usize::try_from(number.num_bits()).ok())
+            }
+            _ => Ok(None),
+        }
     }
 
     fn stays(&self, object: ObjectHandle, name: &str) -> Result<(), KeyError> {
