@@ -5,6 +5,8 @@
 #[path = "custody/image.rs"]
 mod image;
 mod live_keys;
+#[path = "custody/wiped.rs"]
+mod wiped;
 
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -22,7 +24,7 @@ const NOBODY: u32 = 65_534;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 8] = [
+    let tests: [(&str, fn()); 9] = [
         ("parallel_generates_lose_no_key", parallel_generates_lose_no_key),
         ("parallel_seals_of_one_file_have_one_winner", parallel_seals_of_one_file_have_one_winner),
         ("key_file_that_another_process_changes_is_refused", key_file_in_use_is_refused),
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         ("module_of_a_configuration_that_others_can_change_is_refused", foreign_modules_are_refused),
         ("visa1_diversification_makes_a_card", visa1_diversification_makes_a_card),
         ("key_file_is_as_it_was_after_a_refusal", key_file_is_as_it_was_after_a_refusal),
+        ("buffers_of_secrets_are_wiped_when_they_go", wiped::buffers_of_secrets),
     ];
     let mut trials: Vec<Trial> = tests.map(|(name, test)| trial(name, test)).into();
     let root = rustix::process::geteuid().is_root();

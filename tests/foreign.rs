@@ -46,27 +46,26 @@ fn main() {
         println!("strangers: test");
         return;
     }
-    if std::env::var("PERSO_FOREIGN_ONLY").is_ok_and(|part| part == "versions") {
-        let mut table = Table::default();
-        issuing::run_versions(&mut table);
-        table.conclude_part();
-    }
-    if readers::vpcd_address().is_none() {
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    // These need no reader: `cargo test --test foreign -- key_blocks`.
+    let without_reader = matches!(only.as_deref(), Some("versions" | "key_blocks"));
+    if !without_reader && readers::vpcd_address().is_none() {
         println!("skipped: there are no virtual readers; scripts/foreign.sh makes them");
         if let Some(path) = std::env::var_os("PERSO_FOREIGN_SUMMARY") {
             std::fs::write(path, "tried 0\nskipped all programs of others: there are no virtual readers\n").unwrap();
         }
         return;
     }
-    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let mut table = Table::default();
-    let parts: [(&str, Part); 6] = [
+    let parts: [(&str, Part); 8] = [
         ("scll", scll_host::run),
         ("hosts", hosts::run),
         ("pyscard_host", pyscard_host::run),
         ("tools", tools::run),
         ("terminals", terminals::run),
         ("issuing", issuing::run),
+        ("versions", issuing::run_versions),
+        ("key_blocks", issuing::key_blocks),
     ];
     for (name, run) in parts {
         if only.as_deref().is_none_or(|only| name == only) {

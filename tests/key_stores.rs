@@ -15,6 +15,8 @@ mod product;
 mod same_card;
 #[path = "support/softhsm.rs"]
 mod softhsm;
+#[path = "key_stores_support/stand_in.rs"]
+mod stand_in;
 #[path = "key_stores_support/mod.rs"]
 mod suite;
 #[path = "key_stores_support/tampered.rs"]
@@ -35,7 +37,7 @@ pub fn sample() -> Unsealed {
 }
 
 fn tests() -> impl Iterator<Item = &'static (&'static str, fn())> {
-    let lists = [token::TESTS, attributes::TESTS, tampered::TESTS, same_card::TESTS, product::TESTS];
+    let lists = [token::TESTS, attributes::TESTS, tampered::TESTS, same_card::TESTS, product::TESTS, stand_in::TESTS];
     lists.into_iter().flatten()
 }
 

@@ -179,3 +179,45 @@ fn spare(path: &Path) -> Result<(), Error> {
 fn without_comment(line: &str) -> &str {
     line.split('#').next().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn file_is_replaced_once_its_successor_was_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.json");
+        std::fs::write(&path, "old").unwrap();
+        replace(&path, "new", |written| {
+            assert_eq!((written, std::fs::read(&path).unwrap().as_slice()), (&b"new"[..], &b"old"[..]));
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        assert_eq!(names(folder.path()), ["keys.json"]);
+    }
+
+    #[test]
+    fn successor_that_is_not_what_was_meant_leaves_the_file_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.json");
+        std::fs::write(&path, "old").unwrap();
+        let refused = replace(&path, "new", |_| Err(CliError::TooLarge(path.clone())));
+        assert!(matches!(refused, Err(CliError::TooLarge(_))));
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        assert_eq!(names(folder.path()), ["keys.json"]);
+        // A file that is not there yet is not made either.
+        let none = folder.path().join("none.json");
+        assert!(replace(&none, "new", |_| Err(CliError::TooLarge(none.clone()))).is_err());
+        assert_eq!(names(folder.path()), ["keys.json"]);
+    }
+}

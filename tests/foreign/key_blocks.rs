@@ -14,7 +14,7 @@ const CHECK: &str = "EF9351";
 
 pub fn run(table: &mut Table, strangers: Option<&Strangers>) {
     headers(table, strangers);
-    for (block, (name, key)) in [("A", DES), ("B", DES), ("C", DES), ("D", AES)] {
+    for (block, (name, key)) in VERSIONS {
         let whats = [
             format!("key block {block}: its block is imported, the check value is the same; a changed one is refused"),
             format!("key block {block}: it opens ours, key and check value are the same; a changed one is refused"),
@@ -47,124 +47,172 @@ pub fn run(table: &mut Table, strangers: Option<&Strangers>) {
 
 /// Usage, modes of use that are taken in for it, modes that are not.
 const MODES: [(&str, &str, &str); 5] = [
-    ("D0", "BDEN", "CGSVXY"),
+    ("D0", "BDENT", "CGSVXY"),
     ("C0", "BCGNV", "DESTXY"),
-    ("P0", "BDN", "CEGSVXY"),
+    ("P0", "BDNT", "CEGSVXY"),
     ("E5", "BNX", "CDEGSTVY"),
     ("K1", "BDEN", "CGSTVXY"),
 ];
 
-/// Every mode of use, exportability, version number and optional block, both ways.
+/// A version of key blocks, and the sample key that protects them.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    strangers: &'a Strangers,
+    version: &'static str,
+    kbpk: (&'static str, &'static str),
+}
+
+const VERSIONS: [(&str, (&str, &str)); 4] = [("A", DES), ("B", DES), ("C", DES), ("D", AES)];
+
+/// Every mode of use, exportability, version number and optional block, in every version of key blocks, both ways.
 fn headers(table: &mut Table, strangers: Option<&Strangers>) {
-    let whats = [
-        "key block headers: every mode of use is imported or refused as its usage says, and is kept",
-        "key block headers: what came with E or S leaves to it with the same header, what came with N does not leave",
-        "key block headers: version numbers c0 to cZ are refused as components, others leave to it as they came",
-        "key block headers: its optional blocks are read, those of extended length too, and leave to it as they came",
-        "key block headers: it refuses ours of extended length, whose digits we count and it counts bytes",
-    ];
-    let Some(strangers) = strangers else {
-        whats.iter().for_each(|what| table.skip("psec", "1.3.0", what, "it could not be installed"));
-        return;
+    for (version, kbpk) in VERSIONS {
+        let whats = [
+            "every mode of use is imported or refused as its usage says, and is kept",
+            "what came with E or S leaves to it with the same header, what came with N does not leave",
+            "version numbers c0 to cZ are refused as components, others leave to it as they came",
+            "its optional blocks are read, those of extended length too, and leave to it as they came",
+            "it refuses ours of extended length, whose digits we count and it counts bytes",
+        ]
+        .map(|what| format!("key block headers {version}: {what}"));
+        let Some(strangers) = strangers else {
+            whats.iter().for_each(|what| table.skip("psec", "1.3.0", what, "it could not be installed"));
+            continue;
+        };
+        let way = Way { strangers, version, kbpk };
+        let tries: [fn(Way<'_>) -> Result<(), String>; 5] = [modes, exportabilities, numbers, blocks, extended];
+        for (what, work) in whats.iter().zip(tries) {
+            table.attempt("psec", "1.3.0", what, || work(way));
+        }
+    }
+}
+
+fn modes(way: Way<'_>) -> Result<(), String> {
+    let cases: Vec<(&str, char, bool)> = MODES
+        .iter()
+        .flat_map(|(usage, good, bad)| {
+            let taken = good.chars().map(move |mode| (*usage, mode, true));
+            taken.chain(bad.chars().map(move |mode| (*usage, mode, false)))
+        })
+        .collect();
+    let headers: Vec<Value> =
+        cases.iter().map(|(usage, mode, _)| way.header(usage, &mode.to_string(), "00", "E", json!({}))).collect();
+    for ((usage, mode, taken), block) in cases.iter().zip(way.made(&headers)?) {
+        let (code, text) = Round::new(way).import(&block)?;
+        hold((code == 0) == *taken, &format!("{usage} {mode}"), &text)?;
+        hold(*taken || text.contains("KEY-PURPOSE"), &format!("{usage} {mode} is refused otherwise"), &text)?;
+        let kept = text.contains(&format!(" {usage}/{mode}/E"));
+        hold(!taken || kept, &format!("{usage} {mode} is not kept"), &text)?;
+    }
+    Ok(())
+}
+
+fn exportabilities(way: Way<'_>) -> Result<(), String> {
+    let all = |exportability: &str| -> Vec<Value> {
+        let modes = MODES.iter().flat_map(|(usage, good, _)| good.chars().map(move |mode| (*usage, mode.to_string())));
+        modes.map(|(usage, mode)| way.header(usage, &mode, "00", exportability, json!({}))).collect()
     };
-    let mut attempt = |what: &str, work: &dyn Fn() -> Result<(), String>| table.attempt("psec", "1.3.0", what, work);
-    attempt(whats[0], &|| {
-        for (usage, good, bad) in MODES {
-            for (modes, taken) in [(good, true), (bad, false)] {
-                for mode in modes.chars() {
-                    let header = json!(["D", usage, mode.to_string(), "00", "E", {}]);
-                    let (code, text) = Round::new().import(&made(strangers, &header)?)?;
-                    hold((code == 0) == taken, &format!("{usage} {mode}"), &text)?;
-                    hold(
-                        taken || text.contains("KEY-PURPOSE"),
-                        &format!("{usage} {mode} is refused otherwise"),
-                        &text,
-                    )?;
-                    let kept = text.contains(&format!(" {usage}/{mode}/E"));
-                    hold(!taken || kept, &format!("{usage} {mode} is not kept"), &text)?;
-                }
-            }
-        }
-        Ok(())
-    });
-    attempt(whats[1], &|| {
-        for (usage, good, _) in MODES {
-            for (mode, exportability) in good.chars().flat_map(|mode| ["E", "S", "N"].map(|it| (mode, it))) {
-                let header = json!(["D", usage, mode.to_string(), "00", exportability, {}]);
-                if exportability == "N" {
-                    let round = Round::new();
-                    let (code, text) = round.import(&made(strangers, &header)?)?;
-                    hold(code == 0, "it is not imported", &text)?;
-                    let (code, text) = round.export("N")?;
-                    hold(code == 5 && text.contains("KEY-PURPOSE"), "a key with N leaves", &text)?;
-                } else {
-                    comes_back(strangers, &header)?;
-                }
-            }
-        }
-        Ok(())
-    });
-    attempt(whats[2], &|| {
-        for last in ('0'..='9').chain('A'..='Z') {
-            let header = json!(["D", "D0", "B", format!("c{last}"), "E", {}]);
-            let (code, text) = Round::new().import(&made(strangers, &header)?)?;
-            hold(code == 5 && text.contains("component"), "a component is imported", &text)?;
-        }
-        for number in ["01", "12", "99", "A7", "Zz", "0c"] {
-            comes_back(strangers, &json!(["D", "D0", "B", number, "E", {}]))?;
-        }
-        Ok(())
-    });
-    attempt(whats[3], &|| {
-        for blocks in [
-            json!({ "KS": "00604B120F9292800000" }),
-            json!({ "KV": "0001", "TS": "2026-01-31T00:00:00Z", "LB": "a label" }),
-            json!({ "KC": format!("00{CHECK}") }),
-        ] {
-            comes_back(strangers, &json!(["D", "P0", "B", "12", "E", blocks]))?;
-        }
-        let long = json!(["D", "P0", "B", "00", "E", { "10": "x".repeat(300), "KV": "0001" }]);
-        let round = Round::new();
-        let (code, text) = round.import(&made(strangers, &long)?)?;
-        hold(code == 0 && text.contains(CHECK), "its extended length is not read", &text)
-    });
-    attempt(whats[4], &|| {
-        let long = json!(["D", "P0", "B", "00", "E", { "10": "x".repeat(300) }]);
-        let round = Round::new();
-        let (code, text) = round.import(&made(strangers, &long)?)?;
+    for block in way.made(&all("N"))? {
+        let round = Round::new(way);
+        let (code, text) = round.import(&block)?;
+        hold(code == 0, "it is not imported", &text)?;
+        let (code, text) = round.export("N")?;
+        hold(code == 5 && text.contains("KEY-PURPOSE"), "a key with N leaves", &text)?;
+    }
+    way.come_back(&[all("E"), all("S")].concat())
+}
+
+fn numbers(way: Way<'_>) -> Result<(), String> {
+    let components = ('0'..='9').chain('A'..='Z').map(|last| format!("c{last}"));
+    let components: Vec<Value> = components.map(|number| way.header("D0", "B", &number, "E", json!({}))).collect();
+    for block in way.made(&components)? {
+        let (code, text) = Round::new(way).import(&block)?;
+        hold(code == 5 && text.contains("component"), "a component is imported", &text)?;
+    }
+    let others = ["01", "12", "99", "A7", "Zz", "0c"].map(|number| way.header("D0", "B", number, "E", json!({})));
+    way.come_back(&others)
+}
+
+fn blocks(way: Way<'_>) -> Result<(), String> {
+    let headers = [
+        json!({ "KS": "00604B120F9292800000" }),
+        json!({ "KV": "0001", "TS": "2026-01-31T00:00:00Z", "LB": "a label" }),
+        json!({ "KC": format!("00{CHECK}") }),
+    ]
+    .map(|blocks| way.header("P0", "B", "12", "E", blocks));
+    way.come_back(&headers)?;
+    let long = way.header("P0", "B", "00", "E", json!({ "10": "x".repeat(300), "KV": "0001" }));
+    for block in way.made(&[long])? {
+        let (code, text) = Round::new(way).import(&block)?;
+        hold(code == 0 && text.contains(CHECK), "its extended length is not read", &text)?;
+    }
+    Ok(())
+}
+
+fn extended(way: Way<'_>) -> Result<(), String> {
+    let long = way.header("P0", "B", "00", "E", json!({ "10": "x".repeat(300) }));
+    for block in way.made(&[long])? {
+        let round = Round::new(way);
+        let (code, text) = round.import(&block)?;
         hold(code == 0, "its extended length is not read", &text)?;
         let (code, ours) = round.export("E")?;
         hold(code == 0 && ours.contains("100004"), "it is not exported", &ours)?;
-        hold(strangers.ask(&["unwrap", AES.1, ours.trim()]).is_err(), "it reads the count of digits", &ours)
-    });
+        hold(
+            way.strangers.ask(&["unwrap", way.kbpk.1, &last_line(&ours)]).is_err(),
+            "it reads the count of digits",
+            &ours,
+        )?;
+    }
+    Ok(())
 }
 
-fn made(strangers: &Strangers, header: &Value) -> Result<String, String> {
-    let made = strangers.ask(&["wrap_many", AES.1, ZPK, &json!([header]).to_string()])?;
-    let made: Vec<String> = serde_json::from_str(&made).map_err(|error| error.to_string())?;
-    made.into_iter().next().ok_or_else(|| "no block was made".into())
+impl Way<'_> {
+    fn header(&self, usage: &str, mode: &str, number: &str, exportability: &str, blocks: Value) -> Value {
+        json!([self.version, usage, mode, number, exportability, blocks])
+    }
+
+    /// Their block of each header.
+    fn made(&self, headers: &[Value]) -> Result<Vec<String>, String> {
+        let made = self.strangers.ask(&["wrap_many", self.kbpk.1, ZPK, &json!(headers).to_string()])?;
+        let made: Vec<String> = serde_json::from_str(&made).map_err(|error| error.to_string())?;
+        hold(made.len() == headers.len() && !made.is_empty(), "not every block was made", "")?;
+        Ok(made)
+    }
+
+    /// Each imported, exported with the same exportability, and opened there: the same header and key.
+    fn come_back(&self, headers: &[Value]) -> Result<(), String> {
+        let mut ours = Vec::new();
+        for (header, block) in headers.iter().zip(self.made(headers)?) {
+            let round = Round::new(*self);
+            let (code, text) = round.import(&block)?;
+            hold(code == 0, &format!("{header} is not imported"), &text)?;
+            let (code, text) = round.export(header[4].as_str().unwrap())?;
+            hold(code == 0, &format!("{header} does not leave"), &text)?;
+            ours.push(last_line(&text));
+        }
+        let read = self.strangers.ask(&["read_many", self.kbpk.1, &json!(ours).to_string()])?;
+        let read: Vec<Value> = serde_json::from_str(&read).map_err(|error| error.to_string())?;
+        hold(read.len() == headers.len(), "not every block was read", "")?;
+        for (header, read) in headers.iter().zip(read) {
+            hold(read == json!([header, ZPK]), &format!("{header} comes back otherwise"), &read.to_string())?;
+        }
+        Ok(())
+    }
 }
 
-/// Imported, exported with the same exportability, and opened there: the same header and key.
-fn comes_back(strangers: &Strangers, header: &Value) -> Result<(), String> {
-    let round = Round::new();
-    let (code, text) = round.import(&made(strangers, header)?)?;
-    hold(code == 0, &format!("{header} is not imported"), &text)?;
-    let (code, ours) = round.export(header[4].as_str().unwrap())?;
-    hold(code == 0, &format!("{header} does not leave"), &ours)?;
-    let read = strangers.ask(&["read_many", AES.1, &json!([ours.trim()]).to_string()])?;
-    let read: Value = serde_json::from_str(&read).map_err(|error| error.to_string())?;
-    hold(read == json!([[header, ZPK]]), &format!("{header} comes back otherwise"), &read.to_string())
+/// The block: warnings go before it.
+fn last_line(text: &str) -> String {
+    text.lines().find(|line| line.len() > 60 && line.is_ascii() && !line.contains(": ")).unwrap_or_default().to_owned()
 }
 
 /// A copy of the sample keys that one key comes into and leaves.
-struct Round(tempfile::TempDir);
+struct Round<'a>(tempfile::TempDir, Way<'a>);
 
-impl Round {
-    fn new() -> Self {
+impl<'a> Round<'a> {
+    fn new(way: Way<'a>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::copy(file_of("tests/samples/keys.test.json"), folder.path().join("keys.json")).unwrap();
-        Self(folder)
+        Self(folder, way)
     }
 
     fn keys(&self) -> String {
@@ -174,11 +222,12 @@ impl Round {
     fn import(&self, block: &str) -> Result<(i32, String), String> {
         let path = self.0.path().join("block").display().to_string();
         std::fs::write(&path, block).unwrap();
-        perso(&["keys", "import", "--keys", &self.keys(), "--name", "theirs", "--block", &path, "--kbpk", AES.0])
+        let import = ["keys", "import", "--keys", &self.keys(), "--name", "theirs", "--block", &path];
+        perso(&[&import[..], &["--kbpk", self.1.kbpk.0]].concat())
     }
 
     fn export(&self, exportability: &str) -> Result<(i32, String), String> {
-        let export = ["keys", "export", "theirs", "--kbpk", AES.0, "--keys"];
+        let export = ["keys", "export", "theirs", "--kbpk", self.1.kbpk.0, "--block-version", self.1.version, "--keys"];
         perso(&[&export[..], &[&self.keys(), "--exportability", exportability]].concat())
     }
 }

@@ -67,15 +67,6 @@ impl Table {
         std::process::exit(i32::from(failed > 0 || !differs.is_empty()));
     }
 
-    /// Ends the program after a part of the table, which is compared with nothing.
-    pub fn conclude_part(self) -> ! {
-        let count = |wanted: fn(&Outcome) -> bool| self.0.iter().filter(|row| wanted(&row.outcome)).count();
-        let (failed, skipped) =
-            (count(|it| matches!(it, Outcome::Failed(_))), count(|it| matches!(it, Outcome::Skipped(_))));
-        println!("{} passed, {failed} failed, {skipped} skipped", self.0.len() - failed - skipped);
-        std::process::exit(i32::from(failed > 0));
-    }
-
     /// How many were tried, then a line for each that was skipped and why: what scripts/test.sh tells of this run.
     fn summary(&self) -> String {
         let mut skipped: Vec<(&str, &str, usize)> = Vec::new();

@@ -3,6 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use perso::base::{Chance, Secret};
+use perso::keys::file;
+
 use super::live_keys;
 use super::support::{Bench, Done, json_of};
 
@@ -64,7 +67,7 @@ fn passphrase_of_a_key_file_is_changed_and_its_keys_are_not() {
         "--format",
         "json",
     ]);
-    assert_eq!(json_of(&done.out), serde_json::json!({ "resealed": keys, "keys": 26 }), "{}", done.err);
+    assert_eq!(json_of(&done.out), serde_json::json!({ "resealed": keys, "keys": 25 }), "{}", done.err);
 }
 
 /// A live file that an older version sealed under a short passphrase takes no new key until it has a longer one.
@@ -101,13 +104,13 @@ fn refused_change_of_a_passphrase_leaves_the_file_as_it_was() {
         (&test, &new, &old, 5, "KEY-PASSPHRASE"),
         (&test, &old, &old, 5, "the new passphrase is the old one"),
         (&test, &old, &empty, 5, "it is empty"),
-        (&test, &old, &missing, 4, "cannot be read"),
+        (&test, &old, &missing, 2, "cannot be read"),
         (&live, &right, &short, 5, "12 characters"),
         (&live, &right, &empty, 5, "it is empty"),
         (&live, &right, &open, 5, "chmod 600"),
         (&live, &right, &right, 5, "the new passphrase is the old one"),
         (&plain, &old, &new, 5, "perso keys seal"),
-        (&nowhere, &old, &new, 4, "cannot be read"),
+        (&nowhere, &old, &new, 2, "cannot be read"),
     ] {
         let before = std::fs::read(keys).ok();
         let done = changed(&bench, keys, old, new);
@@ -125,4 +128,30 @@ fn refused_change_of_a_passphrase_leaves_the_file_as_it_was() {
     let token = "pkcs11:token=x?module-path=/m.so".to_owned();
     let done = changed(&bench, &token, &old, &new);
     assert!(done.code == 2 && done.err.contains("a token has a PIN"), "{}", done.err);
+}
+
+/// What `keys` commands ask of a new file before it takes the old one's place.
+#[test]
+fn new_key_file_that_is_not_what_was_meant_is_seen() {
+    let bench = Bench::new();
+    let read = |text: &str| file::read(text.as_bytes(), None).unwrap();
+    let text = std::fs::read_to_string(bench.keys()).unwrap();
+    let meant = read(&text);
+    let phrase = Secret::new(OLD.as_bytes().to_vec());
+    let other = Secret::new(NEW.as_bytes().to_vec());
+    let sealed = file::seal(&meant, &phrase, &mut Chance::fixed(vec![7; 28])).unwrap();
+    file::verify(sealed.as_bytes(), Some(&phrase), &meant).unwrap();
+    file::verify(text.as_bytes(), None, &meant).unwrap();
+    let mut fewer = read(&text);
+    fewer.remove("lab-zpk").unwrap();
+    let renamed = read(&text.replace("\"lab-zpk\"", "\"lab-zpk-2\""));
+    let elsewhere = read(&text.replacen("\"zone\": \"lab\"", "\"zone\": \"other\"", 1));
+    for (what, meant) in [("fewer", &fewer), ("renamed", &renamed), ("another zone", &elsewhere)] {
+        let wrong = file::verify(sealed.as_bytes(), Some(&phrase), meant);
+        assert!(matches!(wrong, Err(file::KeyFileError::NotTheSame)), "{what}: {wrong:?}");
+    }
+    let wrong = file::verify(sealed.as_bytes(), Some(&other), &meant);
+    assert!(matches!(wrong, Err(file::KeyFileError::Passphrase)), "{wrong:?}");
+    let cut = file::verify(&sealed.as_bytes()[..sealed.len() / 2], Some(&phrase), &meant);
+    assert!(matches!(cut, Err(file::KeyFileError::Syntax { .. })), "{cut:?}");
 }

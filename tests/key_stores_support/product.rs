@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use openssl::pkey::PKey;
 use openssl::rsa::Rsa;
+use perso::keys::policy::{Grant, Verb, find};
+use perso::keys::{Purpose, Use};
 use serde_json::{Value, json};
 
 use super::canary::{Canaries, Search};
@@ -21,6 +23,7 @@ pub const TESTS: &[(&str, fn())] = &[
     ("what_is_odd_about_a_pin_file_is_told", what_is_odd_about_a_pin_file_is_told),
     ("keys_of_older_versions_are_told_by_every_command", keys_of_older_versions_are_told_by_every_command),
     ("weak_live_keys_are_not_put_into_a_token", weak_live_keys_are_not_put_into_a_token),
+    ("keys_of_every_purpose_are_loaded", keys_of_every_purpose_are_loaded),
     ("weakness_that_a_token_shows_is_told", weakness_that_a_token_shows_is_told),
     ("pin_file_that_others_can_read_is_refused_for_live_keys", pin_file_that_others_can_read_is_refused_for_live_keys),
 ];
@@ -426,4 +429,34 @@ fn pin_file_that_others_can_read_is_refused_for_live_keys() {
         assert_eq!((done.code, done.err.contains("chmod 600")), (0, open), "{mode:o}: {}", done.err);
     }
     assert_eq!(live.listed()["keys"].as_array().unwrap().len(), 1, "nothing was made by a refused command");
+}
+
+/// What `keys load` asks of a key is its check value, which the policy table grants to every purpose, test and live.
+fn keys_of_every_purpose_are_loaded() {
+    for (label, test) in [("every purpose", true), ("every live purpose", false)] {
+        let bench = Bench::new(label);
+        let consent = ["--allow-left-half", label];
+        let loaded = if test {
+            bench.load()
+        } else {
+            let (keys, passphrase, _) = live_keys::samples(bench.folder.path());
+            let from = ["keys", "load", "--keys", &keys, "--passphrase-file", &passphrase, "--into", &bench.uri];
+            bench.perso(&[&from[..], &["--pin-file", &bench.pin], &consent].concat())
+        };
+        assert_eq!(loaded.code, 0, "{label}: {}", loaded.err);
+        let listed = bench.listed();
+        let keys = listed["keys"].as_array().unwrap();
+        for purpose in Purpose::ALL {
+            let row = find(Verb::CheckValue, purpose, false).unwrap();
+            assert_eq!(row.grant(Use::Job, test), Grant::Yes, "{purpose}");
+            let of: Vec<&Value> = keys.iter().filter(|key| key["purpose"] == purpose.name()).collect();
+            assert!(!of.is_empty(), "{purpose} {label}");
+            for key in of {
+                assert_eq!(key["test"], test, "{key}");
+                let done = bench.keyed(&[&["keys", "kcv", key["name"].as_str().unwrap()][..], &consent].concat());
+                let kcv = key["kcv"].as_str().unwrap();
+                assert!(done.code == 0 && done.out.contains(kcv), "{key}: {}{}", done.out, done.err);
+            }
+        }
+    }
 }

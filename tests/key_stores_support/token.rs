@@ -65,6 +65,17 @@ pub const LABELS: &[&str] = &[
     "told test",
     "pin live",
     "pin test",
+    "every purpose",
+    "every live purpose",
+    "stand-in suite",
+    "stand-in orders",
+    "stand-in unwraps",
+    "stand-in macs",
+    "stand-in config",
+    "stand-in live",
+    "stand-in live 2",
+    "stand-in wrong",
+    "stand-in pin",
 ];
 
 pub fn the_module() -> PathBuf {
