@@ -13,6 +13,7 @@ pub mod diversify;
 mod engine;
 mod error;
 pub mod file;
+mod file_error;
 mod handle;
 mod header;
 mod info;
