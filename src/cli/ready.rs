@@ -60,7 +60,7 @@ pub fn ready_of(path: &Path, bytes: &[u8], store: AnyStore, profiles: &ProfileAr
 /// [`CliError::Refused`].
 pub fn minimum_level(path: &Path, profile: &Profile, minimum: u8) -> Result<(), CliError> {
     check::minimum_level(profile, minimum).map_err(|it| CliError::Refused {
-        what: path.display().to_string(),
+        what: common::shown(path),
         problems: vec![Problem::new(it.path, it.code, it.message)],
     })
 }
