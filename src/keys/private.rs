@@ -315,7 +315,7 @@ mod tests {
             let (p, q) = (good.p().unwrap(), good.q().unwrap());
             let (dp, dq, q_inverse) = (good.dmp1().unwrap(), good.dmq1().unwrap(), good.iqmp().unwrap());
             let mut parts = [good.n(), good.e(), good.d(), p, q, dp, dq, q_inverse].map(own);
-            parts[changed].add_word(2).unwrap();
+            parts.get_mut(changed).unwrap().add_word(2).unwrap();
             let [n, e, d, p, q, dp, dq, q_inverse] = parts;
             let rsa = Rsa::from_private_components(n, e, d, p, q, dp, dq, q_inverse).unwrap();
             assert!(!is_unchanged(&rsa).is_ok_and(|unchanged| unchanged), "part {changed}");

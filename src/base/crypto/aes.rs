@@ -94,10 +94,6 @@ where
 
 fn each_block(data: &[u8], mut apply: impl FnMut(&mut Block)) -> Vec<u8> {
     let mut out = data.to_vec();
-    for chunk in out.chunks_exact_mut(16) {
-        if let Ok(block) = <&mut Block>::try_from(chunk) {
-            apply(block);
-        }
-    }
+    Block::slice_as_chunks_mut(&mut out).0.iter_mut().for_each(&mut apply);
     out
 }

@@ -84,10 +84,8 @@ where
     whole_blocks(data)?;
     let cipher = C::new_from_slice(key).map_err(|_| CryptoError::KeyLength(key.len()))?;
     let mut out = data.to_vec();
-    for chunk in out.chunks_exact_mut(8) {
-        if let Ok(array) = <&mut Array<u8, C::BlockSize>>::try_from(chunk) {
-            block(&cipher, array);
-        }
+    for array in Array::<u8, C::BlockSize>::slice_as_chunks_mut(&mut out).0 {
+        block(&cipher, array);
     }
     Ok(out)
 }
@@ -102,10 +100,8 @@ where
     }
     let mut mode = cbc::Encryptor::<C>::new_from_slices(key, iv).map_err(|_| CryptoError::KeyLength(key.len()))?;
     let mut out = data.to_vec();
-    for chunk in out.chunks_exact_mut(8) {
-        if let Ok(array) = <&mut Array<u8, C::BlockSize>>::try_from(chunk) {
-            mode.encrypt_block(array);
-        }
+    for array in Array::<u8, C::BlockSize>::slice_as_chunks_mut(&mut out).0 {
+        mode.encrypt_block(array);
     }
     Ok(out)
 }
@@ -120,10 +116,8 @@ where
     }
     let mut mode = cbc::Decryptor::<C>::new_from_slices(key, iv).map_err(|_| CryptoError::KeyLength(key.len()))?;
     let mut out = data.to_vec();
-    for chunk in out.chunks_exact_mut(8) {
-        if let Ok(array) = <&mut Array<u8, C::BlockSize>>::try_from(chunk) {
-            mode.decrypt_block(array);
-        }
+    for array in Array::<u8, C::BlockSize>::slice_as_chunks_mut(&mut out).0 {
+        mode.decrypt_block(array);
     }
     Ok(out)
 }
