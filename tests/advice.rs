@@ -374,3 +374,48 @@ fn a_repeated_number_on_a_carrier_is_told() {
     assert_eq!(shown[1]["warnings"][0]["path"], "body.cardCarrierConfig.multiCardOrder");
     assert!(err.contains("multiCardId"), "{err}");
 }
+
+/// What the rules only warn of stands on standard error with its path, and in the JSON result, from every command.
+#[test]
+fn warnings_of_the_rules_have_a_path_and_stand_in_the_result() {
+    let desk = Desk::new();
+    let profiles = desk.path("profiles");
+    std::fs::create_dir(&profiles).unwrap();
+    let entry = "tag = \"4F\", fixed = \"A0000009990301\"";
+    let text = std::fs::read_to_string("card-profiles/visa-like-debit.toml").unwrap();
+    assert!(text.contains(entry));
+    std::fs::write(profiles.join("p.toml"), text.replace(entry, "tag = \"4F\", fixed = \"A00000099903\"")).unwrap();
+    let profiles = profiles.display().to_string();
+    let order = "tests/samples/orders/visa-like.json";
+    let site = ["--site", "tests/samples/orders/site.toml"];
+    let issuer = ["--issuer-certificate", "tests/samples/issuer/visa-like.issuer.test.json"];
+    let made = desk.path("made.json").display().to_string();
+    let journal = |name: &str| desk.path(name).display().to_string();
+    let (one, two) = (journal("one"), journal("two"));
+    let commands = [
+        ([vec!["check", order], site.to_vec()].concat(), "record.body.applications[0].groupings"),
+        (
+            [vec!["prepare", order, "-o", &made], site.to_vec(), issuer.to_vec()].concat(),
+            "body.applications[0].groupings",
+        ),
+        (vec!["check", &made], "body.applications[0].groupings"),
+        (vec!["run", &made, "--reader", "sim", "--journal", &one], "body.applications[0].groupings"),
+        (
+            [vec!["run", order, "--reader", "sim", "--journal", &two], site.to_vec(), issuer.to_vec()].concat(),
+            "body.applications[0].groupings",
+        ),
+    ];
+    for (command, path) in commands {
+        let common = ["--keys", KEYS, "--profiles", &profiles, "--format", "json"];
+        let (code, out, err) = perso(&[&command[..], &common].concat());
+        assert_eq!(code, 0, "{command:?}: {out}{err}");
+        let lines: Vec<&str> = err.lines().filter(|line| line.contains("(R43)")).collect();
+        assert_eq!(lines.len(), 1, "{command:?}: both interfaces show it once: {err}");
+        assert!(lines[0].starts_with("perso: warning: ") && lines[0].contains(path), "{command:?}: {}", lines[0]);
+        let view: Value = serde_json::from_str(&out).unwrap();
+        let view = if view.is_array() { &view[0] } else { &view };
+        let warnings = view["warnings"].as_array().unwrap();
+        let told = warnings.iter().find(|it| it["message"].as_str().unwrap().contains("(R43)")).unwrap();
+        assert!(told["path"].as_str().unwrap().starts_with(path), "{command:?}: {told}");
+    }
+}

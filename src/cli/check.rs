@@ -172,10 +172,6 @@ fn print(checked: &Checked, out: &mut Out) {
             order.issuance, order.card, order.issuer, order.profile, order.pan, order.psn
         ));
     }
-    let broken = |rule: &&RuleRef| rule.severity.as_deref() == Some("warning");
-    for rule in checked.rules.iter().filter(broken) {
-        out.line(format!("  warning: {} {}: {}", rule.rule, rule.subject, rule.why.as_deref().unwrap_or_default()));
-    }
     for (why, rules) in skipped {
         out.line(format!("  skipped: {rules}: {why}"));
     }
@@ -226,8 +222,8 @@ fn one((path, named): (&Path, bool), args: &CheckArgs, sources: &OrderSources<'_
     } else {
         match member(&bytes) {
             Member::Keys => ("keys", keys(&bytes, args, &mut skipped, out)),
-            Member::Record => ("record", record(&bytes, args, store, &mut skipped, &mut rules)),
-            Member::Clear => ("clear record", clear(&bytes, args, store, &mut skipped, &mut rules)),
+            Member::Record => ("record", record(&bytes, args, store, &mut skipped, (&mut rules, &mut warnings))),
+            Member::Clear => ("clear record", clear(&bytes, args, store, &mut skipped, (&mut rules, &mut warnings))),
             Member::None => {
                 let message = "it is neither an order, a record, a key file nor a profile (*.toml)";
                 (UNKNOWN, vec![Problem::new("(file)", Code::RecordSyntax, message)])
@@ -240,7 +236,7 @@ fn one((path, named): (&Path, bool), args: &CheckArgs, sources: &OrderSources<'_
 fn order(path: &Path, bytes: &[u8], args: &CheckArgs, sources: &OrderSources<'_>) -> Checked {
     let OrderSources { store, site, issuer } = *sources;
     let store = store.map(|store| store as &dyn KeyStore);
-    let order::Checked { source, order, mut problems, mut skipped, warnings } = order::check(bytes, site, store);
+    let order::Checked { source, order, mut problems, mut skipped, mut warnings } = order::check(bytes, site, store);
     match (&order, store) {
         (Some(order), Some(store)) => {
             let profile = common::profile(order.product().profile(), &args.profiles).ok();
@@ -248,6 +244,7 @@ fn order(path: &Path, bytes: &[u8], args: &CheckArgs, sources: &OrderSources<'_>
             let examined = prepare::examine(order, profile.as_ref(), store, issuer, &mut common::chance(), today);
             problems.extend(examined.problems);
             skipped.extend(examined.skipped);
+            warnings.extend(examined.warnings);
         }
         _ if problems.is_empty() => {
             let without = if site.is_none() { "no --site was given" } else { "no --keys were given" };
@@ -354,7 +351,7 @@ fn clear(
     args: &CheckArgs,
     store: Option<&AnyStore>,
     skipped: &mut Vec<String>,
-    rules: &mut Vec<RuleRef>,
+    (rules, warnings): (&mut Vec<RuleRef>, &mut Vec<Warning>),
 ) -> Vec<Problem> {
     let name = match record::clear_profile_name(bytes) {
         Ok(name) => name,
@@ -369,7 +366,7 @@ fn clear(
         Err(error) => return vec![Problem::new("profile", error.code(), error.to_string())],
     };
     match record::seal(bytes, store, &hex::encode(profile.hash()), &mut common::chance()) {
-        Ok(sealed) => record(sealed.as_bytes(), args, Some(store), skipped, rules),
+        Ok(sealed) => record(sealed.as_bytes(), args, Some(store), skipped, (rules, warnings)),
         Err(problems) => record_problems(problems),
     }
 }
@@ -379,7 +376,7 @@ fn record(
     args: &CheckArgs,
     store: Option<&AnyStore>,
     skipped: &mut Vec<String>,
-    rules: &mut Vec<RuleRef>,
+    (rules, warnings): (&mut Vec<RuleRef>, &mut Vec<Warning>),
 ) -> Vec<Problem> {
     let header = match record::peek(bytes) {
         Ok(header) => header,
@@ -398,6 +395,7 @@ fn record(
     let today = report::day(common::clock().now());
     let outcomes = check::rules(Stage::Check, &record, profile.as_ref().ok(), today);
     rules.extend(outcomes.iter().map(RuleRef::of));
+    warnings.extend(record.warnings(&outcomes));
     let mut problems = check::refusals(&outcomes);
     let missing = match profile {
         Ok(profile) => {

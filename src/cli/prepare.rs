@@ -128,6 +128,7 @@ pub fn run(args: &PrepareArgs, out: &mut Out) -> Result<u8, CliError> {
         jobs: args.preparation.jobs.as_ref().map(|path| path.display().to_string()),
         file: output.map(|path| path.display().to_string()),
     };
+    prepared.record.warnings(&prepared.outcomes).into_iter().for_each(|warning| out.warning(warning));
     show(&view, output.is_some(), out);
     Ok(0)
 }
@@ -148,10 +149,6 @@ fn text(view: &PreparedView) -> Vec<String> {
     let mut lines = vec![format!("Record {} for profile {}, PAN {pan}{sample}", view.record, view.profile)];
     lines.extend(view.file.iter().map(|file| format!("Written to {file}")));
     lines.extend(view.jobs.iter().map(|file| format!("Jobs for the feeder and for fulfilment written to {file}")));
-    let told = view.rules.iter().filter(|rule| rule.verdict == "failed");
-    lines.extend(
-        told.map(|rule| format!("Warning {} {}: {}", rule.rule, rule.subject, rule.why.as_deref().unwrap_or_default())),
-    );
     lines
 }
 

@@ -53,6 +53,7 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     report.subject(&ready.record, &ready.plan, &ready.store);
     let outcomes = check::rules(Stage::Run, &ready.record, Some(&ready.profile), report::day(clock.now()));
     report.rules(&outcomes);
+    ready.record.warnings(&outcomes).into_iter().for_each(|warning| out.warning(warning));
     let refusals = check::refusals(&outcomes);
     if !refusals.is_empty() {
         let problems = refusals.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect();
@@ -259,9 +260,6 @@ pub fn print(result: &RunResult, out: &mut Out) {
     not_proven(&result.loaded_not_proven, out);
     if let Some(stripe) = &result.stripe {
         out.line(format!("Stripe   {stripe}"));
-    }
-    for rule in result.rules.iter().filter(|rule| rule.verdict == "failed") {
-        out.line(format!("Warning  {} {}: {}", rule.rule, rule.subject, rule.why.as_deref().unwrap_or_default()));
     }
     for job in &result.feeder {
         out.line(format!("To do    {}, by a feeder or another station: {}", job.kind, job.parts.join(", ")));

@@ -1,8 +1,8 @@
 //! What of an order only keys and the profile show: the PIN block, prepared TLV blocks, and whether a record comes of it.
 //! Nothing that was opened comes out.
 
-use super::{IssuerCertificate, Materials, PrepareError, blocks, pin, prepare, try_out};
-use crate::base::{Chance, Code, Fault};
+use super::{IssuerCertificate, Materials, PrepareError, Prepared, blocks, pin, prepare, try_out};
+use crate::base::{Chance, Code, Fault, Warning};
 use crate::keys::{KeyError, KeyStore};
 use crate::order::{Order, Problem};
 use crate::profile::Profile;
@@ -15,6 +15,8 @@ pub struct Examined {
     pub problems: Vec<Problem>,
     /// What could not be looked at, and why.
     pub skipped: Vec<String>,
+    /// What the consistency rules warn of in the record that would be made, each with its path in it after `record.`.
+    pub warnings: Vec<Warning>,
 }
 
 /// Opens the PIN block for the order's PAN, checks the MAC of each prepared block, and prepares a record, which is forgotten
@@ -53,11 +55,15 @@ pub fn examine(
     }
     if examined.problems.is_empty() && examined.skipped.is_empty() {
         let made = match issuer {
-            Some(_) => prepare(Materials { order, profile, store, issuer, pool: None, chance, today }).map(drop),
+            Some(_) => prepare(Materials { order, profile, store, issuer, pool: None, chance, today }),
             None => try_out(order, profile, store, chance, today),
         };
         match made {
-            Ok(()) => {}
+            Ok(Prepared { record, outcomes, .. }) => {
+                let warnings = record.warnings(&outcomes).into_iter();
+                examined.warnings =
+                    warnings.map(|it| Warning::new(format!("record.{}", it.path), it.message)).collect();
+            }
             Err(PrepareError::Key(error)) => examined.skipped.push(format!("whether a record comes of it: {error}")),
             Err(error) => examined.problems.push(problem_of(order, &error).unwrap_or_else(|| Problem {
                 path: order.path("product.profile"),

@@ -96,7 +96,7 @@ pub(crate) fn try_out(
     store: &dyn KeyStore,
     chance: &mut Chance,
     today: Option<(u16, u8, u8)>,
-) -> Result<(), PrepareError> {
+) -> Result<Prepared, PrepareError> {
     let recipe = profile.recipe().ok_or_else(|| PrepareError::NoRecipe(profile.name().to_owned()))?;
     suits(order, profile)?;
     fit::answers(recipe)?;
@@ -104,7 +104,6 @@ pub(crate) fn try_out(
     let values = Values::new(order, recipe, store, pin.as_ref());
     let rsa = CardRsa { icc: None, pin: None };
     make(order, profile, recipe, store, &values, pin.as_ref(), &rsa, Authentication::Placeholders, None, chance, today)
-        .map(drop)
 }
 
 /// Where the values of offline data authentication come from.

@@ -90,10 +90,7 @@ fn verification(file: &ProfileFile, recipe: Option<&Recipe>, problems: &mut Prob
             format!("{stated:?}, and [prepare.keys] imk_ac is {made_with:?}: a card has one; leave this one out");
         problems.add("verify.imk_ac", message);
     }
-    // An application without a key of its own takes this one.
-    let own = |recipe: &Recipe| recipe.applications().iter().any(|app| app.key(Role::ImkAc).is_some());
-    let made_with = made_with.is_some() || recipe.is_some_and(own);
-    if file.verify.generate_ac && file.verify.imk_ac.is_none() && !made_with {
+    if file.verify.generate_ac && file.verify.imk_ac.is_none() && recipe.and_then(Recipe::any_imk_ac).is_none() {
         problems.add("verify.imk_ac", "generate_ac needs the name of the issuer master key for cryptograms");
     }
     let prepared = recipe.map(Recipe::icc_key);

@@ -70,9 +70,7 @@ pub struct Verification<'a> {
 impl<'a> Verification<'a> {
     pub(super) fn of(file: &'a VerifyFile, recipe: Option<&'a Recipe>) -> Self {
         let prepared = recipe.map(Recipe::icc_key);
-        let of_app = |recipe: &'a Recipe| recipe.applications().iter().find_map(|app| app.key(Role::ImkAc));
-        let of_product = |recipe: &'a Recipe| recipe.key(Role::ImkAc).or_else(|| of_app(recipe));
-        let key = recipe.filter(|_| file.generate_ac).and_then(of_product);
+        let key = recipe.filter(|_| file.generate_ac).and_then(Recipe::any_imk_ac);
         let imk_ac = file.imk_ac.as_deref().or(key);
         Self { file, recipe, imk_ac, card_key: file.card_key.or(prepared).unwrap_or(CardKeyMethod::A) }
     }

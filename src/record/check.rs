@@ -3,8 +3,9 @@
 use super::file::BodyFile;
 use super::subject::locator;
 use super::{Application, Content, LOCATORS, Problem, Record, problem};
+use crate::base::Warning;
 use crate::base::codec::tlv::{self, Tag, Tlv};
-use crate::base::emv::rules::{self, Place, Severity, Stage};
+use crate::base::emv::rules::{self, Outcome, Place, Severity, Stage};
 use crate::base::emv::track::{Fields, Number};
 use crate::base::emv::{Afl, Dol, Pan};
 use crate::base::fault::Code;
@@ -55,6 +56,28 @@ fn consistency(record: &Record, problems: &mut Vec<Problem>) {
                 }
             }
         }
+    }
+}
+
+impl Record {
+    /// The warnings among what the consistency rules say of the record, each with its path in it. What both interfaces show
+    /// comes once.
+    pub fn warnings(&self, outcomes: &[Outcome]) -> Vec<Warning> {
+        let mut warnings: Vec<Warning> = Vec::new();
+        for outcome in outcomes {
+            let name = |app: &Application| format!("{} ", hex::encode_upper(&app.aid));
+            let at = self.applications.iter().position(|app| outcome.subject.starts_with(&name(app)));
+            for failure in outcome.failures().iter().filter(|failure| failure.severity == Severity::Warning) {
+                let within = at.and_then(|at| Some((at, path_of(self.applications.get(at)?, failure.place))));
+                let path = within.map_or("body".into(), |(at, path)| format!("body.applications[{at}].{path}"));
+                let message = format!("{}: {} (R{})", failure.place, failure.what, outcome.rule);
+                let found = Warning::new(path, message);
+                if !warnings.contains(&found) {
+                    warnings.push(found);
+                }
+            }
+        }
+        warnings
     }
 }
 

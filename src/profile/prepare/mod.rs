@@ -208,6 +208,11 @@ impl Recipe {
         }
     }
 
+    /// The product's issuer master key for cryptograms, or else that of the first application with one of its own.
+    pub fn any_imk_ac(&self) -> Option<&str> {
+        self.key(Role::ImkAc).or_else(|| self.applications.iter().find_map(|app| app.key(Role::ImkAc)))
+    }
+
     /// How a card's symmetric keys are derived.
     pub fn icc_key(&self) -> CardKeyMethod {
         match self.file.make.icc_key {
