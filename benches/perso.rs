@@ -75,6 +75,7 @@ impl Bench {
             chance: &mut chance,
             progress: told,
             recorder: None,
+            stop: perso::base::StopRequest::default(),
         };
         assert_eq!(job.run(transport, report).state, "good");
     }

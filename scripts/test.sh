@@ -81,11 +81,13 @@ cuts=(power_cuts)
 virtual=(pcsc)
 # Has a script of its own.
 strangers=(foreign)
+# Likewise.
+crashes=(crash)
 others=()
 present() { for name in "$@"; do [ -f "tests/$name.rs" ] && echo "$name"; done || true; }
 for file in tests/*.rs; do
   name=$(basename "$file" .rs)
-  case " ${vectors[*]} ${replay[*]} ${simulated[*]} ${cuts[*]} ${virtual[*]} ${strangers[*]} " in
+  case " ${vectors[*]} ${replay[*]} ${simulated[*]} ${cuts[*]} ${virtual[*]} ${strangers[*]} ${crashes[*]} " in
     *" $name "*) ;;
     *) others+=("$name") ;;
   esac
@@ -103,6 +105,7 @@ rung "rung 3, the simulated card" "there are none" "${simulated[@]}"
 # Says how many exchanges each profile takes.
 step "rung 3, the power cut at every exchange: ${cuts[*]}" \
   cargo test --locked "${features[@]}" "${cuts[@]/#/--test=}" -- --show-output
+step "rung 3, runs killed and interrupted at random moments: scripts/crash.sh" scripts/crash.sh 50
 if [ ${#features[@]} != 0 ]; then
   skip "rung 4, virtual readers behind pcscd" "libpcsclite-dev is not installed"
 elif why=$(scripts/virtual-readers.sh --ready 2>&1); then

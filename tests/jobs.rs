@@ -1,4 +1,4 @@
-//! Canaries from an order to what is written: fulfilment and report data stand in the file of `--jobs`, print data in the sealed record,
+//! Canaries from an order to what is written: fulfilment and report data stand in the file of `--fulfilment`, print data in the sealed record,
 //! each there and nowhere else.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -144,7 +144,7 @@ fn body(record: &str) -> String {
 #[test]
 fn each_canary_stands_at_its_destination_only() {
     let desk = Desk::new();
-    let files = [("-o", "record"), ("--jobs", "jobs")];
+    let files = [("-o", "record"), ("--fulfilment", "jobs")];
     let (code, told) = desk.perso(&["prepare"], &files);
     assert_eq!(code, 0, "{told}");
     desk.holds("what prepare says", &told, &[]);
@@ -152,7 +152,7 @@ fn each_canary_stands_at_its_destination_only() {
         &["run", "--reader", "sim", "--format", "json"],
         &[
             ("--record", "kept"),
-            ("--jobs", "jobs of run"),
+            ("--fulfilment", "jobs of run"),
             ("--result", "result"),
             ("--trace", "trace"),
             ("--journal", "journal"),
@@ -188,14 +188,14 @@ fn each_canary_stands_at_its_destination_only() {
 fn jobs_are_never_written_over_a_file_and_need_an_order() {
     let desk = Desk::new();
     std::fs::write(desk.path("there"), "anything").unwrap();
-    let (code, told) = desk.perso(&["prepare"], &[("-o", "record"), ("--jobs", "there")]);
-    assert!(code != 0 && told.contains("never replaced"), "{code} {told}");
-    let (code, told) = desk.perso(&["run", "--reader", "sim"], &[("--jobs", "there")]);
-    assert!(code != 0 && told.contains("never replaced"), "{code} {told}");
+    let (code, told) = desk.perso(&["prepare"], &[("-o", "record"), ("--fulfilment", "there")]);
+    assert!(code != 0 && told.contains("--replace"), "{code} {told}");
+    let (code, told) = desk.perso(&["run", "--reader", "sim"], &[("--fulfilment", "there")]);
+    assert!(code != 0 && told.contains("--replace"), "{code} {told}");
     assert_eq!(desk.read("there"), "anything");
     assert!(!desk.path("record").exists());
-    let (code, told) = desk.perso(&["prepare"], &[("-o", "same"), ("--jobs", "same")]);
-    assert!(code == 2 && told.contains("--jobs"), "{code} {told}");
+    let (code, told) = desk.perso(&["prepare"], &[("-o", "same"), ("--fulfilment", "same")]);
+    assert!(code == 2 && told.contains("--fulfilment"), "{code} {told}");
     assert!(!desk.path("same").exists());
     // Of an order that is refused nothing is left.
     let mut order: Value = serde_json::from_str(&desk.read("order")).unwrap();
@@ -203,11 +203,11 @@ fn jobs_are_never_written_over_a_file_and_need_an_order() {
     card["pin"]["encryptedPin"] = "00112233445566778899AABBCCDDEEFF".into();
     order["body"]["encryptedData"] = encrypt(&card).into();
     std::fs::write(desk.path("order"), order.to_string()).unwrap();
-    let (code, told) = desk.perso(&["prepare"], &[("-o", "record"), ("--jobs", "jobs")]);
+    let (code, told) = desk.perso(&["prepare"], &[("-o", "record"), ("--fulfilment", "jobs")]);
     assert!(code == 3 && told.contains("PIN-BLOCK") && told.contains("CRYPTO_ERROR"), "{code} {told}");
     assert!(!desk.path("jobs").exists() && !desk.path("record").exists());
     let record = "tests/samples/debit-contact-scp02.record.json";
     std::fs::copy(format!("{}/{record}", env!("CARGO_MANIFEST_DIR")), desk.path("order")).unwrap();
-    let (code, told) = desk.perso(&["run", "--reader", "sim"], &[("--jobs", "jobs")]);
-    assert!(code == 2 && told.contains("--jobs"), "{code} {told}");
+    let (code, told) = desk.perso(&["run", "--reader", "sim"], &[("--fulfilment", "jobs")]);
+    assert!(code == 2 && told.contains("--fulfilment"), "{code} {told}");
 }

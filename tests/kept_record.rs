@@ -72,7 +72,7 @@ fn a_file_that_is_there_is_refused_before_anything() {
         assert!(code != 0 && told.contains(&kept), "{code} {told}");
     }
     let same = desk.path("same").to_str().unwrap().to_owned();
-    for other in ["--jobs", "--journal", "--trace", "--result"] {
+    for other in ["--fulfilment", "--journal", "--trace", "--result"] {
         let run = ["run", ORDER, "--record", &same, other, &same, "--reader", "sim", "--pool", &pool];
         let (code, told) = desk.perso(&[&run[..], &SOURCES].concat());
         assert!(code == 2 && told.contains("the file that --record names"), "{code} {told}");

@@ -179,7 +179,7 @@ fn every_key_of_the_sample_leaves_and_comes_back() {
     for key in all["keys"].as_array().unwrap() {
         let (name, purpose) = (key["name"].as_str().unwrap(), key["purpose"].as_str().unwrap());
         let block = bench.path("block");
-        let done = bench.keyed(&["keys", "export", name, "--kbpk", "lab-kbpk-aes", "-o", &block], &keys);
+        let done = bench.keyed(&["keys", "export", name, "--kbpk", "lab-kbpk-aes", "-o", &block, "--replace"], &keys);
         assert_eq!(done.code, 0, "{name}: {}", done.err);
         let base = ["keys", "import", "--kbpk", "lab-kbpk-aes", "--block", &block, "--name", "again"];
         let method = key["kcv_method"].as_str().unwrap();

@@ -155,6 +155,7 @@ fn no_output_shows_a_canary() {
                     &journal,
                     "--trace",
                     &trace,
+                    "--replace",
                 ]);
                 canary.search("the result", &std::fs::read(&result).unwrap(), false);
                 canary.search("the journal", &std::fs::read(&journal).unwrap(), false);
@@ -193,7 +194,7 @@ fn a_script_that_carries_secrets_shows_no_canary() {
             for more in [&[][..], &["--keys", KEYS]] {
                 let arguments =
                     ["card", "apdu", "--reader", &reader, &script, "--format", format, "--log", log, "--trace", &trace];
-                let done = canary.run(&[&arguments[..], more].concat());
+                let done = canary.run(&[&arguments[..], &["--replace"], more].concat());
                 assert!(String::from_utf8_lossy(&done.stdout).contains("READ RECORD"), "nothing was read");
                 let bytes = std::fs::read(&trace).unwrap();
                 // The script carries a PIN and a key: its trace is without data, test keys or not.

@@ -293,8 +293,11 @@ fn from_an_order_to_a_proven_card_no_canary_is_shown() {
 
     let kept =
         [("--journal", journal.as_str()), ("--trace", &trace), ("--result", &result), ("--ca-keys", &bureau.ca_keys)];
-    let kept: Vec<String> =
-        kept.into_iter().flat_map(|(option, value)| [option.to_owned(), value.to_owned()]).collect();
+    let kept: Vec<String> = kept
+        .into_iter()
+        .flat_map(|(option, value)| [option.to_owned(), value.to_owned()])
+        .chain(["--replace".to_owned()])
+        .collect();
     let kept: Vec<&str> = kept.iter().map(String::as_str).collect();
     for (name, order) in orders() {
         let order = bureau.desk.give(name, order.to_string());
@@ -342,7 +345,7 @@ fn what_goes_wrong_on_the_way_shows_no_canary() {
     let path = |name: &str| bureau.desk.path(name);
     let (record, journal, trace, result) =
         (path("out/record"), path("out/journal"), path("out/run.trace"), path("out/result"));
-    let kept = ["--reader", "sim", "--journal", &journal, "--trace", &trace, "--result", &result];
+    let kept = ["--reader", "sim", "--journal", &journal, "--trace", &trace, "--result", &result, "--replace"];
     let mut refused = 0;
     for (name, order) in wrong_orders() {
         let order = bureau.desk.give(name, order.to_string());

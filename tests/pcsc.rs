@@ -56,6 +56,7 @@ fn main() {
         ("the program serves cards until a signal", serve::until_a_signal),
         ("orders to the served cards end a job as they should", serve::orders_in_mid_job),
         ("a reader that is not there is told at once", plug::told_at_once),
+        ("a signal ends the waiting for reader and card untouched", plug::interrupted),
         ("readers are watched", readers_are_watched),
         ("the program looks into cards", the_program_looks_into_cards),
         ("the doctor finds this machine ready", the_doctor_finds_this_machine_ready),

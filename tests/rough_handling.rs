@@ -114,11 +114,11 @@ fn what_cannot_be_had_again_is_never_overwritten() {
             assert!(std::fs::read(&path).unwrap() == before, "{arguments:?} has overwritten it");
         }
     }
-    // Results and traces are replaced, but not by each other, nor by a journal.
+    // Results and traces are replaced if that is asked for, but not by each other, nor by a journal.
     let (one, two) = (bench.path("one"), bench.path("two"));
     let job = ["run", RECORD, "--keys", KEYS, "--reader", "sim"];
     for _ in 0..2 {
-        assert_eq!(perso(&[&job[..], &["--trace", &one, "--result", &two]].concat()).0, 0);
+        assert_eq!(perso(&[&job[..], &["--trace", &one, "--result", &two, "--replace"]].concat()).0, 0);
     }
     for (a, b) in [("--trace", "--result"), ("--journal", "--result"), ("--trace", "--journal")] {
         let (code, text) = perso(&[&job[..], &[a, &bench.path("same"), b, &bench.path("./same")]].concat());

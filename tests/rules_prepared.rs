@@ -196,6 +196,7 @@ fn record_of(data: &Data) -> Result<Record, Vec<Problem>> {
         cryptogram_key: None,
         foreign_keys: false,
         sample: false,
+        order: None,
     };
     draft.seal(&*KEYS, &mut chance()).map(|(_, record)| record)
 }

@@ -44,6 +44,7 @@ fuzz_target!(|text: &str| {
         chance: &mut chance,
         progress,
         recorder: None,
+        stop: perso::base::StopRequest::default(),
         ca_keys: None,
     };
     let result = job.run(Box::new(transport), report);

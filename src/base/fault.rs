@@ -309,6 +309,10 @@ catalogue! {
     OperatorInput = "OPERATOR-INPUT", Operator, No, false, 2,
         "An input that the operator named cannot be read, or an option has no such value.",
         "Correct what is named; `--help` shows every option.";
+    OperatorInterrupted = "OPERATOR-INTERRUPTED", Operator, ByState, true, 6,
+        "The program was interrupted by a signal, and ended in an orderly way.",
+        "Treat the card by its state. After UNTOUCHED run the same command again; after SPOILED run it with a new blank; \
+         after IN DOUBT read the card with `perso verify`.";
     ProgramFault = "PROGRAM-FAULT", Program, ByState, false, 1,
         "The program met something that it should have ruled out.",
         "Please report it with the result file; treat the card by its state.";

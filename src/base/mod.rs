@@ -8,9 +8,11 @@ pub mod crypto;
 pub mod emv;
 pub mod fault;
 pub mod secret;
+pub mod stop;
 pub mod warning;
 
 pub use chance::{Chance, Clock};
 pub use fault::{Code, Fault};
 pub use secret::Secret;
+pub use stop::{Interrupted, StopRequest};
 pub use warning::Warning;

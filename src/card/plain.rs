@@ -1,7 +1,7 @@
 //! The typed exchange with a card, outside a secure channel or below one. The one place where an APDU is logged.
 
 use crate::base::fault::{Code, Fault};
-use crate::base::{Clock, chance::Instant};
+use crate::base::{Clock, Interrupted, chance::Instant};
 use crate::card::apdu::{Command, CommandError, Response, StatusWord, meaning};
 use crate::card::transport::{LinkError, Transport};
 
@@ -57,7 +57,11 @@ pub struct Card {
     clock: Clock,
     recorder: Option<Recorder>,
     test_keys: bool,
+    gate: Option<Gate>,
 }
+
+/// Whether a command may be sent; a reset has no instruction byte.
+type Gate = Box<dyn Fn(Option<u8>) -> Result<(), Interrupted> + Send>;
 
 /// What went wrong between us and a card. Three kinds, never mixed.
 #[derive(Debug, thiserror::Error)]
@@ -129,7 +133,7 @@ impl Fault for CardError {
 impl Card {
     /// A card behind this transport.
     pub fn new(transport: Box<dyn Transport>, clock: Clock) -> Self {
-        Self { transport, clock, recorder: None, test_keys: false }
+        Self { transport, clock, recorder: None, test_keys: false, gate: None }
     }
 
     /// Has every exchange told to a recorder.
@@ -146,11 +150,25 @@ impl Card {
         self
     }
 
+    /// Asks before each command, and before each reset, whether it may be sent. The exchanges that a command needs (GET
+    /// RESPONSE, another Le) belong to it.
+    #[must_use]
+    pub fn with_gate(mut self, gate: impl Fn(Option<u8>) -> Result<(), Interrupted> + Send + 'static) -> Self {
+        self.gate = Some(Box::new(gate));
+        self
+    }
+
+    fn may_send(&self, ins: Option<u8>) -> Result<(), CardError> {
+        let allowed = self.gate.as_ref().map_or(Ok(()), |gate| gate(ins));
+        allowed.map_err(|interrupted| LinkError::from(interrupted).into())
+    }
+
     /// Resets the card; returns its ATR.
     ///
     /// # Errors
     /// The link broke, or there is no card.
     pub fn reset(&mut self) -> Result<Vec<u8>, CardError> {
+        self.may_send(None)?;
         match self.transport.reset() {
             Ok(atr) => {
                 tracing::debug!(atr = %hex::encode_upper(&atr), "reset");
@@ -176,6 +194,7 @@ impl Card {
     /// # Errors
     /// As [`Card::transmit`].
     pub fn transmit_counted(&mut self, command: &Command) -> Result<(Response, u32), CardError> {
+        self.may_send(Some(command.ins))?;
         self.transport.begin_command();
         let mut answer = self.exchange(command)?;
         // ISO 7816-3 §12.2.6: 6Cxx, the same command with Le = xx

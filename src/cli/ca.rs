@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::args::CaCommand;
+use super::args::{CaCommand, ReplaceArgs};
+use super::claimed::{Access, ClaimedFile, Existing};
 use super::common::{self, CliError, Out};
 use crate::base::crypto::RsaPublic;
 use crate::base::emv::certificate::{Issued, MonthYear, Subject};
@@ -51,10 +52,28 @@ impl Fault for CaError {
 pub fn run(command: &CaCommand, out: &mut Out) -> Result<u8, CliError> {
     match command {
         CaCommand::List { keys } => list(&ca_keys(keys)?, out),
-        CaCommand::NewTest { rid, index, expiry, bits, output, public } => {
-            new_test((array("--rid", rid)?, array("--index", index)?), month(expiry)?, *bits, (output, public), out)?;
+        CaCommand::NewTest { rid, index, expiry, bits, output, public, replace } => {
+            new_test(
+                (array("--rid", rid)?, array("--index", index)?),
+                month(expiry)?,
+                *bits,
+                (output, public, *replace),
+                out,
+            )?;
         }
-        CaCommand::Certify { ca, modulus, exponent, issuer, expiry, serial, key, keys, passphrase, output } => {
+        CaCommand::Certify {
+            ca,
+            modulus,
+            exponent,
+            issuer,
+            expiry,
+            serial,
+            key,
+            keys,
+            passphrase,
+            output,
+            replace,
+        } => {
             let key = match (modulus, key, keys) {
                 (_, Some(name), Some(keys)) => issuer_key(name, &common::keys(keys, passphrase, out)?)?,
                 (Some(modulus), ..) => public_key(modulus, exponent)?,
@@ -67,7 +86,7 @@ pub fn run(command: &CaCommand, out: &mut Out) -> Result<u8, CliError> {
             let public = test_ca.ca_keys();
             if let (Some(path), Some(ca)) = (output, public.keys().first()) {
                 let file = IssuerFile::of(ca.rid(), ca.index(), ca.key(), &issued);
-                common::create(path)?.write(&file)?;
+                ClaimedFile::claim(path, replace.existing(), Access::Umask)?.write_json(&file)?;
             }
             certified(&issued, out);
         }
@@ -134,7 +153,7 @@ fn new_test(
     (rid, [index]): ([u8; 5], [u8; 1]),
     expiry: MonthYear,
     bits: usize,
-    (output, public): (&Path, &Path),
+    (output, public, replace): (&Path, &Path, ReplaceArgs),
     out: &mut Out,
 ) -> Result<(), CliError> {
     // Nobody can make a lost key again.
@@ -148,8 +167,11 @@ fn new_test(
     };
     let ca = TestCa::generate(rid, index, expiry, bits, &mut common::chance()).map_err(failed)?;
     let text = ca.to_text().map_err(failed)?;
-    common::write(output, text.expose())?;
-    common::create(public)?.write(&ca.ca_keys().to_file())?;
+    let mut secret = ClaimedFile::claim(output, Existing::Keep, Access::Owner)?;
+    let mut shown = ClaimedFile::claim(public, replace.existing(), Access::Umask)?;
+    secret.put(text.expose())?;
+    shown.put_json(&ca.ca_keys().to_file())?;
+    ClaimedFile::finish_all(vec![secret, shown])?;
     out.line(format!("Test CA in {}, its public key in {}.", output.display(), public.display()));
     list(&ca.ca_keys(), out);
     Ok(())

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::ProfileArgs;
+pub use super::file_names::distinct;
 pub use super::out::{Out, WarningSink, warn};
-pub use super::output::{create, distinct, write};
 use super::reading::MAX_FILE;
 pub use super::reading::{
     is_standard_input, output_file, read, read_as_it_is, read_text, read_whole, shown, standard_input,

@@ -90,6 +90,9 @@ pub struct ConfigFile {
     /// Readers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) readers: Option<ReadersConfig>,
+    /// Files that `perso run` writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run: Option<RunConfig>,
     /// Defaults of any other option, by its long name without dashes; below the name of a command
     /// (`[options."keys export"]`) for that command only.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -154,6 +157,19 @@ pub struct ReadersConfig {
     /// The reader that is taken where none is named; `--reader`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) default: Option<String>,
+}
+
+/// Files that `perso run` writes. `{id}`, `{attempt}`, `{date}` and `{time}` in their names stand for the record's id, the
+/// number of the attempt, and when it began.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// The result; `--result`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    result: Option<PathBuf>,
+    /// The trace; `--trace`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace: Option<PathBuf>,
 }
 
 /// The default of an option.
@@ -274,7 +290,7 @@ impl Config {
     }
 
     fn defaults(&self) -> Vec<Given> {
-        let ConfigFile { site, keys, profiles, journal, readers, options, .. } = &self.file;
+        let ConfigFile { site, keys, profiles, journal, readers, run, options, .. } = &self.file;
         let mut out = Vec::new();
         let mut path = |long: &str, path: Option<&PathBuf>| {
             out.extend(path.map(|path| Given::new(None, long, vec![self.place(path).into_os_string()])));
@@ -286,6 +302,13 @@ impl Config {
         path("passphrase-file", keys.as_ref().and_then(|keys| keys.passphrase_file.as_ref()));
         path("profiles", profiles.as_ref().map(|profiles| &profiles.folder));
         path("station-journal", journal.as_ref().map(|journal| &journal.file));
+        let run_files = run.iter().flat_map(|run| [("result", &run.result), ("trace", &run.trace)]);
+        for (long, file) in run_files {
+            let values = file.iter().map(|file| self.place(file).into_os_string()).collect::<Vec<_>>();
+            if !values.is_empty() {
+                out.push(Given::new(Some(&"run".to_owned()), long, values));
+            }
+        }
         out.extend(token.first().map(|uri| Given::new(None, "keys", vec![uri.as_os_str().to_owned()])));
         let PassphraseArgs { token_retail_mac, allow_left_half, .. } = self.passphrase(None);
         for (long, values) in [("token-retail-mac", token_retail_mac), ("allow-left-half", allow_left_half)] {

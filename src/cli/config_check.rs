@@ -5,10 +5,10 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::args::ConfigCommand;
+use super::claimed;
 use super::common::{self, CliError, Out, Problem};
 use super::config::Config;
 use super::config_resolve as resolve;
-use super::output;
 use super::token_uri;
 use crate::base::{Code, Fault};
 use crate::keys::{AnyStore, KeyStore, file};
@@ -200,7 +200,7 @@ fn profiles(config: &Config, checked: &mut Checked) -> Option<Vec<Profile>> {
 fn journal(config: &Config, checked: &mut Checked) {
     let Some(journal) = &config.file.journal else { return };
     let path = config.place(&journal.file);
-    let folder = output::folder(&path);
+    let folder = claimed::folder(&path);
     if path.is_dir() || !folder.is_dir() {
         let message = format!("{} cannot be a file: its folder is not there, or it is a folder", path.display());
         checked.problems.push(Problem::new("journal.file", Code::Config, message));

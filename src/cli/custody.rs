@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::args::{ExportArgs, GenerateArgs, ImportArgs, KcvArgs, LoadArgs, NamedArgs, PassphraseArgs, RotateArgs};
+use super::claimed::{self, Access};
 use super::common::{self, CliError, Out};
 use super::keys::{Listed, ListedKeys};
 use super::ring::Ring;
@@ -182,7 +183,7 @@ pub fn export(args: &ExportArgs, out: &mut Out) -> Result<(), CliError> {
     }
     let output = common::output_file(&args.output);
     if let Some(path) = output {
-        common::write(path, &format!("{block}\n"))?;
+        claimed::write(path, &format!("{block}\n"), args.replace.existing(), Access::Owner)?;
     }
     if !out.json(&Exported { key: Listed::of(&info), kbpk: &args.kbpk, block: &block }) {
         match output {

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::{DoctorArgs, PassphraseArgs};
+use super::claimed;
 use super::common::{self, CliError, Out};
-use super::output;
 use super::screen;
 use super::token_uri;
 use crate::base::Fault;
@@ -333,7 +333,7 @@ fn journal(path: &Path) -> CheckView {
             Err(error) => CheckView::problem("journal", named(&error.to_string()), remedy),
         };
     }
-    let folder = output::folder(path);
+    let folder = claimed::folder(path);
     match writable(folder) {
         Ok(()) => CheckView::ok("journal", named("not there yet, its folder can be written")),
         Err(error) => CheckView::problem("journal", format!("folder {}: {error}", folder.display()), remedy),

@@ -3,7 +3,7 @@
 use super::args::AuthArgs;
 use super::common::{self, CliError, Out};
 use super::reader::{self, Place};
-use crate::base::Chance;
+use crate::base::{Chance, StopRequest};
 use crate::card::apdu::{Command, Response, StatusWord};
 use crate::card::channel::{AuthReport, Handshake, HandshakeError};
 use crate::card::gp::{self, CardData, KeyInformation};
@@ -62,7 +62,7 @@ fn ask(args: &AuthArgs, store: &AnyStore, aid: Option<&[u8]>) -> Result<AuthRepo
     if let Place::Trace(path) = reader.place() {
         return traced(&reader::trace(path)?, store, aid);
     }
-    let (transport, mut chance) = reader::open_with_chance(&reader, "the card")?;
+    let (transport, mut chance) = reader::open_with_chance(&reader, "the card", &StopRequest::default())?;
     let mut card = Card::new(transport, common::clock()).with_test_keys(store.keys().iter().all(|key| key.test));
     card.reset()?;
     let selected = gp::select(&mut card, aid.unwrap_or_default())?;

@@ -5,9 +5,9 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::args::KeysCommand;
+use super::claimed::{self, Access, Existing};
 use super::common::{self, CliError, Out};
 use super::custody;
-use super::kept::Kept;
 use super::{keys_passphrase, keys_public};
 use crate::keys::{KeyHeader, KeyInfo, KeyStore, file};
 
@@ -98,8 +98,7 @@ pub fn run(command: &KeysCommand, out: &mut Out) -> Result<u8, CliError> {
 
 /// A new key file never replaces another, not even one that another process makes at the same time.
 fn seal(output: &Path, sealed: &str) -> Result<(), CliError> {
-    let device = output.exists() && !output.is_file();
-    if device { common::write(output, sealed) } else { Kept::claim(output)?.write(sealed) }
+    claimed::write(output, sealed, Existing::Keep, Access::Owner)
 }
 
 fn list(store: &dyn KeyStore, out: &mut Out) {

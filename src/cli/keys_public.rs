@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::args::{PublicArgs, PublicForm, RemoveArgs};
+use super::claimed::{self, Access};
 use super::common::{self, CliError, Out};
 use super::ring::Ring;
 use super::{stores, token_uri};
@@ -58,7 +59,7 @@ pub fn public(args: &PublicArgs, out: &mut Out) -> Result<(), CliError> {
         },
     };
     if let Some(path) = common::output_file(&args.output) {
-        common::write(path, &text)?;
+        claimed::write(path, &text, args.replace.existing(), Access::Umask)?;
         out.written(path, format!("Wrote the public key of {} into {}.", info.name, path.display()));
         return Ok(());
     }

@@ -6,6 +6,7 @@ mod calc;
 mod card;
 mod check;
 mod check_files;
+mod claimed;
 mod common;
 pub mod config;
 pub mod config_check;
@@ -14,14 +15,13 @@ mod custody;
 mod doctor;
 mod explain;
 mod explain_auth;
-mod kept;
+mod file_names;
 mod keys;
 mod keys_passphrase;
 mod keys_public;
 mod lock;
 mod orders;
 mod out;
-mod output;
 mod plan;
 mod pool;
 mod prepare;
@@ -32,12 +32,14 @@ mod readers;
 mod reading;
 mod ready;
 mod record;
+mod replaced;
 mod ring;
 mod run;
 #[cfg(test)]
 mod schemas;
 mod screen;
 mod serve;
+mod signals;
 mod sim;
 mod stores;
 mod token_uri;
@@ -98,12 +100,16 @@ pub fn main(version: &'static str) -> ExitCode {
     }
     log_to_standard_error(cli.level());
     let mut out = Out::new(cli.format).quiet(cli.quiet);
+    if let Err(error) = signals::start() {
+        return ExitCode::from(report(&error, &mut out));
+    }
     if let Some(Err(error)) = config.as_ref().map(|config| config.trusted_for(&matches)) {
         return ExitCode::from(report(&error, &mut out));
     }
     // What became of a card is told whatever becomes of standard output.
     let makes_card = matches!(cli.command, Command::Run(_));
     let code = dispatch(cli.command, config.as_ref(), &mut out).unwrap_or_else(|error| report(&error, &mut out));
+    drop(claimed::discard_temporary_files());
     match code {
         0 if out.is_lost() && !makes_card => ExitCode::from(Code::OperatorInput.entry().exit),
         code => ExitCode::from(code),

@@ -73,6 +73,11 @@ impl Out {
         self.quiet
     }
 
+    /// The form that results are printed in.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
     /// Prints a warning on standard error and keeps it for the JSON result.
     pub fn warning(&mut self, warning: Warning) {
         if !self.warnings.contains(&warning) {

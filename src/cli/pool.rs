@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::args::PoolCommand;
 use super::common::{self, CliError, Out};
 use super::lock::{FileLock, LockError};
-use super::output;
 use super::prepare::PreparationError;
+use super::replaced;
 use crate::keys::AnyStore;
 use crate::prepare::{Pool, PoolError};
 
@@ -62,7 +62,7 @@ impl HeldPool {
     fn save_under(&self, key: &str, store: &AnyStore) -> Result<(), CliError> {
         let failed = |source| PreparationError::Pool { path: self.path.clone(), source };
         let text = self.keys.seal(key, store, &mut common::chance()).map_err(failed)?;
-        output::replace(&self.path, &text, |written| Ok(self.keys.verify(written, store).map_err(failed)?))
+        replaced::replace(&self.path, &text, |written| Ok(self.keys.verify(written, store).map_err(failed)?))
     }
 }
 

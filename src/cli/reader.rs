@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::args::{Interface, ReaderArgs};
 use super::common::{self, CliError, warn};
-use crate::base::Chance;
+use crate::base::{Chance, StopRequest};
 use crate::card::sim::SimTransport;
 use crate::card::trace::Trace;
 use crate::card::transport::{Limits, LinkError, Replay, Transport, Watched, pcsc};
@@ -63,8 +63,16 @@ impl ReaderArgs {
 /// # Errors
 /// There is no such reader or file, no card after the timeout, or another program holds the reader.
 pub fn open(args: &ReaderArgs, what: &str) -> Result<Box<dyn Transport>, CliError> {
+    open_until(args, what, &StopRequest::default())
+}
+
+/// As [`open`]; a request to stop ends the waiting.
+///
+/// # Errors
+/// As [`open`]; a request to stop came.
+pub fn open_until(args: &ReaderArgs, what: &str, stop: &StopRequest) -> Result<Box<dyn Transport>, CliError> {
     match args.place() {
-        Place::Reader(wanted) => connect(wanted, args, what),
+        Place::Reader(wanted) => connect(wanted, args, what, stop),
         Place::CardFile(path) => {
             Ok(limited(SimTransport::file(path)?.approach(args.is_contactless())?, args.limits())?)
         }
@@ -92,12 +100,16 @@ pub fn limited(mut card: SimTransport, limits: Limits) -> Result<Box<dyn Transpo
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_with_chance(args: &ReaderArgs, what: &str) -> Result<(Box<dyn Transport>, Chance), CliError> {
+pub fn open_with_chance(
+    args: &ReaderArgs,
+    what: &str,
+    stop: &StopRequest,
+) -> Result<(Box<dyn Transport>, Chance), CliError> {
     let chance = match args.place() {
         Place::Trace(path) => Chance::fixed(trace(path)?.chance()),
         _ => common::chance(),
     };
-    Ok((open(args, what)?, chance))
+    Ok((open_until(args, what, stop)?, chance))
 }
 
 /// Reads a trace.
@@ -111,12 +123,12 @@ pub fn trace(path: &Path) -> Result<Trace, CliError> {
 /// Without `--timeout` a card is waited for, a reader is not: a mistyped name is told at once.
 const FOR_A_CARD: u32 = 120;
 
-fn connect(wanted: &str, args: &ReaderArgs, what: &str) -> Result<Box<dyn Transport>, CliError> {
+fn connect(wanted: &str, args: &ReaderArgs, what: &str, stop: &StopRequest) -> Result<Box<dyn Transport>, CliError> {
     let mut wait = Duration::from_secs(args.timeout.unwrap_or(FOR_A_CARD).into());
     let (mut reader, mut asked) = (pcsc::look(wanted)?, false);
     if reader.is_none() && args.timeout.is_some_and(|seconds| seconds > 0) {
         warn(&format!("Plug in reader {wanted:?}, and put {what} into it."));
-        let (found, left) = pcsc::wait_for_reader(wanted, wait)?;
+        let (found, left) = pcsc::wait_for_reader(wanted, wait, stop)?;
         (reader, wait, asked) = (Some(found), left, true);
     }
     let reader = match reader {
@@ -127,7 +139,8 @@ fn connect(wanted: &str, args: &ReaderArgs, what: &str) -> Result<Box<dyn Transp
         if !asked {
             warn(&format!("Put {what} into reader {:?}.", reader.name));
         }
-        pcsc::wait_for_card(&reader.name, wait)?;
+        pcsc::wait_for_card(&reader.name, wait, stop)?;
     }
+    stop.check().map_err(LinkError::from)?;
     Ok(pcsc::connect(&reader.name, args.limits())?)
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::args::ReadersArgs;
 use super::common::{self, CliError, Out};
+use super::signals::{self, Response};
 use crate::card::atr_view::AtrView;
 use crate::card::transport::pcsc;
 use crate::card::transport::pcsc::{Reader, Watcher};
@@ -95,8 +96,7 @@ fn watch(out: &mut Out) -> Result<u8, CliError> {
     }
     let ended = Arc::new(AtomicBool::new(false));
     let signal = ended.clone();
-    ctrlc::set_handler(move || signal.store(true, Ordering::Relaxed))
-        .map_err(|error| CliError::Option { option: "(signals)", why: error.to_string() })?;
+    signals::respond(Response::Notify(Box::new(move || signal.store(true, Ordering::Relaxed))));
     let mut told = Told::default();
     let mut watcher = Watcher::default();
     while !ended.load(Ordering::Relaxed) && !out.is_broken() {

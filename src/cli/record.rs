@@ -1,6 +1,7 @@
 //! `perso record`: sealing clear records for test keys, and showing sealed ones masked.
 
 use super::args::RecordCommand;
+use super::claimed::{self, Access};
 use super::common::{self, CliError, Out, Problem};
 use super::ready::{ready, record_problems};
 use crate::issuance::check;
@@ -12,7 +13,7 @@ use crate::record::{self, Record, RecordView};
 /// The record, its profile or its keys are wrong.
 pub fn run(command: &RecordCommand, out: &mut Out) -> Result<u8, CliError> {
     match command {
-        RecordCommand::Seal { clear, sources, output } => {
+        RecordCommand::Seal { clear, sources, output, replace } => {
             let refused =
                 |problems| CliError::Refused { what: common::shown(clear), problems: record_problems(problems) };
             let bytes = zeroize::Zeroizing::new(common::read(clear)?);
@@ -29,7 +30,7 @@ pub fn run(command: &RecordCommand, out: &mut Out) -> Result<u8, CliError> {
             }
             match common::output_file(output) {
                 Some(path) => {
-                    common::write(path, &sealed)?;
+                    claimed::write(path, &sealed, replace.existing(), Access::Owner)?;
                     out.written(path, format!("Sealed into {}.", path.display()));
                 }
                 None => out.raw(&sealed),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::args::KeyFileArgs;
 use super::common::{self, CliError, Out};
 use super::lock::{FileLock, LockError};
-use super::output;
+use super::replaced;
 use super::{stores, token_uri};
 use crate::base::Secret;
 use crate::keys::KeyStore;
@@ -124,7 +124,7 @@ impl Ring {
             Some(passphrase) => file::seal(&self.keys, passphrase, &mut common::chance()).map_err(failed)?,
             None => file::mark(&self.keys).map_err(failed)?,
         };
-        output::replace(&path, &zeroize::Zeroizing::new(text), |written| {
+        replaced::replace(&path, &zeroize::Zeroizing::new(text), |written| {
             file::verify(written, passphrase.as_ref(), &self.keys).map_err(failed)
         })
     }

@@ -1,22 +1,26 @@
 //! `perso run`: one record, one card, one verdict.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
 use super::args::RunArgs;
 use super::ca;
+use super::claimed::{Access, ClaimedFile, Existing};
 use super::common::{self, CliError, Out, Problem, warn};
-use super::prepare::{Preparation, ready_from};
+use super::file_names::FileNames;
+use super::prepare::{Preparation, Prepare, ready_from};
 use super::progress;
 use super::reader::{self, Place};
 use super::ready::Ready;
+use super::signals::{self, Response};
 use super::verify::not_proven;
 use crate::base::emv::rules::Stage;
-use crate::base::{Chance, Clock, Code, Warning};
+use crate::base::{Chance, Clock, Code, Interrupted, StopRequest, Warning};
 use crate::card::Recorder;
 use crate::card::sim::{FaultRule, SimTransport};
 use crate::card::trace::Writer;
-use crate::card::transport::Transport;
+use crate::card::transport::{LinkError, Transport};
 use crate::issuance::blank;
 use crate::issuance::check;
 use crate::issuance::job::Job;
@@ -39,15 +43,22 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     }
     let clock = common::clock();
     let started = Clock::fixed(clock.now());
-    let (result, trace, journal) = (args.result.as_deref(), args.trace.as_deref(), journal_path(args));
-    let (record, jobs) = (args.keep.record.as_deref(), args.preparation.jobs.as_deref());
-    let kept = [("--record", record), ("--jobs", jobs)];
-    let written = [("--journal", journal.as_deref()), ("--trace", trace), ("--result", result)];
-    common::distinct(&[&kept[..], &written].concat())?;
+    let existing = args.replace.existing();
+    let result_file = ResultFile::default();
+    signals::respond(Response::Verdict(interrupted(args, &started, &result_file, out)));
+    let journal = journal_path(args);
+    let named = [
+        ("--record", args.keep.record.as_deref()),
+        ("--fulfilment", args.preparation.fulfilment.as_deref()),
+        ("--journal", journal.as_deref()),
+        ("--trace", args.trace.as_deref()),
+        ("--result", args.result.as_deref()),
+    ];
+    common::distinct(&named)?;
     let ca_keys = args.ca_keys.as_deref().map(ca::ca_keys).transpose()?;
     let minimum_level = Some(args.level.minimum_level);
     let preparation = Preparation { from: &args.preparation, ca_keys: ca_keys.as_ref(), minimum_level };
-    let ready = ready_from(&args.record, &args.sources, &preparation, &args.keep, out)?;
+    let Prepare { ready, keep } = ready_from(&args.record, &args.sources, &preparation, &args.keep, existing, out)?;
     check::unprotected(&ready.profile).into_iter().for_each(|warning| out.warning(warning));
     let mut report = Report::new(ProgramRef::unhashed(), args.reader.is_simulated(), &started);
     report.subject(&ready.record, &ready.plan, &ready.store);
@@ -62,26 +73,23 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
 
     // All that can fail for reasons of its own fails before a card is asked for.
     let rules = faults(&args.fault)?;
-    let result_file = result.map(common::create).transpose()?;
     let mut chance = common::chance();
     // A simulated card is there or is not: a mistyped name leaves no journal behind. Its serial number is no part of the
     // job, and so not of its trace.
-    let open = |args: &RunArgs| open(args, &ready, rules.clone(), &mut common::chance());
+    let stop = StopRequest::default();
+    let open = |args: &RunArgs| open(args, &ready, rules.clone(), &mut common::chance(), &stop);
     let simulated = args.reader.is_simulated().then(|| open(args)).transpose()?;
-    let mut journal = match journal {
-        Some(path) => Journal::open(&path)?,
+    let mut journal = match &journal {
+        Some(path) => Journal::open(path)?,
         None => Journal::in_memory(),
     };
-    let (recorder, traced) =
-        args.trace.as_deref().map(|path| begin_trace(path, &ready, &mut chance)).transpose()?.unzip();
-    let asked = clock.now();
-    let transport = simulated.map_or_else(|| open(args), Ok)?;
-    report.waited(clock.now().since(asked));
-
+    let names = FileNames {
+        id: ready.record.id().to_owned(),
+        attempt: Some(journal.next_attempt(ready.record.id())),
+        started: report::timestamp(started.now()),
+    };
     let (events, progress) = mpsc::channel();
-    let quiet = out.is_quiet();
-    let screen = std::thread::spawn(move || progress::show(&progress, quiet));
-    let job = Job {
+    let mut job = Job {
         record: &ready.record,
         profile: &ready.profile,
         plan: &ready.plan,
@@ -91,11 +99,46 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
         clock,
         chance: &mut chance,
         progress: events,
-        recorder,
+        recorder: None,
+        stop: stop.clone(),
     };
+    let result = args.result.as_deref().map(|path| names.fill("--result", path)).transpose()?;
+    if let Err(refusal) = job.may_begin() {
+        // The result of the card that was made is not replaced by a refusal to make it again.
+        let claim = |path: &PathBuf| ClaimedFile::claim(path, Existing::Refuse, Access::Umask);
+        let claimed = result.as_ref().map(claim).transpose();
+        let mut result = job.end(&refusal, State::Refused, report);
+        result.program = common::program();
+        return Ok(finish(result, claimed.map_err(|error| FaultRef::of(&error).message), &[], out));
+    }
+    let trace = args.trace.as_deref().map(|path| names.fill("--trace", path)).transpose()?;
+    let [record, fulfilment] = keep.names();
+    common::distinct(&[record, fulfilment, named[2], ("--trace", trace.as_deref()), ("--result", result.as_deref())])?;
+    if let Some(path) = &result {
+        result_file.keep(ClaimedFile::claim(path, existing, Access::Umask)?);
+    }
+    let traced = trace.map(|path| begin_trace(&path, existing, &ready, job.chance)).transpose()?;
+    let trace = traced.map(|(recorder, trace)| {
+        job.recorder = Some(recorder);
+        trace
+    });
+    keep.write(existing)?;
+
+    // From here on a signal is a request, and the job says what it led to.
+    let grace = Duration::from_secs(args.grace.into());
+    signals::respond(Response::Stop { stop: stop.clone(), say: signals::say_for_card, grace });
+    let quiet = out.is_quiet();
+    let screen = std::thread::spawn(move || progress::show(&progress, quiet));
     // While the card works: to hash the executable takes longer than all that comes before.
     let program = common::program_meanwhile();
-    let mut result = job.run(transport, report);
+    let asked = job.clock.now();
+    let opened = simulated.map_or_else(|| open(args), Ok);
+    report.waited(job.clock.now().since(asked));
+    let mut result = match opened {
+        Ok(transport) => job.run(transport, report),
+        Err(CliError::Link(LinkError::Interrupted(interrupted))) => job.end(&interrupted, State::Untouched, report),
+        Err(error) => return Err(error),
+    };
     result.program = program();
     // The job has dropped its end, so the screen ends by itself; were it to panic, the result would still be printed.
     let _ = screen.join();
@@ -103,20 +146,80 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     for rule in &silent {
         out.warning(never_fired(rule));
     }
-    result.warnings = out.warnings().to_vec();
+    let code = finish(result, Ok(result_file.take()), &silent, out);
+    if let Some((writer, file)) = trace {
+        let broken = writer.lock().is_ok_and(|writer| writer.is_broken());
+        match file.finish() {
+            Ok(()) if !broken => {}
+            Ok(()) => warn("perso: the trace is not complete: its file could not be written"),
+            Err(error) => warn(&format!("perso: the trace is not kept: {}", FaultRef::of(&error).message)),
+        }
+    }
+    Ok(code)
+}
 
+/// Prints the result, writes it into its file, and gives its exit code.
+fn finish(
+    mut result: RunResult,
+    file: Result<Option<ClaimedFile>, String>,
+    silent: &[&FaultRule],
+    out: &mut Out,
+) -> u8 {
+    result.warnings = out.warnings().to_vec();
     print(&result, out);
     // The card is what it is, whatever becomes of the files about it: they have no say in the exit code.
-    if let Some(Err(error)) = result_file.map(|file| file.write(&result)) {
-        warn(&format!("perso: the result is not kept: {}", FaultRef::of(&error).message));
+    let written = file.and_then(|file| {
+        let written = file.map_or(Ok(()), |file| file.write_json(&result));
+        written.map_err(|error| FaultRef::of(&error).message)
+    });
+    if let Err(why) = written {
+        warn(&format!("perso: the result is not kept: {why}"));
     }
-    if traced.is_some_and(|writer| writer.lock().is_ok_and(|writer| writer.is_broken())) {
-        warn("perso: the trace is not complete: its file could not be written");
-    }
-    Ok(match exit_code(&result) {
+    match exit_code(&result) {
         // A test whose fault never came has tested nothing.
         0 if !silent.is_empty() => FINDINGS,
         code => code,
+    }
+}
+
+/// The claimed file of `--result`. A signal that comes before the card is touched writes it too.
+#[derive(Clone, Default)]
+struct ResultFile(Arc<Mutex<Option<ClaimedFile>>>);
+
+impl ResultFile {
+    fn keep(&self, file: ClaimedFile) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+    }
+
+    fn take(&self) -> Option<ClaimedFile> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// What a signal leads to while no card is touched: the verdict UNTOUCHED, with its result.
+fn interrupted(
+    args: &RunArgs,
+    started: &Clock,
+    file: &ResultFile,
+    out: &Out,
+) -> Box<dyn FnOnce(Interrupted) -> u8 + Send> {
+    let (started, file, format) = (started.clone(), file.clone(), out.format());
+    let (path, existing, simulated) = (args.result.clone(), args.replace.existing(), args.reader.is_simulated());
+    Box::new(move |interrupted| {
+        let mut report = Report::new(ProgramRef::unhashed(), simulated, &started);
+        let state = report.fault(&interrupted, State::Untouched);
+        let result = report.finish(state, Vec::new(), &common::clock());
+        let file = match (file.take(), path) {
+            (Some(file), _) => Ok(Some(file)),
+            (None, None) => Ok(None),
+            (None, Some(path)) if path.to_string_lossy().contains('{') => {
+                Err("its name holds the record's id, which is not known yet".to_owned())
+            }
+            (None, Some(path)) => ClaimedFile::claim(&path, existing, Access::Umask)
+                .map(Some)
+                .map_err(|error| FaultRef::of(&error).message),
+        };
+        finish(result, file, &[], &mut Out::new(format))
     })
 }
 
@@ -149,6 +252,7 @@ fn open(
     ready: &Ready,
     faults: Vec<FaultRule>,
     chance: &mut Chance,
+    stop: &StopRequest,
 ) -> Result<Box<dyn Transport>, CliError> {
     let card = match args.reader.place() {
         Place::Reader(_) if !faults.is_empty() => {
@@ -157,7 +261,7 @@ fn open(
                 why: "only a simulated card shows faults on demand".into(),
             });
         }
-        Place::Reader(_) => return reader::open(&args.reader, "the blank"),
+        Place::Reader(_) => return reader::open_until(&args.reader, "the blank", stop),
         Place::Trace(_) => return Err(no_card_from_a_trace()),
         Place::CardFile(path) => SimTransport::file(path)?,
         Place::FreshBlank => SimTransport::memory(blank::make(
@@ -186,18 +290,24 @@ pub(super) fn faults(rules: &[String]) -> Result<Vec<FaultRule>, CliError> {
     Ok(parsed)
 }
 
-type Traced = Arc<Mutex<Writer<std::fs::File>>>;
+type Traced = (Arc<Mutex<Writer<std::fs::File>>>, ClaimedFile);
 
 /// Begins a trace, and has the randomness that the host draws written into it: a replay needs it.
-fn begin_trace(path: &Path, ready: &Ready, chance: &mut Chance) -> Result<(Recorder, Traced), CliError> {
+fn begin_trace(
+    path: &Path,
+    existing: Existing,
+    ready: &Ready,
+    chance: &mut Chance,
+) -> Result<(Recorder, Traced), CliError> {
     let full = ready.store.keys().iter().all(|key| key.test);
-    let file = common::create(path)?;
+    let access = if full { Access::Owner } else { Access::Umask };
+    let file = ClaimedFile::claim(path, existing, access)?;
     let meta = [
         ("program", env!("CARGO_PKG_VERSION").to_owned()),
         ("record", ready.record.id().to_owned()),
         ("profile", format!("{} {}", ready.plan.profile, hex::encode(ready.plan.profile_hash))),
     ];
-    let writer = Arc::new(Mutex::new(Writer::new(file.into_file(), full, &meta)));
+    let writer = Arc::new(Mutex::new(Writer::new(file.stream()?, full, &meta)));
     let drawn = Arc::clone(&writer);
     let mut source = std::mem::replace(chance, Chance::fixed(Vec::new()));
     *chance = Chance::new(move |buffer| {
@@ -213,7 +323,7 @@ fn begin_trace(path: &Path, ready: &Ready, chance: &mut Chance) -> Result<(Recor
             writer.event(&event);
         }
     });
-    Ok((recorder, kept))
+    Ok((recorder, (kept, file)))
 }
 
 /// The result for people: the verdict, what to do with the card, and why.

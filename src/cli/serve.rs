@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use super::args::{Interface, ServeArgs, Wire};
-use super::common::{self, CliError, Out, warn};
+use super::claimed::{Access, ClaimedFile};
+use super::common::{CliError, Out, warn};
 use super::run::{faults, never_fired};
+use super::signals::{self, Response};
 use crate::card::sim::{FaultRule, SimTransport};
 use crate::card::trace::Writer;
 use crate::card::transport::vpcd::{self, Ended, Hand, Pace, Trick};
@@ -41,11 +44,12 @@ pub fn run(args: &ServeArgs, out: &mut Out) -> Result<u8, CliError> {
         .map(|(number, card)| Slot::start(number, card, args, rules.clone(), &tell))
         .collect::<Result<_, _>>()?;
     let signal = tell.clone();
-    ctrlc::set_handler(move || drop(signal.send(Heard::Quit)))
-        .map_err(|error| CliError::Option { option: "(signals)", why: error.to_string() })?;
+    signals::respond(Response::Notify(Box::new(move || drop(signal.send(Heard::Quit)))));
     std::thread::spawn(move || listen(&tell));
     attend(&heard, &slots, out);
+    // All hang up at once, then each card finishes what it has in hand.
     slots.iter().for_each(Slot::end);
+    slots.into_iter().try_for_each(Slot::finish)?;
     for rule in rules.iter().filter(|rule| !rule.has_fired()) {
         out.warning(never_fired(rule));
     }
@@ -113,8 +117,15 @@ fn obey(words: &[&str], slots: &[Slot]) -> Result<Option<String>, String> {
     Ok(None)
 }
 
+/// How long a card may take for the command in hand when the program ends.
+const IN_HAND: Duration = Duration::from_secs(5);
+
 /// One virtual reader.
-struct Slot(Arc<Desk>);
+struct Slot {
+    desk: Arc<Desk>,
+    thread: JoinHandle<()>,
+    trace: Option<ClaimedFile>,
+}
 
 struct Desk {
     place: Mutex<Place>,
@@ -157,7 +168,8 @@ impl Slot {
             }
             None => Reader::Connects(address(args.connect)?),
         };
-        let trace = args.trace.as_ref().map(|path| begin_trace(path, number, card, args.cards.len())).transpose()?;
+        let trace = args.trace.as_ref().map(|path| begin_trace(path, number, card, args)).transpose()?;
+        let (trace, file) = trace.unzip();
         let place = Place { card: card.to_owned(), inserted: Some(0), count: 0, hand: Hand::default() };
         let desk = Arc::new(Desk {
             place: Mutex::new(place),
@@ -167,23 +179,23 @@ impl Slot {
             trace,
         });
         let (mine, pace, tell) = (Arc::clone(&desk), pace(args), tell.clone());
-        std::thread::spawn(move || {
+        let thread = std::thread::spawn(move || {
             let mut rules = rules;
             while let Some((card, count, hand)) = mine.until_inserted() {
                 // Whoever hears has gone when the program ends.
                 let say = |event| drop(tell.send(Heard::Event(event)));
                 say(mine.attend(number, &card, count, &link, &pace, &hand, &mut rules, &say));
                 // Also where the next card has been ordered in already.
-                if mine.lock().inserted != Some(count) {
+                if mine.lock().inserted != Some(count) && !mine.ended.load(Ordering::Relaxed) {
                     std::thread::sleep(POLL);
                 }
             }
         });
-        Ok(Self(desk))
+        Ok(Self { desk, thread, trace: file })
     }
 
     fn insert(&self, card: Option<&Path>) -> Result<(), String> {
-        let mut place = self.0.lock();
+        let mut place = self.desk.lock();
         if place.inserted.is_some() {
             return Err("a card is in this reader; remove it first, or swap it".into());
         }
@@ -193,35 +205,44 @@ impl Slot {
         place.count += 1;
         place.inserted = Some(place.count);
         place.hand = Hand::default();
-        self.0.changed.notify_all();
+        self.desk.changed.notify_all();
         Ok(())
     }
 
     /// Another card answers from the next command on; the reader notices nothing.
     fn swap(&self, card: &Path) -> Result<(), String> {
-        let mut place = self.0.lock();
+        let mut place = self.desk.lock();
         if place.inserted.is_none() {
             return Err("there is no card in this reader; insert one".into());
         }
-        let other = SimTransport::file(card).and_then(|other| other.approach(self.0.contactless));
-        place.hand.swap(self.0.traced(other.map_err(|error| error.to_string())?));
+        let other = SimTransport::file(card).and_then(|other| other.approach(self.desk.contactless));
+        place.hand.swap(self.desk.traced(other.map_err(|error| error.to_string())?));
         card.clone_into(&mut place.card);
         Ok(())
     }
 
     fn remove(&self) {
-        self.0.lock().inserted = None;
+        self.desk.lock().inserted = None;
         self.hand().remove();
     }
 
     fn hand(&self) -> Hand {
-        self.0.lock().hand.clone()
+        self.desk.lock().hand.clone()
+    }
+
+    /// Waits for the command in hand, and gives the trace its name.
+    fn finish(self) -> Result<(), CliError> {
+        let until = Instant::now() + IN_HAND;
+        while !self.thread.is_finished() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.trace.map_or(Ok(()), ClaimedFile::finish)
     }
 
     fn end(&self) {
-        self.0.ended.store(true, Ordering::Relaxed);
+        self.desk.ended.store(true, Ordering::Relaxed);
         self.remove();
-        self.0.changed.notify_all();
+        self.desk.changed.notify_all();
     }
 }
 
@@ -355,14 +376,19 @@ impl Reader {
 }
 
 /// The trace of one card. Simulated cards hold test keys alone, so it holds all data.
-fn begin_trace(path: &Path, number: usize, card: &Path, cards: usize) -> Result<SharedWriter, CliError> {
+fn begin_trace(
+    path: &Path,
+    number: usize,
+    card: &Path,
+    args: &ServeArgs,
+) -> Result<(SharedWriter, ClaimedFile), CliError> {
     let mut name = path.as_os_str().to_owned();
-    if cards > 1 {
+    if args.cards.len() > 1 {
         name.push(format!(".{number}"));
     }
     let meta = [("program", env!("CARGO_PKG_VERSION").to_owned()), ("card", card.display().to_string())];
-    let file = common::create(Path::new(&name))?.into_file();
-    Ok(Arc::new(Mutex::new(Writer::new(file, true, &meta))))
+    let file = ClaimedFile::claim(Path::new(&name), args.replace.existing(), Access::Owner)?;
+    Ok((Arc::new(Mutex::new(Writer::new(file.stream()?, true, &meta))), file))
 }
 
 /// The card's own time, and the time on the wire.

@@ -54,6 +54,7 @@ pub fn run(command: &TraceCommand, out: &mut Out) -> Result<u8, CliError> {
                 chance: &mut chance,
                 progress: told,
                 recorder: None,
+                stop: crate::base::StopRequest::default(),
             };
             let replay = Replay::new(&trace);
             let left = replay.left();

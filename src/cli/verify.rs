@@ -8,7 +8,7 @@ use super::common::{self, CliError, Out};
 use super::reader;
 use super::ready::{Ready, ready_from};
 use super::screen;
-use crate::base::{Fault, Secret};
+use crate::base::{Fault, Secret, StopRequest};
 use crate::issuance::proof::result::{CheckRef, VerifyResult};
 use crate::issuance::proof::{Consent, Verification};
 use crate::issuance::result::Evidence;
@@ -33,7 +33,7 @@ pub fn run(args: &VerifyArgs, out: &mut Out) -> Result<u8, CliError> {
         Source::Record(ready) => (Some(&ready.store), Some(&ready.profile), Some((&ready.record, &ready.plan))),
         Source::Other { store, profile } => (store.as_ref(), profile.as_deref(), None),
     };
-    let (transport, mut chance) = reader::open_with_chance(&args.reader, "the card")?;
+    let (transport, mut chance) = reader::open_with_chance(&args.reader, "the card", &StopRequest::default())?;
     let verification = Verification {
         profile,
         record,

@@ -2,6 +2,7 @@
 
 use super::journal::JournalError;
 use super::proof::VerifyError;
+use crate::base::Interrupted;
 use crate::base::chance::ChanceError;
 use crate::base::fault::{Code, Fault};
 use crate::card::CardError;
@@ -31,6 +32,9 @@ pub enum JobError {
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A request to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
     /// Randomness.
     #[error(transparent)]
     Chance(#[from] ChanceError),
@@ -137,6 +141,7 @@ impl Fault for JobError {
             JobError::Cps(error) => error.code(),
             JobError::Key(error) => error.code(),
             JobError::Journal(error) => error.code(),
+            JobError::Interrupted(interrupted) => interrupted.code(),
             JobError::Chance(_) | JobError::Spec(_) | JobError::Inconsistent(_) => Code::ProgramFault,
             JobError::Proof(error) => error.code(),
             JobError::Live(_) => Code::KeyLive,

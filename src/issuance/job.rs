@@ -14,7 +14,7 @@ use super::result::{RunResult, StepRef};
 use super::state::{Progress, State};
 use super::verify::{self, Age, ReadBackReport};
 use crate::base::fault::{Code, Family, Fault};
-use crate::base::{Chance, Clock};
+use crate::base::{Chance, Clock, StopRequest};
 use crate::card::transport::Transport;
 use crate::card::{Card, Recorder, TraceEvent};
 use crate::keys::KeyStore;
@@ -44,12 +44,20 @@ pub struct Job<'a> {
     pub progress: Sender<ProgressEvent>,
     /// Where every exchange is written down, where that is wanted.
     pub recorder: Option<Recorder>,
+    /// A request to stop. Before the first state-changing command it ends the job UNTOUCHED; after it the card is finished,
+    /// unless a second request comes.
+    pub stop: StopRequest,
 }
 
 /// Whether a card with this fault, untouched, would be put back to the blanks.
 fn goes_back(code: Code) -> bool {
     let of_card = matches!(code.entry().family, Family::Card | Family::Key);
     of_card && State::Untouched.action(Some(code)) == State::Untouched.action(None)
+}
+
+/// STORE DATA and SET STATUS: the state-changing commands of a job.
+fn changes_card(ins: u8) -> bool {
+    matches!(ins, 0xE2 | 0xF0)
 }
 
 /// What a job is doing.
@@ -108,8 +116,11 @@ impl<'a> Job<'a> {
         report.finish(state, steps, &self.clock)
     }
 
-    /// Live keys need a ledger, a stripe written here needs an encoder, and a record is made once.
-    fn admit(&mut self, job: &str) -> Result<(), JobError> {
+    /// Whether the job may begin, as far as that is known without a card. Writes nothing.
+    ///
+    /// # Errors
+    /// Why not. [`Job::end`] makes the result of it.
+    pub fn may_begin(&self) -> Result<(), JobError> {
         if let Some(live) = self.store.keys().iter().find(|key| !key.test) {
             return Err(JobError::Live(live.name.clone()));
         }
@@ -117,7 +128,18 @@ impl<'a> Job<'a> {
             return Err(JobError::StripeHere);
         }
         self.made().is_wanted().map_err(VerifyError::from)?;
-        self.journal.admit_record(self.record.id())?;
+        Ok(self.journal.admit_record(self.record.id())?)
+    }
+
+    /// The result of a job that ends before there is a card.
+    pub fn end(self, error: &dyn Fault, state: State, mut report: Report) -> RunResult {
+        let state = report.fault(error, state);
+        report.finish(state, Vec::new(), &self.clock)
+    }
+
+    /// Live keys need a ledger, a stripe written here needs an encoder, and a record is made once.
+    fn admit(&mut self, job: &str) -> Result<(), JobError> {
+        self.may_begin()?;
         self.journal.append(&Event::Opened {
             job: job.to_owned(),
             record: self.record.id().to_owned(),
@@ -231,7 +253,10 @@ impl<'a> Job<'a> {
                 onward.record(event);
             }
         });
-        Card::new(transport, self.clock.clone()).with_recorder(note).with_test_keys(true)
+        let stop = self.stop.clone();
+        // State-changing commands are asked about before they are counted.
+        let gate = move |ins: Option<u8>| if ins.is_some_and(changes_card) { Ok(()) } else { stop.check() };
+        Card::new(transport, self.clock.clone()).with_recorder(note).with_test_keys(true).with_gate(gate)
     }
 
     pub(super) fn emit(&self, event: ProgressEvent) {

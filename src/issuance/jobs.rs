@@ -12,7 +12,7 @@ use crate::base::emv::Pan;
 use crate::order::{Line, Order};
 use crate::record::Record;
 
-/// What `--jobs` writes: jobs without values where the sealed record has them, fulfilment and report with theirs. It holds
+/// What `--fulfilment` writes: jobs without values where the sealed record has them, fulfilment and report with theirs. It holds
 /// names and addresses, and is kept from others for that; a PAN is masked wherever it stands.
 #[derive(Serialize, JsonSchema)]
 pub struct Jobs {

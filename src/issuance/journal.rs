@@ -254,10 +254,14 @@ impl Journal {
         Ok(journal)
     }
 
-    /// A name for a new job: the record's id and how often it has been taken up.
+    /// A name for a new job: the record's id and the number of the attempt.
     pub fn next_job(&self, record: &str) -> String {
-        let times = self.jobs.values().filter(|job| job.record == record).count();
-        format!("{record}#{}", times + 1)
+        format!("{record}#{}", self.next_attempt(record))
+    }
+
+    /// The number of the next attempt to make a card of this record, from 1.
+    pub fn next_attempt(&self, record: &str) -> usize {
+        self.jobs.values().filter(|job| job.record == record).count() + 1
     }
 
     /// Whether a record may be taken up: no live or good job has it.

@@ -21,6 +21,9 @@ use crate::keys::{self, CardForm, Sealed};
 use crate::profile::Profile;
 use crate::record::{Application, Content};
 
+/// Outcome of a step of which nothing was handed over.
+const WITHDRAWN: &str = "withdrawn";
+
 /// What loading one application has shown.
 #[derive(Debug, Default)]
 pub struct Loaded {
@@ -79,11 +82,14 @@ fn application(
     }
     let commands = commands(job, app, values, &session)?;
 
+    job.stop.check()?;
     let step = format!("store {aid}");
     job.journal.append(&Event::AboutTo { job: name.to_owned(), step: step.clone() })?;
     let outcome = store(job, app, &commands, &mut session, last, progress);
     session.close();
     let word = match &outcome {
+        // Durable intent, and not one command of it was handed over.
+        Err(_) if progress.handed() == 0 => WITHDRAWN.to_owned(),
         Ok(loaded) if loaded.findings.is_empty() => "done".to_owned(),
         Ok(loaded) => loaded.findings.first().map(|finding| finding.code.clone()).unwrap_or_default(),
         Err(error) => crate::base::Fault::code(error).name().to_owned(),
@@ -200,7 +206,7 @@ fn store(
     let mut personalization = Personalization::new(session, job.profile.le());
     let mut rest = app.blocks.iter().zip(commands).enumerate().peekable();
     while let Some((at, (block, data))) = rest.next() {
-        progress.hand_over();
+        hand_over(job, progress)?;
         if rest.peek().is_none() {
             let sw = personalization.finish(block, data)?;
             job.emit(ProgressEvent::Stored { done: progress.handed(), all });
@@ -212,6 +218,14 @@ fn store(
         job.emit(ProgressEvent::Stored { done: progress.handed(), all });
     }
     Ok(loaded)
+}
+
+/// Counts a state-changing command, unless the job must stop before it. From the first one on the card is finished.
+fn hand_over(job: &Job<'_>, progress: &mut Progress) -> Result<(), JobError> {
+    job.stop.check()?;
+    job.stop.commit();
+    progress.hand_over();
+    Ok(())
 }
 
 /// What a status word to STORE DATA means. // CPS 1.1 §5.4.2
@@ -296,9 +310,10 @@ pub fn close(
     drop(select(card, &domain)?);
     let spec = options::spec(job.profile, &domain)?;
     let mut session = login(job, card, &spec, report)?;
+    job.stop.check()?;
     let step = format!("set-status {life_cycle:02X}");
     job.journal.append(&Event::AboutTo { job: name.to_owned(), step: step.clone() })?;
-    progress.hand_over();
+    hand_over(job, progress)?;
     gp::set_status(&mut session, gp::StatusScope::IssuerDomain, life_cycle, &domain)?;
     let seen = gp::card_life_cycle(&mut session)?;
     session.close();

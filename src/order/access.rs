@@ -18,6 +18,11 @@ impl Order {
         self.source
     }
 
+    /// SHA-256 of the order as it was received. It can be guessed from card data, and is kept under seal only.
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
     /// Whose order it is.
     pub fn identity(&self) -> &Identity {
         &self.identity

@@ -7,6 +7,7 @@ use super::problem::Findings;
 use super::sense::{self, Context};
 use super::site::Site;
 use super::{Order, Problems, Source, d1, dates, mastercard, naming, own_shape, pismo, shape};
+use crate::base::crypto::sha256;
 use crate::base::{Code, Fault, Warning};
 use crate::keys::KeyStore;
 
@@ -53,9 +54,11 @@ pub fn check(bytes: &[u8], site: Option<&Site>, store: Option<&dyn KeyStore>) ->
         },
     };
     found.sort();
-    let order = order
-        .filter(|_| found.problems.is_empty() && found.skipped.is_empty())
-        .map(|order| Order { warnings: found.warnings.clone(), ..order });
+    let order = order.filter(|_| found.problems.is_empty() && found.skipped.is_empty()).map(|order| Order {
+        warnings: found.warnings.clone(),
+        digest: sha256(bytes),
+        ..order
+    });
     Checked { source, order, problems: found.problems, skipped: found.skipped, warnings: found.warnings }
 }
 

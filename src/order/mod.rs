@@ -67,6 +67,7 @@ pub struct Order {
     fulfilment: Vec<Line>,
     report: Vec<Line>,
     warnings: Vec<Warning>,
+    digest: [u8; 32],
 }
 
 /// Where an order comes from.

@@ -119,6 +119,7 @@ pub(super) fn assemble(
             .collect(),
         report: report(file, card),
         warnings: Vec::new(),
+        digest: [0; 32],
     })
 }
 

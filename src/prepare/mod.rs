@@ -170,6 +170,7 @@ fn make(
         cryptogram_key: secrets.cryptogram_key()?,
         foreign_keys,
         sample: order.product().is_sample(),
+        order: Some(*order.digest()),
     };
     let (text, record) = draft.seal(store, chance).map_err(PrepareError::Record)?;
     let outcomes = judgement::judge(&record, profile, &secrets, issuer, today)?;
@@ -206,7 +207,7 @@ fn suits(order: &Order, profile: &Profile) -> Result<(), PrepareError> {
 }
 
 /// A record's id names its order: a second record of the same order has the same id, and is refused where it is made.
-fn record_id(order: &Order) -> String {
+pub fn record_id(order: &Order) -> String {
     let identity = order.identity();
     let whole = format!("{}:{}:{}", identity.issuer(), identity.card(), identity.operation());
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);

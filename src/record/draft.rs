@@ -34,6 +34,8 @@ pub struct Draft {
     pub foreign_keys: bool,
     /// The card is a sample.
     pub sample: bool,
+    /// SHA-256 of the order that it was prepared from.
+    pub order: Option<[u8; 32]>,
 }
 
 /// One application.
@@ -160,6 +162,7 @@ impl Draft {
             cryptogram_key: self.cryptogram_key.clone(),
             foreign_keys: self.foreign_keys,
             sample: self.sample,
+            order_sha256: self.order.map(hex::encode),
         }
     }
 }

@@ -42,6 +42,7 @@ pub struct Record {
     cryptogram_key: Option<CryptogramKey>,
     foreign_keys: bool,
     sample: bool,
+    order_sha256: Option<String>,
 }
 
 /// What the card's keys for cryptograms were derived with: names, no values.
@@ -223,6 +224,11 @@ impl Record {
     /// Whether the card is a sample, never to be used.
     pub fn is_sample(&self) -> bool {
         self.sample
+    }
+
+    /// Whether it was prepared from the order with this SHA-256.
+    pub fn is_of_order(&self, digest: &[u8; 32]) -> bool {
+        self.order_sha256.as_ref().is_some_and(|held| held.eq_ignore_ascii_case(&hex::encode(digest)))
     }
 
     /// The PAN, first six and last four digits.

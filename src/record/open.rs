@@ -81,6 +81,7 @@ impl Record {
             cryptogram_key: body.cryptogram_key.clone(),
             foreign_keys: body.foreign_keys,
             sample: body.sample,
+            order_sha256: body.order_sha256.clone(),
         };
         check::record(&record, body, &mut problems);
         if problems.is_empty() { Ok(record) } else { Err(problems) }

@@ -116,6 +116,7 @@ fn made(store: &dyn KeyStore, record: &str, profile: &Profile) -> Made {
         chance: &mut chance,
         progress: told,
         recorder: None,
+        stop: perso::base::StopRequest::default(),
     };
     let result = job.run(Box::new(Listening(transport, Arc::clone(&commands))), report);
     assert_eq!(result.state, "good", "{}: {:?} {:?}", profile.name(), result.fault, result.findings);

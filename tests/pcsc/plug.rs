@@ -1,6 +1,8 @@
 //! `perso run` on a reader that is not plugged in, or not yet.
 
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::readers::{How, connect, insert, name};
@@ -34,6 +36,44 @@ pub fn told_at_once() {
     assert_eq!(code, 4, "{text}");
     assert!(text.contains("READER-NONE") && text.contains("was plugged in within 2 s"), "{text}");
     assert_eq!(text.matches("Plug in reader \"Nowhere\", and put the blank into it.").count(), 1, "{text}");
+}
+
+/// The program waits for a minute; a signal comes before reader or card do.
+pub fn interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    for (number, (reader, signal)) in
+        [("Nowhere", "-INT"), (&name(1), "-TERM"), (&name(1), "-INT")].into_iter().enumerate()
+    {
+        let (journal, result) = (path("journal"), path(&format!("result{number}")));
+        let job = ["run", &record(PROFILES[0]), "--keys", KEYS, "--journal", &journal, "--reader", reader];
+        let mut program = Command::new(assert_cmd::cargo::cargo_bin!("perso"))
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .args(job)
+            .args(["--timeout", "60", "--result", &result])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut asked = String::new();
+        BufReader::new(program.stderr.as_mut().unwrap()).read_line(&mut asked).unwrap();
+        assert!(asked.contains("the blank into") || asked.contains("Plug in"), "{asked}");
+        let sent = Instant::now();
+        assert!(Command::new("kill").args([signal, &program.id().to_string()]).status().unwrap().success());
+        let output = program.wait_with_output().unwrap();
+        assert!(sent.elapsed() < Duration::from_secs(20), "{:?}", sent.elapsed());
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(6), "{text}");
+        assert!(text.starts_with("UNTOUCHED. Put the blank back."), "{text}");
+        let result = std::fs::read_to_string(result).unwrap();
+        assert!(result.contains("\"untouched\"") && result.contains("OPERATOR-INTERRUPTED"), "{result}");
+    }
+    // The order waits for nobody's release.
+    let card = insert(1, Bench::new(PROFILES[0]).blank(), How::default());
+    let job = ["run", &record(PROFILES[0]), "--keys", KEYS, "--journal", &path("journal"), "--reader", &name(1)];
+    let (code, text) = perso(&job);
+    assert_eq!(code, 0, "{text}");
+    drop(card);
 }
 
 /// The reader comes while the program waits, and then the card.

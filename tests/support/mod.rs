@@ -150,6 +150,7 @@ impl Bench {
             chance: &mut chance,
             progress: told,
             recorder: None,
+            stop: perso::base::StopRequest::default(),
         };
         job.run(transport, report)
     }

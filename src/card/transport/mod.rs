@@ -10,6 +10,7 @@ pub use replay::Replay;
 pub use tap::{SharedWriter, Tap};
 pub use watched::{Limits, Watched};
 
+use crate::base::Interrupted;
 use crate::base::fault::{Code, Fault};
 
 /// A link to one card.
@@ -81,6 +82,9 @@ pub enum LinkError {
     /// The PC/SC service is not there.
     #[error("the PC/SC service cannot be used: {0}")]
     Service(String),
+    /// A request to stop came before the next command.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
     /// The simulated card's file cannot be used.
     #[error("the simulated card cannot be used: {0}")]
     Simulator(String),
@@ -102,6 +106,7 @@ impl Fault for LinkError {
             LinkError::Mute { .. } | LinkError::Slow { .. } => Code::ReaderMute,
             LinkError::Busy | LinkError::Quarantined(_) => Code::ReaderBusy,
             LinkError::Service(_) => Code::ReaderService,
+            LinkError::Interrupted(interrupted) => interrupted.code(),
             LinkError::Simulator(_) => Code::ReaderSim,
             LinkError::Replay { .. } => Code::ReplayDiffers,
         }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::{Limits, LinkError, Transport};
+use crate::base::StopRequest;
 
 /// Whether this program was built with PC/SC.
 pub const BUILT: bool = cfg!(feature = "pcsc");
@@ -67,11 +68,12 @@ pub fn look(wanted: &str) -> Result<Option<Reader>, LinkError> {
 /// anew meanwhile is waited for as well.
 ///
 /// # Errors
-/// There is none after `wait`, or more than one.
-pub fn wait_for_reader(wanted: &str, wait: Duration) -> Result<(Reader, Duration), LinkError> {
+/// There is none after `wait`, or more than one; or a request to stop came.
+pub fn wait_for_reader(wanted: &str, wait: Duration, stop: &StopRequest) -> Result<(Reader, Duration), LinkError> {
     let until = Instant::now() + wait;
     let mut watcher = Watcher::default();
     loop {
+        stop.check()?;
         let left = until.saturating_duration_since(Instant::now());
         match watcher.next(left.min(SLICE)) {
             Ok(Some(readers)) if !meant(&readers, wanted).is_empty() => {
@@ -96,9 +98,9 @@ const SLICE: Duration = Duration::from_millis(500);
 /// Waits until a card is in the reader of this exact name.
 ///
 /// # Errors
-/// There is none after `wait`, or the reader or the service has gone.
-pub fn wait_for_card(name: &str, wait: Duration) -> Result<(), LinkError> {
-    imp::wait_for_card(name, wait)
+/// There is none after `wait`, or the reader or the service has gone; or a request to stop came.
+pub fn wait_for_card(name: &str, wait: Duration, stop: &StopRequest) -> Result<(), LinkError> {
+    imp::wait_for_card(name, wait, stop)
 }
 
 /// Connects to the card in the reader of this exact name, exclusively and with one transaction until the link is
@@ -145,6 +147,10 @@ fn without_le(command: &[u8]) -> &[u8] {
     }
 }
 
+#[cfg(not(feature = "pcsc"))]
+#[path = "pcsc/absent.rs"]
+mod imp;
+
 #[cfg(feature = "pcsc")]
 mod imp {
     use std::ffi::CString;
@@ -155,7 +161,7 @@ mod imp {
         Transaction,
     };
 
-    use super::{Limits, LinkError, Reader, SLICE, Transport};
+    use super::{Limits, LinkError, Reader, SLICE, StopRequest, Transport};
     use crate::card::transport::Watched;
     use crate::card::transport::watched::Requests;
 
@@ -253,11 +259,12 @@ mod imp {
         states.iter().filter(|state| state.name() != PNP_NOTIFICATION())
     }
 
-    pub fn wait_for_card(name: &str, wait: Duration) -> Result<(), LinkError> {
+    pub fn wait_for_card(name: &str, wait: Duration, stop: &StopRequest) -> Result<(), LinkError> {
         let (reader, until) = (c_name(name)?, Instant::now() + wait);
         loop {
             // A service that was restarted needs a new context, and has the reader a moment later.
-            let gone = match wait_in_one_context(&reader, until) {
+            stop.check()?;
+            let gone = match wait_in_one_context(&reader, until, stop) {
                 Ok(true) => return Ok(()),
                 Ok(false) => {
                     return Err(LinkError::NoCard(format!(
@@ -265,6 +272,7 @@ mod imp {
                         wait.as_secs()
                     )));
                 }
+                Err(interrupted @ LinkError::Interrupted(_)) => return Err(interrupted),
                 Err(gone) => gone,
             };
             if Instant::now() + SLICE > until {
@@ -275,14 +283,16 @@ mod imp {
     }
 
     /// Whether a card has come. An error is the end of the context or of the reader.
-    fn wait_in_one_context(reader: &CString, until: Instant) -> Result<bool, LinkError> {
+    fn wait_in_one_context(reader: &CString, until: Instant, stop: &StopRequest) -> Result<bool, LinkError> {
         let context = establish()?;
         let mut states = [ReaderState::new(reader.clone(), State::UNAWARE)];
         loop {
+            stop.check()?;
             let left = until.saturating_duration_since(Instant::now());
-            match context.get_status_change(Some(left), &mut states) {
+            match context.get_status_change(Some(left.min(SLICE)), &mut states) {
                 Ok(()) => {}
-                Err(Error::Timeout) => return Ok(false),
+                Err(Error::Timeout) if left <= SLICE => return Ok(false),
+                Err(Error::Timeout) => continue,
                 Err(error) => return Err(unconnected(error)),
             }
             if states.iter().any(|state| state.event_state().contains(State::PRESENT)) {
@@ -387,38 +397,6 @@ mod imp {
     }
 }
 
-#[cfg(not(feature = "pcsc"))]
-mod imp {
-    use std::time::Duration;
-
-    use super::{Limits, LinkError, Reader, Transport};
-
-    fn absent() -> LinkError {
-        LinkError::Service("this program was built without PC/SC (cargo feature `pcsc`)".into())
-    }
-
-    pub fn readers() -> Result<Vec<Reader>, LinkError> {
-        Err(absent())
-    }
-
-    #[derive(Default)]
-    pub struct Watcher;
-
-    impl Watcher {
-        pub fn next(&mut self, _wait: Duration) -> Result<Option<Vec<Reader>>, LinkError> {
-            Err(absent())
-        }
-    }
-
-    pub fn wait_for_card(_name: &str, _wait: Duration) -> Result<(), LinkError> {
-        Err(absent())
-    }
-
-    pub fn connect(_name: &str, _limits: Limits) -> Result<Box<dyn Transport>, LinkError> {
-        Err(absent())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -445,5 +423,17 @@ mod tests {
         assert_eq!(without_le(&[0, 0xA4, 4, 0, 2, 0x31, 0x41]), [0, 0xA4, 4, 0, 2, 0x31, 0x41]);
         assert_eq!(without_le(&[0, 0xB2, 1, 0x0C, 0]), [0, 0xB2, 1, 0x0C, 0]);
         assert_eq!(without_le(&[0, 0xB2]), [0, 0xB2]);
+    }
+
+    /// Asked before the service is: it need not be there.
+    #[test]
+    fn request_to_stop_ends_waiting() {
+        let stop = StopRequest::default();
+        stop.request("SIGINT");
+        let minute = Duration::from_secs(60);
+        assert!(matches!(wait_for_reader("any", minute, &stop), Err(LinkError::Interrupted(_))));
+        if BUILT {
+            assert!(matches!(wait_for_card("any", minute, &stop), Err(LinkError::Interrupted(_))));
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::PassphraseArgs;
+use super::{PassphraseArgs, ReplaceArgs};
 
 /// `perso ca …`
 #[derive(Debug, Subcommand)]
@@ -34,6 +34,9 @@ pub enum CaCommand {
         /// Write its public key here, as a file of CA keys.
         #[arg(long, value_name = "FILE")]
         public: PathBuf,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        replace: ReplaceArgs,
     },
     /// Have a test CA certify an issuer's public key: prints tags 90, 92 and 9F32.
     Certify {
@@ -54,6 +57,9 @@ pub enum CaCommand {
         /// Write the certificate here too, as `perso prepare --issuer-certificate` takes it.
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        replace: ReplaceArgs,
         /// The issuer's public exponent.
         #[arg(long, value_name = "HEX", default_value = "03")]
         exponent: String,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{PassphraseArgs, ProfileArgs, ReaderArgs};
+use super::{PassphraseArgs, ProfileArgs, ReaderArgs, ReplaceArgs};
 
 /// `perso card …`
 #[derive(Debug, Subcommand)]
@@ -56,6 +56,9 @@ pub struct ApduArgs {
     /// Write every exchange to this file. In full only while every key of the key file is a test key.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub replace: ReplaceArgs,
 }
 
 /// How the secure channel is opened.

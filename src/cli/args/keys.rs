@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::PassphraseArgs;
+use super::{PassphraseArgs, ReplaceArgs};
 
 /// `perso keys …`
 #[derive(Debug, Subcommand)]
@@ -76,6 +76,9 @@ pub struct PublicArgs {
     /// Write here; standard output otherwise.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub replace: ReplaceArgs,
 }
 
 /// How a public key is written.
@@ -243,6 +246,9 @@ pub struct ExportArgs {
     /// Write here; standard output otherwise.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub replace: ReplaceArgs,
 }
 
 /// `perso keys kcv`

@@ -34,7 +34,7 @@ pub use self::config::ConfigCommand;
 pub use self::doctor::DoctorArgs;
 pub use self::global::{Color, Format, LogLevel};
 pub use self::help::{dressed, usage_message, usage_of, wants_json};
-pub use self::keep::KeepArgs;
+pub use self::keep::{KeepArgs, ReplaceArgs};
 pub use self::keys::{
     ExportArgs, GenerateArgs, ImportArgs, KcvArgs, KeyFileArgs, KeysCommand, LoadArgs, NamedArgs, RotateArgs,
 };
@@ -314,6 +314,9 @@ pub enum RecordCommand {
         /// Write here; standard output otherwise.
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        replace: ReplaceArgs,
     },
     /// Show a record, masked.
     Show {
@@ -396,6 +399,9 @@ pub struct ServeArgs {
     /// Write what the hosts send and the cards answer, for `perso trace show`; with several cards into FILE.0, FILE.1, …
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub replace: ReplaceArgs,
 }
 
 /// `perso trace …`

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{PassphraseArgs, Sources};
+use super::{PassphraseArgs, ReplaceArgs, Sources};
 
 /// What data preparation takes beside keys and profiles.
 #[derive(Debug, Clone, Default, Args)]
@@ -18,10 +18,10 @@ pub struct PreparationArgs {
     /// Orders only: RSA keys made ahead with `perso pool`; a key that is taken is taken out of the file.
     #[arg(long, value_name = "FILE")]
     pub pool: Option<PathBuf>,
-    /// Orders only: write what others have to do for the card (encoding, printing, packing, sending), and what is told to
-    /// the one who ordered, into this file, which must not be there yet.
-    #[arg(long, value_name = "FILE")]
-    pub jobs: Option<PathBuf>,
+    /// Orders only: write what others have to do for the card (encoding, printing, packing, sending), and what is reported
+    /// to the sender of the order, into this file. The old name --jobs is accepted for one more version.
+    #[arg(long, alias = "jobs", value_name = "FILE")]
+    pub fulfilment: Option<PathBuf>,
 }
 
 /// `perso prepare`
@@ -45,6 +45,9 @@ pub struct PrepareArgs {
     /// Write the record here; standard output otherwise.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub replace: ReplaceArgs,
 }
 
 /// `perso pool …`

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{KeepArgs, PreparationArgs, ReaderArgs, Sources};
+use super::{KeepArgs, PreparationArgs, ReaderArgs, ReplaceArgs, Sources};
 
 /// What a site asks of a profile's security level.
 #[derive(Debug, Clone, Copy, Args)]
@@ -54,12 +54,20 @@ pub struct RunArgs {
     /// The same, from the configuration: for cards in a reader only.
     #[arg(long, value_name = "FILE", hide = true)]
     pub station_journal: Option<PathBuf>,
-    /// Write every exchange to this file. In full only while every key in use is a test key.
+    /// Write every exchange to this file, as FILE.part until the job has ended. In full only while every key in use is a
+    /// test key. {id}, {attempt}, {date} and {time} in the name stand for the record's id, the number of the attempt, and
+    /// when it began (UTC).
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
-    /// Write the result as JSON to this file as well.
+    /// Write the result as JSON to this file as well. {id}, {attempt}, {date} and {time} as with --trace.
     #[arg(long, value_name = "FILE")]
     pub result: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub replace: ReplaceArgs,
+    /// After SIGTERM, finish the card within this time; then stop after the command in hand.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(..=3600))]
+    pub grace: u32,
     /// Faults that the simulated card shall show, e.g. `cut before 7`; may be given several times, or name a file of
     /// such lines with @FILE.
     #[arg(long, value_name = "RULE")]

@@ -2,17 +2,21 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use crate::base::{Chance, Fault};
+use crate::base::{Chance, Fault, StopRequest};
 use crate::card::channel::{ChallengeCheck, ChannelSpec, Greeting, Mode, Protocol, SecurityLevel, Session, begin};
 use crate::card::script::{self, Script, Way};
 use crate::card::trace::Writer;
 use crate::card::transport::Transport;
 use crate::card::{Card, Recorder, gp};
 use crate::cli::args::{ApduArgs, ChannelArgs};
+use crate::cli::claimed::{Access, ClaimedFile};
 use crate::cli::common::{self, CliError, Out, warn};
 use crate::cli::reader;
+use crate::cli::signals::{self, Response};
 use crate::issuance::options;
+use crate::issuance::result::FaultRef;
 use crate::keys::{self, AnyStore, Diversification, KeyError, KeySet, KeyStore};
 use crate::profile::Profile;
 
@@ -28,10 +32,18 @@ pub fn run(args: &ApduArgs, out: &mut Out) -> Result<u8, CliError> {
         Some(store) if args.secure => Some((store, Wanted::of(args, store)?)),
         _ => None,
     };
-    let (transport, chance) = reader::open_with_chance(&args.reader, "the card")?;
     // A full trace of a script that carries a PIN or a key would keep it.
     let full = test_keys && !script.carries_secret();
-    let (mut card, mut chance) = card(args, transport, chance, test_keys, full)?;
+    let access = if full { Access::Owner } else { Access::Umask };
+    let claim = |path| ClaimedFile::claim(path, args.replace.existing(), access);
+    let trace = args.trace.as_deref().map(claim).transpose()?;
+    // A signal stops the script before its next command, and what was done is reported.
+    let stop = StopRequest::default();
+    signals::respond(Response::Stop { stop: stop.clone(), say: say_for_script, grace: Duration::ZERO });
+    let (transport, chance) = reader::open_with_chance(&args.reader, "the card", &stop)?;
+    let gate = move |_| stop.check();
+    let (card, mut chance) = card(transport, chance, test_keys, (trace.as_ref(), full))?;
+    let mut card = card.with_gate(gate);
     if !args.no_reset {
         card.reset()?;
     }
@@ -45,6 +57,10 @@ pub fn run(args: &ApduArgs, out: &mut Out) -> Result<u8, CliError> {
             (report, error)
         }
     };
+    drop(card);
+    if let Some(Err(error)) = trace.map(ClaimedFile::finish) {
+        warn(&format!("perso: the trace is not kept: {}", FaultRef::of(&error).message));
+    }
     // A fault is told beside what was done up to it.
     if let Some(error) = &error {
         report.fault = report.fault.map(|fault| format!("{fault} [{}]", error.code()));
@@ -62,6 +78,10 @@ pub fn run(args: &ApduArgs, out: &mut Out) -> Result<u8, CliError> {
         (None, "differs") => Ok(10),
         (None, _) => Ok(2),
     }
+}
+
+fn say_for_script(_: &StopRequest, name: &str) {
+    warn(&format!("perso: {name}: stopping after the command in hand"));
 }
 
 /// One file, standard input, or commands in hexadecimal, each a line.
@@ -96,15 +116,14 @@ fn script(args: &ApduArgs) -> Result<Script, CliError> {
 
 /// The card, with what goes over the wire written into a trace where one is asked for.
 fn card(
-    args: &ApduArgs,
     transport: Box<dyn Transport>,
     mut chance: Chance,
     test_keys: bool,
-    full: bool,
+    (trace, full): (Option<&ClaimedFile>, bool),
 ) -> Result<(Card, Chance), CliError> {
     let card = Card::new(transport, common::clock()).with_test_keys(test_keys);
-    let Some(path) = &args.trace else { return Ok((card, chance)) };
-    let file = common::create(path)?.into_file();
+    let Some(trace) = trace else { return Ok((card, chance)) };
+    let file = trace.stream()?;
     let meta = [("program", env!("CARGO_PKG_VERSION").to_owned()), ("command", "card apdu".to_owned())];
     let writer = Arc::new(Mutex::new(Writer::new(file, full, &meta)));
     let drawn = Arc::clone(&writer);
