@@ -244,8 +244,7 @@ fn tags_of_a_security_domain_are_named_as_such() {
 fn key_components_are_taken_as_they_are_pasted() {
     let desk = Desk::new();
     let imported = |turn: usize, one: &str, two: &str| {
-        let (one, two) =
-            (desk.give(&format!("one{turn}"), one.to_owned()), desk.give(&format!("two{turn}"), two.to_owned()));
+        let (one, two) = (desk.give(&format!("one{turn}"), one), desk.give(&format!("two{turn}"), two));
         let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(KEYS)).unwrap();
         let keys = desk.give(&format!("keys{turn}"), text);
         let options = ["--purpose", "imk-ac", "--algorithm", "tdes2", "--zone", "lab"];
