@@ -42,6 +42,7 @@ impl Lab {
         for (name, text) in [
             ("station.toml", "perso_config = 1\n[keys]\nfile = \"keys.json\"\n"),
             ("passphrase.txt", "a long passphrase for tests\n"),
+            ("new-passphrase.txt", "another passphrase for tests\n"),
             ("script.apdu", "00A4040000\n"),
             ("key.hex", "0123456789ABCDEFFEDCBA9876543210\n"),
             ("pin.txt", "1234\n"),
@@ -53,7 +54,9 @@ impl Lab {
         ] {
             std::fs::write(lab.path(name), text).unwrap();
         }
-        std::fs::set_permissions(lab.path("passphrase.txt"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        for name in ["passphrase.txt", "new-passphrase.txt"] {
+            std::fs::set_permissions(lab.path(name), std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
         // No configuration and no PC/SC service of this machine enters.
         std::fs::create_dir(lab.path("bin")).unwrap();
         symlink(assert_cmd::cargo::cargo_bin!("perso"), lab.path("bin").join("perso")).unwrap();

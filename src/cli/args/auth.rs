@@ -21,8 +21,8 @@ pub struct AuthArgs {
     /// Simulated cards only: the interface that the card is reached over.
     #[arg(long, value_enum, default_value_t = Interface::Contact)]
     pub interface: Interface,
-    /// Wait so long for the reader to be plugged in and a card to be put into it; 0 does not wait. Where it is not given
-    /// (nor in perso.toml), a card is waited for 120 s, and a reader that is not there is told at once.
+    /// Wait this long for the reader and for a card in it; 0 does not wait. Without it (also in perso.toml) a card is
+    /// waited for 120 s, and a missing reader is an error at once.
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<u32>,
     #[command(flatten)]
@@ -31,7 +31,7 @@ pub struct AuthArgs {
     /// Key version to ask for, two hexadecimal digits; 00 is the card's first.
     #[arg(long, value_name = "HEX", default_value = "00", conflicts_with = "command")]
     pub key_version: String,
-    /// AID to select before; otherwise what the card selects by default. It also enters the check of the card's
+    /// AID to select first. Otherwise what the card selects by default. It also enters the check of the card's
     /// challenge.
     #[arg(long, value_name = "AID")]
     pub aid: Option<String>,

@@ -10,8 +10,8 @@ use super::{CertificateArgs, PassphraseArgs};
 
 /// How values are given.
 pub const VALUES: &str = "\
-A VALUE that is not secret is typed, or read with @FILE or - (standard input). Type no full PAN nor track: it would stand in \
-the list of processes and in the shell's history; give @FILE or -.
+A VALUE that is not secret is typed, or read with @FILE or - (standard input). Do not type a full PAN or track: the list of \
+processes and the shell's history would show it; give @FILE or -.
 Keys and PINs are never typed. A key is named (--key NAME --keys FILE), or comes in hexadecimal from --key-from FILE (- for \
 standard input, /dev/fd/N for a descriptor); a clear key or PIN is taken with --test-keys only, which says that it is for \
 tests. Of live keys only check values are shown (3 bytes), and of a key block its header. arqc, arpc and session-keys compare \
@@ -55,7 +55,7 @@ pub enum CalcCommand {
     Track(OneValue),
     /// The check digit of a PAN or another number. Exit code 10 if it is wrong.
     Luhn(LuhnArgs),
-    /// Open certificates and signatures, from a CA's or an issuer's key on. Exit code 10 where one does not open.
+    /// Open certificates and signatures, from a CA's or an issuer's key on. Exit code 10 if one does not open.
     Certificate(Box<CertificateArgs>),
 }
 
@@ -176,7 +176,7 @@ pub struct SessionKeysArgs {
     /// With --card-challenge: the host's challenge.
     #[arg(long, value_name = "HEX", requires = "card_challenge")]
     pub host_challenge: Option<String>,
-    /// SCP02: the `i` parameter, which no answer tells.
+    /// SCP02: the `i` parameter, which no answer contains.
     #[arg(long, value_name = "HEX", default_value = "15")]
     pub option: String,
 }
@@ -237,7 +237,7 @@ pub enum PinBlockCommand {
         /// Format of the block.
         #[arg(long, value_enum, default_value = "0")]
         from: BlockFormat,
-        /// The block: typed where it is enciphered, else @FILE or -.
+        /// The block: typed if it is enciphered, else @FILE or -.
         #[arg(long, value_name = "VALUE")]
         block: String,
         /// The PAN: @FILE, or - for standard input. Formats 0, 3 and 4.
@@ -393,7 +393,7 @@ pub struct ArqcArgs {
     /// ISO 9797-1 padding: 1 zeros (CVN 10), 2 80 and zeros (all others).
     #[arg(long, value_name = "METHOD", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
     pub padding: u8,
-    /// The card's cryptogram, to be compared: exit code 10 where it is another.
+    /// The card's cryptogram, to be compared: exit code 10 if it differs.
     #[arg(long, value_name = "HEX")]
     pub expect: Option<String>,
 }

@@ -47,7 +47,7 @@ pub struct CertificateArgs {
     #[arg(long, value_name = "HEX", default_value = "03")]
     pub icc_exponent: String,
     /// Static data to be authenticated: the records in order, and what tag 9F4A names. Without them the hash of a card's
-    /// certificate is not compared, and that is said. They hold the PAN: @FILE, or -.
+    /// certificate is not compared. They hold the PAN: @FILE, or -.
     #[arg(long, value_name = "VALUE")]
     pub static_data: Option<String>,
     /// Signed static application data, tag 93.

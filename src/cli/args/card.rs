@@ -9,15 +9,15 @@ use super::{PassphraseArgs, ProfileArgs, ReaderArgs, ReplaceArgs};
 /// `perso card …`
 #[derive(Debug, Subcommand)]
 pub enum CardCommand {
-    /// What card is this: ATR, CPLC, card data, keys, capability, free memory. Opens no channel, changes nothing.
+    /// Show what card it is: ATR, CPLC, card data, keys, capability, memory. Opens no channel, changes nothing.
     Info(InfoArgs),
-    /// What is on the card: its registry, with life cycles and privileges. Opens a secure channel for reading, which
+    /// Show the card's registry, with life cycles and privileges. Opens a secure channel for reading, which
     /// moves the key set's sequence counter and nothing else.
     Apps(AppsArgs),
-    /// What a terminal can read: directories, applications, records, as a tree; PAN, tracks and name masked. Changes
+    /// Show what a terminal can read. Directories, applications, records, as a tree; PAN, tracks and name masked. Changes
     /// nothing but the transaction counter (ATC) of each application, which GET PROCESSING OPTIONS moves by one.
     Data(DataArgs),
-    /// Send APDUs: from a script file with expected answers, or as hexadecimal; through a secure channel with test keys.
+    /// Send APDUs. From a script file with expected answers, or as hexadecimal; through a secure channel with test keys.
     Apdu(ApduArgs),
 }
 
@@ -34,13 +34,13 @@ pub struct ApduArgs {
     /// The card is not reset at first. A replayed trace that begins without a reset needs this.
     #[arg(long)]
     pub no_reset: bool,
-    /// Go on where an answer is not the expected one; exit code 10 all the same.
+    /// Continue after a mismatch (still exits 10).
     #[arg(long)]
     pub keep_going: bool,
     /// Open a secure channel first, and send every command through it. Test keys only.
     #[arg(long, requires = "keys")]
     pub secure: bool,
-    /// The key file. Traces are full, and answers may be logged, only where all its keys are test keys.
+    /// The key file. Traces are full, and answers may be logged, only if all its keys are test keys.
     #[arg(long, value_name = "FILE")]
     pub keys: Option<PathBuf>,
     #[command(flatten)]
@@ -127,7 +127,7 @@ pub struct DataArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub reader: ReaderArgs,
-    /// Look for this AID, or for all that begin so, beside those that PSE and PPSE list; may be given several times.
+    /// Look for this AID, or for all that begin so, besides those that PSE and PPSE list; may be given several times.
     #[arg(long, value_name = "AID")]
     pub aid: Vec<String>,
     /// Do not look for the payment systems' well-known AIDs; only for those that are listed or given.

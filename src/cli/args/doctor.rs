@@ -9,7 +9,7 @@ use super::{PassphraseArgs, ProfileArgs};
 /// `perso doctor`
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// The key file that is to be used. Without it keys are not checked, and that is said.
+    /// The key file to check. Without it that check is skipped.
     #[arg(long, value_name = "FILE")]
     pub keys: Option<PathBuf>,
     #[command(flatten)]
@@ -18,7 +18,7 @@ pub struct DoctorArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub profiles: ProfileArgs,
-    /// The journal that is to be used.
+    /// The journal to check.
     #[arg(long, value_name = "FILE", default_value = "perso.journal")]
     pub journal: PathBuf,
 }

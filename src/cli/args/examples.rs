@@ -72,6 +72,12 @@ pub(super) const EXAMPLES: &[(&str, &[&str])] = &[
     ("keys list", &["perso keys list keys.json"]),
     ("keys seal", &["perso keys seal keys.json --passphrase-file passphrase.txt -o sealed-keys.json"]),
     (
+        "keys passphrase",
+        &[
+            "perso keys passphrase --keys sealed-keys.json --passphrase-file passphrase.txt --new-passphrase-file new-passphrase.txt",
+        ],
+    ),
+    (
         "keys generate",
         &[
             "perso keys generate --keys mine.json --test --name kbpk --purpose kbpk --algorithm aes256",

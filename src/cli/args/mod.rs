@@ -146,7 +146,7 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Explain an error code or a status word, and what to do.
     Explain {
-        /// A code such as CARD-CRYPTOGRAM, or a status word such as 6A88; all codes where none is given.
+        /// A code such as CARD-CRYPTOGRAM, or a status word such as 6A88; all codes if none is given.
         code: Option<String>,
     },
 }
@@ -238,7 +238,7 @@ fn reader(text: &str) -> Result<String, &'static str> {
 pub enum Interface {
     /// Contacts.
     Contact,
-    /// The antenna.
+    /// Contactless.
     Contactless,
 }
 
@@ -249,11 +249,10 @@ pub struct CheckArgs {
     /// all files of these kinds in it and below it.
     #[arg(required = true, value_name = "FILE|DIR")]
     pub files: Vec<PathBuf>,
-    /// The key file that orders and records are opened with. Without it what is encrypted cannot be checked, and that is
-    /// said.
+    /// The key file that orders and records are opened with. Without it what is encrypted is skipped.
     #[arg(long, value_name = "FILE")]
     pub keys: Option<PathBuf>,
-    /// The site (TOML) that orders are held against. Without it only their form is checked, and that is said.
+    /// The site (TOML) that orders are checked against. Without it only their form is checked.
     #[arg(long, value_name = "FILE")]
     pub site: Option<PathBuf>,
     /// Orders only: the issuer's certificate. With it each order is prepared with certificates and new RSA keys, without it
@@ -352,7 +351,7 @@ pub struct SimNewArgs {
     /// Take the AIDs from this record instead.
     #[arg(long, value_name = "FILE", conflicts_with = "aid")]
     pub record: Option<PathBuf>,
-    /// Name of the master key, where the profile names several.
+    /// Name of the master key, if the profile names several.
     #[arg(long, value_name = "NAME")]
     pub master: Option<String>,
     /// Chip serial number, 8 hexadecimal digits; drawn at random otherwise.
@@ -375,10 +374,10 @@ pub struct ServeArgs {
     /// Cards' files, made by `perso sim new`: the first for the first reader, and so on.
     #[arg(required = true, value_name = "CARD")]
     pub cards: Vec<PathBuf>,
-    /// Where vpcd waits for the first card; the second card goes to the next port.
+    /// Address at which vpcd waits for the first card; the second card goes to the next port.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:35963")]
     pub connect: std::net::SocketAddr,
-    /// Wait here for vpcd to connect instead, where it is configured so.
+    /// Address at which to wait for vpcd instead.
     #[arg(long, value_name = "ADDRESS", conflicts_with = "connect")]
     pub listen: Option<std::net::SocketAddr>,
     /// The interface that the readers have.
@@ -387,13 +386,13 @@ pub struct ServeArgs {
     /// The time that a card takes for each command.
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=60_000))]
     pub card_time: u32,
-    /// Take as long for each exchange as a wire of so many bits per second would; none: no time.
+    /// Take as long for each exchange as a link of this speed would. Default: no time.
     #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
     pub speed: Option<u32>,
     /// The protocol of that wire.
     #[arg(long, value_enum, default_value_t = Wire::T1)]
     pub wire: Wire,
-    /// Faults that the cards shall show, as with `perso run --fault`. Rules that never fired are listed at the end.
+    /// Faults that the cards show, as with `perso run --fault`. Rules that never fired are listed at the end.
     #[arg(long, value_name = "RULE")]
     pub fault: Vec<String>,
     /// Write what the hosts send and the cards answer, for `perso trace show`; with several cards into FILE.0, FILE.1, …

@@ -29,7 +29,7 @@ pub struct PreparationArgs {
 pub struct PrepareArgs {
     /// The order; - for standard input.
     pub order: PathBuf,
-    /// The card profile, where it shall be said once more: another than the order's is refused.
+    /// The card profile. Must be the order's.
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
     #[command(flatten)]
@@ -55,7 +55,7 @@ pub struct PrepareArgs {
 pub enum PoolCommand {
     /// Make RSA keys ahead, and add them to a pool.
     Generate {
-        /// The pool; made where it is not there.
+        /// The pool; made if it does not exist.
         pool: PathBuf,
         /// How many.
         #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]

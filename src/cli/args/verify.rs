@@ -30,15 +30,15 @@ pub struct VerifyArgs {
     /// Without a record: the card's profile, by name or file.
     #[arg(long, value_name = "NAME", conflicts_with = "record")]
     pub profile: Option<String>,
-    /// Look for this AID, or for all that begin so, beside those of directories, record and profile; may be given several
+    /// Look for this AID, or for all that begin so, besides those of directories, record and profile; may be given several
     /// times.
     #[arg(long, value_name = "AID")]
     pub aid: Vec<String>,
-    /// Make a transaction on the card: GENERATE AC, checked by the host's keys, and answered. Only where the profile
+    /// Make a transaction on the card: GENERATE AC, checked by the host's keys, and answered. Only if the profile
     /// allows it too ([verify] generate_ac).
     #[arg(long)]
     pub generate_ac: bool,
-    /// Make one offline PIN try, with the PIN on the first line of this file, or of an open descriptor (fd:N). Only where
+    /// Make one offline PIN try, with the PIN on the first line of this file, or of an open descriptor (fd:N). Only if
     /// the profile allows it too ([verify] pin_try), and no try was lost yet.
     #[arg(long, value_name = "FILE|fd:N")]
     pub pin_from: Option<String>,
