@@ -2,17 +2,20 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "key_limits_support/faults.rs"]
+mod faults;
 mod live_keys;
 #[path = "key_limits_support/passphrases.rs"]
 mod passphrases;
 #[path = "key_limits_support/bench.rs"]
 mod support;
 
+use perso::base::crypto::KcvMethod;
 use perso::base::{Chance, Code, Fault, Secret};
 use perso::keys::file::{self, NewKey, Unsealed};
 use perso::keys::tr31::{Header, KeyBlock, OptionalBlock, Tr31Error, Version};
 use perso::keys::usage::{Operation, operations};
-use perso::keys::{Algorithm, KeyError, KeyStore, Limits, Purpose, SoftwareStore, Weakness, random};
+use perso::keys::{Algorithm, Kcv, KeyError, KeyStore, Limits, Purpose, SoftwareStore, Weakness, WrappedKey, random};
 use serde_json::{Value, json};
 use support::{Bench, SAMPLE, json_of, root};
 
@@ -122,6 +125,92 @@ fn verify_only_cvk_makes_no_value_and_a_generate_only_one_does() {
     let pvv = ["calc", "pvv", "--pan", &pan, "--index", "1", "--pin-from", &pin, "--test-keys"];
     let refused = bench.perso(&[&pvv[..], &["--keys", &bench.keys(), "--key", "pvk"]].concat());
     assert!(refused.code == 5 && refused.err.contains("mode of use V"), "{}", refused.err);
+    let offset = ["calc", "offset", "--validation", "4761739001010FFF", "--keys", &bench.keys(), "--key"];
+    let refused = bench.perso(&[&offset[..], &["pvk-3624"]].concat());
+    assert!(refused.code == 5 && refused.err.contains("mode of use V"), "{}{}", refused.out, refused.err);
+    let made = bench.perso(&[&offset[..], &["lab-pvk-3624"]].concat());
+    assert!(made.code == 0 && made.out.contains("natural PIN"), "{}", made.err);
+}
+
+/// A record is prepared with a CVK of each mode: a generate-only key makes the values and checks none of them, a verify-only
+/// key makes none.
+#[test]
+fn generate_only_cvk_checks_no_value_and_a_verify_only_one_prepares_no_record() {
+    let bench = Bench::new();
+    let text = std::fs::read_to_string(bench.keys()).unwrap();
+    for (mode, code, checked) in [
+        (None, 0, "passed"),
+        (Some('B'), 0, "passed"),
+        (Some('C'), 0, "passed"),
+        (Some('G'), 0, "skipped"),
+        (Some('V'), 5, ""),
+    ] {
+        let mut file: Value = serde_json::from_str(&text).unwrap();
+        let cvk = file["keys"].as_array_mut().unwrap().iter_mut().find(|key| key["name"] == "lab-cvk").unwrap();
+        if let Some(mode) = mode {
+            cvk["header"] = json!({
+                "usage": "C0", "mode": mode.to_string(), "key_version": "00", "exportability": "E", "context": "0",
+            });
+        }
+        let keys = bench.file("modes.json", &file.to_string());
+        let [order, site, issuer] = [
+            "tests/samples/orders/visa-like.json",
+            "tests/samples/orders/site.toml",
+            "tests/samples/issuer/visa-like.issuer.test.json",
+        ]
+        .map(|name| root(name).display().to_string());
+        let record = bench.path(&format!("record-{}.json", mode.unwrap_or('-')));
+        let profiles = root("card-profiles").display().to_string();
+        let prepare = ["prepare", &order, "--keys", &keys, "--site", &site, "--issuer-certificate", &issuer];
+        let rest = ["--profiles", &profiles, "-o", &record, "--format", "json"];
+        let done = bench.perso(&[&prepare[..], &rest].concat());
+        let result = json_of(&done.out);
+        assert_eq!(done.code, code, "{mode:?}: {result} {}", done.err);
+        if code != 0 {
+            assert_eq!(result["fault"]["code"], "KEY-PURPOSE", "{mode:?}: {result}");
+            assert!(!std::path::Path::new(&record).exists(), "{mode:?}");
+            continue;
+        }
+        let rules = result["rules"].as_array().unwrap();
+        let verdicts: Vec<&str> = rules
+            .iter()
+            .filter(|rule| rule["rule"] == "R21" && rule["subject"].as_str().unwrap().starts_with("A000000999"))
+            .map(|rule| rule["verdict"].as_str().unwrap())
+            .collect();
+        assert_eq!(verdicts, [checked; 2], "{mode:?}");
+    }
+}
+
+/// A key that arrives under a live KEK is held to the same measure as one in a key block.
+#[test]
+fn weak_key_under_a_live_kek_is_refused() {
+    let bench = Bench::new();
+    let (live, _, _) = live_keys::samples(bench.folder());
+    let phrase = Secret::new(live_keys::PASSPHRASE.as_bytes().to_vec());
+    let stores = [sample(), file::load(&std::fs::read(live).unwrap(), Some(&phrase)).unwrap()];
+    for (store, live) in stores.iter().zip([false, true]) {
+        let kek = store.open("lab-kek", Purpose::Kek).unwrap();
+        // FIPS 46-3: DES under 0123456789ABCDEF over zeros. The others by openssl.
+        for (value, kcv, weak) in [
+            ("0123456789ABCDEF0123456789ABCDEF", "D5D44F", true),
+            ("0101010101010101FEDCBA9876543210", "AB9DB7", true),
+            ("10112233445566778899AABBCCDDEEFE", "EF9351", false),
+        ] {
+            let key = hex::decode("0123456789ABCDEFFEDCBA9876543210").unwrap();
+            let wrapped = perso::base::crypto::tdes_ecb_encrypt(&key, &hex::decode(value).unwrap()).unwrap();
+            let kcv = Kcv { method: KcvMethod::DesZero, value: hex::decode(kcv).unwrap() };
+            let arrived = WrappedKey {
+                name: "arrived",
+                value: &wrapped,
+                cbc: false,
+                algorithm: Algorithm::Tdes2,
+                kcv: &kcv,
+                odd_parity: false,
+            };
+            let taken = store.unwrap(&kek, &arrived, Purpose::Zpk);
+            assert_eq!(taken.is_ok(), !(live && weak), "{value}, live {live}: {:?}", taken.err());
+        }
+    }
 }
 
 /// Each mode of use allows what table 4 of X9.143 says, and a purpose takes a key that serves it in some way.

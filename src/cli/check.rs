@@ -203,7 +203,7 @@ struct OrderSources<'a> {
 fn one((path, named): (&Path, bool), args: &CheckArgs, sources: &OrderSources<'_>, out: &mut Out) -> Checked {
     let store = sources.store;
     let file = common::shown(path);
-    let bytes = match common::read(path) {
+    let bytes = match common::read(path).map(zeroize::Zeroizing::new) {
         Ok(bytes) => bytes,
         // The others are checked all the same.
         Err(error) => {

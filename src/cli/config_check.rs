@@ -148,7 +148,7 @@ fn keys(config: &Config, checked: &mut Checked, out: &mut Out) -> Option<AnyStor
 }
 
 fn is_sealed(path: &Path) -> Result<bool, CliError> {
-    let bytes = common::read(path)?;
+    let bytes = zeroize::Zeroizing::new(common::read(path)?);
     file::is_sealed(&bytes).map_err(|source| CliError::Keys { path: path.to_owned(), source })
 }
 

@@ -204,7 +204,7 @@ fn keys(args: &DoctorArgs, out: &mut Out) -> CheckView {
     if token_uri::is_token(path) {
         return token(path, args, out);
     }
-    let bytes = match common::read(path) {
+    let bytes = match common::read(path).map(zeroize::Zeroizing::new) {
         Ok(bytes) => bytes,
         Err(error) => return CheckView::problem("key file", whole(&error), "name the right file with --keys"),
     };

@@ -378,6 +378,9 @@ pub(super) fn unwrap_key(
             if odd_parity && tdes && clear.expose().iter().any(|byte| odd(*byte) != *byte) {
                 return Err(KeyError::Parity(name.to_owned()));
             }
+            if let Some(weakness) = weak::of_value(algorithm, clear.expose()).filter(|_| !kek.is_test()) {
+                return Err(KeyError::Weak { name: name.to_owned(), weakness });
+            }
             engine.take_in(label, clear)?
         }
     };

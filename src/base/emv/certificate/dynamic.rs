@@ -1,5 +1,7 @@
 //! Signed dynamic application data, tag 9F4B: of INTERNAL AUTHENTICATE, and of GENERATE AC. // EMV B2 §6.5, §6.6
 
+use subtle::ConstantTimeEq;
+
 use super::{CertificateError, FILLER, HASH, IssueError, Opened, SHA_1, closed_block, open_block};
 use crate::base::codec::tlv::{self, Tag, TlvError};
 use crate::base::crypto::{RsaPublic, sha1};
@@ -74,7 +76,7 @@ impl Combined {
         if self.cid != cid {
             return Err(CertificateError::Cid);
         }
-        if cryptogram.is_some_and(|cryptogram| cryptogram != self.cryptogram) {
+        if cryptogram.is_some_and(|cryptogram| !bool::from(cryptogram.ct_eq(&self.cryptogram))) {
             return Err(CertificateError::Cryptogram);
         }
         if self.transaction_hash != transaction_hash {
