@@ -261,6 +261,12 @@ fn named(path: &Path) -> Result<Named> {
     }
 }
 
+/// Whether it is a named pipe or the like, which is opened only when somebody reads it.
+pub fn is_pipe(path: &Path) -> bool {
+    let descriptor = ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder));
+    !descriptor && path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
 fn part_of(target: &Path) -> Option<PathBuf> {
     let mut name = target.file_name()?.to_owned();
     name.push(".part");

@@ -108,7 +108,9 @@ pub fn main(version: &'static str) -> ExitCode {
     }
     // What became of a card is told whatever becomes of standard output.
     let makes_card = matches!(cli.command, Command::Run(_));
-    let code = dispatch(cli.command, config.as_ref(), &mut out).unwrap_or_else(|error| report(&error, &mut out));
+    let ended = dispatch(cli.command, config.as_ref(), &mut out);
+    signals::wait_for_verdict();
+    let code = ended.unwrap_or_else(|error| report(&error, &mut out));
     drop(claimed::discard_temporary_files());
     match code {
         0 if out.is_lost() && !makes_card => ExitCode::from(Code::OperatorInput.entry().exit),

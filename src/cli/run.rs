@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::args::RunArgs;
 use super::ca;
-use super::claimed::{Access, ClaimedFile, Existing};
+use super::claimed::{self, Access, ClaimedFile, Existing};
 use super::common::{self, CliError, Out, Problem, warn};
 use super::file_names::FileNames;
 use super::prepare::{Preparation, Prepare, ready_from};
@@ -115,7 +115,7 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     let [record, fulfilment] = keep.names();
     common::distinct(&[record, fulfilment, named[2], ("--trace", trace.as_deref()), ("--result", result.as_deref())])?;
     if let Some(path) = &result {
-        result_file.keep(ClaimedFile::claim(path, existing, Access::Umask)?);
+        result_file.claim(path, existing)?;
     }
     let traced = trace.map(|path| begin_trace(&path, existing, &ready, job.chance)).transpose()?;
     let trace = traced.map(|(recorder, trace)| {
@@ -187,8 +187,13 @@ fn finish(
 struct ResultFile(Arc<Mutex<Option<ClaimedFile>>>);
 
 impl ResultFile {
-    fn keep(&self, file: ClaimedFile) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+    /// A signal that comes meanwhile waits for the file, unless it is a pipe, which may have no reader.
+    fn claim(&self, path: &Path, existing: Existing) -> Result<(), CliError> {
+        let claim = || ClaimedFile::claim(path, existing, Access::Umask);
+        let pipe = if claimed::is_pipe(path) { Some(claim()?) } else { None };
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = Some(pipe.map_or_else(claim, Ok)?);
+        Ok(())
     }
 
     fn take(&self) -> Option<ClaimedFile> {
@@ -215,6 +220,7 @@ fn interrupted(
             (None, Some(path)) if path.to_string_lossy().contains('{') => {
                 Err("its name holds the record's id, which is not known yet".to_owned())
             }
+            (None, Some(path)) if claimed::is_pipe(&path) => Err("it is a pipe, and may have no reader".to_owned()),
             (None, Some(path)) => ClaimedFile::claim(&path, existing, Access::Umask)
                 .map(Some)
                 .map_err(|error| FaultRef::of(&error).message),

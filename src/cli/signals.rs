@@ -52,6 +52,11 @@ pub fn respond(response: Response) {
     *current() = response;
 }
 
+/// Waits for a verdict that a signal has asked for: the process ends with it, and the command says nothing more.
+pub fn wait_for_verdict() {
+    drop(current());
+}
+
 fn current() -> MutexGuard<'static, Response> {
     RESPONSE.lock().unwrap_or_else(PoisonError::into_inner)
 }
