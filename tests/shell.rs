@@ -539,6 +539,18 @@ fn progress_is_one_line_that_advances_on_a_terminal() {
 }
 
 #[test]
+fn making_keys_ahead_shows_progress() {
+    let lab = Lab::new();
+    let line = "perso pool generate pool.json --count 3 --bits 512 --key lab-record --keys keys.json";
+    assert_eq!(text(&lab.shell(line).stderr), "… making RSA keys (3)\n");
+    assert_eq!(text(&lab.shell(&format!("{line} -q")).stderr), "");
+    let Some(shown) = lab.terminal(80, line) else { return };
+    let (progress, table) = shown.split_once("BITS").unwrap();
+    assert!(progress.contains("making RSA keys (") && progress.contains(" of 3)"), "{progress:?}");
+    assert!(!progress.contains('\n') && table.contains(" 9"), "{shown:?}");
+}
+
+#[test]
 fn what_verify_skipped_is_one_line_for_each_reason() {
     let lab = Lab::new();
     let new = "perso sim new debit-aes-scp03 --keys keys.json --record record.json -o card.json";

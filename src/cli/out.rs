@@ -18,6 +18,9 @@ pub struct Out {
     broken: bool,
     lost: bool,
     warnings: Vec<Warning>,
+    /// In the place of standard output.
+    #[cfg(test)]
+    pub(super) copy: Option<Vec<u8>>,
 }
 
 /// Takes warnings: [`Out`] prints them, a list keeps them for later.
@@ -55,6 +58,8 @@ impl Out {
             broken: false,
             lost: false,
             warnings: Vec::new(),
+            #[cfg(test)]
+            copy: None,
         }
     }
 
@@ -228,6 +233,11 @@ impl Out {
     /// A reader that has gone away (`perso … | head`) is not our fault, and nothing more is written to it.
     fn write(&mut self, text: &str) {
         if self.broken {
+            return;
+        }
+        #[cfg(test)]
+        if let Some(copy) = &mut self.copy {
+            copy.extend([text.as_bytes(), b"\n"].concat());
             return;
         }
         if let Err(error) = writeln!(std::io::stdout().lock(), "{text}") {

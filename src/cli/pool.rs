@@ -9,6 +9,7 @@ use super::args::PoolCommand;
 use super::common::{self, CliError, Out};
 use super::lock::{FileLock, LockError};
 use super::prepare::PreparationError;
+use super::progress::Counter;
 use super::replaced;
 use crate::keys::AnyStore;
 use crate::prepare::{Pool, PoolError};
@@ -115,7 +116,12 @@ pub fn run(command: &PoolCommand, out: &mut Out) -> Result<u8, CliError> {
             }
             let mut pool = HeldPool::open_or_new(path, &store, first)?;
             let failed = |source: PoolError| PreparationError::Pool { path: path.clone(), source };
-            pool.keys.fill(*count as usize, *bits, *exponent, &mut common::chance()).map_err(failed)?;
+            let (counter, mut chance) = (Counter::begin("making RSA keys", *count, out.is_quiet()), common::chance());
+            for done in 1..=*count {
+                pool.keys.fill(1, *bits, *exponent, &mut chance).map_err(failed)?;
+                counter.done(done);
+            }
+            drop(counter);
             pool.save_under(key, &store)?;
             pool.keys.stock()
         }

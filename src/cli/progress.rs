@@ -23,6 +23,41 @@ pub(super) fn show(events: &Receiver<ProgressEvent>, quiet: bool) {
     }
 }
 
+/// Counts pieces of one kind: on a terminal in one line, elsewhere only what is begun.
+pub(super) struct Counter {
+    bar: Option<ProgressBar>,
+    what: &'static str,
+    all: u32,
+}
+
+impl Counter {
+    /// Begins, with `what` as in "making RSA keys".
+    pub(super) fn begin(what: &'static str, all: u32, quiet: bool) -> Self {
+        let bar = (!quiet && screen::can_redraw()).then(|| bar(ProgressDrawTarget::stderr()));
+        if !quiet && bar.is_none() {
+            warn(&format!("… {what} ({all})"));
+        }
+        let counter = Self { bar, what, all };
+        counter.done(0);
+        counter
+    }
+
+    /// So many are done.
+    pub(super) fn done(&self, done: u32) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("{} ({done} of {})", self.what, self.all));
+        }
+    }
+}
+
+impl Drop for Counter {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 fn bar(target: ProgressDrawTarget) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, target);
     // A template of our own that does not parse would leave the default one.

@@ -153,3 +153,38 @@ impl Told {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::args::Format;
+    use super::*;
+
+    /// What is printed of a reader of this name, once and while it is watched.
+    fn printed(name: &str, format: Format) -> String {
+        let reader =
+            Reader { name: name.into(), card_present: true, exclusive: false, mute: false, atr: Some("3B00".into()) };
+        let mut out = Out::new(format);
+        out.copy = Some(Vec::new());
+        let views = views(&[reader]);
+        if !out.json(&views) {
+            views.iter().for_each(|view| print(view, "", &mut out));
+        }
+        let mut told = Told::default();
+        told.readers(views, &mut out);
+        told.readers(Vec::new(), &mut out);
+        String::from_utf8(out.copy.unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_readers_name_cannot_command_the_terminal() {
+        let name = "ACS\u{1b}[2J\u{9b}31m\r\u{202e}\nGOOD. Take the card.";
+        for format in [Format::Text, Format::Json] {
+            let text = printed(name, format);
+            assert!(text.chars().all(|c| c == '\n' || !c.is_control()) && !text.contains('\u{202e}'), "{text:?}");
+            assert!(!text.lines().any(|line| line.starts_with("GOOD")), "{text}");
+            assert!(text.contains("ACS"), "{text}");
+        }
+        assert!(printed(name, Format::Text).contains("\\u{1b}[2J"));
+    }
+}
