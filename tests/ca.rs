@@ -138,7 +138,7 @@ fn what_is_typed_wrong_is_named_and_makes_nothing() {
         ("--issuer", "4123456789", 2, "--issuer: give 3 to 8 digits"),
         ("--serial", "01", 2, "--serial: give 6 hexadecimal digits"),
         ("--expiry", "2032-01", 2, "would be valid to 2032-01"),
-        ("certify", "public.json", 5, "not a file of a test CA"),
+        ("certify", "public.json", 2, "is a file of CA public keys; a test CA is expected"),
     ] {
         let (found, _, said) = perso(folder.path(), &with(CERTIFY, option, value));
         assert!(found == code && said.contains(says), "{option} {value}: {found} {said}");

@@ -48,6 +48,7 @@ impl Bench {
 
     fn perso_in(&self, folder: &str, arguments: &[&str]) -> Done {
         let mut command = Command::cargo_bin("perso").unwrap();
+        command.env_remove("PERSO_CONFIG").env_remove("PERSO_KEYS");
         let output = command.current_dir(self.path(folder)).args(arguments).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Done { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
@@ -85,7 +86,9 @@ fn defaults_come_from_the_working_folder_or_from_a_named_file() {
     assert_eq!(there.code, 0, "{}", there.err);
     let there = bench.perso_in("elsewhere", &["--config=../perso.toml", "run", "../record.json"]);
     assert_eq!(there.code, 0, "{}", there.err);
-    let without = bench.perso_in("elsewhere", &["run", "../record.json"]);
+    let there = bench.perso_in("elsewhere", &["run", "../record.json"]);
+    assert_eq!(there.code, 0, "a configuration of a folder above is found: {}", there.err);
+    let without = bench.perso_in("elsewhere", &["run", "../record.json", "--config", "none"]);
     assert_eq!(without.code, 2, "{}", without.err);
 }
 
@@ -119,6 +122,7 @@ fn a_default_does_not_contradict_the_command_line() {
     assert_eq!(bench.perso(&seal).code, 0);
     assert_eq!(bench.perso(&["keys", "kcv", "lab-zpk"]).code, 5);
     let mut command = Command::cargo_bin("perso").unwrap();
+    command.env_remove("PERSO_CONFIG").env_remove("PERSO_KEYS");
     let fd = ["keys", "kcv", "lab-zpk", "--passphrase-fd", "0"];
     let output = command.current_dir(bench.path("")).args(fd).write_stdin("right\n").output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "lab-zpk: KCV EF9351 (des-zero)");
@@ -127,23 +131,23 @@ fn a_default_does_not_contradict_the_command_line() {
 #[test]
 fn what_is_wrong_in_it_is_named() {
     for (config, says) in [
-        ("", "perso_config"),
+        ("# nothing\n", "perso_config"),
         ("perso_config = 2", "version 1"),
         ("perso_config = 1\nnonsense = 1", "nonsense"),
         ("perso_config = 1\nkeys.fiel = \"x\"", "fiel"),
-        ("perso_config = ", "perso_config"),
-        ("perso_config = 1\noptions.nonsense = 1", "options: nonsense"),
-        ("perso_config = 1\noptions.run.speed = 1", "options: run: speed"),
-        ("perso_config = 1\noptions.ceiling = [\"1\", \"2\"]", "options: ceiling"),
-        ("perso_config = 1\noptions.lab = \"perhaps\"", "options: lab"),
+        ("perso_config = ", "line 1: "),
+        ("perso_config = 1\noptions.nonsense = 1", "options.nonsense"),
+        ("perso_config = 1\noptions.run.speed = 1", "options.run.speed"),
+        ("perso_config = 1\noptions.ceiling = [\"1\", \"2\"]", "options.ceiling"),
+        ("perso_config = 1\noptions.lab = \"perhaps\"", "options.lab"),
     ] {
         let bench = Bench::new(config);
-        let done = bench.perso(&["explain", "6A88"]);
+        let done = bench.perso(&["calc", "luhn", "4761739001010119"]);
         assert!(done.code == 4 && done.err.contains(says) && done.err.contains("CONFIG"), "{config}: {}", done.err);
     }
     let bench = Bench::new("perso_config = 1\noptions.ceiling = \"many\"");
-    assert_eq!(bench.perso(&["run", "record.json"]).code, 2);
-    let none = bench.perso(&["explain", "6A88", "--config", "nowhere.toml"]);
+    assert_eq!(bench.perso(&["card", "info", "--reader", "sim:card.json"]).code, 4);
+    let none = bench.perso(&["calc", "luhn", "4761739001010119", "--config", "nowhere.toml"]);
     assert!(none.code == 2 && none.err.contains("nowhere.toml"), "{}", none.err);
 }
 
@@ -212,6 +216,6 @@ fn the_documented_sample_is_one() {
     let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
     assert!(validator.is_valid(&serde_json::to_value(table).unwrap()));
     let bench = Bench::new(sample);
-    let done = bench.perso(&["explain", "6A88"]);
+    let done = bench.perso(&["calc", "luhn", "4761739001010119"]);
     assert_eq!(done.code, 0, "{}", done.err);
 }

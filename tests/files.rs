@@ -51,7 +51,8 @@ fn schemas_are_in_step() {
     schema::<perso::keys::test_ca::TestCaFile>("test-ca");
     schema::<perso::issuance::plan_view::PlanView>("plan");
     schema::<perso::cli::config::ConfigFile>("config");
-    schema::<perso::cli::config_check::Checked>("config-check");
+    schema::<perso::cli::config::Checked>("config-check");
+    schema::<perso::cli::config::ConfigView>("config-show");
     schema::<perso::card::channel::AuthReport>("explain-auth");
     schema::<perso::card::script::ScriptReport>("card-apdu");
     schema::<perso::card::trace::TraceView>("trace-view");

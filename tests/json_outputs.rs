@@ -61,7 +61,7 @@ fn every_command_prints_what_its_schema_says() {
         fits("keys-passphrase", &[&["keys", "passphrase", "--keys", &path("keys")][..], &phrases].concat());
     assert_eq!((changed["resealed"].as_str(), code), (Some(path("keys").as_str()), 0));
     let (failed, code) = fits("fault", &["plan", "README.md", "--keys", KEYS]);
-    assert_eq!((failed["fault"]["code"].as_str(), code), (Some("RECORD-SYNTAX"), 3));
+    assert_eq!((failed["fault"]["code"].as_str(), code), (Some("FILE-KIND"), 2));
     fits("fault", &["plan", "no such file", "--keys", KEYS]);
     let (result, code) = fits("result", &["run", RECORD, "--keys", KEYS, "--reader", "sim"]);
     assert_eq!((result["state"].as_str(), code), (Some("good"), 0));

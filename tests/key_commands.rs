@@ -125,7 +125,7 @@ fn key_blocks_come_in_for_what_they_say() {
     import(BLOCK_B, &[], 2, "Usage");
     import(&BLOCK_B.replace("94B4", "94B5"), &["--kbpk", "lab-kbpk-des"], 5, "KEY-WRAPPED");
     import("nonsense", &["--kbpk", "lab-kbpk-des"], 5, "KEY-WRAPPED");
-    import("", &["--kbpk", "lab-kbpk-des"], 5, "KEY-WRAPPED");
+    import("", &["--kbpk", "lab-kbpk-des"], 2, "FILE-KIND");
     import(BLOCK_B, &["--kbpk", "lab-kbpk-des", "--purpose", "nonsense"], 2, "OPERATOR-INPUT");
 
     // A block of our own, out and in, by standard input.

@@ -223,7 +223,8 @@ fn without_a_reader_the_remedy_is_told() {
         journal.to_str().unwrap(),
     ]);
     assert_eq!(run.code, 4, "{}", run.err);
-    assert!(run.err.contains("READER-") && run.err.contains("--reader sim"), "{}", run.err);
+    assert!(run.err.contains("READER-") && run.err.contains("`perso "), "{}", run.err);
+    assert!(!run.err.contains("--reader sim"), "nobody is sent from the counter to the simulated card: {}", run.err);
 }
 
 #[test]

@@ -172,7 +172,7 @@ fn help_has_examples_and_global_options_in_one_line() {
     }
     // Also if the configuration cannot be used.
     std::fs::write(lab.path("perso.toml"), "nonsense").unwrap();
-    assert_eq!(lab.shell("perso explain 6A88").status.code(), Some(4));
+    assert_eq!(lab.shell("perso readers").status.code(), Some(4));
     let root = text(&lab.shell("perso --help").stdout);
     for option in ["--config <", "--format <", "--color <", "--quiet", "--verbose", "--log <", "Exit codes:"] {
         assert!(root.contains(option), "{option}: {root}");

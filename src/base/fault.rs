@@ -7,6 +7,17 @@
 pub trait Fault: std::error::Error {
     /// The stable code.
     fn code(&self) -> Code;
+
+    /// What to do next about this very error; `None` if what the catalogue says of its code fits. An imperative that can
+    /// be followed as printed, with a full stop.
+    fn remedy(&self) -> Option<String> {
+        None
+    }
+
+    /// What to do next.
+    fn next(&self) -> String {
+        self.remedy().unwrap_or_else(|| self.code().entry().next.to_owned())
+    }
 }
 
 /// Where a fault comes from.
@@ -113,46 +124,46 @@ catalogue! {
     // name = code, family, spoils, retry helps, exit code, what, next
     PinBlock = "PIN-BLOCK", Order, No, false, 3,
         "The PIN cannot be read: its block was made for another PAN, under another key or in another format.",
-        "Compare the check value of the PIN key with the sender's; then have the PIN sent again for this card.";
+        "Compare the check value of the PIN key with the sender's (`perso keys list` shows ours), then have the sender send the PIN again.";
     OrderSyntax = "ORDER-SYNTAX", Order, No, false, 3,
-        "The order, or what is encrypted in it, is no JSON text of an order that this program knows.",
-        "Have the sender correct it; docs/orders.md describes the orders, `perso check` lists every problem by path.";
+        "The order or its decrypted card data is not JSON in a supported format.",
+        "Run `perso check` on the order, and have the sender correct each problem; docs/orders.md describes the formats.";
     OrderFormat = "ORDER-FORMAT", Order, No, false, 3,
-        "A field of the order does not have its documented form, or a required one is absent.",
-        "Have the sender correct the field that is named.";
+        "A field of the order does not have its documented form, or a required field is missing.",
+        "Have the sender correct the field at the path in the message; docs/orders.md describes its form.";
     OrderValue = "ORDER-VALUE", Order, No, false, 3,
         "A field of the order has a value that is not permitted, is unknown to this site, or contradicts another.",
-        "Have the sender correct the field that is named, or have the site's configuration name what it lacks.";
+        "Have the sender correct the field at the path in the message, or add the value to the site file if the site permits it.";
     OrderCrypto = "ORDER-CRYPTO", Order, No, false, 3,
-        "The order's encrypted data does not open: its kid, alg and enc are not listed together, or it was changed.",
-        "Compare kid, alg and enc with the site's list, then have the sender encrypt the card data again.";
+        "The order's encrypted data cannot be decrypted: its kid, alg and enc are not listed together, or it was changed.",
+        "Compare kid, alg and enc with [[jwe]] of the site file, then have the sender encrypt the card data again.";
     OrderNotAllowed = "ORDER-NOT-ALLOWED", Order, No, false, 3,
         "The order asks for something that this site does not do, or names a field of another kind of order.",
-        "Send the order to a site that does it; the field that is named says what it is.";
+        "Send the order to a site that does it, or have the sender leave out the field at the path in the message.";
     OrderPin = "ORDER-PIN", Order, No, false, 3,
         "The card needs a PIN, and the order has none.",
         "Have the issuer set the PIN first, then order the card again.";
     PrepareRecipe = "PREPARE-RECIPE", Order, No, false, 3,
-        "The card profile cannot prepare this order: it says nothing of data preparation, is another one, or does not hold together.",
-        "Use the profile that the order is for, or correct its [prepare]; card-profiles/README.md explains it.";
+        "The card profile cannot prepare this order: it has no [prepare], is for another product, or contradicts itself.",
+        "Use the profile of the order's product, or correct its [prepare]; card-profiles/README.md describes it.";
     PrepareIssuer = "PREPARE-ISSUER", Order, No, false, 3,
-        "The issuer's certificate is not given, is of another scheme, or certifies another key than the one in custody.",
-        "Give the certificate that the scheme's CA made for the issuer's key (--issuer-certificate).";
+        "The issuer certificate is missing, is of another scheme, has expired, or certifies another key than the one in custody.",
+        "Give the certificate that the scheme's CA made for the issuer key: `--issuer-certificate FILE`.";
     PrepareBlock = "PREPARE-BLOCK", Order, No, false, 3,
         "A prepared TLV block is refused: its MAC is wrong, it is broken, or a tag has no place in the profile.",
-        "Compare the key encryption key with the sender's, then have the block made again.";
+        "Compare the check value of the key encryption key with the sender's, then have the sender make the block again.";
     PrepareData = "PREPARE-DATA", Order, No, false, 3,
         "The order and the profile together do not give every value that the card needs, or the values contradict each other.",
-        "Have the order completed, or the profile's [prepare] corrected; the message names the value.";
+        "Have the sender complete the order, or correct the profile's [prepare]; the message names the value.";
     RecordSyntax = "RECORD-SYNTAX", Record, No, false, 3,
         "The record is not a prepared record of a version that this program knows.",
-        "Have the record made again by data preparation; `perso check` lists every problem by path.";
+        "Prepare the record again; `perso check` lists every problem of this one by path.";
     RecordTag = "RECORD-TAG", Record, No, false, 3,
-        "The record's seal does not fit: its header or body was changed, or it was sealed under another key.",
-        "Fetch the record again from its source; do not edit records by hand.";
+        "The record's seal does not match: its header or body was changed, or it was sealed under another key.",
+        "Copy the record from its source again; a record cannot be edited by hand.";
     RecordKey = "RECORD-KEY", Record, No, false, 3,
-        "The record names a key that the key store does not hold, or whose check value differs.",
-        "Compare the names and check values with `perso keys list`, then import the right key or have the record sealed again.";
+        "The record names a key that the key store does not have, or whose check value differs.",
+        "Compare names and check values with `perso keys list`, then import the right key or prepare the record again.";
     RecordProfile = "RECORD-PROFILE", Record, No, false, 3,
         "The record was prepared for another profile, or for another edition of it.",
         "Use the edition of the profile that the record names, or prepare the record again.";
@@ -160,83 +171,83 @@ catalogue! {
         "A fact in the record contradicts the profile or another fact in the record.",
         "Correct the order or the profile, then prepare the record again.";
     RecordTlv = "RECORD-TLV", Record, No, false, 3,
-        "A grouping holds broken BER-TLV, or lacks an object that it must hold.",
-        "Have data preparation correct the grouping that is named.";
+        "A grouping has invalid BER-TLV, or lacks an object that it must have.",
+        "Correct the order or the profile at the grouping in the message, then prepare the record again.";
     RecordDgi = "RECORD-DGI", Record, No, false, 3,
-        "A data grouping is unknown to the profile, too long, missing, twice there, or in the wrong form.",
-        "Have data preparation correct the grouping that is named.";
+        "A data grouping is unknown to the profile, too long, missing, a duplicate, or in the wrong form.",
+        "Correct the order or the profile at the grouping in the message, then prepare the record again.";
     RecordTrack = "RECORD-TRACK", Record, No, false, 3,
         "A magnetic track cannot be encoded, or disagrees with the chip.",
-        "Have data preparation correct the track that is named.";
+        "Correct the track in the order, then prepare the record again.";
     RecordPrint = "RECORD-PRINT", Record, No, false, 3,
-        "What is to be printed cannot be, or disagrees with the chip.",
-        "Have data preparation correct the field that is named.";
+        "Print data cannot be printed, or disagrees with the chip.",
+        "Correct the print data in the order, then prepare the record again.";
     ProfileSyntax = "PROFILE-SYNTAX", Record, No, false, 3,
         "The profile is not a card profile of a version that this program knows.",
-        "Correct the profile; card-profiles/README.md teaches the format.";
+        "Correct the profile; card-profiles/README.md describes the format.";
     ProfileSense = "PROFILE-SENSE", Record, No, false, 3,
-        "The profile is well formed but does not make sense.",
-        "Correct the profile at the path that is named; card-profiles/README.md teaches the format.";
+        "The profile is well formed but contradicts itself, or does not fit the record or the site.",
+        "Correct the profile at the path in the message; card-profiles/README.md describes the format.";
     KeyFile = "KEY-FILE", Key, No, false, 5,
         "The key file cannot be read.",
         "Name the right file with --keys; if it is damaged, restore it from the custodian's copy.";
     KeyFileBusy = "KEY-FILE-BUSY", Key, No, true, 5,
-        "Another process changes the key file.",
+        "Another process is changing the key file.",
         "Wait until it has ended, then start again.";
     KeyPassphrase = "KEY-PASSPHRASE", Key, No, true, 5,
         "The passphrase does not open the key file, or the file was changed.",
         "Try the passphrase again; if it is right, restore the file from the custodian's copy.";
     KeyUnknown = "KEY-UNKNOWN", Key, No, false, 5,
-        "The key store does not hold a key of this name.",
-        "Compare the name with `perso keys list`, then import the key.";
+        "The key store has no key of this name.",
+        "Compare the name with `perso keys list`; bring a missing key in with `perso keys import`.";
     KeyPurpose = "KEY-PURPOSE", Key, No, false, 5,
-        "The key exists but is not for this purpose.",
-        "Name the right key; a key is never used for another purpose than its own.";
+        "The key exists but has another purpose.",
+        "Name a key of the purpose in the message; `perso keys list` shows the purpose of each key.";
     KeyKcv = "KEY-KCV", Key, No, false, 5,
-        "The key's value does not give the check value that stands beside it.",
+        "The key does not match its stored check value.",
         "Do not use the key; have the custodians load it again.";
     KeyWeak = "KEY-WEAK", Key, No, false, 5,
         "A key, its check value, its key block protection key, or the passphrase or passphrase file is too weak for live work.",
-        "Replace what is named by a stronger one: make a new key with `perso keys generate`, choose a longer passphrase, or run `chmod 600` on its file.";
+        "Make a new key with `perso keys generate`, choose a longer passphrase, or run `chmod 600` on the passphrase file.";
     KeyLive = "KEY-LIVE", Key, No, false, 5,
         "Live keys are refused: this work is for test keys only.",
-        "Use a key file that is marked as test, or wait for the ledger that live work needs.";
+        "Use a key file of test keys; live work needs the ledger, which this version does not have.";
     KeyWrapped = "KEY-WRAPPED", Key, No, false, 5,
-        "What came under one of our keys does not open with it: it was made with another key, was changed, or is not what it says.",
-        "Compare the check values of the wrapping key with the sender's, then have it sent again.";
+        "What came wrapped under one of our keys cannot be unwrapped: it was made under another key, was changed, or states another content.",
+        "Compare the check value of the wrapping key with the sender's, then have it sent again.";
     KeyToken = "KEY-TOKEN", Key, No, false, 5,
         "The HSM or its PKCS#11 module failed, refused, or is not there.",
-        "Look whether the HSM is up and module, token label and PIN are right before you try again: a wrong PIN counts.";
+        "Check that the HSM is up and that module, token label and PIN are right before you try again: a wrong PIN counts.";
     KeyNoMatch = "KEY-NO-MATCH", Key, No, false, 6,
-        "None of the profile's master keys is for the card's KMCID and key version, or more than one is.",
-        "Compare the card's key data with the profile's master keys; the wrong stock may be loaded.";
+        "None of the profile's master keys fits the card's KMCID and key version, or more than one does.",
+        "Find the key that fits with `perso explain-auth`; if none does, take a blank of the right stock.";
     CaKeys = "CA-KEYS", Key, No, false, 5,
         "The file of CA public keys cannot be used: its form, a value, or a hash is wrong.",
-        "Correct the entry that is named, or fetch the key and its hash from the scheme again; docs/ca-keys.md teaches the format.";
+        "Correct the entry in the message, or fetch the key and its hash from the scheme again; docs/ca-keys.md describes the format.";
     CardBlank = "CARD-BLANK", Card, No, true, 6,
         "The card is not the blank that the profile expects.",
         "Put the card back and take a blank of the right stock.";
     CardProtocol = "CARD-PROTOCOL", Card, No, false, 6,
-        "The card speaks another secure channel than the profile states.",
-        "Use the profile for this stock, or have the profile corrected; there is no fallback on purpose.";
+        "The card uses another secure channel protocol than the profile states.",
+        "Use the profile of this stock, or correct [channel] of the profile; perso never falls back to another protocol.";
     CardCryptogram = "CARD-CRYPTOGRAM", Card, No, false, 6,
         "The card's cryptogram is wrong: our keys are not this card's keys. Nothing was sent that could use up its attempts.",
-        "Do not try the card again; check master key, key version and diversification as listed.";
+        "Do not run the card again; find the key that fits with `perso explain-auth`, which never authenticates.";
     CardChallenge = "CARD-CHALLENGE", Card, No, false, 6,
-        "The card's challenge is not the one its sequence counter and AID give.",
-        "Have the profile's check_challenge looked at, or suspect the card.";
+        "The card's challenge is not the one that its sequence counter and AID give.",
+        "Compare check_challenge of the profile with the card maker's data; if it is right, put the card aside.";
     CardLogin = "CARD-LOGIN", Card, No, false, 6,
         "The card refused EXTERNAL AUTHENTICATE.",
-        "Do not try the card again; its attempts may be limited. Check the security level and the card's life cycle.";
+        "Do not try the card again: its attempts may be limited. Compare the profile's security level with what `perso card info` shows.";
     CardRefused = "CARD-REFUSED", Card, ByState, true, 7,
         "The card refused a command.",
-        "Look at the command and status word in the result; `perso explain SW` tells what the status word means.";
+        "Run `perso explain` with the status word in the message; treat the card as the result says.";
     CardMac = "CARD-MAC", Card, ByState, true, 7,
-        "An answer of the card lacks its MAC or carries a wrong one.",
-        "Treat the card by its state; if it happens again, suspect the reader or something on the line.";
+        "A response of the card has no MAC or a wrong one.",
+        "Treat the card as the result says; if it happens again, suspect the reader or something on the line.";
     CardAnswer = "CARD-ANSWER", Card, ByState, true, 7,
-        "The card's answer is not what the specification lays down.",
-        "Treat the card by its state; if it happens again on other cards, suspect the stock.";
+        "The card's response is not what the specification requires.",
+        "Treat the card as the result says; if it happens again with other cards, suspect the stock.";
     CardPersonalized = "CARD-PERSONALIZED", Card, ByState, true, 6,
         "The card is personalized already.",
         "Put the card aside and find out whose it is; take a blank.";
@@ -245,46 +256,46 @@ catalogue! {
         "Destroy the card and make the order again on new stock.";
     CardSwapped = "CARD-SWAPPED", Card, ByState, true, 7,
         "Another card is in the reader than the one the job began with.",
-        "Keep both cards aside; treat the first by the state in the result.";
+        "Keep both cards aside; treat the first one as the result says.";
     CardOda = "CARD-ODA", Card, ByState, true, 7,
-        "The card's offline data authentication fails: a terminal would not take its certificates or signatures.",
-        "Look at the check that is named: the CA keys, the certificates of the record, the card; treat the card by its state.";
+        "The card's offline data authentication fails: a terminal would reject its certificates or signatures.",
+        "Check the CA keys and the issuer certificate that the record was prepared with; treat the card as the result says.";
     CardAc = "CARD-AC", Card, ByState, true, 7,
-        "The card's application cryptogram is not the issuer host's, or the card does not take the issuer's answer.",
+        "The card's application cryptogram is not the one that the issuer host computes, or the card rejects the issuer's response.",
         "Compare the issuer master key, its version, PAN and sequence number with those that the record was prepared with.";
     CardPin = "CARD-PIN", Card, ByState, false, 7,
-        "The card does not take the PIN that should be its own.",
-        "Do not try again: look whether the PIN belongs to this card; the card's PIN try counter stands in the result.";
+        "The card rejects the PIN that should be its own.",
+        "Do not try again; check that the PIN belongs to this card. The result has the card's PIN try counter.";
     ReaderLost = "READER-LOST", Reader, ByState, true, 7,
         "The link to the card broke.",
-        "Treat the card by its state; seat the next card firmly and look at the reader's cable.";
+        "Treat the card as the result says; seat the next card firmly and check the reader's cable.";
     ReaderMute = "READER-MUTE", Reader, ByState, true, 8,
         "The card or its reader has not answered within the command timeout, or has not finished within the job timeout.",
-        "Take the card out and plug the reader in again; treat the card by its state, it may still have been at work.";
+        "Take the card out and plug the reader in again; treat the card as the result says, it may still have been at work.";
     ReaderNone = "READER-NONE", Reader, No, true, 4,
         "There is no such reader, or no card in it.",
-        "List the readers with `perso readers`; the simulated card is `--reader sim`.";
+        "List the readers with `perso readers`, name one with --reader, and put the card into it.";
     ReaderBusy = "READER-BUSY", Reader, No, true, 4,
         "Another program holds the reader, or it was given up after a mute card.",
-        "Close the other program, or plug the reader in again and start anew.";
+        "Close the other program, or plug the reader in again, then start again.";
     ReaderService = "READER-SERVICE", Reader, No, true, 4,
         "The PC/SC service cannot be reached, or this program was built without it.",
-        "Start the PC/SC service (pcscd); the simulated card, `--reader sim`, works without it.";
+        "Start the PC/SC service (`systemctl start pcscd`); `perso doctor` checks it.";
     ReaderSim = "READER-SIM", Reader, No, false, 4,
         "The simulated card's file or fault script cannot be used.",
-        "Make a blank with `perso sim new`; `perso run --help` shows the fault script's form.";
+        "Make a blank with `perso sim new`, or correct the --fault rule; docs/simulated-card.md describes both.";
     ReplayDiffers = "REPLAY-DIFFERS", Reader, No, false, 10,
-        "The host sent something else than the trace holds.",
-        "The first difference is named; same record, profile, keys and program give the same bytes.";
+        "The host sent something else than the trace has.",
+        "Use the record, profile, keys and program that the trace was made with, or correct the change that the first difference shows.";
     TraceSyntax = "TRACE-SYNTAX", Reader, No, false, 3,
         "The trace is not in the trace format.",
-        "docs/trace.md describes the format; the line is named.";
+        "Correct the trace at the line in the message; docs/trace.md describes the format.";
     StripeHere = "STRIPE-HERE", Stripe, No, false, 4,
-        "The record wants the stripe written here, and no encoder is attached. No card was touched.",
-        "Have the record say where the stripe is made, or write the stripe at a station with an encoder.";
+        "The record requires stripe encoding here, but no encoder is configured. No card was touched.",
+        "Prepare the record with the stripe made elsewhere, or make the card at a station with an encoder.";
     LedgerWrite = "LEDGER-WRITE", Ledger, ByState, true, 9,
         "The journal cannot be written or read.",
-        "Look at the disk and the rights of the journal file; nothing goes on without it.";
+        "Check the free space and the rights of the journal file; perso makes no card without it.";
     LedgerBusy = "LEDGER-BUSY", Ledger, No, true, 9,
         "Another run has the journal open.",
         "Wait until that run has ended, then start again; two runs at once need a reader, a card and a journal each.";
@@ -292,30 +303,33 @@ catalogue! {
         "Another process takes keys from the pool or fills it.",
         "Wait until it has ended, then start again; runs at once may have a pool each.";
     LedgerSyntax = "LEDGER-SYNTAX", Ledger, No, false, 9,
-        "The journal holds a line that this program does not understand.",
-        "Keep the file, do not edit it, and have it looked at.";
+        "The journal has a line that this program does not understand.",
+        "Keep the file, do not edit it, and report it with the line number in the message.";
     LedgerRecord = "LEDGER-RECORD", Ledger, No, false, 9,
-        "This record has become a card already, or is being made into one.",
-        "Look at the result that is named; a second card needs a new order.";
+        "This record has already become a card, or is being made into one.",
+        "Find the card by the job in the message; a second card needs a new order.";
     LedgerCard = "LEDGER-CARD", Ledger, No, true, 9,
-        "This chip is settled already: it is another order's card.",
+        "The journal has this chip as the card of another order.",
         "Put the card aside and take a blank.";
     LedgerDoubt = "LEDGER-DOUBT", Ledger, No, false, 9,
         "An earlier job with this record or this card is in doubt.",
-        "Keep that card aside; it must be read back or declared destroyed before the order can go on.";
+        "Keep that card aside until it is read back or destroyed; the order does not go on before.";
     Config = "CONFIG", Operator, No, false, 4,
-        "The station's configuration cannot be used, or what it names is not there.",
-        "Correct the entry that is named in perso.toml; docs/config.md describes it, `perso config check` looks at all of it.";
+        "The configuration cannot be used, or a file that it names is not there.",
+        "Correct the entry in the message; `perso config check` examines all entries, docs/config.md describes them.";
     OperatorInput = "OPERATOR-INPUT", Operator, No, false, 2,
-        "An input that the operator named cannot be read, or an option has no such value.",
-        "Correct what is named; `--help` shows every option.";
+        "A file that was named cannot be read, or an option has a value that it cannot have.",
+        "Check the files and options on the command line; `perso --help` lists the commands, and each has its own --help.";
     OperatorInterrupted = "OPERATOR-INTERRUPTED", Operator, ByState, true, 6,
         "The program was interrupted by a signal, and ended in an orderly way.",
-        "Treat the card by its state. After UNTOUCHED run the same command again; after SPOILED run it with a new blank; \
+        "Treat the card as the result says. After UNTOUCHED run the same command again; after SPOILED run it with a new blank; \
          after IN DOUBT read the card with `perso verify`.";
+    FileKind = "FILE-KIND", Operator, No, false, 2,
+        "A file is of another kind than the command takes, or is empty.",
+        "Name a file of the kind that the message expects.";
     ProgramFault = "PROGRAM-FAULT", Program, ByState, false, 1,
-        "The program met something that it should have ruled out.",
-        "Please report it with the result file; treat the card by its state.";
+        "The program met a state that it should have ruled out.",
+        "Report it with the result file; treat the card as the result says.";
 }
 
 impl Code {

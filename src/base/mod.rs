@@ -9,6 +9,7 @@ pub mod emv;
 pub mod fault;
 pub mod secret;
 pub mod stop;
+pub mod suggest;
 pub mod warning;
 
 pub use chance::{Chance, Clock};

@@ -10,6 +10,7 @@ use super::common::{self, CliError, Out};
 use crate::base::crypto::RsaPublic;
 use crate::base::emv::certificate::{Issued, MonthYear, Subject};
 use crate::base::fault::{Code, Fault};
+use crate::issuance::file_kind::FileKind;
 use crate::keys::ca_keys::{CaKeys, CaKeysError};
 use crate::keys::test_ca::{TestCa, TestCaError};
 use crate::keys::{AnyStore, KeyStore, Purpose};
@@ -74,14 +75,18 @@ pub fn run(command: &CaCommand, out: &mut Out) -> Result<u8, CliError> {
             output,
             replace,
         } => {
-            let key = match (modulus, key, keys) {
-                (_, Some(name), Some(keys)) => issuer_key(name, &common::keys(keys, passphrase, out)?)?,
-                (Some(modulus), ..) => public_key(modulus, exponent)?,
+            let failed = |source| CaError::Test { path: ca.clone(), source: Box::new(source) };
+            let test_ca =
+                TestCa::parse(&zeroize::Zeroizing::new(common::read_kind(ca, &[FileKind::TestCa])?)).map_err(failed)?;
+            let key = match (modulus, key) {
+                (None, Some(name)) => {
+                    let keys = common::named_keys(keys.as_ref(), "--key")?;
+                    issuer_key(name, &common::keys(keys, passphrase, out)?)?
+                }
+                (Some(modulus), _) => public_key(modulus, exponent)?,
                 _ => return Err(wrong("--modulus", "give the issuer's modulus, or --key and --keys".into())),
             };
             let subject = Subject { expiry: month(expiry)?, serial: array("--serial", serial)? };
-            let failed = |source| CaError::Test { path: ca.clone(), source: Box::new(source) };
-            let test_ca = TestCa::parse(&zeroize::Zeroizing::new(common::read(ca)?)).map_err(failed)?;
             let issued = test_ca.certify(issuer_id(issuer)?, subject, &key).map_err(failed)?;
             let public = test_ca.ca_keys();
             if let (Some(path), Some(ca)) = (output, public.keys().first()) {
@@ -100,7 +105,7 @@ pub fn run(command: &CaCommand, out: &mut Out) -> Result<u8, CliError> {
 /// It cannot be read, or is wrong.
 pub fn ca_keys(path: &Path) -> Result<CaKeys, CliError> {
     let failed = |source| CaError::Keys { path: path.to_owned(), source: Box::new(source) };
-    Ok(CaKeys::parse(&common::read(path)?).map_err(failed)?)
+    Ok(CaKeys::parse(&common::read_kind(path, &[FileKind::CaKeys])?).map_err(failed)?)
 }
 
 /// A CA key as it is listed.
@@ -212,7 +217,7 @@ fn issuer_key(name: &str, store: &AnyStore) -> Result<RsaPublic, CliError> {
 }
 
 fn public_key(path: &Path, exponent: &str) -> Result<RsaPublic, CliError> {
-    let modulus = common::bytes("--modulus", &common::read_text(path)?)?;
+    let modulus = common::bytes("--modulus", &common::read_text_kind(path, &[FileKind::Text])?)?;
     let exponent = common::bytes("--exponent", exponent)?;
     RsaPublic::new(&modulus, &exponent).map_err(|error| wrong("--modulus, --exponent", error.to_string()))
 }

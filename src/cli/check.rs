@@ -8,14 +8,15 @@ use serde::Serialize;
 use super::args::CheckArgs;
 use super::check_files::{Total, below};
 use super::common::{self, CliError, Out, Problem};
-use super::config_resolve as resolve;
-use super::orders::{self, is_order};
+use super::config;
+use super::orders;
 use super::ready::record_problems;
 use super::screen;
 use super::stores;
 use crate::base::emv::rules::Stage;
 use crate::base::{Code, Fault, Warning};
 use crate::issuance::check;
+use crate::issuance::file_kind::FileKind;
 use crate::issuance::report;
 use crate::issuance::result::{FaultRef, RuleRef};
 use crate::keys::{AnyStore, KeyStore, file};
@@ -27,8 +28,6 @@ use crate::record::{self, Record};
 /// The place of a card on its carrier, in an order of D1.
 const PLACE: &str = "body.cardCarrierConfig.multiCardOrder";
 
-/// What a profile begins with.
-const PROFILE: &str = "perso_profile";
 /// A file of no kind that is checked.
 const UNKNOWN: &str = "unknown";
 
@@ -212,22 +211,23 @@ fn one((path, named): (&Path, bool), args: &CheckArgs, sources: &OrderSources<'_
         }
     };
     let (mut skipped, mut rules) = (Vec::new(), Vec::new());
-    let toml = is_profile(path, &bytes, named);
-    if !toml && is_order(&bytes) {
-        return order(path, &bytes, args, sources);
-    }
+    let toml = is_profile(path, named);
     let mut warnings = Vec::new();
-    let (kind, problems) = if toml {
-        ("profile", profile(&bytes, store, &mut skipped, &mut warnings))
-    } else {
-        match member(&bytes) {
-            Member::Keys => ("keys", keys(&bytes, args, &mut skipped, out)),
-            Member::Record => ("record", record(&bytes, args, store, &mut skipped, (&mut rules, &mut warnings))),
-            Member::Clear => ("clear record", clear(&bytes, args, store, &mut skipped, (&mut rules, &mut warnings))),
-            Member::None => {
-                let message = "it is neither an order, a record, a key file nor a profile (*.toml)";
-                (UNKNOWN, vec![Problem::new("(file)", Code::RecordSyntax, message)])
-            }
+    let (kind, problems) = match FileKind::of(&bytes) {
+        FileKind::Order => return order(path, &bytes, args, sources),
+        FileKind::KeyFile => ("keys", keys(&bytes, args, &mut skipped, out)),
+        FileKind::Record => ("record", record(&bytes, args, store, &mut skipped, (&mut rules, &mut warnings))),
+        FileKind::ClearRecord => ("clear record", clear(&bytes, args, store, &mut skipped, (&mut rules, &mut warnings))),
+        FileKind::Profile => ("profile", profile(&bytes, store, &mut skipped, &mut warnings)),
+        // A profile whose faults hide what it is.
+        FileKind::Toml | FileKind::Text if toml => ("profile", profile(&bytes, store, &mut skipped, &mut warnings)),
+        other => {
+            let message = format!(
+                "it is {}; this command examines orders, records, clear records, profiles and key files. {}",
+                other.what(),
+                other.advice()
+            );
+            (UNKNOWN, vec![Problem::new("(file)", Code::FileKind, message.trim_end_matches('.'))])
         }
     };
     Checked { rules, skipped, warnings, ..Checked::of(file, kind, problems) }
@@ -268,30 +268,9 @@ fn order(path: &Path, bytes: &[u8], args: &CheckArgs, sources: &OrderSources<'_>
     }
 }
 
-/// A *.toml file that was named is a profile; standard input has no name, and a folder may hold other TOML files.
-fn is_profile(path: &Path, bytes: &[u8], named: bool) -> bool {
-    let toml = path.extension().is_some_and(|extension| extension == "toml");
-    let states_it = || String::from_utf8_lossy(bytes).lines().any(|line| line.trim_start().starts_with(PROFILE));
-    if common::is_standard_input(path) { states_it() } else { toml && (named || states_it()) }
-}
-
-enum Member {
-    Record,
-    Clear,
-    Keys,
-    None,
-}
-
-/// Told apart by the member that names the format, wherever it stands; also in a file that breaks off, so that what is
-/// wrong is told by the right reader.
-fn member(bytes: &[u8]) -> Member {
-    let text = String::from_utf8_lossy(bytes);
-    match () {
-        () if text.contains("\"perso_record\"") => Member::Record,
-        () if text.contains("\"perso_clear_record\"") => Member::Clear,
-        () if text.contains("\"perso_keys\"") => Member::Keys,
-        () => Member::None,
-    }
+/// A *.toml file that was named should be a profile; a folder may hold other TOML files.
+fn is_profile(path: &Path, named: bool) -> bool {
+    named && path.extension().is_some_and(|extension| extension == "toml")
 }
 
 fn profile(
@@ -308,7 +287,7 @@ fn profile(
             warnings.extend(profile.warnings());
             let mut problems = Vec::new();
             match store {
-                Some(store) => resolve::keys_of(&profile, store, &mut |problem| problems.push(problem)),
+                Some(store) => config::keys_of(&profile, store, &mut |problem| problems.push(problem)),
                 None => skipped.push("whether the keys that it names exist: no --keys were given".into()),
             }
             problems

@@ -8,22 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use zeroize::Zeroizing;
 
 use super::common::CliError;
+use crate::issuance::file_kind::FileKind;
 
-/// How a file begins that is never overwritten, and what it is.
-const NEVER_OVERWRITE: &[(&str, &str)] = &[
-    ("{\"event\":", "a journal"),
-    ("{\"perso_record\"", "a prepared record"),
-    ("{\"perso_clear_record\"", "a clear record"),
-    ("{\"perso_keys\"", "a key file"),
-    ("{\"perso_pool\"", "a pool of card keys"),
-    ("{\"simulated_card\"", "a simulated card"),
-    ("{\"perso_test_ca\"", "a test CA"),
-    ("{\"perso_issuer_certificate\"", "an issuer's certificate"),
-    ("{\"perso_order\"", "an order"),
-    ("{\"perso_pismo\"", "an order"),
-    ("{\"perso_mastercard\"", "an order"),
-    ("perso_profile=", "a card profile"),
-];
 /// Bytes of a file that show what it is.
 const BEGINNING: u64 = 4096;
 
@@ -360,20 +346,13 @@ fn spare(path: &Path) -> Result<()> {
     let Ok(file) = File::open(path) else { return Ok(()) };
     let mut beginning = Vec::new();
     file.take(BEGINNING).read_to_end(&mut beginning)?;
-    let text: String = String::from_utf8_lossy(&beginning).lines().map(without_comment).collect();
-    let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    match NEVER_OVERWRITE.iter().find(|(start, _)| text.starts_with(start)) {
-        Some((_, what)) => {
-            let why = format!("it is {what}, which is never replaced; name another file");
+    match FileKind::of(&beginning) {
+        kind if kind.is_irreplaceable() => {
+            let why = format!("it is {}, which is never replaced; name another file", kind.what());
             Err(Error::new(ErrorKind::AlreadyExists, why))
         }
-        None => Ok(()),
+        _ => Ok(()),
     }
-}
-
-/// A line without its comment, as profiles have them.
-fn without_comment(line: &str) -> &str {
-    line.split('#').next().unwrap_or_default()
 }
 
 /// Makes the name of a file durable.

@@ -5,192 +5,23 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::ProfileArgs;
+pub use super::error::CliError;
 pub use super::file_names::distinct;
 pub use super::out::{Out, WarningSink, warn};
-use super::reading::MAX_FILE;
 pub use super::reading::{
-    is_standard_input, output_file, read, read_as_it_is, read_text, read_whole, shown, standard_input,
+    output_file, read, read_as_it_is, read_text, read_whole, shown, standard_input, text_of,
 };
 pub use super::stores::{ask, keys};
 use crate::base::chance::{ChanceError, Instant};
-use crate::base::{Chance, Clock, Code, Fault};
-use crate::card::CardError;
-use crate::card::channel::ChannelError;
-use crate::card::trace::TraceError;
-use crate::card::transport::LinkError;
-use crate::issuance::blank::BlankError;
-use crate::issuance::journal::JournalError;
-use crate::issuance::proof::VerifyError;
+use crate::base::{Chance, Clock, Code, suggest};
+use crate::issuance::file_kind::FileKind;
 use crate::issuance::result::ProgramRef;
-use crate::keys::file::KeyFileError;
-use crate::order::{D1Answer, Site, SiteError};
+use crate::order::Site;
 use crate::profile::Profile;
 use zeroize::Zeroizing;
 
 /// Bytes of the executable that are in memory at once.
 const HASHED_AT_ONCE: usize = 64 * 1024;
-
-/// What can go wrong at the program's edge.
-#[derive(Debug, thiserror::Error)]
-pub enum CliError {
-    /// A file cannot be read.
-    #[error("{path} cannot be read")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A file is larger than anything that perso reads.
-    #[error("{0} is larger than {MAX_FILE} bytes, which nothing that perso reads is")]
-    TooLarge(PathBuf),
-    /// A file is not text.
-    #[error("{0} is not UTF-8 text")]
-    NotText(PathBuf),
-    /// A byte order mark within a text.
-    #[error("{path}: line {line} has a UTF-8 byte order mark inside the text; remove it, or save the file without one")]
-    ByteOrderMark {
-        /// The file.
-        path: PathBuf,
-        /// Number of the line, from 1.
-        line: usize,
-    },
-    /// A file cannot be written.
-    #[error("{path} cannot be written")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The key file.
-    #[error("key file {path}: {source}")]
-    Keys {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: KeyFileError,
-    },
-    /// Another process changes the key file.
-    #[error("key file {0} is being changed by another process")]
-    KeysInUse(PathBuf),
-    /// The lock next to a file that is changed.
-    #[error("{path} cannot be locked by {lock}")]
-    Lock {
-        /// The file.
-        path: PathBuf,
-        /// The lock's file.
-        lock: PathBuf,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The site's configuration.
-    #[error("site {path}: {source}")]
-    Site {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: SiteError,
-    },
-    /// The passphrase could not be had.
-    #[error(
-        "the passphrase cannot be read: {0}; where there is no terminal, give --passphrase-file or --passphrase-fd"
-    )]
-    Passphrase(std::io::Error),
-    /// A file with the passphrase of live keys, or the PIN of their token, that others can read.
-    #[error("{0} holds a secret of live keys, and group or others can read it; run `chmod 600` on it")]
-    OpenSecret(PathBuf),
-    /// No profile of this name, or more than one.
-    #[error("folder {folder} holds {found} profiles named {name:?} and must hold one; it has {held}")]
-    ProfileName {
-        /// The folder.
-        folder: PathBuf,
-        /// The name.
-        name: String,
-        /// How many.
-        found: usize,
-        /// The names of all that it holds.
-        held: String,
-    },
-    /// Input that was refused, every problem with its path.
-    #[error("{what} is refused: {}", count(problems))]
-    Refused {
-        /// What was refused.
-        what: String,
-        /// The problems.
-        problems: Vec<Problem>,
-    },
-    /// An order that was refused.
-    #[error("{what} is refused: {}", count(problems))]
-    Order {
-        /// What was refused.
-        what: String,
-        /// The problems.
-        problems: Vec<Problem>,
-        /// What the one who sent a D1 order is answered.
-        answer: Option<D1Answer>,
-    },
-    /// An option has no such value.
-    #[error("{option}: {why}")]
-    Option {
-        /// The option.
-        option: &'static str,
-        /// What is wrong with its value.
-        why: String,
-    },
-    /// Neither a code nor a status word.
-    #[error(
-        "{0:?} is neither an error code nor a status word of four hexadecimal digits; `perso explain` lists the codes"
-    )]
-    Unexplained(String),
-    /// The link.
-    #[error(transparent)]
-    Link(#[from] LinkError),
-    /// The journal.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// Keys.
-    #[error(transparent)]
-    Key(#[from] crate::keys::KeyError),
-    /// The configuration.
-    #[error(transparent)]
-    Config(#[from] super::config::ConfigError),
-    /// CA keys, or a test CA.
-    #[error(transparent)]
-    Ca(#[from] super::ca::CaError),
-    /// The card, or the link to it.
-    #[error(transparent)]
-    Card(#[from] CardError),
-    /// A secure channel.
-    #[error(transparent)]
-    Channel(#[from] ChannelError),
-    /// A verification that did not come to its end.
-    #[error(transparent)]
-    Verify(#[from] VerifyError),
-    /// The random source failed.
-    #[error(transparent)]
-    Chance(#[from] ChanceError),
-    /// A simulated blank.
-    #[error(transparent)]
-    Blank(#[from] BlankError),
-    /// Data preparation.
-    #[error(transparent)]
-    Preparation(#[from] super::prepare::PreparationError),
-    /// Logging in to a card.
-    #[error(transparent)]
-    Login(#[from] crate::issuance::login::LoginError),
-    /// A trace.
-    #[error("trace {path}: {source}")]
-    Trace {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: TraceError,
-    },
-}
 
 /// One problem of an input, as it is shown.
 #[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
@@ -213,48 +44,46 @@ impl Problem {
     }
 }
 
-impl Fault for CliError {
-    fn code(&self) -> Code {
-        match self {
-            CliError::Read { .. }
-            | CliError::TooLarge(_)
-            | CliError::NotText(_)
-            | CliError::ByteOrderMark { .. }
-            | CliError::Write { .. }
-            | CliError::Passphrase(_)
-            | CliError::Site { .. }
-            | CliError::Option { .. }
-            | CliError::Unexplained(_) => Code::OperatorInput,
-            CliError::Lock { .. } => Code::OperatorInput,
-            CliError::KeysInUse(_) => Code::KeyFileBusy,
-            CliError::OpenSecret(_) => Code::KeyWeak,
-            CliError::Keys { source, .. } => source.code(),
-            CliError::ProfileName { .. } => Code::RecordProfile,
-            CliError::Refused { problems, .. } | CliError::Order { problems, .. } => {
-                problems.first().and_then(|problem| problem.kind).unwrap_or(Code::RecordSyntax)
-            }
-            CliError::Link(error) => error.code(),
-            CliError::Journal(error) => error.code(),
-            CliError::Key(error) => error.code(),
-            CliError::Config(error) => error.code(),
-            CliError::Ca(error) => error.code(),
-            CliError::Card(error) => error.code(),
-            CliError::Channel(error) => error.code(),
-            CliError::Verify(error) => error.code(),
-            CliError::Chance(_) => Code::ProgramFault,
-            CliError::Blank(error) => error.code(),
-            CliError::Preparation(error) => error.code(),
-            CliError::Login(error) => error.code(),
-            CliError::Trace { source, .. } => source.code(),
+/// Refuses a file that is, for sure, of no wanted kind.
+///
+/// # Errors
+/// [`CliError::Kind`].
+pub fn expect(path: &Path, bytes: &[u8], wanted: &[FileKind]) -> Result<(), CliError> {
+    match FileKind::other_than(wanted, bytes) {
+        None => Ok(()),
+        Some(found) => {
+            let word = |kind: &FileKind| if *kind == FileKind::Text { "text".to_owned() } else { kind.what() };
+            let wanted = wanted.iter().map(word).collect::<Vec<_>>().join(" or ");
+            Err(CliError::Kind { path: path.to_owned(), found, wanted })
         }
     }
 }
 
-fn count(problems: &[Problem]) -> String {
-    match problems.len() {
-        1 => "one problem".into(),
-        n => format!("{n} problems"),
-    }
+/// Reads a file of these kinds.
+///
+/// # Errors
+/// As [`read`] and [`expect`].
+pub fn read_kind(path: &Path, wanted: &[FileKind]) -> Result<Vec<u8>, CliError> {
+    let bytes = zeroize::Zeroizing::new(read(path)?);
+    expect(path, &bytes, wanted)?;
+    let mut bytes = bytes;
+    Ok(std::mem::take(&mut *bytes))
+}
+
+/// Reads the text of a file of these kinds.
+///
+/// # Errors
+/// As [`read_text`] and [`expect`].
+pub fn read_text_kind(path: &Path, wanted: &[FileKind]) -> Result<String, CliError> {
+    text_of(path, read_kind(path, wanted)?)
+}
+
+/// The key file that a command needs.
+///
+/// # Errors
+/// None is named: neither on the command line, nor by `PERSO_KEYS`, nor in the configuration.
+pub fn named_keys<'a>(keys: Option<&'a PathBuf>, what: &'static str) -> Result<&'a Path, CliError> {
+    keys.map(PathBuf::as_path).ok_or(CliError::NoKeys(what))
 }
 
 /// The system's clock.
@@ -329,7 +158,8 @@ pub fn aid(option: &'static str, text: &str) -> Result<Vec<u8>, CliError> {
 /// # Errors
 /// It cannot be read, or does not make sense.
 pub fn site(path: &Path) -> Result<Site, CliError> {
-    Site::parse(&read_text(path)?).map_err(|source| CliError::Site { path: path.to_owned(), source })
+    Site::parse(&read_text_kind(path, &[FileKind::Site])?)
+        .map_err(|source| CliError::Site { path: path.to_owned(), source })
 }
 
 /// Reads one profile file.
@@ -337,7 +167,7 @@ pub fn site(path: &Path) -> Result<Site, CliError> {
 /// # Errors
 /// It cannot be read, or is refused with all its problems.
 pub fn profile_file(path: &Path) -> Result<Profile, CliError> {
-    Profile::parse(&read_text(path)?).map_err(|problems| CliError::Refused {
+    Profile::parse(&read_text_kind(path, &[FileKind::Profile])?).map_err(|problems| CliError::Refused {
         what: path.display().to_string(),
         problems: problems
             .into_iter()
@@ -373,7 +203,11 @@ pub fn profile(name: &str, from: &ProfileArgs) -> Result<Profile, CliError> {
             folder: from.profiles.clone(),
             name: name.to_owned(),
             found: found.len(),
-            held: if held.is_empty() { "none".into() } else { held.join(", ") },
+            held: match found.len() {
+                _ if held.is_empty() => "none".into(),
+                0 => held.join(", ") + &suggest::hint(name, held.iter().map(String::as_str)),
+                _ => held.join(", "),
+            },
         }),
     }
 }

@@ -11,8 +11,9 @@ use super::keys::{Listed, ListedKeys};
 use super::ring::Ring;
 use super::{stores, token_uri};
 use crate::base::Secret;
-use crate::base::Warning;
 use crate::base::crypto::{Cipher, KcvMethod};
+use crate::base::{Warning, suggest};
+use crate::issuance::file_kind::FileKind;
 use crate::keys::file::NewKey;
 use crate::keys::tr31::{self, Header, KeyBlock, Version, mode_of, usage_of};
 use crate::keys::{Algorithm, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose, Weakness, from_components, random};
@@ -31,6 +32,7 @@ pub fn import(args: &ImportArgs, out: &mut Out) -> Result<(), CliError> {
     match &args.block {
         Some(path) => {
             let text = Secret::new(text(path)?);
+            common::expect(path, text.expose(), &[FileKind::KeyBlock])?;
             let text = std::str::from_utf8(text.expose()).map_err(|_| CliError::NotText(path.clone()))?;
             let block = KeyBlock::parse(text.trim()).map_err(KeyError::from)?;
             let kbpk = args.kbpk.as_deref().unwrap_or_default();
@@ -228,7 +230,8 @@ pub fn kcv(args: &KcvArgs, out: &mut Out) -> Result<(), CliError> {
 }
 
 fn opened(store: &dyn KeyStore, name: &str) -> Result<(KeyHandle, KeyInfo), CliError> {
-    let info = store.keys().iter().find(|info| info.name == name).ok_or_else(|| KeyError::Unknown(name.to_owned()))?;
+    let info = store.keys().iter().find(|info| info.name == name);
+    let info = info.ok_or_else(|| KeyError::unknown(name, store.keys()))?;
     Ok((store.open(name, info.purpose)?, info.clone()))
 }
 
@@ -281,25 +284,25 @@ fn show(what: &str, info: &KeyInfo, out: &mut Out) {
 }
 
 fn purpose(name: &str) -> Result<Purpose, CliError> {
-    let names = Purpose::ALL.map(Purpose::name).join(", ");
-    Purpose::find(name).ok_or_else(|| option("--purpose", &format!("one of {names}")))
+    Purpose::find(name).ok_or_else(|| one_of("--purpose", name, &Purpose::ALL.map(Purpose::name)))
 }
 
 fn algorithm(name: &str) -> Result<Algorithm, CliError> {
-    let names = Algorithm::ALL.map(Algorithm::name).join(", ");
-    Algorithm::find(name).ok_or_else(|| option("--algorithm", &format!("one of {names}")))
+    Algorithm::find(name).ok_or_else(|| one_of("--algorithm", name, &Algorithm::ALL.map(Algorithm::name)))
 }
 
 fn kcv_method(name: &str) -> Result<KcvMethod, CliError> {
-    let names = KcvMethod::ALL.map(KcvMethod::name).join(", ");
-    KcvMethod::ALL
-        .into_iter()
-        .find(|method| method.name() == name)
-        .ok_or_else(|| option("--kcv-method", &format!("one of {names}")))
+    let found = KcvMethod::ALL.into_iter().find(|method| method.name() == name);
+    found.ok_or_else(|| one_of("--kcv-method", name, &KcvMethod::ALL.map(KcvMethod::name)))
 }
 
 fn bytes(name: &'static str, text: &str) -> Result<Vec<u8>, CliError> {
     common::bytes(name, text)
+}
+
+fn one_of(name: &'static str, given: &str, names: &[&str]) -> CliError {
+    let meant = suggest::hint(given, names.iter().copied());
+    option(name, &format!("{given:?} must be one of {}{meant}", names.join(", ")))
 }
 
 fn option(option: &'static str, why: &str) -> CliError {

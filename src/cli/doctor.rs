@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::args::{DoctorArgs, PassphraseArgs};
 use super::claimed;
 use super::common::{self, CliError, Out};
+use super::config::Settings;
 use super::screen;
 use super::token_uri;
 use crate::base::Fault;
@@ -72,8 +73,9 @@ impl CheckView {
 ///
 /// # Errors
 /// None: what is wrong is what it tells.
-pub fn run(args: &DoctorArgs, out: &mut Out) -> Result<u8, CliError> {
+pub fn run(args: &DoctorArgs, settings: &Settings, out: &mut Out) -> Result<u8, CliError> {
     let mut checks = service();
+    checks.push(CheckView::ok("configuration", settings.sources()));
     checks.push(keys(args, out));
     checks.extend(profiles(&args.profiles.profiles));
     checks.push(clock(common::clock().now(), built()));
@@ -171,8 +173,7 @@ fn reached(_socket: &Path) -> Result<(), std::io::ErrorKind> {
 
 fn readers(found: &[Reader]) -> Vec<CheckView> {
     if found.is_empty() {
-        let remedy =
-            "plug a reader in, and install its driver (`apt-get install libccid`); `--reader sim` works without";
+        let remedy = "plug a reader in, and install its driver (`apt-get install libccid`)";
         return vec![CheckView::problem("readers", "the service knows no reader", remedy)];
     }
     found.iter().map(reader).collect()
@@ -200,7 +201,7 @@ fn keys(args: &DoctorArgs, out: &mut Out) -> CheckView {
     let Some(path) = &args.keys else {
         return CheckView::skipped("key file", "none was named", "name it with --keys");
     };
-    let wrong = |error: &dyn Fault| CheckView::problem("key file", error.to_string(), error.code().entry().next);
+    let wrong = |error: &dyn Fault| CheckView::problem("key file", error.to_string(), error.next());
     if token_uri::is_token(path) {
         return token(path, args, out);
     }
@@ -246,7 +247,7 @@ fn token(uri: &Path, args: &DoctorArgs, out: &mut Out) -> CheckView {
     });
     match opened {
         Ok(count) => CheckView::ok("key file", format!("{}: {count} keys; every check value fits", uri.display())),
-        Err(error) => CheckView::problem("key file", error.to_string(), error.code().entry().next),
+        Err(error) => CheckView::problem("key file", error.to_string(), error.next()),
     }
 }
 

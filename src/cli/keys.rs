@@ -9,6 +9,7 @@ use super::claimed::{self, Access, Existing};
 use super::common::{self, CliError, Out};
 use super::custody;
 use super::{keys_passphrase, keys_public};
+use crate::issuance::file_kind::FileKind;
 use crate::keys::{KeyHeader, KeyInfo, KeyStore, file};
 
 /// The columns of the list.
@@ -70,13 +71,14 @@ pub struct ListedHeader<'a> {
 /// The key file or its passphrase is wrong, or what is asked for cannot be.
 pub fn run(command: &KeysCommand, out: &mut Out) -> Result<u8, CliError> {
     match command {
-        KeysCommand::List { keys, passphrase } => {
+        KeysCommand::List { file, keys, passphrase } => {
+            let keys = common::named_keys(file.as_ref().or(keys.as_ref()), "`perso keys list`")?;
             let store = common::keys(keys, passphrase, out)?;
             list(&store, out);
         }
         KeysCommand::Seal { keys, passphrase, output } => {
             let failed = |source| CliError::Keys { path: keys.clone(), source };
-            let bytes = zeroize::Zeroizing::new(common::read(keys)?);
+            let bytes = zeroize::Zeroizing::new(common::read_kind(keys, &[FileKind::KeyFile])?);
             let unsealed = file::read_unsealed(&bytes).map_err(failed)?;
             let phrase = common::ask(passphrase, true, out)?;
             let sealed = file::seal(&unsealed, &phrase, &mut common::chance()).map_err(failed)?;

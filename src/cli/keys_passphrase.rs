@@ -29,7 +29,7 @@ pub fn run(args: &NewPassphraseArgs, out: &mut Out) -> Result<(), CliError> {
         return Err(CliError::Option { option: "--keys", why });
     }
     // A file that is not there is no new one.
-    common::read(path).map(zeroize::Zeroizing::new)?;
+    common::read_kind(path, &[crate::issuance::file_kind::FileKind::KeyFile]).map(zeroize::Zeroizing::new)?;
     let mut ring = Ring::open(&args.file, false, out)?;
     let failed = |source| CliError::Keys { path: path.clone(), source };
     if !ring.is_sealed() {

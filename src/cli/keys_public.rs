@@ -37,7 +37,7 @@ pub struct PublicShown<'a> {
 pub fn public(args: &PublicArgs, out: &mut Out) -> Result<(), CliError> {
     let store = common::keys(&args.file.keys, &args.file.passphrase, out)?;
     let info = store.keys().iter().find(|info| info.name == args.key);
-    let info = info.ok_or_else(|| KeyError::Unknown(args.key.clone()))?.clone();
+    let info = info.ok_or_else(|| KeyError::unknown(&args.key, store.keys()))?.clone();
     let public = store.public_key(&store.open(&info.name, info.purpose)?)?;
     let broken = || KeyError::Value { name: info.name.clone() };
     let pem = public.pem().ok_or_else(broken)?;

@@ -9,10 +9,9 @@ mod check_files;
 mod claimed;
 mod common;
 pub mod config;
-pub mod config_check;
-mod config_resolve;
 mod custody;
 mod doctor;
+mod error;
 mod explain;
 mod explain_auth;
 mod file_names;
@@ -58,7 +57,7 @@ use serde::Serialize;
 
 use self::args::{Cli, Color, Command, Format, LogLevel};
 use self::common::{CliError, Problem, warn};
-use self::config::Config;
+use self::config::Settings;
 use self::out::Out;
 use self::screen::harmless;
 use crate::base::{Code, Fault};
@@ -71,22 +70,16 @@ pub fn main(version: &'static str) -> ExitCode {
     // Until the arguments are understood, this is how results and errors are printed.
     let format = if args::wants_json(&arguments) { Format::Json } else { Format::Text };
     let bare = || args::dressed(Cli::command().long_version(version));
-    let read = || {
-        let config = Config::find(&arguments)?;
-        let command = match &config {
-            Some(config) => config.apply(bare())?,
-            None => bare(),
-        };
-        Ok((config, command))
-    };
-    let (config, command) = match read() {
-        Ok(read) => read,
-        // Help and version need no configuration.
+    let mut settings = match Settings::find(&arguments) {
+        Ok(settings) => settings,
+        // Help, and what explains errors, are there whatever the configuration is.
         Err(error) => match bare().try_get_matches_from(&arguments) {
             Err(shown) if shown.exit_code() == 0 => return usage(&shown, &arguments, &mut Out::new(format)),
+            Ok(matches) if matches.subcommand_name() == Some("explain") => Settings::none(),
             _ => return ExitCode::from(report(&error, &mut Out::new(format))),
         },
     };
+    let command = settings.apply(bare());
     let parsed =
         command.try_get_matches_from(&arguments).and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let (cli, matches) = match parsed {
@@ -103,12 +96,16 @@ pub fn main(version: &'static str) -> ExitCode {
     if let Err(error) = signals::start() {
         return ExitCode::from(report(&error, &mut out));
     }
-    if let Some(Err(error)) = config.as_ref().map(|config| config.trusted_for(&matches)) {
+    let allowed = match cli.command {
+        Command::Config(_) | Command::Explain { .. } => Ok(()),
+        _ => settings.allow(&matches),
+    };
+    if let Err(error) = allowed {
         return ExitCode::from(report(&error, &mut out));
     }
     // What became of a card is told whatever becomes of standard output.
     let makes_card = matches!(cli.command, Command::Run(_));
-    let ended = dispatch(cli.command, config.as_ref(), &mut out);
+    let ended = dispatch(cli.command, &settings, &mut out);
     signals::wait_for_verdict();
     let code = ended.unwrap_or_else(|error| report(&error, &mut out));
     drop(claimed::discard_temporary_files());
@@ -153,9 +150,9 @@ impl Fault for UsageError {
     }
 }
 
-fn dispatch(command: Command, config: Option<&Config>, out: &mut Out) -> Result<u8, CliError> {
+fn dispatch(command: Command, settings: &Settings, out: &mut Out) -> Result<u8, CliError> {
     match command {
-        Command::Config(command) => config_check::run(command, config, out),
+        Command::Config(command) => config::run(command, settings, out),
         Command::Run(args) => run::run(&args, out),
         Command::Verify(args) => verify::run(&args, out).or_else(|error| {
             report(&error, out);
@@ -181,8 +178,8 @@ fn dispatch(command: Command, config: Option<&Config>, out: &mut Out) -> Result<
         Command::Prepare(args) => prepare::run(&args, out),
         Command::Pool(command) => pool::run(&command, out),
         Command::Calc(command) => calc::run(&command, out),
-        Command::Doctor(args) => doctor::run(&args, out),
-        Command::Explain { code } => explain::run(code.as_deref(), out),
+        Command::Doctor(args) => doctor::run(&args, settings, out),
+        Command::Explain { code } => explain::run(&code, out),
     }
 }
 

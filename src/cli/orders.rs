@@ -5,13 +5,6 @@ use std::path::Path;
 use super::common::{CliError, Problem};
 use crate::order::{self, D1Code, Source};
 
-/// Orders have the member that names their format; D1's envelope has its own.
-pub(super) fn is_order(bytes: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(bytes);
-    let words = ["\"perso_order\"", "\"perso_pismo\"", "\"perso_mastercard\"", "\"distributionChannel\""];
-    words.iter().any(|word| text.contains(word)) || order::source_of(bytes).is_some()
-}
-
 /// Problems as they are shown: of a D1 order with D1's own code.
 pub(super) fn shown(source: Option<Source>, problems: Vec<order::Problem>) -> Vec<Problem> {
     let d1 = source == Some(Source::D1);

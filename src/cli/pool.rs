@@ -11,6 +11,7 @@ use super::lock::{FileLock, LockError};
 use super::prepare::PreparationError;
 use super::progress::Counter;
 use super::replaced;
+use crate::issuance::file_kind::FileKind;
 use crate::keys::AnyStore;
 use crate::prepare::{Pool, PoolError};
 
@@ -74,9 +75,13 @@ fn serial(text: &str) -> Result<[u8; 3], CliError> {
     bytes.filter(|serial| *serial != [0; 3]).ok_or_else(wrong)
 }
 
-fn open(path: &Path, store: &AnyStore) -> Result<Pool, CliError> {
+/// Opens a pool without taking from it.
+///
+/// # Errors
+/// It cannot be read, or does not open.
+pub(super) fn open(path: &Path, store: &AnyStore) -> Result<Pool, CliError> {
     let failed = |source| PreparationError::Pool { path: path.to_owned(), source };
-    Ok(Pool::open(&common::read(path)?, store).map_err(failed)?)
+    Ok(Pool::open(&common::read_kind(path, &[FileKind::Pool])?, store).map_err(failed)?)
 }
 
 fn lock_beside(path: &Path) -> Result<FileLock, PreparationError> {

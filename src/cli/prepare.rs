@@ -9,12 +9,13 @@ use super::ca;
 use super::claimed::{self, Access, ClaimedFile, Existing};
 use super::common::{self, CliError, Out, Problem, warn};
 use super::file_names::FileNames;
-use super::orders::{self, is_order};
+use super::orders;
 use super::pool::HeldPool;
 use super::ready::{Ready, minimum_level, ready_of, record_problems};
 use crate::base::Warning;
 use crate::base::fault::{Code, Fault};
 use crate::issuance::check;
+use crate::issuance::file_kind::FileKind;
 use crate::issuance::jobs::Jobs;
 use crate::issuance::report;
 use crate::issuance::result::RuleRef;
@@ -104,7 +105,7 @@ pub(super) struct PreparedView {
 /// Whatever is wrong with the order, the profile, the keys or the certificate. Nothing is written then.
 pub fn run(args: &PrepareArgs, out: &mut Out) -> Result<u8, CliError> {
     let store = common::keys(&args.sources.keys, &args.sources.passphrase, out)?;
-    let bytes = zeroize::Zeroizing::new(common::read(&args.order)?);
+    let bytes = zeroize::Zeroizing::new(common::read_kind(&args.order, &[FileKind::Order])?);
     let (output, fulfilment) = (common::output_file(&args.output), args.preparation.fulfilment.as_deref());
     common::distinct(&[("--output", output), ("--fulfilment", fulfilment)])?;
     // Before a key is taken out of a pool.
@@ -219,8 +220,8 @@ pub fn ready_from(
     out: &mut Out,
 ) -> Result<Prepare, CliError> {
     let from = preparation.from;
-    let bytes = zeroize::Zeroizing::new(common::read(path)?);
-    if !is_order(&bytes) {
+    let bytes = zeroize::Zeroizing::new(common::read_kind(path, &[FileKind::Record, FileKind::Order])?);
+    if FileKind::of(&bytes) != FileKind::Order {
         for (option, file) in [("--record", &keep.record), ("--fulfilment", &from.fulfilment)] {
             if file.is_some() {
                 let why = format!("it is for orders, and {} is a record already", common::shown(path));
@@ -351,6 +352,16 @@ impl Preparation<'_> {
     }
 }
 
+/// Reads the issuer's certificate.
+///
+/// # Errors
+/// It cannot be read, or does not open with the CA key in its own file.
+pub(super) fn certificate(path: &Path) -> Result<IssuerCertificate, CliError> {
+    let failed = |source| PreparationError::Issuer { path: path.to_owned(), source };
+    let bytes = common::read_kind(path, &[FileKind::IssuerCertificate])?;
+    Ok(IssuerCertificate::parse(&bytes).map_err(failed)?)
+}
+
 /// The issuer's certificate, opened with a pinned CA key. Test keys may do without: then with the one in its own file.
 ///
 /// # Errors
@@ -363,7 +374,7 @@ pub(super) fn issuer(
 ) -> Result<IssuerCertificate, CliError> {
     let failed = |source| PreparationError::Issuer { path: path.to_owned(), source };
     let live = store.keys().iter().any(|key| !key.test);
-    let certificate = IssuerCertificate::parse(&common::read(path)?).map_err(failed)?;
+    let certificate = certificate(path)?;
     match ca_keys {
         Some(keys) => certificate.pinned(keys, live).map_err(failed)?,
         None if live => return Err(failed(IssuerFileError::NotPinned).into()),

@@ -9,6 +9,7 @@ use crate::base::{Chance, StopRequest};
 use crate::card::sim::SimTransport;
 use crate::card::trace::Trace;
 use crate::card::transport::{Limits, LinkError, Replay, Transport, Watched, pcsc};
+use crate::issuance::file_kind::FileKind;
 
 /// What `--reader` stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,9 +74,7 @@ pub fn open(args: &ReaderArgs, what: &str) -> Result<Box<dyn Transport>, CliErro
 pub fn open_until(args: &ReaderArgs, what: &str, stop: &StopRequest) -> Result<Box<dyn Transport>, CliError> {
     match args.place() {
         Place::Reader(wanted) => connect(wanted, args, what, stop),
-        Place::CardFile(path) => {
-            Ok(limited(SimTransport::file(path)?.approach(args.is_contactless())?, args.limits())?)
-        }
+        Place::CardFile(path) => Ok(limited(card_file(path)?.approach(args.is_contactless())?, args.limits())?),
         Place::Trace(path) => Ok(Box::new(Replay::new(&trace(path)?))),
         Place::FreshBlank => Err(CliError::Option {
             option: "--reader",
@@ -112,12 +111,26 @@ pub fn open_with_chance(
     Ok((open_until(args, what, stop)?, chance))
 }
 
+/// A simulated card from its file.
+///
+/// # Errors
+/// It cannot be read, or is of another kind.
+pub fn card_file(path: &Path) -> Result<SimTransport, CliError> {
+    if path.is_file() {
+        common::read_kind(path, &[FileKind::SimulatedCard]).map(zeroize::Zeroizing::new)?;
+    } else if path.is_dir() {
+        return Err(CliError::Folder(path.to_owned()));
+    }
+    Ok(SimTransport::file(path)?)
+}
+
 /// Reads a trace.
 ///
 /// # Errors
 /// It cannot be read, or is no trace.
 pub fn trace(path: &Path) -> Result<Trace, CliError> {
-    Trace::parse(&common::read_text(path)?).map_err(|source| CliError::Trace { path: path.to_owned(), source })
+    Trace::parse(&common::read_text_kind(path, &[FileKind::Trace])?)
+        .map_err(|source| CliError::Trace { path: path.to_owned(), source })
 }
 
 /// Without `--timeout` a card is waited for, a reader is not: a mistyped name is told at once.

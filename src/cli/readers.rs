@@ -58,7 +58,7 @@ pub fn run(args: &ReadersArgs, out: &mut Out) -> Result<u8, CliError> {
     let readers = views(&pcsc::readers()?);
     if !out.json(&readers) {
         if readers.is_empty() {
-            out.line("No reader. The simulated card is `--reader sim`.");
+            out.line("No reader. Plug one in; `perso doctor` checks the PC/SC service.");
         }
         readers.iter().for_each(|reader| print(reader, "", out));
     }

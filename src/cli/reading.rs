@@ -47,7 +47,11 @@ pub fn read_as_it_is(path: &Path) -> Result<Vec<u8>, CliError> {
     }
     let failed = |source| CliError::Read { path: path.to_owned(), source };
     let mut file = std::fs::File::open(path).map_err(failed)?;
-    let size = file.metadata().map_or(0, |metadata| metadata.len());
+    let metadata = file.metadata().ok();
+    if metadata.as_ref().is_some_and(std::fs::Metadata::is_dir) {
+        return Err(CliError::Folder(path.to_owned()));
+    }
+    let size = metadata.map_or(0, |metadata| metadata.len());
     let bytes = read_whole(&mut file, size, MAX_FILE + 1).map_err(failed)?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(CliError::TooLarge(path.to_owned()));
@@ -145,6 +149,14 @@ pub fn standard_input() -> Result<String, CliError> {
 /// # Errors
 /// As [`read`], or it is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String, CliError> {
-    let text = String::from_utf8(read(path)?).map_err(|_| CliError::NotText(path.to_owned()))?;
+    text_of(path, read(path)?)
+}
+
+/// The text of a file that was read.
+///
+/// # Errors
+/// It is not UTF-8.
+pub fn text_of(path: &Path, bytes: Vec<u8>) -> Result<String, CliError> {
+    let text = String::from_utf8(bytes).map_err(|_| CliError::NotText(path.to_owned()))?;
     without_mark(path, text)
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::args::{ProfileArgs, Sources};
 use super::common::{self, CliError, Out, Problem};
 use crate::issuance::check;
+use crate::issuance::file_kind::FileKind;
 use crate::issuance::plan::Plan;
 use crate::keys::AnyStore;
 use crate::profile::Profile;
@@ -35,7 +36,7 @@ pub fn ready(path: &Path, sources: &Sources, out: &mut Out) -> Result<Ready, Cli
 /// # Errors
 /// As [`ready`].
 pub fn ready_from(path: &Path, store: AnyStore, profiles: &ProfileArgs) -> Result<Ready, CliError> {
-    ready_of(path, &common::read(path)?, store, profiles)
+    ready_of(path, &common::read_kind(path, &[FileKind::Record])?, store, profiles)
 }
 
 /// As [`ready_from`], of a record that was read already.

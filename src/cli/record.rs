@@ -5,6 +5,7 @@ use super::claimed::{self, Access};
 use super::common::{self, CliError, Out, Problem};
 use super::ready::{ready, record_problems};
 use crate::issuance::check;
+use crate::issuance::file_kind::FileKind;
 use crate::record::{self, Record, RecordView};
 
 /// Seals or shows.
@@ -16,7 +17,7 @@ pub fn run(command: &RecordCommand, out: &mut Out) -> Result<u8, CliError> {
         RecordCommand::Seal { clear, sources, output, replace } => {
             let refused =
                 |problems| CliError::Refused { what: common::shown(clear), problems: record_problems(problems) };
-            let bytes = zeroize::Zeroizing::new(common::read(clear)?);
+            let bytes = zeroize::Zeroizing::new(common::read_kind(clear, &[FileKind::ClearRecord])?);
             let store = common::keys(&sources.keys, &sources.passphrase, out)?;
             let name = record::clear_profile_name(&bytes).map_err(refused)?;
             let profile = common::profile(&name, &sources.profiles)?;

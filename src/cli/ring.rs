@@ -9,6 +9,7 @@ use super::lock::{FileLock, LockError};
 use super::replaced;
 use super::{stores, token_uri};
 use crate::base::Secret;
+use crate::issuance::file_kind::FileKind;
 use crate::keys::KeyStore;
 use crate::keys::file::{self, Unsealed};
 use crate::keys::pkcs11::Pkcs11Store;
@@ -45,11 +46,15 @@ impl Ring {
             return Ok(Self { keys: Unsealed::default(), place });
         }
         let path = args.keys.clone();
+        if path.exists() {
+            // Before a lock is made next to a file of another kind.
+            common::read_kind(&path, &[FileKind::KeyFile]).map(zeroize::Zeroizing::new)?;
+        }
         let lock = lock(&path)?;
         let failed = |source| CliError::Keys { path: path.clone(), source };
         let (keys, passphrase) = match path.exists() {
             true => {
-                let bytes = zeroize::Zeroizing::new(common::read(&path)?);
+                let bytes = zeroize::Zeroizing::new(common::read_kind(&path, &[FileKind::KeyFile])?);
                 let sealed = file::is_sealed(&bytes).map_err(failed)?;
                 let passphrase = sealed.then(|| common::ask(&args.passphrase, false, out)).transpose()?;
                 (file::read(&bytes, passphrase.as_ref()).map_err(failed)?, passphrase)
@@ -70,7 +75,7 @@ impl Ring {
     /// # Errors
     /// The file or its passphrase is wrong.
     pub fn read(args: &KeyFileArgs, out: &mut Out) -> Result<Unsealed, CliError> {
-        let bytes = zeroize::Zeroizing::new(common::read(&args.keys)?);
+        let bytes = zeroize::Zeroizing::new(common::read_kind(&args.keys, &[FileKind::KeyFile])?);
         let failed = |source| CliError::Keys { path: args.keys.clone(), source };
         let sealed = file::is_sealed(&bytes).map_err(failed)?;
         let passphrase = sealed.then(|| common::ask(&args.passphrase, false, out)).transpose()?;

@@ -269,7 +269,7 @@ fn open(
         }
         Place::Reader(_) => return reader::open_until(&args.reader, "the blank", stop),
         Place::Trace(_) => return Err(no_card_from_a_trace()),
-        Place::CardFile(path) => SimTransport::file(path)?,
+        Place::CardFile(path) => reader::card_file(path)?,
         Place::FreshBlank => SimTransport::memory(blank::make(
             &blank::Wanted { profile: &ready.profile, aids: blank::aids(&ready.record), master: None, serial: None },
             &ready.store,

@@ -7,6 +7,7 @@ use super::common::{self, CliError, WarningSink};
 use super::protect::protect;
 use super::token_uri;
 use crate::base::{Secret, Warning};
+use crate::issuance::file_kind::FileKind;
 use crate::keys::file;
 use crate::keys::pkcs11::{Pkcs11Store, TokenPlace, TokenRules};
 use crate::keys::{AnyStore, ForCalculator, KeyStore, Serving, lock_pages};
@@ -92,7 +93,7 @@ fn opened<S: Serving>(
     if let Some(place) = token_uri::read(path)? {
         return Ok(token(&place, passphrase, told)?.into());
     }
-    let bytes = zeroize::Zeroizing::new(common::read(path)?);
+    let bytes = zeroize::Zeroizing::new(common::read_kind(path, &[FileKind::KeyFile])?);
     let failed = |source| CliError::Keys { path: path.to_owned(), source };
     let phrase = if file::is_sealed(&bytes).map_err(failed)? { Some(ask(passphrase, false, told)?) } else { None };
     let store = file::load(&bytes, phrase.as_ref()).map_err(failed)?;

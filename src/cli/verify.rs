@@ -68,6 +68,9 @@ enum Source {
 
 fn sources(args: &VerifyArgs, out: &mut Out) -> Result<Source, CliError> {
     let store = args.keys.as_deref().map(|path| common::keys(path, &args.passphrase, out)).transpose()?;
+    if args.record.is_some() {
+        common::named_keys(args.keys.as_ref(), "a record")?;
+    }
     match (&args.record, store) {
         (Some(record), Some(store)) => Ok(Source::Record(Box::new(ready_from(record, store, &args.profiles)?))),
         (_, store) => {

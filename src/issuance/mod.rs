@@ -4,6 +4,7 @@ pub mod blank;
 pub mod check;
 mod compare;
 mod error;
+pub mod file_kind;
 mod identify;
 pub mod job;
 pub mod jobs;

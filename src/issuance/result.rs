@@ -330,7 +330,7 @@ impl FaultRef {
             family: entry.family.name().into(),
             message,
             retry: entry.retry,
-            next: entry.next.into(),
+            next: error.next(),
         }
     }
 }

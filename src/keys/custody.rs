@@ -36,7 +36,7 @@ impl<E: Engine> KeyStore for E {
 
     fn open(&self, name: &str, purpose: Purpose) -> Result<KeyHandle, KeyError> {
         let info = self.infos().iter().find(|info| info.name == name);
-        let info = info.ok_or_else(|| KeyError::Unknown(name.to_owned()))?;
+        let info = info.ok_or_else(|| KeyError::unknown(name, self.infos()))?;
         if info.purpose != purpose {
             return Err(KeyError::Purpose { name: name.to_owned(), is: info.purpose, wanted: purpose });
         }

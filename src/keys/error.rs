@@ -4,17 +4,46 @@ use super::pin::PinError;
 use super::policy::Verb;
 use super::tr31::Tr31Error;
 use super::usage::Operation;
-use super::{Algorithm, Kcv, Limits, Purpose, Weakness};
+use super::{Algorithm, Kcv, KeyInfo, Limits, Purpose, Weakness};
 use crate::base::chance::ChanceError;
 use crate::base::crypto::CryptoError;
 use crate::base::fault::{Code, Fault};
+use crate::base::suggest;
+
+/// A name that no key has, and the name that was probably meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownName {
+    name: String,
+    meant: Option<String>,
+}
+
+impl<T: Into<String>> From<T> for UnknownName {
+    fn from(name: T) -> Self {
+        Self { name: name.into(), meant: None }
+    }
+}
+
+impl std::fmt::Display for UnknownName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.name)?;
+        self.meant.as_ref().map_or(Ok(()), |meant| write!(f, "; did you mean {meant:?}?"))
+    }
+}
+
+impl KeyError {
+    /// [`KeyError::Unknown`], with the nearest of the names that there are.
+    pub fn unknown<'a>(name: &str, held: impl IntoIterator<Item = &'a KeyInfo>) -> Self {
+        let meant = suggest::nearest(name, held.into_iter().map(|info| info.name.as_str()));
+        KeyError::Unknown(UnknownName { name: name.to_owned(), meant: meant.map(str::to_owned) })
+    }
+}
 
 /// What went wrong with a key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// No key of this name.
-    #[error("there is no key named {0:?}")]
-    Unknown(String),
+    #[error("there is no key named {0}")]
+    Unknown(UnknownName),
     /// The key is for something else.
     #[error("key {name:?} is a {is} key, not a {wanted} key")]
     Purpose {

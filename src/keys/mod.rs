@@ -39,7 +39,7 @@ mod weak;
 
 pub use any::{AnyStore, ForCalculator, ForJobs, Serving};
 pub use diversify::{CardKeys, Diversification, card_keys, card_keys_to_show, is_chosen, select_kmc};
-pub use error::KeyError;
+pub use error::{KeyError, UnknownName};
 pub use handle::KeyHandle;
 pub use header::{KeyHeader, Limits, OptionalBlock};
 pub use info::{Algorithm, Kcv, KeyInfo, Purpose};

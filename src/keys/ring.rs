@@ -71,7 +71,7 @@ impl Unsealed {
     /// [`KeyError::Unknown`] if there is none of this name.
     pub fn remove(&mut self, name: &str) -> Result<(), KeyError> {
         let at = self.infos().position(|info| info.name == name);
-        let at = at.ok_or_else(|| KeyError::Unknown(name.to_owned()))?;
+        let at = at.ok_or_else(|| KeyError::unknown(name, self.infos()))?;
         self.keys.remove(at);
         self.names.remove(name);
         Ok(())
@@ -155,7 +155,7 @@ impl Unsealed {
             _ => {}
         }
         self.push(info, value).map_err(refused)?;
-        self.infos().last().ok_or_else(|| KeyError::Unknown(new.name.clone()))
+        self.infos().last().ok_or_else(|| KeyError::Unknown(new.name.clone().into()))
     }
 
     /// Adds a key that has come in a key block.

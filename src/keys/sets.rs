@@ -59,7 +59,7 @@ impl<'a> KeySet<'a> {
         let found = Self::all(store).into_iter().find(|set| set.name == name);
         found.ok_or_else(|| match store.keys().iter().find(|info| info.name == name) {
             Some(info) => KeyError::Purpose { name: name.to_owned(), is: info.purpose, wanted: Purpose::Kmc },
-            None => KeyError::Unknown(name.to_owned()),
+            None => KeyError::unknown(name, store.keys()),
         })
     }
 

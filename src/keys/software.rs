@@ -96,7 +96,7 @@ impl Engine for SoftwareStore {
             .places
             .get(&info.name)
             .and_then(|&at| Some((self.infos.get(at)?, self.values.get(at)?, self.tested.get(at)?)));
-        let (held, value, tested) = found.ok_or_else(|| KeyError::Unknown(info.name.clone()))?;
+        let (held, value, tested) = found.ok_or_else(|| KeyError::Unknown(info.name.clone().into()))?;
         if let Some(private) = tested.get().filter(|_| held.algorithm == info.algorithm) {
             return Ok(KeyHandle::new(Label::of(info), Repr::Private(private.clone())));
         }

@@ -164,6 +164,14 @@ impl IssuerCertificate {
     /// It is for another issuer's PANs, or has expired.
     fn is_good_for(&self, pan: &Pan, today: Option<(u16, u8, u8)>) -> Result<(), PrepareError> {
         self.opened.is_for(pan).map_err(|_| PrepareError::OtherIssuer)?;
+        self.is_valid_on(today)
+    }
+
+    /// Whether terminals take it on this day; an unknown day is not compared. // EMV B2 §6.3
+    ///
+    /// # Errors
+    /// It has expired.
+    pub fn is_valid_on(&self, today: Option<(u16, u8, u8)>) -> Result<(), PrepareError> {
         match today.and_then(|(year, month, _)| MonthYear::new(year, month)) {
             Some(month) => self.opened.is_valid_in(month).map_err(|_| PrepareError::IssuerExpired(self.opened.expiry)),
             None => Ok(()),

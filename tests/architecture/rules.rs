@@ -154,6 +154,7 @@ const HARMLESS: &[(&str, &str)] = &[
     ("Tag", "a tag"),
     ("Tr31Error", "fixed words, numbers of a clear header"),
     ("Tree", "the shape of a tree, and its public initial value"),
+    ("UnknownName", "names of keys"),
     ("Version", "a letter"),
     ("Warning", "fixed words"),
     ("When", "a place in a run"),

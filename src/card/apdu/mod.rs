@@ -6,4 +6,4 @@ mod status;
 
 pub use command::{Command, CommandError};
 pub use response::{Response, ResponseError, StatusWord};
-pub use status::{command_name, meaning};
+pub use status::{InContext, command_name, in_context, is_known, meaning};

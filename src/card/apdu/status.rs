@@ -2,34 +2,86 @@
 
 use super::StatusWord;
 
+/// What a status word means in answer to one instruction, and whose meaning it is.
+const SPECIFIC: &[(u8, &[u16], &str, &str)] = &[
+    (0x50, &[0x6A88], "the card has no key set of this version", "GlobalPlatform"),
+    (0x50, &[0x6982, 0x6983], "the key set is blocked", "seen on cards"),
+    (
+        0x50,
+        &[0x6985],
+        "no secure channel to be had here; an application that is personalized already answers so",
+        "EMV CPS",
+    ),
+    (0x82, &[0x6300], "the card did not accept the host cryptogram; its attempts may be limited", "GlobalPlatform"),
+    (0x82, &[0x6982], "the card did not accept the MAC", "GlobalPlatform"),
+    (0x82, &[0x6985], "not preceded by INITIALIZE UPDATE", "GlobalPlatform"),
+    (0x82, &[0x6A86], "the card does not have this security level", "GlobalPlatform"),
+    (
+        0xE2,
+        &[0x6A80],
+        "wrong data: broken TLV, length or padding, or a key check value that does not match",
+        "GlobalPlatform",
+    ),
+    (0xE2, &[0x6A84], "not enough memory", "GlobalPlatform"),
+    (0xE2, &[0x6A86], "mandatory data is missing at the last block, or wrong parameters", "EMV CPS"),
+    (0xE2, &[0x6A88], "the application does not know this data grouping", "EMV CPS"),
+    (0xE2, &[0x6982], "the MAC was not accepted, or the channel is lost", "GlobalPlatform"),
+    (0xE2, &[0x6985], "the application is personalized already, or the order is wrong", "EMV CPS"),
+    (0xA4, &[0x6A82], "no such application", "GlobalPlatform"),
+    (0xA4, &[0x6A81], "the card is blocked, or does not select like this", "EMV"),
+    (0xA4, &[0x6283], "selected, but blocked or locked", "GlobalPlatform, EMV"),
+    (0xB2, &[0x6A83], "no such record", "EMV"),
+    (0xB2, &[0x6A82], "no such file", "ISO 7816-4"),
+    (0xCA, &[0x6A88], "the card does not hold this object", "GlobalPlatform"),
+    (0xF2, &[0x6310], "more entries follow", "GlobalPlatform"),
+    (0xF2, &[0x6A88], "no application or file of this kind is on the card", "GlobalPlatform"),
+    (0xE4, &[0x6A88, 0x6A82], "the application or file to delete is not on the card", "GlobalPlatform"),
+    (0xE4, &[0x6985], "it is still in use: delete what refers to it first", "GlobalPlatform"),
+    (0xE6, &[0x6A88], "the load file, module or security domain is not on the card", "GlobalPlatform"),
+    (0xE6, &[0x6A84], "not enough memory", "GlobalPlatform"),
+    (0xE8, &[0x6A84], "not enough memory", "GlobalPlatform"),
+    (0xD8, &[0x6A88], "the key to replace is not on the card", "GlobalPlatform"),
+    (0xD8, &[0x9484], "the card does not support the key's algorithm", "GlobalPlatform"),
+    (0xD8, &[0x9485], "the key check value does not match the key", "GlobalPlatform"),
+    (0xF0, &[0x6A80], "the card does not allow this change of life cycle state", "GlobalPlatform"),
+    (0xA8, &[0x6985], "the application refuses the transaction; a terminal selects the next one", "EMV"),
+    (0xAE, &[0x6985], "not at this point of the transaction; a second cryptogram was asked for too often", "EMV"),
+    (0x20, &[0x6983], "the PIN is blocked", "EMV"),
+    (0x20, &[0x6984], "the PIN is blocked or not initialized", "EMV"),
+];
+
+/// The meaning of a status word in answer to one instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InContext {
+    /// The command.
+    pub command: &'static str,
+    /// What the status word means.
+    pub meaning: &'static str,
+    /// The specification, or `seen on cards`.
+    pub source: &'static str,
+}
+
+/// What a status word means in answer to the commands that give it a meaning of their own.
+pub fn in_context(sw: StatusWord) -> Vec<InContext> {
+    let rows = SPECIFIC.iter().filter(|(_, words, ..)| words.contains(&sw.0));
+    let named = |ins: u8| match command_name(&[0x80, ins]) {
+        "(unknown command)" => command_name(&[0x00, ins]),
+        name => name,
+    };
+    rows.map(|(ins, _, meaning, source)| InContext { command: named(*ins), meaning, source }).collect()
+}
+
+/// Whether ISO 7816-4, GlobalPlatform or EMV give a status word a meaning.
+pub fn is_known(sw: StatusWord) -> bool {
+    meaning(None, sw) != NOT_KNOWN
+}
+
+const NOT_KNOWN: &str = "not a status word of ISO 7816, GlobalPlatform or EMV";
+
 /// The meaning of a status word, in answer to an instruction where that matters.
 pub fn meaning(ins: Option<u8>, sw: StatusWord) -> &'static str {
-    let specific = match (ins, sw.0) {
-        (Some(0x50), 0x6A88) => "the card has no key set of this version",
-        (Some(0x50), 0x6982 | 0x6983) => "the key set is blocked",
-        (Some(0x50), 0x6985) => {
-            "no secure channel to be had here; an application that is personalized already answers so"
-        }
-        (Some(0x82), 0x6300) => "the card did not accept the host cryptogram; its attempts may be limited",
-        (Some(0x82), 0x6982) => "the card did not accept the MAC",
-        (Some(0x82), 0x6985) => "not preceded by INITIALIZE UPDATE",
-        (Some(0x82), 0x6A86) => "the card does not have this security level",
-        (Some(0xE2), 0x6A80) => "wrong data: broken TLV, length or padding, or a key check value that does not match",
-        (Some(0xE2), 0x6A84) => "not enough memory",
-        (Some(0xE2), 0x6A86) => "mandatory data is missing at the last block, or wrong parameters",
-        (Some(0xE2), 0x6A88) => "the application does not know this data grouping",
-        (Some(0xE2), 0x6982) => "the MAC was not accepted, or the channel is lost",
-        (Some(0xE2), 0x6985) => "the application is personalized already, or the order is wrong",
-        (Some(0xA4), 0x6A82) => "no such application",
-        (Some(0xA4), 0x6A81) => "the card is blocked, or does not select like this",
-        (Some(0xA4), 0x6283) => "selected, but blocked or locked",
-        (Some(0xB2), 0x6A83) => "no such record",
-        (Some(0xB2), 0x6A82) => "no such file",
-        (Some(0xCA), 0x6A88) => "the card does not hold this object",
-        (Some(0xF2), 0x6310) => "more entries follow",
-        _ => "",
-    };
-    if !specific.is_empty() {
+    let own = |(of, words, ..): &&(u8, &[u16], &str, &str)| ins == Some(*of) && words.contains(&sw.0);
+    if let Some((.., specific, _)) = SPECIFIC.iter().find(own) {
         return specific;
     }
     match sw.0 {
@@ -92,7 +144,7 @@ pub fn meaning(ins: Option<u8>, sw: StatusWord) -> &'static str {
         0x6F00..=0x6FFF => "no diagnosis",
         0x9484 => "algorithm not supported",
         0x9485 => "key check value not accepted",
-        _ => "not a status word of ISO 7816, GlobalPlatform or EMV",
+        _ => NOT_KNOWN,
     }
 }
 

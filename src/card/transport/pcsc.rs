@@ -130,7 +130,8 @@ fn choose<'a>(readers: &'a [Reader], wanted: &str) -> Result<&'a Reader, LinkErr
         [] if readers.is_empty() => Err(LinkError::NoCard("there is no reader".into())),
         [] => {
             let all = named(&readers.iter().collect::<Vec<_>>());
-            Err(LinkError::NoCard(format!("no reader is named like {wanted:?}; there are {all}")))
+            let meant = crate::base::suggest::hint(wanted, readers.iter().flat_map(|it| it.name.split_whitespace()));
+            Err(LinkError::NoCard(format!("no reader is named like {wanted:?}; there are {all}{meant}")))
         }
         several => Err(LinkError::NoCard(format!("{wanted:?} is part of several names: {}", named(several)))),
     }

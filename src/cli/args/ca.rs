@@ -46,7 +46,7 @@ pub enum CaCommand {
         #[arg(long, value_name = "FILE", required_unless_present = "key", conflicts_with = "key")]
         modulus: Option<PathBuf>,
         /// Name of the issuer's RSA key in the key file, instead of a modulus.
-        #[arg(long, value_name = "NAME", requires = "keys")]
+        #[arg(long, value_name = "NAME")]
         key: Option<String>,
         /// The key file.
         #[arg(long, value_name = "FILE")]

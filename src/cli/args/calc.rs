@@ -108,13 +108,7 @@ pub struct KeyPlaceArgs {
 #[derive(Args)]
 pub struct KeyArgs {
     /// Name of the key in the key file.
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "keys",
-        conflicts_with = "key_from",
-        required_unless_present = "key_from"
-    )]
+    #[arg(long, value_name = "NAME", conflicts_with = "key_from", required_unless_present = "key_from")]
     pub key: Option<String>,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -205,7 +199,7 @@ pub enum BlockFormat {
 #[derive(Args)]
 pub struct PinKeyArgs {
     /// Name of the key in the key file; without a key a PIN block is in the clear, and a key block stays closed.
-    #[arg(long, value_name = "NAME", requires = "keys", conflicts_with = "key_from")]
+    #[arg(long, value_name = "NAME", conflicts_with = "key_from")]
     pub key: Option<String>,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -266,7 +260,7 @@ pub enum PinBlockCommand {
         #[arg(long, value_enum, default_value = "0")]
         to: BlockFormat,
         /// Name of the new key in the key file.
-        #[arg(long, value_name = "NAME", requires = "keys", required_unless_present = "to_key_from")]
+        #[arg(long, value_name = "NAME", required_unless_present = "to_key_from")]
         to_key: Option<String>,
         /// Read the new key, a test key, from this file.
         #[arg(long, value_name = "FILE", conflicts_with = "to_key")]

@@ -38,7 +38,7 @@ pub struct ApduArgs {
     #[arg(long)]
     pub keep_going: bool,
     /// Open a secure channel first, and send every command through it. Test keys only.
-    #[arg(long, requires = "keys")]
+    #[arg(long)]
     pub secure: bool,
     /// The key file. Traces are full, and answers may be logged, only if all its keys are test keys.
     #[arg(long, value_name = "FILE")]

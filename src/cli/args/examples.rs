@@ -112,6 +112,7 @@ pub(super) const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("config check", &["perso config check --config station.toml"]),
+    ("config show", &["perso config show"]),
     ("readers", &["perso readers", "perso readers --watch --format json"]),
     ("card info", &["perso card info --reader sim:card.json"]),
     ("card apps", &["perso card apps --reader sim:card.json --keys keys.json"]),

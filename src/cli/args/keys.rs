@@ -11,8 +11,12 @@ use super::{PassphraseArgs, ReplaceArgs};
 pub enum KeysCommand {
     /// List the keys of a key file: names, purposes, versions and check values.
     List {
-        /// The key file.
-        keys: PathBuf,
+        /// The key file; without it, the one that --keys, PERSO_KEYS or perso.toml names.
+        #[arg(value_name = "FILE", conflicts_with = "keys")]
+        file: Option<PathBuf>,
+        /// The same, as with every other command.
+        #[arg(long, value_name = "FILE")]
+        keys: Option<PathBuf>,
         #[command(flatten)]
         #[allow(missing_docs)]
         passphrase: PassphraseArgs,

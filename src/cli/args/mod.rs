@@ -146,8 +146,9 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Explain an error code or a status word, and what to do.
     Explain {
-        /// A code such as CARD-CRYPTOGRAM, or a status word such as 6A88; all codes if none is given.
-        code: Option<String>,
+        /// A code such as CARD-CRYPTOGRAM, a rule such as R12, or a status word as 6A88, 0x6A88 or 6A 88; all codes if none is
+        /// given.
+        code: Vec<String>,
     },
 }
 

@@ -10,7 +10,6 @@ use super::{PassphraseArgs, ProfileArgs, ReaderArgs};
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
     /// Compare the card with this prepared record too; takes --keys, and the profile that the record names.
-    #[arg(requires = "keys")]
     pub record: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)]

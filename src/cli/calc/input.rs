@@ -10,6 +10,7 @@ use crate::base::{Secret, Warning};
 use crate::cli::args::{KeyArgs, KeyPlaceArgs, PassphraseArgs, PinKeyArgs};
 use crate::cli::common::{self, CliError};
 use crate::cli::stores;
+use crate::issuance::file_kind::FileKind;
 use crate::keys::pin::Pin;
 use crate::keys::{
     Algorithm, AnyStore, ForCalculator, Kcv, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose, SoftwareStore,
@@ -81,7 +82,10 @@ impl Inputs {
 
     /// A file's text, `-` for standard input; without a line end.
     pub fn file(&mut self, option: &'static str, path: &str) -> Result<Zeroizing<String>, CliError> {
-        let bytes = if path == "-" { self.standard_input(option)? } else { common::read(Path::new(path))? };
+        let bytes = match path {
+            "-" => self.standard_input(option)?,
+            path => common::read_kind(Path::new(path), &[FileKind::Text, FileKind::KeyBlock])?,
+        };
         let bytes = Zeroizing::new(bytes);
         let text = std::str::from_utf8(&bytes).map_err(|_| wrong(option, "what it names is no text"))?;
         Ok(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned()))
@@ -158,12 +162,11 @@ impl Inputs {
     }
 
     fn named(&mut self, source: &KeySource<'_>, purposes: &[Purpose]) -> Result<Opened, CliError> {
-        let (Some(name), Some(file)) = (source.name, source.keys) else {
-            return Err(wrong("--key", "name a key of the key file, with --keys"));
-        };
+        let name = source.name.ok_or_else(|| wrong("--key", "name a key of the key file, with --keys"))?;
+        let file = source.keys.ok_or(CliError::NoKeys("--key"))?;
         let store = stores::calculator_keys(file, source.passphrase, &mut self.warnings)?;
         let info = store.keys().iter().find(|info| info.name == name);
-        let is = info.map(|info| info.purpose).ok_or_else(|| KeyError::Unknown(name.to_owned()))?;
+        let is = info.map(|info| info.purpose).ok_or_else(|| KeyError::unknown(name, store.keys()))?;
         let wanted = match purposes {
             [first, ..] if !purposes.contains(&is) => *first,
             _ => is,

@@ -15,6 +15,7 @@ use crate::cli::claimed::{Access, ClaimedFile};
 use crate::cli::common::{self, CliError, Out, warn};
 use crate::cli::reader;
 use crate::cli::signals::{self, Response};
+use crate::issuance::file_kind::FileKind;
 use crate::issuance::options;
 use crate::issuance::result::FaultRef;
 use crate::keys::{self, AnyStore, Diversification, KeyError, KeySet, KeyStore};
@@ -26,7 +27,13 @@ use crate::profile::Profile;
 /// The arguments, the script, the keys, the link or the card.
 pub fn run(args: &ApduArgs, out: &mut Out) -> Result<u8, CliError> {
     let script = script(args)?;
-    let store = args.keys.as_deref().map(|keys| common::keys(keys, &args.passphrase, out)).transpose()?;
+    if args.secure {
+        common::named_keys(args.keys.as_ref(), "--secure")?;
+    }
+    // In the clear, keys only decide whether a trace may be full: nobody is asked for a passphrase for less.
+    let needed = args.secure || args.trace.is_some();
+    let keys = args.keys.as_deref().filter(|_| needed);
+    let store = keys.map(|keys| common::keys(keys, &args.passphrase, out)).transpose()?;
     let test_keys = store.as_ref().is_some_and(|store| store.keys().iter().all(|key| key.test));
     let wanted = match &store {
         Some(store) if args.secure => Some((store, Wanted::of(args, store)?)),
@@ -88,7 +95,7 @@ fn say_for_script(_: &StopRequest, name: &str) {
 fn script(args: &ApduArgs) -> Result<Script, CliError> {
     let (text, from) = match args.what.as_slice() {
         [one] if one == "-" => (common::standard_input()?, "standard input".to_owned()),
-        [one] if Path::new(one).is_file() => (common::read_text(Path::new(one))?, one.clone()),
+        [one] if Path::new(one).is_file() => (common::read_text_kind(Path::new(one), &[FileKind::Text])?, one.clone()),
         several => {
             let is_command =
                 |text: &String| !text.is_empty() && text.chars().all(|c| c.is_ascii_hexdigit() || c == ' ');

@@ -182,5 +182,5 @@ fn every_fault_has_its_code() {
         assert_eq!(fault.code(), Code::OperatorInput);
     }
     assert_eq!(IssuerError::from(CryptoError::KeyLength(8)).code(), Code::ProgramFault);
-    assert_eq!(IssuerError::from(KeyError::Unknown("x".to_owned())).code(), Code::KeyUnknown);
+    assert_eq!(IssuerError::from(KeyError::Unknown("x".into())).code(), Code::KeyUnknown);
 }

@@ -33,7 +33,7 @@ impl Engine for Pkcs11Store {
     fn load(&self, info: &KeyInfo) -> Result<KeyHandle, KeyError> {
         let at = self.infos.iter().position(|known| known.name == info.name);
         let description =
-            at.and_then(|at| self.descriptions.get(at)).ok_or_else(|| KeyError::Unknown(info.name.clone()))?;
+            at.and_then(|at| self.descriptions.get(at)).ok_or_else(|| KeyError::Unknown(info.name.clone().into()))?;
         let found = self.find(info, description)?;
         let found = found.ok_or_else(|| refused(&info.name, "the token describes it and does not hold it"))?;
         let mac = self.compare(info, &found)?;

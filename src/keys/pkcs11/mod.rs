@@ -140,7 +140,7 @@ impl Pkcs11Store {
         let described = [data_objects(), vec![Attribute::Label(name.as_bytes().to_vec())]].concat();
         let objects = [objects_of(&token, name)?, token.find(&described, name)?].concat();
         if objects.is_empty() {
-            return Err(KeyError::Unknown(name.to_owned()));
+            return Err(KeyError::Unknown(name.into()));
         }
         for object in objects {
             token.with(|session| session.destroy_object(object)).map_err(token_error(name))?;

@@ -1,13 +1,13 @@
 //! Whether what site and profiles name is there: keys in the key store, products among the profiles.
 
-use super::common::Problem;
-use crate::base::Code;
+use crate::base::{Code, suggest};
+use crate::cli::common::Problem;
 use crate::keys::{KeySet, KeyStore, Purpose};
 use crate::order::{ProductRule, Site};
 use crate::profile::Profile;
 
 /// Adds a problem.
-pub(super) type Add<'a> = &'a mut dyn FnMut(Problem);
+pub(in crate::cli) type Add<'a> = &'a mut dyn FnMut(Problem);
 
 /// Every key that the site names is there, for this purpose.
 pub(super) fn site_keys(site: &Site, store: &dyn KeyStore, add: Add) {
@@ -26,7 +26,8 @@ pub(super) fn products(site: &Site, profiles: &[Profile], add: Add) {
         let Some(profile) = profiles.iter().find(|profile| profile.name() == name) else {
             let mut held: Vec<&str> = profiles.iter().map(Profile::name).collect();
             held.sort_unstable();
-            let why = format!("no profile {name:?} in profiles.folder; there are {}", held.join(", "));
+            let meant = suggest::hint(name, held.iter().copied());
+            let why = format!("no profile {name:?} in profiles.folder{meant}; there are {}", held.join(", "));
             wrong(&path, "name", Code::RecordProfile, why);
             continue;
         };
@@ -58,7 +59,7 @@ pub(super) fn profile_keys(profile: &Profile, store: &dyn KeyStore, add: Add) {
 }
 
 /// As [`profile_keys`], with paths in the profile alone.
-pub(super) fn keys_of(profile: &Profile, store: &dyn KeyStore, add: Add) {
+pub(in crate::cli) fn keys_of(profile: &Profile, store: &dyn KeyStore, add: Add) {
     let mut wrong = |path: &str, code, why| add(Problem::new(path, code, why));
     for key in profile.named_keys() {
         if let Some((code, why)) = missing(store, key.name, &[key.purpose]) {
@@ -89,7 +90,10 @@ fn missing(store: &dyn KeyStore, name: &str, purposes: &[Purpose]) -> Option<(Co
     }
     let held = held(store, purposes);
     Some(match named.first() {
-        None => (Code::KeyUnknown, format!("no key {name:?} in the key store; {held}")),
+        None => (Code::KeyUnknown, {
+            let meant = suggest::hint(name, store.keys().iter().map(|key| key.name.as_str()));
+            format!("no key {name:?} in the key store{meant}; {held}")
+        }),
         Some(key) => (Code::KeyPurpose, format!("key {name:?} is a {} key; {held}", key.purpose)),
     })
 }

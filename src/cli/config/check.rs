@@ -1,0 +1,372 @@
+//! `perso config check`: whether everything that the configuration names is there and good.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::defaults::{Default, Origin};
+use super::find::KEYS_VARIABLE;
+use super::references;
+use super::{Config, ConfigError, Settings};
+use crate::base::{Code, Fault};
+use crate::cli::common::{self, CliError, Out, Problem};
+use crate::cli::prepare::PreparationError;
+use crate::cli::{claimed, token_uri};
+use crate::issuance::JobError;
+use crate::issuance::file_kind::FileKind;
+use crate::issuance::{check, report};
+use crate::keys::ca_keys::CaKeys;
+use crate::keys::{AnyStore, KeyInfo, KeyStore, Purpose, file};
+use crate::order::Site;
+use crate::prepare::IssuerFileError;
+use crate::profile::Profile;
+use crate::profile::prepare::Derived;
+
+/// What `perso run` asks of a profile's security level, unless the site says another.
+const LEAST_LEVEL: u8 = 0x01;
+
+/// What was found.
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(title = "ConfigCheck")]
+pub struct Checked {
+    /// The configuration.
+    file: String,
+    /// Every problem with its path in the configuration.
+    problems: Vec<Problem>,
+    /// What could not be checked, and why. It does not count as passed.
+    skipped: Vec<String>,
+}
+
+/// Checks the configuration.
+///
+/// # Errors
+/// There is none.
+pub(super) fn run(settings: &Settings, out: &mut Out) -> Result<u8, CliError> {
+    let config = settings.config().ok_or(ConfigError::None)?;
+    let mut checked = Checked { file: config.path.display().to_string(), problems: Vec::new(), skipped: Vec::new() };
+    for error in settings.wrong_entries() {
+        let path = match &error {
+            CliError::Config(ConfigError::Value { key, .. }) => key.clone(),
+            _ => "(environment)".to_owned(),
+        };
+        checked.problem(path, &error);
+    }
+    let site = site(config, &mut checked);
+    let store = keys(settings, config, &mut checked, out);
+    let profiles = profiles(config, &mut checked);
+    names(site.as_ref(), store.as_ref(), profiles.as_deref(), &mut checked);
+    run_of(
+        settings,
+        &Named { site: site.as_ref(), store: store.as_ref(), profiles: profiles.as_deref() },
+        &mut checked,
+    );
+    journal(config, &mut checked);
+    reader(config, &mut checked);
+    if !out.json(&checked) {
+        print(&checked, out);
+    }
+    Ok(if checked.problems.is_empty() { 0 } else { 10 })
+}
+
+fn print(checked: &Checked, out: &mut Out) {
+    let verdict = match (checked.problems.len(), checked.skipped.is_empty()) {
+        (0, true) => "ok".to_owned(),
+        (0, false) => "ok as far as it was checked".to_owned(),
+        (1, _) => "one problem".to_owned(),
+        (n, _) => format!("{n} problems"),
+    };
+    out.line(format!("{}: {verdict}", checked.file));
+    for problem in &checked.problems {
+        out.line(format!("  {}: {} [{}]", problem.path, problem.message, problem.code));
+    }
+    for skipped in &checked.skipped {
+        out.line(format!("  skipped: {skipped}"));
+    }
+}
+
+impl Checked {
+    /// Adds the problem of what failed.
+    fn outcome<T, E: Fault>(&mut self, path: impl Into<String>, outcome: Result<T, E>) {
+        if let Err(error) = outcome {
+            self.problem(path, &error);
+        }
+    }
+
+    fn problem(&mut self, path: impl Into<String>, error: &impl Fault) {
+        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        self.problems.push(Problem::new(path, error.code(), format!("{error}{cause}")));
+    }
+}
+
+/// What site and profiles name must be there; where one side was not read, that is said.
+fn names(site: Option<&Site>, store: Option<&AnyStore>, profiles: Option<&[Profile]>, checked: &mut Checked) {
+    let Checked { problems, skipped, .. } = checked;
+    let mut add = |problem| problems.push(problem);
+    let mut skip =
+        |what: &str, without: &str| skipped.push(format!("{what}: {without} could not be read, or is not named"));
+    match (site, profiles) {
+        (Some(site), Some(profiles)) => references::products(site, profiles, &mut add),
+        (Some(_), None) => skip("the products that the site names", "profiles.folder"),
+        (None, _) => {}
+    }
+    match (site, store) {
+        (Some(site), Some(store)) => references::site_keys(site, store, &mut add),
+        (Some(_), None) => skip("the keys that the site names", "keys.file"),
+        (None, _) => {}
+    }
+    match (profiles, store) {
+        (Some(profiles), Some(store)) => {
+            profiles.iter().for_each(|profile| references::profile_keys(profile, store, &mut add));
+        }
+        (Some(_), None) => skip("the keys that the profiles name", "keys.file"),
+        (None, _) => {}
+    }
+}
+
+fn site(config: &Config, checked: &mut Checked) -> Option<Site> {
+    match common::site(&config.place(&config.file.site.as_ref()?.file)) {
+        Ok(site) => Some(site),
+        Err(error) => {
+            checked.problem("site.file", &error);
+            None
+        }
+    }
+}
+
+fn keys(settings: &Settings, config: &Config, checked: &mut Checked, out: &mut Out) -> Option<AnyStore> {
+    let own = config.keys();
+    let from_environment = settings.keys.as_ref().map(PathBuf::from);
+    let passphrase = config.file.keys.as_ref().and_then(|keys| keys.passphrase_file.as_ref());
+    let passphrase = passphrase.map(|path| config.place(path));
+    if let Some(path) = &passphrase {
+        private("keys.passphrase_file", path, checked);
+    }
+    // A passphrase goes with its own key file.
+    let passphrase = passphrase.filter(|_| from_environment.is_none() || own.is_none() || from_environment == own);
+    let label = if from_environment.is_some() { KEYS_VARIABLE } else { "keys.file" };
+    let path = from_environment.clone().or(own)?;
+    let token = token_uri::is_token(&path);
+    let sealed = if token { Ok(true) } else { is_sealed(&path) };
+    let opened = match sealed {
+        Ok(true) if passphrase.is_none() => {
+            let what = if token { "it is a token" } else { "it is sealed" };
+            let ask = "`perso run` will ask for its passphrase";
+            checked.skipped.push(format!("{label}: {what}, and keys.passphrase_file is not given; {ask}"));
+            return None;
+        }
+        Ok(_) => {
+            let trusted = if from_environment.is_some() { Ok(()) } else { config.trusts(&path) };
+            trusted.and_then(|()| common::keys(&path, &config.passphrase(passphrase), out))
+        }
+        Err(error) => Err(error),
+    };
+    match opened {
+        Ok(store) => {
+            for key in store.keys() {
+                if let Err(error) = store.open(&key.name, key.purpose) {
+                    checked.problem(label, &error);
+                }
+            }
+            if let Some(live) = store.keys().iter().find(|key| !key.test) {
+                checked.problem(label, &JobError::Live(live.name.clone()));
+            }
+            return Some(store);
+        }
+        // It was named already.
+        Err(CliError::Read { path: unread, .. }) if unread != path => {}
+        Err(error) => checked.problem(label, &error),
+    }
+    None
+}
+
+fn is_sealed(path: &Path) -> Result<bool, CliError> {
+    let bytes = zeroize::Zeroizing::new(common::read_kind(path, &[FileKind::KeyFile])?);
+    file::is_sealed(&bytes).map_err(|source| CliError::Keys { path: path.to_owned(), source })
+}
+
+/// A file with a secret in it is there, and nobody else reads it.
+fn private(name: &str, path: &Path, checked: &mut Checked) {
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(source) => return checked.problem(name, &CliError::Read { path: path.to_owned(), source }),
+    };
+    #[cfg(unix)]
+    if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0 {
+        let message = format!("others can read {}; chmod 600 it", path.display());
+        checked.problems.push(Problem::new(name, Code::Config, message));
+    }
+    #[cfg(not(unix))]
+    let _ = metadata;
+}
+
+/// The profiles that can be read.
+fn profiles(config: &Config, checked: &mut Checked) -> Option<Vec<Profile>> {
+    let folder = config.place(&config.file.profiles.as_ref()?.folder);
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(source) => {
+            checked.problem("profiles.folder", &CliError::Read { path: folder, source });
+            return None;
+        }
+    };
+    let mut read = Vec::new();
+    let mut paths: Vec<_> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    paths.sort();
+    if paths.is_empty() {
+        let message = format!("{} holds no profile (*.toml)", folder.display());
+        checked.problems.push(Problem::new("profiles.folder", Code::Config, message));
+    }
+    for path in paths {
+        match common::profile_file(&path) {
+            Ok(profile) => read.push(profile),
+            Err(CliError::Refused { problems, .. }) => checked.problems.extend(problems.into_iter().map(|problem| {
+                Problem { path: format!("profiles.folder: {}: {}", path.display(), problem.path), ..problem }
+            })),
+            Err(error) => checked.problem("profiles.folder", &error),
+        }
+    }
+    Some(read)
+}
+
+fn journal(config: &Config, checked: &mut Checked) {
+    let Some(journal) = &config.file.journal else { return };
+    let path = config.place(&journal.file);
+    let folder = claimed::folder(&path);
+    if path.is_dir() || !folder.is_dir() {
+        let message = format!("{} cannot be a file: its folder is not there, or it is a folder", path.display());
+        checked.problems.push(Problem::new("journal.file", Code::Config, message));
+    } else if path.is_file() {
+        // A journal that is there is the station's memory: it is read, never written here.
+        match common::read(&path) {
+            Ok(bytes) if bytes.is_empty() => {}
+            Ok(bytes) => {
+                let kind = common::expect(&path, &bytes, &[FileKind::Journal]);
+                checked.outcome("journal.file", kind);
+            }
+            Err(error) => checked.problem("journal.file", &error),
+        }
+    }
+}
+
+fn reader(config: &Config, checked: &mut Checked) {
+    let Some(named) = config.file.readers.as_ref().and_then(|readers| readers.default.as_deref()) else { return };
+    match named.strip_prefix("sim:") {
+        Some(file) => {
+            let opened = crate::cli::reader::card_file(Path::new(file)).map(drop);
+            checked.outcome("readers.default", opened);
+        }
+        None if named == "sim" => {}
+        None => checked
+            .skipped
+            .push("readers.default: a reader is looked for when it is used; `perso readers` lists them".into()),
+    }
+}
+
+/// What site, keys and profiles came to.
+struct Named<'a> {
+    site: Option<&'a Site>,
+    store: Option<&'a AnyStore>,
+    profiles: Option<&'a [Profile]>,
+}
+
+/// What else `perso run` would refuse, whatever the order: certificates, the pool, the security level.
+fn run_of(settings: &Settings, named: &Named<'_>, checked: &mut Checked) {
+    let given = |long: &str| {
+        let fits = |it: &&Default| it.long == long && it.command.as_ref().is_none_or(|command| command == "run");
+        let all = settings.defaults();
+        let found = all.iter().filter(fits).max_by_key(|it| it.command.is_some())?;
+        let Origin::File { key, .. } = &found.origin else { return None };
+        Some((key.clone(), PathBuf::from(found.values.first()?)))
+    };
+    let ca_keys = given("ca-keys").and_then(|(key, path)| match crate::cli::ca::ca_keys(&path) {
+        Ok(keys) => Some(keys),
+        Err(error) => {
+            checked.problem(key, &error);
+            None
+        }
+    });
+    let products = made_here(named);
+    match given("issuer-certificate") {
+        Some((key, path)) => certificate(&key, &path, ca_keys.as_ref(), named, checked),
+        None => {
+            let need = products.iter().filter(|profile| needs_certificate(profile)).map(|profile| profile.name());
+            let need: Vec<&str> = need.collect();
+            if !need.is_empty() {
+                checked.skipped.push(format!(
+                    "options.issuer-certificate: it is not set; orders of {} are refused without --issuer-certificate",
+                    need.join(", ")
+                ));
+            }
+        }
+    }
+    if let Some((key, path)) = given("pool") {
+        match named.store {
+            Some(store) => {
+                let opened = crate::cli::pool::open(&path, store);
+                checked.outcome(key, opened);
+            }
+            None => checked.skipped.push(format!("{key}: the keys could not be read, or are not named")),
+        }
+    }
+    let minimum = given("minimum-level").and_then(|(key, level)| {
+        let level = u8::from_str_radix(level.to_str()?, 16).ok();
+        // Another value is a problem already.
+        level.filter(|level| matches!(level, 0x00 | 0x01 | 0x03 | 0x11 | 0x13 | 0x33)).map(|level| (key, level))
+    });
+    let (key, minimum) = minimum.unwrap_or_else(|| ("profiles.folder".to_owned(), LEAST_LEVEL));
+    for profile in named.profiles.unwrap_or_default() {
+        if let Err(problem) = check::minimum_level(profile, minimum) {
+            let path = format!("{key}: profile {}", profile.name());
+            checked.problems.push(Problem::new(path, problem.code, problem.message));
+        }
+    }
+}
+
+/// The profiles of the products that the site makes; without a site, all.
+fn made_here<'a>(named: &Named<'a>) -> Vec<&'a Profile> {
+    let all = named.profiles.unwrap_or_default().iter();
+    match named.site {
+        Some(site) => all.filter(|profile| site.product(profile.name()).is_some()).collect(),
+        None => Vec::new(),
+    }
+}
+
+/// Whether its cards carry the issuer's certificate.
+fn needs_certificate(profile: &Profile) -> bool {
+    profile.recipe().is_some_and(|recipe| recipe.derives(Derived::IssuerCertificate))
+}
+
+/// The issuer's certificate: opened with CA keys, not expired, for a key in custody.
+fn certificate(key: &str, path: &Path, ca_keys: Option<&CaKeys>, named: &Named<'_>, checked: &mut Checked) {
+    let certificate = match crate::cli::prepare::certificate(path) {
+        Ok(certificate) => certificate,
+        Err(error) => return checked.problem(key, &error),
+    };
+    let issuer = |source| PreparationError::Issuer { path: path.to_owned(), source };
+    let live = named.store.is_some_and(|store| store.keys().iter().any(|key| !key.test));
+    match ca_keys {
+        Some(keys) => {
+            let pinned = certificate.pinned(keys, live).map_err(issuer);
+            checked.outcome(key, pinned);
+        }
+        None if live => checked.problem(key, &issuer(IssuerFileError::NotPinned)),
+        None => checked.skipped.push(format!(
+            "{key}: whether it is the scheme's: options.ca-keys is not set, so it was opened with the CA key in its own file"
+        )),
+    }
+    if let Err(error) = certificate.is_valid_on(report::day(common::clock().now())) {
+        checked.problem(key, &PreparationError::Prepare(error));
+    }
+    let Some(store) = named.store else {
+        return checked.skipped.push(format!("{key}: whether it certifies a key in custody: the keys were not read"));
+    };
+    let certified = |info: &KeyInfo| {
+        let public = store.open(&info.name, Purpose::IssuerRsa).and_then(|handle| store.rsa_public(&handle));
+        public.is_ok_and(|public| public == *certificate.key())
+    };
+    if !store.keys().iter().filter(|info| info.purpose == Purpose::IssuerRsa).any(certified) {
+        let message = format!("{} certifies none of the issuer RSA keys in the key store", path.display());
+        checked.problems.push(Problem::new(key, Code::PrepareIssuer, message));
+    }
+}

@@ -1,0 +1,322 @@
+//! What can go wrong at the program's edge, and what to do next.
+
+use std::path::{Path, PathBuf};
+
+use super::common::Problem;
+use super::reading::{MAX_FILE, is_standard_input, shown};
+use crate::base::chance::ChanceError;
+use crate::base::{Code, Fault};
+use crate::card::CardError;
+use crate::card::channel::ChannelError;
+use crate::card::trace::TraceError;
+use crate::card::transport::LinkError;
+use crate::issuance::blank::BlankError;
+use crate::issuance::file_kind::FileKind;
+use crate::issuance::journal::JournalError;
+use crate::issuance::proof::VerifyError;
+use crate::keys::file::KeyFileError;
+use crate::order::{D1Answer, SiteError};
+
+/// What can go wrong at the program's edge.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// A file cannot be read.
+    #[error("{path} cannot be read")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file is larger than anything that perso reads.
+    #[error("{0} is larger than {MAX_FILE} bytes, which nothing that perso reads is")]
+    TooLarge(PathBuf),
+    /// A file is of another kind than the command takes.
+    #[error("{} {}; {wanted} is expected here", shown(path), is(found))]
+    Kind {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: FileKind,
+        /// What is wanted, with its article.
+        wanted: String,
+    },
+    /// A folder where a file is wanted.
+    #[error("{0} is a folder; a file is expected here")]
+    Folder(PathBuf),
+    /// No key file where one is needed.
+    #[error("{0} needs a key file, and none is named")]
+    NoKeys(&'static str),
+    /// A file is not text.
+    #[error("{} is not UTF-8 text", shown(.0))]
+    NotText(PathBuf),
+    /// A byte order mark within a text.
+    #[error("{path}: line {line} has a UTF-8 byte order mark inside the text")]
+    ByteOrderMark {
+        /// The file.
+        path: PathBuf,
+        /// Number of the line, from 1.
+        line: usize,
+    },
+    /// A file cannot be written.
+    #[error("{path} cannot be written")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The key file.
+    #[error("key file {path}: {source}")]
+    Keys {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: KeyFileError,
+    },
+    /// Another process changes the key file.
+    #[error("key file {0} is being changed by another process")]
+    KeysInUse(PathBuf),
+    /// The lock next to a file that is changed.
+    #[error("{path} cannot be locked by {lock}")]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// The lock's file.
+        lock: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The site's configuration.
+    #[error("site {path}: {source}")]
+    Site {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: SiteError,
+    },
+    /// The passphrase could not be had.
+    #[error("the passphrase cannot be read: {0}")]
+    Passphrase(std::io::Error),
+    /// A file with the passphrase of live keys, or the PIN of their token, that others can read.
+    #[error("{0} holds a secret of live keys, and group or others can read it")]
+    OpenSecret(PathBuf),
+    /// No profile of this name, or more than one.
+    #[error("folder {folder} holds {found} profiles named {name:?} and must hold one; it has {held}")]
+    ProfileName {
+        /// The folder.
+        folder: PathBuf,
+        /// The name.
+        name: String,
+        /// How many.
+        found: usize,
+        /// The names of all that it holds, and the one that was probably meant.
+        held: String,
+    },
+    /// Input that was refused, every problem with its path.
+    #[error("{what} is refused: {}", count(problems))]
+    Refused {
+        /// What was refused.
+        what: String,
+        /// The problems.
+        problems: Vec<Problem>,
+    },
+    /// An order that was refused.
+    #[error("{what} is refused: {}", count(problems))]
+    Order {
+        /// What was refused.
+        what: String,
+        /// The problems.
+        problems: Vec<Problem>,
+        /// What the one who sent a D1 order is answered.
+        answer: Option<D1Answer>,
+    },
+    /// An option has no such value.
+    #[error("{option}: {why}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// What is wrong with its value.
+        why: String,
+    },
+    /// Neither a code, a rule nor a status word.
+    #[error("{text:?} is neither an error code, a rule (R1) nor a status word (6A88){near}")]
+    Unexplained {
+        /// What was asked for.
+        text: String,
+        /// What is near to it, in words.
+        near: String,
+    },
+    /// The link.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Keys.
+    #[error(transparent)]
+    Key(#[from] crate::keys::KeyError),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] super::config::ConfigError),
+    /// CA keys, or a test CA.
+    #[error(transparent)]
+    Ca(#[from] super::ca::CaError),
+    /// The card, or the link to it.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// A secure channel.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+    /// A verification that did not come to its end.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// The random source failed.
+    #[error(transparent)]
+    Chance(#[from] ChanceError),
+    /// A simulated blank.
+    #[error(transparent)]
+    Blank(#[from] BlankError),
+    /// Data preparation.
+    #[error(transparent)]
+    Preparation(#[from] super::prepare::PreparationError),
+    /// Logging in to a card.
+    #[error(transparent)]
+    Login(#[from] crate::issuance::login::LoginError),
+    /// A trace.
+    #[error("trace {path}: {source}")]
+    Trace {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: TraceError,
+    },
+}
+
+impl Fault for CliError {
+    fn code(&self) -> Code {
+        match self {
+            CliError::Read { .. }
+            | CliError::TooLarge(_)
+            | CliError::NotText(_)
+            | CliError::ByteOrderMark { .. }
+            | CliError::Write { .. }
+            | CliError::Passphrase(_)
+            | CliError::Site { .. }
+            | CliError::Option { .. }
+            | CliError::Unexplained { .. } => Code::OperatorInput,
+            CliError::Kind { .. } | CliError::Folder(_) => Code::FileKind,
+            CliError::Lock { .. } | CliError::NoKeys(_) => Code::OperatorInput,
+            CliError::KeysInUse(_) => Code::KeyFileBusy,
+            CliError::OpenSecret(_) => Code::KeyWeak,
+            CliError::Keys { source, .. } => source.code(),
+            CliError::ProfileName { .. } => Code::RecordProfile,
+            CliError::Refused { problems, .. } | CliError::Order { problems, .. } => {
+                problems.first().and_then(|problem| problem.kind).unwrap_or(Code::RecordSyntax)
+            }
+            CliError::Link(error) => error.code(),
+            CliError::Journal(error) => error.code(),
+            CliError::Key(error) => error.code(),
+            CliError::Config(error) => error.code(),
+            CliError::Ca(error) => error.code(),
+            CliError::Card(error) => error.code(),
+            CliError::Channel(error) => error.code(),
+            CliError::Verify(error) => error.code(),
+            CliError::Chance(_) => Code::ProgramFault,
+            CliError::Blank(error) => error.code(),
+            CliError::Preparation(error) => error.code(),
+            CliError::Login(error) => error.code(),
+            CliError::Trace { source, .. } => source.code(),
+        }
+    }
+
+    fn remedy(&self) -> Option<String> {
+        Some(match self {
+            CliError::Read { path, source } => file_remedy(path, source, false),
+            CliError::Write { path, source } => file_remedy(path, source, true),
+            CliError::Lock { lock, .. } => {
+                format!("Get the right to write to the folder of {}, or move the file elsewhere.", lock.display())
+            }
+            CliError::TooLarge(_) => "Name the right file; none that perso reads is so large.".to_owned(),
+            CliError::NotText(_) => "Save the file as UTF-8, or name the right one.".to_owned(),
+            CliError::ByteOrderMark { .. } => "Save the file as UTF-8 without a byte order mark.".to_owned(),
+            CliError::Kind { path, found, .. } => found.advice().replace("FILE", &typed(path)),
+            CliError::Folder(_) => "Name a file in it.".to_owned(),
+            CliError::NoKeys(_) => {
+                "Name one with --keys FILE, with PERSO_KEYS, or as keys.file in perso.toml.".to_owned()
+            }
+            CliError::Site { path, .. } => {
+                format!("Correct {}; docs/orders.md describes the site.", path.display())
+            }
+            CliError::Passphrase(_) => {
+                "Give --passphrase-file FILE or --passphrase-fd N, or start the command at a terminal.".to_owned()
+            }
+            CliError::OpenSecret(path) => format!("Run `chmod 600 {}`.", typed(path)),
+            CliError::ProfileName { found: 0, .. } => {
+                "Name one of these profiles, or another folder with --profiles.".to_owned()
+            }
+            CliError::ProfileName { .. } => "Leave one profile of that name in the folder.".to_owned(),
+            CliError::Option { option, .. } if option.starts_with("--") => {
+                format!("Check {option}; the command's --help describes it.")
+            }
+            CliError::Option { .. } => "Check the input; the command's --help describes it.".to_owned(),
+            CliError::Unexplained { .. } => "Run `perso explain` for a list of all codes.".to_owned(),
+            CliError::Config(error) => return error.remedy(),
+            CliError::Link(error) => return error.remedy(),
+            CliError::Keys { source, .. } => return source.remedy(),
+            CliError::Key(error) => return error.remedy(),
+            _ => return None,
+        })
+    }
+}
+
+/// A path as it is typed.
+fn typed(path: &Path) -> String {
+    if is_standard_input(path) {
+        return "-".to_owned();
+    }
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | ':' | '+' | ',' | '=' | '@');
+    let shown = path.display().to_string();
+    if shown.chars().all(plain) { shown } else { format!("'{}'", shown.replace('\'', r"'\''")) }
+}
+
+/// What to do if a file cannot be read or written.
+fn file_remedy(path: &Path, error: &std::io::Error, written: bool) -> String {
+    use std::io::ErrorKind;
+    match (error.kind(), written) {
+        (ErrorKind::NotFound, false) => "Check the file's name and the current folder.".to_owned(),
+        (ErrorKind::NotFound, true) => "Create its folder first, or name a file elsewhere.".to_owned(),
+        (ErrorKind::PermissionDenied, false) => {
+            format!("Have the owner of {} give you the right to read it.", path.display())
+        }
+        (ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem, true) => {
+            "Name a file in a folder that you may write to.".to_owned()
+        }
+        (ErrorKind::StorageFull | ErrorKind::QuotaExceeded, true) => {
+            "Free space on the disk, then start again.".to_owned()
+        }
+        (ErrorKind::AlreadyExists, true) if error.to_string().contains("--replace") => {
+            "Name another file, or give --replace.".to_owned()
+        }
+        (ErrorKind::AlreadyExists | ErrorKind::Other | ErrorKind::IsADirectory, true) => {
+            "Name another file.".to_owned()
+        }
+        (_, false) => "Check the disk or the share that holds the file, then start again.".to_owned(),
+        (_, true) => "Check the disk or the share, or name a file elsewhere.".to_owned(),
+    }
+}
+
+/// The verb and the kind of a file.
+fn is(found: &FileKind) -> String {
+    format!("is {}", found.what())
+}
+
+fn count(problems: &[Problem]) -> String {
+    match problems.len() {
+        1 => "one problem".into(),
+        n => format!("{n} problems"),
+    }
+}
