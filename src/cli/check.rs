@@ -217,7 +217,9 @@ fn one((path, named): (&Path, bool), args: &CheckArgs, sources: &OrderSources<'_
         FileKind::Order => return order(path, &bytes, args, sources),
         FileKind::KeyFile => ("keys", keys(&bytes, args, &mut skipped, out)),
         FileKind::Record => ("record", record(&bytes, args, store, &mut skipped, (&mut rules, &mut warnings))),
-        FileKind::ClearRecord => ("clear record", clear(&bytes, args, store, &mut skipped, (&mut rules, &mut warnings))),
+        FileKind::ClearRecord => {
+            ("clear record", clear(&bytes, args, store, &mut skipped, (&mut rules, &mut warnings)))
+        }
         FileKind::Profile => ("profile", profile(&bytes, store, &mut skipped, &mut warnings)),
         // A profile whose faults hide what it is.
         FileKind::Toml | FileKind::Text if toml => ("profile", profile(&bytes, store, &mut skipped, &mut warnings)),
