@@ -322,8 +322,7 @@ catalogue! {
         "Check the files and options on the command line; `perso --help` lists the commands, and each has its own --help.";
     OperatorInterrupted = "OPERATOR-INTERRUPTED", Operator, ByState, true, 6,
         "The program was interrupted by a signal, and ended in an orderly way.",
-        "Treat the card as the result says. After UNTOUCHED run the same command again; after SPOILED run it with a new blank; \
-         after IN DOUBT read the card with `perso verify`.";
+        "Treat the card as the result says. After UNTOUCHED run it again; after SPOILED take a new blank; after IN DOUBT run `perso verify`.";
     FileKind = "FILE-KIND", Operator, No, false, 2,
         "A file is of another kind than the command takes, or is empty.",
         "Name a file of the kind that the message expects.";
