@@ -11,7 +11,10 @@ fn main() {
     let root = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
     let release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=COMMIT");
+    // A file that is not there would have everything built again each time.
+    if Path::new(&root).join("COMMIT").exists() {
+        println!("cargo::rerun-if-changed=COMMIT");
+    }
     println!("cargo::rerun-if-env-changed=PERSO_COMMIT");
     let stated = std::env::var("PERSO_COMMIT").ok().filter(|commit| is_commit(commit));
     let commit =
@@ -21,7 +24,8 @@ fn main() {
     }
     let version = env!("CARGO_PKG_VERSION");
     match commit {
-        Some(commit) => println!("cargo::rustc-env=PERSO_VERSION={version} (commit {commit})"),
+        // As long from an archive as from a checkout.
+        Some(commit) => println!("cargo::rustc-env=PERSO_VERSION={version} (commit {commit:.12})"),
         None => println!("cargo::rustc-env=PERSO_VERSION={version}"),
     }
 }
@@ -34,11 +38,7 @@ fn archived(root: &Path) -> Option<String> {
 
 /// The commit that is checked out here. A checkout of something else that this folder lies in does not count.
 fn checkout(root: &Path) -> Option<String> {
-    root.join(".git")
-        .exists()
-        .then(|| git(root, &["rev-parse", "--short=12", "HEAD"]))
-        .flatten()
-        .filter(|it| is_commit(it))
+    root.join(".git").exists().then(|| git(root, &["rev-parse", "HEAD"])).flatten().filter(|it| is_commit(it))
 }
 
 /// The files that change when another commit is checked out.
@@ -49,7 +49,7 @@ fn head(root: &Path) -> Vec<String> {
     let branch = git(root, &["symbolic-ref", "-q", "HEAD"]);
     let names = ["HEAD".to_owned(), "packed-refs".to_owned()].into_iter().chain(branch);
     let files = names.filter_map(|name| git(root, &["rev-parse", "--git-path", &name]));
-    // A file that is not there would have everything built again each time.
+    // As with COMMIT.
     files.filter(|file| root.join(file).exists()).collect()
 }
 
