@@ -125,10 +125,10 @@ fn a_site_states_its_minimum_in_its_configuration() {
 #[test]
 fn plan_and_replay_ask_for_the_same_minimum_as_a_run() {
     let folder = tempfile::tempdir().unwrap();
-    let trace = folder.path().join("trace").to_str().unwrap().to_owned();
     for (level, refusing, granting) in
         [("00", &[][..], &["--minimum-level", "00"][..]), ("01", &["--minimum-level", "03"], &[])]
     {
+        let trace = folder.path().join(format!("trace-{level}")).to_str().unwrap().to_owned();
         let (profiles, record) = made(folder.path(), "debit-aes-scp03", level);
         let with = ["--profiles", &profiles];
         let run = ["run", &record, "--reader", "sim", "--trace", &trace];
