@@ -192,7 +192,8 @@ fn verdict(bench: &Bench, ended: &Done, what: &str) -> &'static str {
         (_, None) => panic!("no result: {said}"),
     }
     let trace = ["trace", "trace.part"].iter().find(|name| bench.names().iter().any(|there| there == *name));
-    assert_eq!(trace == Some(&"trace.part"), verdict == "killed" && trace.is_some() && parsed.is_none(), "{said}");
+    // A run that is killed at its very end may have named its result and not yet its trace.
+    assert!(trace != Some(&"trace.part") || verdict == "killed", "{said}");
     let traced = trace.map_or(0, |name| Trace::parse(&bench.read(name)).unwrap().exchanges().len());
     let executed = bench.executed("one.json").len();
     // A killed run may not have written what the card was doing.
