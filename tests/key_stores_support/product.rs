@@ -455,7 +455,7 @@ fn keys_of_every_purpose_are_loaded() {
             for key in of {
                 let name = key["name"].as_str().unwrap();
                 assert!(
-                    key["test"] == test && loaded.out.contains(&format!("Loaded: {name} ")),
+                    key["test"] == test && loaded.out.contains(&format!("Loaded: {name}, ")),
                     "{key}: {}",
                     loaded.out
                 );
