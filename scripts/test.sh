@@ -24,6 +24,10 @@ skip() {
   rows+=("skipped|$1|$2")
 }
 
+# A configuration of this user's is not the tests'.
+unset PERSO_CONFIG PERSO_KEYS
+export XDG_CONFIG_HOME=/nonexistent
+
 need_rust
 need_libraries
 

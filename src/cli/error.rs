@@ -105,7 +105,7 @@ pub enum CliError {
     #[error("{0} holds a secret of live keys, and group or others can read it")]
     OpenSecret(PathBuf),
     /// No profile of this name, or more than one.
-    #[error("folder {folder} holds {found} profiles named {name:?} and must hold one; it has {held}")]
+    #[error("folder {folder} has {} named {name:?}; it has {held}", profiles(*found))]
     ProfileName {
         /// The folder.
         folder: PathBuf,
@@ -271,6 +271,11 @@ impl Fault for CliError {
             _ => return None,
         })
     }
+}
+
+/// How many profiles there are, in words.
+fn profiles(found: usize) -> String {
+    if found == 0 { "no profile".to_owned() } else { format!("{found} profiles") }
 }
 
 /// A path as it is typed.
