@@ -318,7 +318,9 @@ fn with_module(folder: &Path, refused: bool, what: &str) {
     for arguments in
         [vec!["check", "order.json"], vec!["keys", "kcv", "a-key"], vec!["config", "check"], vec!["doctor"]]
     {
-        let (_, told) = ended(program().current_dir(folder).args(&arguments).output().unwrap());
+        // Named: one that is found there and that others can change would not even be read.
+        let named = program().current_dir(folder).args(["--config", "perso.toml"]).args(&arguments).output();
+        let (_, told) = ended(named.unwrap());
         assert_eq!(told.contains(REFUSED), refused, "{what}: {arguments:?}: {told}");
     }
 }
