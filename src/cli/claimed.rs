@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use zeroize::Zeroizing;
 
 use super::common::CliError;
+use super::screen::harmless_json;
 use crate::issuance::file_kind::FileKind;
 
 /// Bytes of a file that show what it is.
@@ -141,7 +142,7 @@ impl ClaimedFile {
     pub fn put_json(&mut self, value: &impl serde::Serialize) -> std::result::Result<(), CliError> {
         let failed = |error: serde_json::Error| CliError::Write { path: self.path.clone(), source: error.into() };
         let text = Zeroizing::new(serde_json::to_string_pretty(value).map_err(failed)? + "\n");
-        self.put(&text)
+        self.put(&Zeroizing::new(harmless_json(&text).into_owned()))
     }
 
     /// Makes the file durable and gives it its name.
@@ -363,4 +364,21 @@ pub(super) fn sync_folder(path: &Path) -> Result<()> {
 /// The folder of a file.
 pub fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_in_a_file_has_no_raw_control_characters() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("result.json");
+        let value = serde_json::json!({ "name": "a\u{9b}31m\u{202e}b" });
+        ClaimedFile::claim(&path, Existing::Keep, Access::Umask).unwrap().write_json(&value).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.ends_with("}\n") && !text.contains(['\u{9b}', '\u{202e}']), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+    }
 }

@@ -8,7 +8,7 @@ use super::args::ProfileArgs;
 pub use super::error::CliError;
 pub use super::file_names::distinct;
 pub use super::out::{Out, WarningSink, warn};
-pub use super::reading::{output_file, read, read_as_it_is, read_text, read_whole, shown, standard_input, text_of};
+pub use super::reading::{output_file, read, read_as_it_is, read_text, shown, standard_input, text_of};
 pub use super::stores::{ask, keys};
 use crate::base::chance::{ChanceError, Instant};
 use crate::base::{Chance, Clock, Code, suggest};

@@ -1,7 +1,5 @@
 //! `perso keys import`, `generate`, `rotate`, `export` and `kcv`: keys in and out of the key file. Never prints a key.
 
-use std::path::Path;
-
 use serde::Serialize;
 
 use super::args::{ExportArgs, GenerateArgs, ImportArgs, KcvArgs, LoadArgs, NamedArgs, PassphraseArgs, RotateArgs};
@@ -18,9 +16,6 @@ use crate::keys::file::NewKey;
 use crate::keys::tr31::{self, Header, KeyBlock, Version, mode_of, usage_of};
 use crate::keys::{Algorithm, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose, Weakness, from_components, random};
 
-/// Longest key block or component that is read, in bytes.
-const LONGEST_TEXT: u64 = 16 * 1024;
-
 /// Brings a key in.
 ///
 /// # Errors
@@ -31,7 +26,7 @@ pub fn import(args: &ImportArgs, out: &mut Out) -> Result<(), CliError> {
     new.expected = args.kcv.as_deref().map(|text| bytes("--kcv", text)).transpose()?;
     match &args.block {
         Some(path) => {
-            let text = Secret::new(text(path)?);
+            let text = Secret::new(common::read(path)?);
             common::expect(path, text.expose(), &[FileKind::KeyBlock])?;
             let text = std::str::from_utf8(text.expose()).map_err(|_| CliError::NotText(path.clone()))?;
             let block = KeyBlock::parse(text.trim()).map_err(KeyError::from)?;
@@ -258,7 +253,7 @@ fn components(args: &ImportArgs) -> Result<Vec<Secret<Vec<u8>>>, CliError> {
         Secret::from_hex(digits.as_bytes()).ok_or_else(wrong)
     };
     if !args.component.is_empty() {
-        return args.component.iter().map(|path| read(Secret::new(text(path)?))).collect();
+        return args.component.iter().map(|path| read(Secret::new(common::read(path)?))).collect();
     }
     (1..=args.components)
         .map(|number| {
@@ -266,15 +261,6 @@ fn components(args: &ImportArgs) -> Result<Vec<Secret<Vec<u8>>>, CliError> {
             read(Secret::new(asked.into_bytes()))
         })
         .collect()
-}
-
-/// A file's bytes, or those of standard input.
-fn text(path: &Path) -> Result<Vec<u8>, CliError> {
-    if path != Path::new("-") {
-        return common::read(path);
-    }
-    let failed = |source| CliError::Read { path: path.to_owned(), source };
-    common::read_whole(&mut std::io::stdin().lock(), 0, LONGEST_TEXT).map_err(failed)
 }
 
 fn show(what: &str, info: &KeyInfo, out: &mut Out) {

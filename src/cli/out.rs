@@ -101,7 +101,7 @@ impl Out {
     pub fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> bool {
         if self.format == Format::Json {
             match self.with_warnings(value) {
-                Ok(text) => self.write(&harmless_json(text)),
+                Ok(text) => self.write(&harmless_json(&text)),
                 Err(error) => warn(&format!("the result cannot be written as JSON: {error}")),
             }
             return true;
@@ -124,7 +124,7 @@ impl Out {
     pub fn json_line<T: Serialize + ?Sized>(&mut self, value: &T) -> bool {
         if self.format == Format::Json {
             match serde_json::to_string(value) {
-                Ok(text) => self.write(&harmless_json(text)),
+                Ok(text) => self.write(&harmless_json(&text)),
                 Err(error) => warn(&format!("the result cannot be written as JSON: {error}")),
             }
             return true;

@@ -78,7 +78,7 @@ fn without_mark(path: &Path, text: String) -> Result<String, CliError> {
 ///
 /// # Errors
 /// It cannot be read.
-pub fn read_whole(from: &mut dyn Read, size: u64, most: u64) -> std::io::Result<Vec<u8>> {
+fn read_whole(from: &mut dyn Read, size: u64, most: u64) -> std::io::Result<Vec<u8>> {
     let (size, most) = (usize::try_from(size).unwrap_or(usize::MAX), usize::try_from(most).unwrap_or(usize::MAX));
     // One byte more shows the end.
     let mut buffer = Zeroizing::new(vec![0; size.saturating_add(1).clamp(4096, most)]);

@@ -82,9 +82,9 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
 
 /// JSON text without raw control characters: `serde_json` escapes those below U+0020 only. In JSON they stand in strings
 /// alone, except for line ends between members.
-pub(super) fn harmless_json(text: String) -> String {
+pub(super) fn harmless_json(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|c| c != '\n' && is_harmful(c)) {
-        return text;
+        return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
     for c in text.chars() {
@@ -98,7 +98,7 @@ pub(super) fn harmless_json(text: String) -> String {
             let _ = write!(shown, "\\u{unit:04x}");
         }
     }
-    shown
+    Cow::Owned(shown)
 }
 
 /// A line of text for a terminal of this width: the lines that follow stand below the text, to the right of its labels.
@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn json_keeps_its_meaning_and_has_no_raw_control_characters() {
         let value = serde_json::json!({ "name\u{9b}": "\u{1b}[2J \u{7f}\u{85}\u{202e}\u{e0001}\n" });
-        let text = harmless_json(serde_json::to_string_pretty(&value).unwrap());
+        let text = harmless_json(&serde_json::to_string_pretty(&value).unwrap()).into_owned();
         assert!(text.chars().all(|c| c == '\n' || !is_harmful(c)), "{text}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
     }
