@@ -371,6 +371,8 @@ fn key_files_of_older_versions_open_and_a_malformed_header_is_refused() {
         ("\"context\": \"0\"", "\"context\": \"1\""),
         ("\"key_version\": \"00\"", "\"key_version\": \"c1\""),
         ("\"usage\": \"P0\"", "\"usage\": \"P\""),
+        // Well-formed, and of another purpose than the key.
+        ("\"usage\": \"P0\"", "\"usage\": \"C0\""),
     ] {
         assert!(text.contains(from), "{from}");
         let broken = file::load(text.replace(from, to).as_bytes(), None).map(|_| ()).expect_err(to);

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::args::{ExportArgs, GenerateArgs, ImportArgs, KcvArgs, LoadArgs, NamedArgs, PassphraseArgs, RotateArgs};
+use super::args::{
+    ExportArgs, GenerateArgs, ImportArgs, KcvArgs, KeyFileArgs, LoadArgs, NamedArgs, PassphraseArgs, RotateArgs,
+};
 use super::claimed::{self, Access};
 use super::common::{self, CliError, Out};
 use super::keys::{Listed, ListedKeys};
@@ -21,6 +23,7 @@ use crate::keys::{Algorithm, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose, We
 /// # Errors
 /// The block, the components, the key file or an option is wrong; then the file is as it was.
 pub fn import(args: &ImportArgs, out: &mut Out) -> Result<(), CliError> {
+    guard_live(&args.file, args.lab, out)?;
     let mut ring = Ring::open(&args.file, args.lab, out)?;
     let mut new = new_key(&args.named, Purpose::Kek, args.lab)?;
     new.expected = args.kcv.as_deref().map(|text| bytes("--kcv", text)).transpose()?;
@@ -63,6 +66,7 @@ pub fn generate(args: &GenerateArgs, out: &mut Out) -> Result<(), CliError> {
     // What was typed is checked before a passphrase is asked for.
     let algorithm = algorithm(&args.algorithm)?;
     let new = new_key(&args.named, purpose(&args.purpose)?, args.test)?;
+    guard_live(&args.file, args.test, out)?;
     let mut ring = Ring::open(&args.file, args.test, out)?;
     let value = random(algorithm, (args.bits, args.exponent), &mut common::chance())?;
     let info = ring.keys.add(&new, algorithm, value)?.clone();
@@ -107,6 +111,11 @@ pub fn rotate(args: &RotateArgs, out: &mut Out) -> Result<(), CliError> {
     Ok(())
 }
 
+/// A live key goes neither into a file nor into a token, even an empty one, whose passphrase or PIN others can read.
+fn guard_live(file: &KeyFileArgs, test: bool, out: &mut Out) -> Result<(), CliError> {
+    if test { Ok(()) } else { stores::guard_pin(&file.passphrase, true, out) }
+}
+
 /// Puts the keys of a key file into a token.
 ///
 /// # Errors
@@ -117,6 +126,9 @@ pub fn load(args: &LoadArgs, out: &mut Out) -> Result<(), CliError> {
     let keys = Ring::read(&args.file, out)?;
     let pin =
         PassphraseArgs { passphrase_file: args.pin_file.clone(), passphrase_fd: None, ..args.file.passphrase.clone() };
+    if keys.infos().any(|info| !info.test) {
+        stores::guard_pin(&pin, true, out)?;
+    }
     let mut token = stores::token(&token, &pin, out)?;
     keys.put_into(&mut token)?;
     // Each is opened where it is now: its check value is computed by the token.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::pkcs11::Pkcs11Store;
-use super::tr31::{ArrivedKey, Tr31Error};
+use super::tr31::{self, ArrivedKey, Tr31Error};
 use super::{Algorithm, Kcv, KeyError, KeyHeader, KeyInfo, Purpose, SoftwareStore, Weakness, weak};
 use crate::base::crypto::KcvMethod;
 use crate::base::{Secret, Warning};
@@ -85,12 +85,14 @@ impl Unsealed {
     /// Puts all of them into a token, where they stay.
     ///
     /// # Errors
-    /// As [`Pkcs11Store::put`]; those before the one that failed are in the token.
+    /// As [`Pkcs11Store::put`]. No key is put in if one of them would be refused; if the token itself fails, those before
+    /// are in it.
     pub fn put_into(&self, token: &mut Pkcs11Store) -> Result<(), KeyError> {
         self.each().try_for_each(|(info, value)| {
             weak::refuse_live(info, weak::of(info, value))?;
-            token.put(info, value)
-        })
+            token.admit(info)
+        })?;
+        self.each().try_for_each(|(info, value)| token.put(info, value))
     }
 
     /// Its weak keys.
@@ -211,8 +213,13 @@ impl Unsealed {
         if info.kmcid.is_some() && info.purpose != Purpose::Kmc {
             return Err(("kmcid", "only a kmc has one"));
         }
-        if info.header.as_ref().is_some_and(|header| !header.is_well_formed()) {
-            return Err(("header", "it is not the header of a key block"));
+        if let Some(header) = &info.header {
+            if !header.is_well_formed() {
+                return Err(("header", "it is not the header of a key block"));
+            }
+            if !tr31::purposes(&header.usage).contains(&info.purpose) {
+                return Err(("header", "its key usage is not one of the purpose (docs/keys.md)"));
+            }
         }
         // All that are in it agree.
         if self.infos().next().is_some_and(|other| other.test != info.test) {

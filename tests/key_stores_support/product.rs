@@ -343,7 +343,9 @@ fn weak_live_keys_are_not_put_into_a_token() {
         (live_key("weak", "record", "aes256", ("F29000", "aes-zero"), &record_value()), "aes-zero"),
         (live_key("weak", "issuer-rsa", "rsa", (&short.1, "spki-sha256"), &short.0), "1016 bits"),
     ] {
-        let done = bench.load_live(&json!([weak]));
+        // None is put in if one of them is refused.
+        let good = live_key("good", "kek", "tdes2", ("8BAF47", "des-zero"), "404142434445464748494A4B4C4D4E4F");
+        let done = bench.load_live(&json!([good, weak]));
         assert!(done.code == 5 && done.err.contains("KEY-WEAK") && done.err.contains(says), "{says}: {}", done.err);
         let names: Vec<Value> =
             bench.listed()["keys"].as_array().unwrap().iter().map(|key| key["name"].clone()).collect();
@@ -429,6 +431,17 @@ fn pin_file_that_others_can_read_is_refused_for_live_keys() {
         assert_eq!((done.code, done.err.contains("chmod 600")), (0, open), "{mode:o}: {}", done.err);
     }
     assert_eq!(live.listed()["keys"].as_array().unwrap().len(), 1, "nothing was made by a refused command");
+    // The first live key of a token.
+    let empty = Bench::new("pin empty");
+    std::fs::set_permissions(&empty.pin, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let generate = ["keys", "generate", "--name", "not-made", "--purpose", "kek", "--algorithm", "aes128"];
+    for done in [empty.load_live(&json!([good_live_key()])), empty.keyed(&generate)] {
+        assert!(done.code == 5 && done.err.contains("KEY-WEAK") && done.err.contains("chmod 600"), "{}", done.err);
+    }
+    std::fs::set_permissions(&empty.pin, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let done = empty.load_live(&json!([good_live_key()]));
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert_eq!(empty.listed()["keys"].as_array().unwrap().len(), 1, "nothing was made by a refused command");
 }
 
 /// `keys load` asks for a key's check value, which the policy table grants to every purpose, test and live.

@@ -64,6 +64,7 @@ pub const LABELS: &[&str] = &[
     "told live",
     "told test",
     "pin live",
+    "pin empty",
     "pin test",
     "every purpose",
     "every live purpose",

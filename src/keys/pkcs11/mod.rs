@@ -69,13 +69,11 @@ impl Pkcs11Store {
         &self.warnings
     }
 
-    /// Puts a key into the token, where it stays: not extractable, sensitive, neither modifiable nor copyable, of no more
-    /// use than its purpose. A key pair comes in PKCS#8 (DER).
+    /// Whether a key would be taken in. Nothing changes.
     ///
     /// # Errors
-    /// [`KeyError::Refused`] if the name is taken, test and live keys would mix, or a live key needs a companion without
-    /// the site's consent; [`KeyError::Value`], [`KeyError::Token`].
-    pub fn put(&mut self, info: &KeyInfo, value: &Secret<Vec<u8>>) -> Result<(), KeyError> {
+    /// As [`Pkcs11Store::put`], but for what only the token can say.
+    pub fn admit(&self, info: &KeyInfo) -> Result<(), KeyError> {
         let no = |field, why| KeyError::Refused { name: info.name.clone(), field, why };
         if self.infos.iter().any(|other| other.name == info.name) {
             return Err(no("name", "it stands twice"));
@@ -94,6 +92,17 @@ impl Pkcs11Store {
                 "the token holds objects of this name without a description; remove them with `perso keys remove`";
             return Err(no("name", why));
         }
+        Ok(())
+    }
+
+    /// Puts a key into the token, where it stays: not extractable, sensitive, neither modifiable nor copyable, of no more
+    /// use than its purpose. A key pair comes in PKCS#8 (DER).
+    ///
+    /// # Errors
+    /// [`KeyError::Refused`] if the name is taken, test and live keys would mix, or a live key needs a companion without
+    /// the site's consent; [`KeyError::Value`], [`KeyError::Token`].
+    pub fn put(&mut self, info: &KeyInfo, value: &Secret<Vec<u8>>) -> Result<(), KeyError> {
+        self.admit(info)?;
         let description = file::describe(info)?.into_bytes();
         let keys = template::of_value(info, value, &description, self.token.can);
         let mut templates = keys.ok_or_else(|| KeyError::Value { name: info.name.clone() })?;

@@ -253,7 +253,7 @@ pub(in crate::keys) fn wrap(
     let version = header.version;
     // Of test keys it is told by whoever opens the block.
     if !kbpk.is_test() && strength(kbpk.algorithm()) < strength_of(header.algorithm, value.len()) {
-        return Err(Tr31Error::WeakKbpk.into());
+        return Err(Tr31Error::WeakLiveKbpk.into());
     }
     let (kbek, kbak) = block_keys(engine, kbpk, version)?;
     let clear = filled(value, header, hide, chance)?;

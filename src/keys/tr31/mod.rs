@@ -96,6 +96,9 @@ pub enum Tr31Error {
          --accept-weak-kbpk"
     )]
     WeakKbpk,
+    /// A live key would leave under a weaker key block protection key.
+    #[error("the live key block protection key is weaker than the key that it would protect; use a stronger one")]
+    WeakLiveKbpk,
     /// The header does not allow to leave with this one.
     #[error("the key came with {field} {kept:?} and does not leave with {asked:?}")]
     Wider {
@@ -127,7 +130,7 @@ impl Fault for Tr31Error {
             | Tr31Error::Wider { .. }
             | Tr31Error::Kind { .. } => Code::KeyPurpose,
             Tr31Error::CheckValue(_) => Code::KeyKcv,
-            Tr31Error::WeakKbpk => Code::KeyWeak,
+            Tr31Error::WeakKbpk | Tr31Error::WeakLiveKbpk => Code::KeyWeak,
             _ => Code::KeyWrapped,
         }
     }
