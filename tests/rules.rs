@@ -245,6 +245,10 @@ const BROKEN: &[Sample] = &[
     (8, "an object twice in a record that no AFL names", E, |it| {
         it.records.push((3, 1, vec![(0x9F0D, "0000000000"), (0x9F0D, "0000000000")]))
     }),
+    (8, "an application cryptogram in a record", E, |it| it.set(0x9F26, "0011223344556677")),
+    (8, "cryptogram information data in a record", E, |it| it.set(0x9F27, "80")),
+    (8, "a transaction counter in a record", E, |it| it.set(0x9F36, "0001")),
+    (8, "issuer application data in a record", E, |it| it.set(0x9F10, "06011203A00000")),
     (8, "no template", E, |it| it.raw = Some((2, 3, "9F470103"))),
     (8, "broken BER-TLV", E, |it| it.raw = Some((2, 3, "700A9F470103"))),
     (9, "no PAN", E, |it| it.remove(0x5A)),

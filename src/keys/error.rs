@@ -245,4 +245,24 @@ impl Fault for KeyError {
             }
         }
     }
+
+    fn remedy(&self) -> Option<String> {
+        let text = match self {
+            KeyError::Tr31(error) => return error.remedy(),
+            KeyError::Refused { field: "name", .. } => {
+                "Choose another name; `perso keys list` shows those that are taken."
+            }
+            KeyError::Refused { field: "test", .. } => {
+                "Keep test keys and live keys in key files or tokens of their own."
+            }
+            KeyError::Refused { field: "kcv_method", .. } => "Give another --kcv-method; docs/keys.md lists them.",
+            KeyError::Refused { .. } => "Check what the message names; docs/keys.md describes every field of a key.",
+            KeyError::Limited { .. } => "Name another key, or ask the sender for a key block that allows it.",
+            KeyError::LiveCheckValue(_) => "Ask for 3 bytes, or use a test key.",
+            KeyError::LiveCalculation { .. } => "Use a test key; a job or `--expect` works with the live one.",
+            KeyError::Mixed(..) => "Name test keys only, or live keys only.",
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
 }

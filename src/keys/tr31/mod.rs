@@ -134,6 +134,32 @@ impl Fault for Tr31Error {
             _ => Code::KeyWrapped,
         }
     }
+
+    fn remedy(&self) -> Option<String> {
+        let text = match self {
+            Tr31Error::Component(_)
+            | Tr31Error::Storage
+            | Tr31Error::Usage { .. }
+            | Tr31Error::Mode { .. }
+            | Tr31Error::Kind { .. }
+            | Tr31Error::Form
+            | Tr31Error::Length { .. }
+            | Tr31Error::Version(_)
+            | Tr31Error::Header(_)
+            | Tr31Error::OptionalBlock(_)
+            | Tr31Error::Body(_)
+            | Tr31Error::Key => {
+                "Compare the header with what was agreed (`perso calc tr31` shows it), then ask the sender for another key block."
+            }
+            Tr31Error::CheckValue(_) => "Ask the sender for the key's check value, then for another key block.",
+            Tr31Error::Kbpk { .. } => "Name another key block protection key, or another --block-version.",
+            Tr31Error::Wider { .. } => "Export it with the header that it came with.",
+            Tr31Error::WeakKbpk => "Agree on a stronger key block protection key, or give --accept-weak-kbpk.",
+            Tr31Error::WeakLiveKbpk => "Agree on a stronger key block protection key.",
+            Tr31Error::Mac => return None,
+        };
+        Some(text.to_owned())
+    }
 }
 
 /// What should be known of a block that was opened or made.

@@ -11,6 +11,9 @@ const NO_PAYMENT: &str = "it is no payment application";
 const ANSWER: usize = 256;
 /// Issuer application data (9F10) at its longest. // EMV B3 annex A
 const ISSUER_DATA: usize = 32;
+/// Application cryptogram, its information data, transaction counter, issuer application data. Not the dynamic signature:
+/// a contactless card may keep it for a record.
+const OF_ANSWERS: [u32; 4] = [0x9F26, 0x9F27, 0x9F36, 0x9F10];
 /// Longest record. // EMV B3 §7.1
 const RECORD: usize = 254;
 
@@ -48,6 +51,14 @@ pub(super) fn records(view: &View<'_>, findings: &mut Findings) {
     let mut seen: BTreeMap<Tag, Vec<Place>> = BTreeMap::new();
     for (object, place) in view.objects() {
         seen.entry(object.tag).or_default().push(*place);
+    }
+    // EMV B3 §6.5.5, EMV C-3 §2.4: the card itself puts these into its answers to GENERATE AC, or to a contactless
+    // GET PROCESSING OPTIONS
+    for (object, place) in view.objects() {
+        if matches!(place, Place::Record(..)) && OF_ANSWERS.contains(&object.tag.number()) {
+            let what = format!("duplicate object: {place} and the answer with the application cryptogram both hold it");
+            findings.must(false, Place::Tag(object.tag.number()), &what);
+        }
     }
     for (tag, places) in &seen {
         if let [first, second, ..] = places.as_slice() {
