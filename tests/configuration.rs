@@ -465,6 +465,9 @@ fn config_check_says_before_run_does_what_run_refuses_and_changes_nothing() {
             "options.run.minimum-level: profile debit-contact-scp02",
             "at least 33",
         ),
+        (format!("{PLAIN}[run]\ntrace = \"{{idd}}.trace\"\n"), "run.trace", "unknown placeholder {idd}"),
+        (format!("{PLAIN}[run]\nresult = \"nowhere/{{id}}.json\"\n"), "run.result", "is not there; make it"),
+        (format!("{PLAIN}[options]\nfault = \"cut after x\"\n"), "options.fault", "cut after x"),
         (format!("{keys}keys.file = \"record.json\"\n"), "keys.file", "is a prepared record"),
         (
             format!("{keys}keys.file = \"live.json\"\nkeys.passphrase_file = \"phrase\"\n"),

@@ -53,14 +53,19 @@ fn below(mut command: Command, path: &str, globals: &[Arg]) -> Command {
     command
 }
 
+/// The examples of a command; of a group of commands the first of each of its first three.
+fn examples(path: &str) -> Vec<&'static str> {
+    let own: Vec<&str> = EXAMPLES.iter().filter(|(of, _)| *of == path).flat_map(|(_, lines)| *lines).copied().collect();
+    if !own.is_empty() {
+        return own;
+    }
+    let within = EXAMPLES.iter().filter(|(of, _)| of.strip_prefix(path).is_some_and(|rest| rest.starts_with(' ')));
+    within.filter_map(|(_, lines)| lines.first().copied()).take(3).collect()
+}
+
 /// What stands below the options.
 fn text(path: &str, notes: Option<&str>) -> String {
-    let examples: Vec<String> = EXAMPLES
-        .iter()
-        .filter(|(of, _)| *of == path)
-        .flat_map(|(_, lines)| *lines)
-        .map(|line| format!("  {}", folded(line)))
-        .collect();
+    let examples: Vec<String> = examples(path).iter().map(|line| format!("  {}", folded(line))).collect();
     let mut parts = Vec::new();
     if !examples.is_empty() {
         let title = if examples.len() == 1 { "Example:" } else { "Examples:" };
@@ -176,6 +181,7 @@ mod tests {
         let command = dressed(super::super::Cli::command());
         let mut paths = vec![String::new()];
         each(&command, "", &mut |command, path| {
+            assert!(!examples(path).is_empty(), "{path} shows no example");
             if !command.has_subcommands() {
                 paths.push(path.to_owned());
                 let examples = EXAMPLES.iter().find(|(of, _)| *of == path);

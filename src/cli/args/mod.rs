@@ -52,7 +52,7 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 
-    /// The station's configuration, which gives defaults to all options. Default: perso.toml in this folder, if any.
+    /// The station's configuration, which gives defaults to all options. Default: the nearest perso.toml in this folder, those above, or ~/.config/perso.
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 

@@ -10,6 +10,7 @@ use super::references;
 use super::{Config, ConfigError, Settings};
 use crate::base::{Code, Fault};
 use crate::cli::common::{self, CliError, Out, Problem};
+use crate::cli::file_names::FileNames;
 use crate::cli::prepare::PreparationError;
 use crate::cli::{claimed, token_uri};
 use crate::issuance::JobError;
@@ -309,6 +310,14 @@ fn run_of(settings: &Settings, named: &Named<'_>, checked: &mut Checked) {
             None => checked.skipped.push(format!("{key}: the keys could not be read, or are not named")),
         }
     }
+    for (option, long) in [("--result", "result"), ("--trace", "trace")] {
+        if let Some((key, path)) = given(long) {
+            output(option, &key, &path, checked);
+        }
+    }
+    if let Some((key, rule)) = given("fault") {
+        checked.outcome(key, crate::cli::run::faults(&[rule.display().to_string()]));
+    }
     let minimum = given("minimum-level").and_then(|(key, level)| {
         let level = u8::from_str_radix(level.to_str()?, 16).ok();
         // Another value is a problem already.
@@ -320,6 +329,19 @@ fn run_of(settings: &Settings, named: &Named<'_>, checked: &mut Checked) {
             let path = format!("{key}: profile {}", profile.name());
             checked.problems.push(Problem::new(path, problem.code, problem.message));
         }
+    }
+}
+
+/// A file that each run writes: its placeholders, and its folder.
+fn output(option: &'static str, key: &str, path: &Path, checked: &mut Checked) {
+    let of_any_run = FileNames { id: "id".into(), attempt: Some(1), started: "2026-01-31T09:30:00Z".into() };
+    match of_any_run.fill(option, path) {
+        Err(error) => checked.problem(key, &error),
+        Ok(path) if !claimed::folder(&path).is_dir() => {
+            let message = format!("the folder {} is not there; make it", claimed::folder(&path).display());
+            checked.problems.push(Problem::new(key, Code::Config, message));
+        }
+        Ok(_) => {}
     }
 }
 
