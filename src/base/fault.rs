@@ -313,7 +313,7 @@ catalogue! {
         "Put the card aside and take a blank.";
     LedgerDoubt = "LEDGER-DOUBT", Ledger, No, false, 9,
         "An earlier job with this record or this card is in doubt.",
-        "Keep that card aside until it is read back or destroyed; the order does not go on before.";
+        "Keep that card aside and read it with `perso verify`; this version has no command that releases the record or order.";
     Config = "CONFIG", Operator, No, false, 4,
         "The configuration cannot be used, or a file that it names is not there.",
         "Correct the entry in the message; `perso config check` examines all entries, docs/config.md describes them.";
