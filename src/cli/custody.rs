@@ -23,7 +23,6 @@ use crate::keys::{Algorithm, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose, We
 /// # Errors
 /// The block, the components, the key file or an option is wrong; then the file is as it was.
 pub fn import(args: &ImportArgs, out: &mut Out) -> Result<(), CliError> {
-    guard_live(&args.file, args.lab, out)?;
     let mut ring = Ring::open(&args.file, args.lab, out)?;
     let mut new = new_key(&args.named, Purpose::Kek, args.lab)?;
     new.expected = args.kcv.as_deref().map(|text| bytes("--kcv", text)).transpose()?;
@@ -46,6 +45,8 @@ pub fn import(args: &ImportArgs, out: &mut Out) -> Result<(), CliError> {
             show("Imported", &info, out);
         }
         None => {
+            // A key in a block is as live as the key that it is under, which was guarded when it was opened.
+            guard_live(&args.file, args.lab, out)?;
             new.purpose = purpose(args.purpose.as_deref().unwrap_or_default())?;
             let algorithm = algorithm(args.algorithm.as_deref().unwrap_or_default())?;
             let value = from_components(algorithm, &components(args)?)?;
