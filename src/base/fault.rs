@@ -144,7 +144,7 @@ catalogue! {
         "The card needs a PIN, and the order has none.",
         "Have the issuer set the PIN first, then order the card again.";
     PrepareRecipe = "PREPARE-RECIPE", Order, No, false, 3,
-        "The card profile cannot prepare this order: it has no [prepare], is for another product, or contradicts itself.",
+        "The card profile cannot prepare this order: it has no `[prepare]` section, is for another product, or contradicts itself.",
         "Use the profile of the order's product, or correct its [prepare]; card-profiles/README.md describes it.";
     PrepareIssuer = "PREPARE-ISSUER", Order, No, false, 3,
         "The issuer certificate is missing, is of another scheme, has expired, or certifies another key than the one in custody.",
