@@ -249,6 +249,7 @@ fn wrong_combinations_of_bare_values_are_refused() {
         (line("A0F0", "tag:"), "is not one of"),
         (line("A0F0", "tags"), "is not one of"),
         (line("A0F0-A0FF", "tag:9F38"), "a range"),
+        (line("0301", "get-data"), "state record or none"),
         (line("0301", "tag:9F38"), "whole objects"),
         (line("A0F0", "tag:50") + &line("A0F1", "tag:50"), "the same tag"),
         (line("A0F0", "tag:50").replace("name", "sealed = true\nname"), "sealed"),
@@ -257,6 +258,25 @@ fn wrong_combinations_of_bare_values_are_refused() {
         let named =
             problems.iter().find(|it| it.message.contains(says)).unwrap_or_else(|| panic!("{lines}: {problems:?}"));
         assert!(named.path.starts_with("dgi[") && named.path.ends_with("read_back"), "{lines}: {}", named.path);
+    }
+    // Numbers that CPS defines: every other way.
+    for (dgi, fitting) in [
+        ("0201", &["record"][..]),
+        ("3000", &["get-data"]),
+        ("9000", &[]),
+        ("9010", &["pin-try-counter"]),
+        ("9102", &["fci", "fci-contactless"]),
+        ("9103", &["fci", "fci-contactless"]),
+        ("9104", &["gpo", "gpo-contactless"]),
+        ("9200", &[]),
+    ] {
+        for way in ["record", "fci", "fci-contactless", "gpo", "gpo-contactless", "get-data", "pin-try-counter", "none"]
+        {
+            let parsed = perso::profile::Profile::parse(&(text.clone() + &line(dgi, way)));
+            let problems = parsed.err().unwrap_or_default();
+            let refused = problems.iter().any(|it| it.message.contains("is not read back so"));
+            assert_eq!(refused, way != "none" && !fitting.contains(&way), "{dgi} {way}: {problems:?}");
+        }
     }
     // A record against its profile: by `check`, `run` and `plan`, and by `record seal`.
     let folder = tempfile::tempdir().unwrap();

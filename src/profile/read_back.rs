@@ -96,8 +96,26 @@ impl ReadBack {
             _ if bare => {
                 Some(format!("grouping {first:04X} is the bare value of tag {first:02X}; state tag:{first:02X}"))
             }
-            _ => None,
+            _ => Self::fitting(first).filter(|(fitting, _)| !fitting.contains(&self)).map(|(_, state)| {
+                format!(
+                    "grouping {first:04X} is not read back so: what CPS puts into it is shown elsewhere; state {state}"
+                )
+            }),
         }
+    }
+
+    /// The ways in which a grouping of a number that CPS defines can be read back, and how a profile states them; none of
+    /// other numbers. // CPS 1.1 annex A
+    fn fitting(dgi: u16) -> Option<(&'static [Self], &'static str)> {
+        Some(match dgi {
+            0x0101..=0x1EFF => (&[ReadBack::Record], "record or none"),
+            0x3000 => (&[ReadBack::GetData], "get-data or none"),
+            0x9102 | 0x9103 => (&[ReadBack::Fci, ReadBack::FciContactless], "fci, fci-contactless or none"),
+            0x9104 => (&[ReadBack::Gpo, ReadBack::GpoContactless], "gpo, gpo-contactless or none"),
+            0x9010 => (&[ReadBack::PinTryCounter], "pin-try-counter or none"),
+            0x9000 | 0x9200 => (&[], "none"),
+            _ => return None,
+        })
     }
 }
 
