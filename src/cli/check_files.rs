@@ -18,7 +18,7 @@ pub(super) struct Total {
 }
 
 impl Total {
-    /// Takes in a file with so many problems, which was checked whole or in part.
+    /// Counts a file and its problems; the file was checked whole or in part.
     pub(super) fn count(&mut self, problems: usize, whole: bool) {
         self.problems += problems;
         match (problems, whole) {

@@ -75,7 +75,7 @@ const MOST_NEAR: usize = 6;
 /// Explains one code, rule or status word, or lists all codes.
 ///
 /// # Errors
-/// What was asked for is none of them.
+/// The requested one is not among them.
 pub fn run(words: &[String], out: &mut Out) -> Result<u8, CliError> {
     let text = words.join(" ");
     let text = text.trim();

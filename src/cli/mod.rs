@@ -119,7 +119,7 @@ pub fn main(version: &'static str) -> ExitCode {
 fn usage(error: &clap::Error, arguments: &[OsString], out: &mut Out) -> ExitCode {
     let exit = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1));
     if error.exit_code() == 0 {
-        // Whoever reads the help may go away before its end.
+        // The reader of a pipe may close it before the end.
         let _ = error.print();
         return exit;
     }

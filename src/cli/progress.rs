@@ -42,7 +42,7 @@ impl Counter {
         counter
     }
 
-    /// So many are done.
+    /// The number of finished items.
     pub(super) fn done(&self, done: u32) {
         if let Some(bar) = &self.bar {
             bar.set_message(format!("{} ({done} of {})", self.what, self.all));

@@ -56,7 +56,7 @@ pub(super) fn random_content_key() -> Result<Secret<Vec<u8>>, PrivateKeyError> {
 }
 
 impl PrivateKey {
-    /// Reads a PKCS#8 key (DER) of this algorithm that [`PrivateKey::is_good`] was asked of before it was stored.
+    /// Reads a PKCS#8 key (DER) of this algorithm that passed [`PrivateKey::is_good`] before it was stored.
     pub(super) fn read(der: &Secret<Vec<u8>>, algorithm: Algorithm) -> Option<Self> {
         let key = PKey::private_key_from_pkcs8(der.expose()).ok()?;
         let fits = match algorithm {

@@ -1,6 +1,6 @@
 //! Where the configuration is looked for, and what the environment says.
 //!
-//! The command line goes before the environment, the environment before the file that is found: in the current folder, in
+//! The command line overrides the environment, and that overrides the file that is found: in the current folder, in
 //! the folders above it, then in the user's own folder of configurations. A file that was found, not named, is used only
 //! if nobody but the user and root could have put it there.
 

@@ -134,7 +134,7 @@ fn lines(view: &ConfigView, settings: &Settings) -> Vec<String> {
         let replaced = if row.replaced { format!(", replaced by {KEYS_VARIABLE}") } else { String::new() };
         lines.push(format!("{:<keys$}  {:<values$}  {from}{replaced}", row.key, shown(row)));
     }
-    lines.push("The command line goes before the environment, the environment before the configuration.".to_owned());
+    lines.push("The command line overrides the environment, the environment overrides the configuration.".to_owned());
     lines
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::from_slice;
 
-/// So many members tell a kind.
+/// The number of members that identify a kind.
 const MOST_MEMBERS: usize = 64;
 
 /// The names of an object's own members, in order. Values are passed over.
