@@ -4,23 +4,117 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "architecture/circles.rs"]
+mod circles;
 #[path = "architecture/rules.rs"]
 mod rules;
 #[path = "architecture/source.rs"]
 mod source;
 
+use circles::House;
 use rules::RULES;
 use source::Source;
 
 #[test]
 fn the_walls_hold() {
-    let files = source::tree(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
-    assert!(files.len() > 20, "only {} files were found", files.len());
+    let files = files();
     let breaches: Vec<String> = RULES
         .iter()
-        .flat_map(|(name, rule)| files.iter().flat_map(rule).map(move |b| format!("{b} [{name}]")))
+        .flat_map(|(name, rule)| {
+            files.iter().flat_map(|(source, _)| rule(source)).map(move |b| format!("{b} [{name}]"))
+        })
         .collect();
     assert!(breaches.is_empty(), "\n{}\n", breaches.join("\n"));
+}
+
+fn files() -> Vec<(Source, String)> {
+    let files = source::tree(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    assert!(files.len() > 20, "only {} files were found", files.len());
+    files
+}
+
+/// Circles that are still to be opened; no other may come.
+const CIRCLES_LEFT: usize = 6;
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let circles = House::new(&files()).circles();
+    assert!(circles.len() == CIRCLES_LEFT, "{} circles\n{}\n", circles.len(), circles.join("\n"));
+}
+
+/// Files of a small house, and the arrows that its circle is tied by; none for a house in order.
+const HOUSES: &[(&[(&str, &str)], &[&str])] = &[
+    (
+        &[("a.rs", "use crate::b::B; pub struct A;"), ("b.rs", "use crate::a::A; pub struct B;")],
+        &["a.rs -> b.rs: B", "b.rs -> a.rs: A"],
+    ),
+    (&[("a.rs", "use crate::b::B;"), ("b.rs", "pub struct B;")], &[]),
+    // A folder's face hands names on; the circle is between those who define them.
+    (
+        &[
+            ("a/mod.rs", "mod one; mod two; pub use one::One; pub use two::Two;"),
+            ("a/one.rs", "use super::Two; pub struct One;"),
+            ("a/two.rs", "pub struct Two;"),
+        ],
+        &[],
+    ),
+    (
+        &[
+            ("a/mod.rs", "mod one; mod two; pub use one::One; pub use two::Two;"),
+            ("a/one.rs", "use super::Two; pub struct One;"),
+            ("a/two.rs", "fn f(_: super::One) {} pub struct Two;"),
+        ],
+        &["a/one.rs -> a/two.rs: Two", "a/two.rs -> a/one.rs: One"],
+    ),
+    // A folder's file puts its own files together.
+    (
+        &[
+            ("a/mod.rs", "mod one; pub use one::One; pub fn f(_: One) {}"),
+            ("a/one.rs", "use super::f; pub struct One;"),
+        ],
+        &[],
+    ),
+    // What another folder's file hands on and uses.
+    (
+        &[
+            ("a/mod.rs", "pub mod one; pub use crate::b::B; pub fn f(_: B) {}"),
+            ("b.rs", "use crate::a::f; pub struct B;"),
+        ],
+        &["a/mod.rs -> b.rs: B", "b.rs -> a/mod.rs: f"],
+    ),
+    // By a module's name, by a macro's argument, under another name, by a glob.
+    (
+        &[("a.rs", "use crate::b; fn f() { b::g() }"), ("b.rs", "pub fn g() { m!(crate::a::f()) }")],
+        &["a.rs -> b.rs: g", "b.rs -> a.rs: f"],
+    ),
+    (
+        &[("a.rs", "use crate::b::B as C; pub struct A;"), ("b.rs", "use crate::a::*; pub struct B;")],
+        &["a.rs -> b.rs: B", "b.rs -> a.rs: *"],
+    ),
+    // Tests may look back.
+    (
+        &[
+            ("a.rs", "use crate::b::B; pub struct A;"),
+            ("b.rs", "pub struct B; #[cfg(test)] mod tests { use crate::a::A; }"),
+        ],
+        &[],
+    ),
+];
+
+#[test]
+fn planted_circles_are_seen() {
+    for (files, expected) in HOUSES {
+        let root = ("lib.rs", "pub mod a; pub mod b;");
+        let files: Vec<(Source, String)> = std::iter::once(&root)
+            .chain(*files)
+            .map(|(path, text)| (Source::new(path, text), (*text).to_owned()))
+            .collect();
+        let found = House::new(&files).circles().join("\n");
+        assert!(expected.is_empty() == found.is_empty(), "{expected:?}\n{found}");
+        for arrow in *expected {
+            assert!(found.contains(arrow), "{arrow} is missing:\n{found}");
+        }
+    }
 }
 
 /// Rule, path of the file, text, and what the breach must say; an empty text for a snippet that is in order.

@@ -1,6 +1,5 @@
 //! Profile and record in their own words, turned into the card room's options. The only place that knows both.
 
-use super::plan::FinalState;
 use crate::base::crypto::{Cipher, KcvMethod};
 use crate::card::channel::{ChallengeCheck, ChannelSpec, Mode, Protocol, SecurityLevel, SpecError};
 use crate::card::cps::Packing;
@@ -8,6 +7,15 @@ use crate::card::gp::CardData;
 use crate::keys::{Algorithm, CardPadding, Diversification};
 use crate::profile::{self, CheckChallenge, Profile};
 use crate::record::{Application, Method};
+
+/// The final SET STATUS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinalState {
+    /// AID of the issuer security domain.
+    pub domain: Vec<u8>,
+    /// Life cycle byte. // GPC 2.3.1 table 11-6
+    pub life_cycle: u8,
+}
 
 /// The channel to an application, or to the security domain it is personalized through.
 ///

@@ -1,6 +1,6 @@
 //! The plan: the commands that a record means on its card product. Holds no secret and no customer's value.
 
-use super::options;
+use super::options::{self, FinalState};
 use crate::base::fault::Code;
 use crate::card::channel::ChannelSpec;
 use crate::card::cps::{self, Block, Piece};
@@ -22,15 +22,6 @@ pub struct Plan {
     pub applications: Vec<AppPlan>,
     /// The card's life cycle after an equal read-back, set through this security domain; `None` leaves it.
     pub final_state: Option<FinalState>,
-}
-
-/// The final SET STATUS.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FinalState {
-    /// AID of the issuer security domain.
-    pub domain: Vec<u8>,
-    /// Life cycle byte. // GPC 2.3.1 table 11-6
-    pub life_cycle: u8,
 }
 
 /// What is done to one application.

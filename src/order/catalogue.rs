@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file::OrderFile;
 use super::problem::Findings;
-use super::site::SiteError;
+use super::problem::SiteError;
 use super::{Issuance, Source};
 use crate::base::emv::Pan;
 

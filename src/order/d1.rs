@@ -1,9 +1,10 @@
 //! D1 orders: the envelope around a request, and the card data within its encrypted data.
 
+use super::card_data::open_card;
 use super::d1_shape::{CARD, ENVELOPE};
 use super::file::{BlockFile, CardFile, IdentityFile, OrderFile, PinFile, ProductFile, Values};
-use super::intake::open_card;
 use super::json::Node;
+use super::members::{leaves, option, text};
 use super::problem::Findings;
 use super::sense::{Context, Paths};
 use super::shape;
@@ -247,26 +248,4 @@ fn block(node: &Node) -> BlockFile {
         data: text(node, "tlvData"),
         mac: text(node, "mac"),
     }
-}
-
-pub(super) fn text(node: &Node, name: &str) -> String {
-    node.text(name).unwrap_or_default().to_owned()
-}
-
-pub(super) fn option(node: &Node, name: &str) -> Option<String> {
-    node.text(name).map(str::to_owned)
-}
-
-/// The values below these members, by their paths, but for members of these names.
-pub(super) fn leaves(node: &Node, members: &[&str], without: &[&str]) -> Values {
-    let mut values = Values::default();
-    for name in members {
-        let Some(member) = node.get(name) else { continue };
-        member.leaves(name, &mut |path, value| {
-            if !path.split('.').any(|part| without.contains(&part)) {
-                values.0.insert(path.to_owned(), value);
-            }
-        });
-    }
-    values
 }

@@ -22,6 +22,30 @@ fn month(yymm: &str) -> Option<Date> {
     Date::new(year, month.parse().ok()?, 1).ok()
 }
 
+/// Whether the card's data states its expiry as it must; where it does not, that is told of and nothing is held
+/// against it.
+pub(super) fn is_month(expiry: &str) -> bool {
+    expiry.len() == 4 && month_of(expiry).is_some() && expiry.get(..2).is_some_and(|year| year < "50")
+}
+
+/// A month YYMM, as itself or out of a date: 2031-05, 2031-05-31, 2031-05-31T00:00:00Z.
+pub(super) fn month_of(text: &str) -> Option<String> {
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if text.len() == 4 && digits(text) {
+        return matches!(text.get(2..)?.parse(), Ok(1..=12)).then(|| text.to_owned());
+    }
+    let day = match text.len() {
+        7 => format!("{text}-01"),
+        10 => text.to_owned(),
+        _ => {
+            text.parse::<jiff::Timestamp>().ok()?;
+            text.get(..10)?.to_owned()
+        }
+    };
+    let day: jiff::civil::Date = day.parse().ok()?;
+    (day.year() >= 2000 && day.year() < 2100).then(|| format!("{:02}{:02}", day.year() % 100, day.month()))
+}
+
 /// The expiry of an order that states none: the old card's, or so many months from receipt, as the product says.
 // Mastercard Processing: Expiry Date Rule
 pub(super) fn expiry_by_rule(file: &mut OrderFile, paths: Paths, context: &Context, found: &mut Findings) {

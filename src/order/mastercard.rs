@@ -1,11 +1,11 @@
 //! Mastercard-shaped orders: what the API's reissue and the personalization file have in common. The file's own schema
 //! is agreed at onboarding and not public.
 
-use super::d1::{leaves, option, text};
+use super::card_data::{card_of, counted, take_card};
+use super::dates::{is_month, month_of};
 use super::file::{IdentityFile, OrderFile, ProductFile};
-use super::intake::{card_of, counted, take_card};
 use super::json::Node;
-use super::pismo::{is_month, month};
+use super::members::{leaves, option, text};
 use super::problem::Findings;
 use super::rules as r;
 use super::sense::{Context, Paths};
@@ -167,7 +167,7 @@ fn merge(file: &mut OrderFile, response: &Node, client: &Node, found: &mut Findi
         found.value(path, "must be 2 or more: 1 is the virtual card, which has no plastic");
     }
     counted(&mut card.plastic_sequence, response.whole("newSequenceNumber"), path, "plastic sequence", found);
-    match response.text("newCardExpiryDate").map(month) {
+    match response.text("newCardExpiryDate").map(month_of) {
         Some(None) => found.format("response.newCardExpiryDate", "it is neither YYMM nor a date"),
         // The answer's expiry is the card's, if the card data leaves it to the answer.
         Some(Some(month)) if card.expiry.is_empty() => card.expiry = month,

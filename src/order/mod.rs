@@ -7,6 +7,7 @@
 
 mod access;
 mod block;
+mod card_data;
 mod catalogue;
 mod context;
 mod d1;
@@ -17,10 +18,12 @@ mod intake;
 mod json;
 mod jwe;
 mod mastercard;
+mod members;
 mod naming;
 mod own_shape;
 mod parts;
 mod pin;
+mod pin_form;
 mod pismo;
 mod pismo_shape;
 mod problem;
@@ -42,12 +45,11 @@ pub use file::OrderFile;
 pub use intake::{Checked, MAX_ORDER, check, source_of};
 pub use jwe::{Jwe, JweError, Management};
 pub use parts::Part;
-pub use pin::{ArrivedPin, PinForm};
-pub use problem::{D1Answer, D1Code, Problem, Problems, d1_answer};
+pub use pin::ArrivedPin;
+pub use pin_form::PinForm;
+pub use problem::{D1Answer, D1Code, Problem, Problems, SiteError, d1_answer};
 pub use scheme::Scheme;
-pub use site::{
-    ExpiryRule, IndexFile, IndexUse, JweFile, PinKeyFile, ProductRule, SelectFile, Site, SiteError, SiteFile,
-};
+pub use site::{ExpiryRule, IndexFile, IndexUse, JweFile, PinKeyFile, ProductRule, SelectFile, Site, SiteFile};
 pub use site_names::SiteKey;
 pub use view::{OrderView, view};
 

@@ -1,9 +1,10 @@
 //! Pismo reissues: request and answer of the API, with the card's data.
 
-use super::d1::{leaves, option, text};
+use super::card_data::{card_of, counted, take_card};
+use super::dates::{is_month, month_of};
 use super::file::{IdentityFile, OrderFile, ProductFile, Values};
-use super::intake::{card_of, counted, take_card};
 use super::json::Node;
+use super::members::{leaves, option, text};
 use super::pismo_shape::ENVELOPE;
 use super::problem::Findings;
 use super::sense::{Context, Paths};
@@ -179,7 +180,7 @@ fn merge(file: &mut OrderFile, request: &Node, response: &Node, found: &mut Find
     let Some(card) = &mut file.card else { return };
     for (path, text) in [("request.expiration_date", asked), ("response.expiration_date", told)] {
         let Some(text) = text else { continue };
-        match month(text) {
+        match month_of(text) {
             None => found.format(path, "it is neither YYMM nor a date of RFC 3339"),
             // The answer's expiry is the card's, if the card data leaves it to the answer.
             Some(month) if card.expiry.is_empty() => card.expiry = month,
@@ -242,7 +243,7 @@ fn first_day(response: &Node, expiry: &str, found: &mut Findings) -> Option<Stri
     let path = "response.issuing_date";
     let text = response.text("issuing_date").filter(|_| !found.is_faulty(path))?;
     let day = text.parse::<jiff::Timestamp>().ok().and_then(|_| text.get(..10)).map(str::to_owned);
-    match day.as_deref().and_then(month) {
+    match day.as_deref().and_then(month_of) {
         None => found.format(path, "it is no moment of RFC 3339"),
         Some(first) if is_month(expiry) && first.as_str() > expiry => {
             found.value(path, "the card would become effective after it expires");
@@ -250,28 +251,4 @@ fn first_day(response: &Node, expiry: &str, found: &mut Findings) -> Option<Stri
         Some(_) => return day,
     }
     None
-}
-
-/// Whether the card's data states its expiry as it must; where it does not, that is told of and nothing is held
-/// against it.
-pub(super) fn is_month(expiry: &str) -> bool {
-    expiry.len() == 4 && month(expiry).is_some() && expiry.get(..2).is_some_and(|year| year < "50")
-}
-
-/// A month YYMM, as itself or out of a date: 2031-05, 2031-05-31, 2031-05-31T00:00:00Z.
-pub(super) fn month(text: &str) -> Option<String> {
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if text.len() == 4 && digits(text) {
-        return matches!(text.get(2..)?.parse(), Ok(1..=12)).then(|| text.to_owned());
-    }
-    let day = match text.len() {
-        7 => format!("{text}-01"),
-        10 => text.to_owned(),
-        _ => {
-            text.parse::<jiff::Timestamp>().ok()?;
-            text.get(..10)?.to_owned()
-        }
-    };
-    let day: jiff::civil::Date = day.parse().ok()?;
-    (day.year() >= 2000 && day.year() < 2100).then(|| format!("{:02}{:02}", day.year() % 100, day.month()))
 }

@@ -18,6 +18,16 @@ pub struct Problem {
 /// Everything that is wrong with an order. A required PIN that is absent stands first.
 pub type Problems = Vec<Problem>;
 
+/// What is wrong with a site's configuration: a path and a sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {message}")]
+pub struct SiteError {
+    /// Where.
+    pub path: String,
+    /// What.
+    pub message: String,
+}
+
 /// The error codes of the D1 order API that an order can cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum D1Code {

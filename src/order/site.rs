@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::CatalogueFile;
-use super::{Channel, Issuance, PinForm, Source};
+use super::pin_form::PinForm;
+use super::problem::SiteError;
+use super::{Channel, Issuance, Source};
 
 /// The longest validity of a card, in months.
 const MOST_MONTHS: u32 = 240;
@@ -144,16 +146,6 @@ pub struct Site {
     file: SiteFile,
     channels: Vec<Channel>,
     has_stripe: bool,
-}
-
-/// What is wrong with a site's configuration: a path and a sentence.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{path}: {message}")]
-pub struct SiteError {
-    /// Where.
-    pub path: String,
-    /// What.
-    pub message: String,
 }
 
 /// What an index is for.

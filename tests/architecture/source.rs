@@ -1,5 +1,6 @@
 //! Rust source as tokens: enough to see which paths a file names. Comments and the text of literals are left out.
 
+use proc_macro2::{Delimiter, Spacing, Span, TokenStream, TokenTree};
 use std::path::Path;
 
 /// One source file.
@@ -36,8 +37,8 @@ pub struct Named {
     pub test: bool,
 }
 
-/// Every file below `src`.
-pub fn tree(root: &Path) -> Vec<Source> {
+/// Every file below `src`, with its text.
+pub fn tree(root: &Path) -> Vec<(Source, String)> {
     let mut out = Vec::new();
     let mut open = vec![root.to_path_buf()];
     while let Some(folder) = open.pop() {
@@ -47,18 +48,19 @@ pub fn tree(root: &Path) -> Vec<Source> {
                 open.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let below = path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
-                out.push(Source::new(&below, &std::fs::read_to_string(&path).unwrap()));
+                let text = std::fs::read_to_string(&path).unwrap();
+                out.push((Source::new(&below, &text), text));
             }
         }
     }
-    out.sort_by(|one, other| one.path.cmp(&other.path));
+    out.sort_by(|one, other| one.0.path.cmp(&other.0.path));
     out
 }
 
 impl Source {
     /// Reads a file's text.
     pub fn new(path: &str, text: &str) -> Self {
-        let mut tokens = tokens(text);
+        let mut tokens = tokens(path, text);
         mark_modules(&mut tokens);
         Self { path: path.to_owned(), lines: text.lines().count(), tokens }
     }
@@ -155,108 +157,47 @@ pub fn is_word(text: &str) -> bool {
     text.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
-fn tokens(text: &str) -> Vec<Token> {
-    let chars: Vec<char> = text.chars().collect();
+/// The compiler's own tokens, groups opened; what is no Rust has none, and the test says so.
+fn tokens(path: &str, text: &str) -> Vec<Token> {
+    let stream: TokenStream = text.parse().unwrap_or_else(|error| panic!("{path}: {error}"));
     let mut out = Vec::new();
-    let (mut at, mut line) = (0, 1);
-    while let Some(&c) = chars.get(at) {
-        let (kind, length) = lex(&chars[at..]);
-        let piece: String = chars[at..at + length].iter().collect();
-        let text = match kind {
-            Kind::Skip => None,
-            Kind::Literal => Some("\"".to_owned()),
-            Kind::Word => Some(piece.strip_prefix("r#").unwrap_or(&piece).to_owned()),
-            Kind::Punctuation if piece == "::" => Some(piece.clone()),
-            Kind::Punctuation => Some(c.to_string()),
-        };
-        out.extend(text.map(|text| Token { text, line, inline_modules: 0, test: false }));
-        line += piece.matches('\n').count();
-        at += length;
-    }
+    flatten(stream, &mut out);
     out
 }
 
-enum Kind {
-    Skip,
-    Literal,
-    Word,
-    Punctuation,
-}
-
-/// What begins here, and how many characters it takes.
-fn lex(rest: &[char]) -> (Kind, usize) {
-    let starts = |text: &str| text.chars().enumerate().all(|(i, c)| rest.get(i) == Some(&c));
-    let until = |stop: &dyn Fn(&char) -> bool| rest.iter().position(stop).unwrap_or(rest.len());
-    let word = until(&|c| !(c.is_alphanumeric() || *c == '_'));
-    if rest[0].is_whitespace() {
-        (Kind::Skip, 1)
-    } else if starts("//") {
-        (Kind::Skip, until(&|c| *c == '\n'))
-    } else if starts("/*") {
-        (Kind::Skip, block_comment(rest))
-    } else if let Some(length) = raw_string(rest) {
-        (Kind::Literal, length)
-    } else if starts("\"") || starts("b\"") || starts("c\"") {
-        (Kind::Literal, quoted(rest, '"'))
-    } else if starts("b'") || (starts("'") && is_char_literal(rest)) {
-        (Kind::Literal, quoted(rest, '\''))
-    } else if starts("r#") && rest.get(2).is_some_and(|c| c.is_alphabetic()) {
-        (Kind::Word, 2 + rest[2..].iter().take_while(|c| c.is_alphanumeric() || **c == '_').count())
-    } else if rest[0].is_ascii_digit() {
-        (Kind::Literal, word)
-    } else if word > 0 {
-        (Kind::Word, word)
-    } else if starts("::") {
-        (Kind::Punctuation, 2)
-    } else {
-        (Kind::Punctuation, 1)
-    }
-}
-
-fn is_char_literal(rest: &[char]) -> bool {
-    rest.get(1) == Some(&'\\') || rest.get(2) == Some(&'\'')
-}
-
-fn quoted(rest: &[char], quote: char) -> usize {
-    let mut at = rest.iter().position(|&c| c == quote).unwrap_or(0) + 1;
-    while let Some(&c) = rest.get(at) {
-        match c {
-            '\\' => at += 2,
-            c if c == quote => return at + 1,
-            _ => at += 1,
+fn flatten(stream: TokenStream, out: &mut Vec<Token>) {
+    let mut push = |text: &str, span: Span, out: &mut Vec<Token>| {
+        out.push(Token { text: text.to_owned(), line: span.start().line, inline_modules: 0, test: false });
+    };
+    // The first colon of `::`.
+    let mut colon = false;
+    for tree in stream {
+        let joint = std::mem::take(&mut colon);
+        match tree {
+            TokenTree::Ident(word) => push(word.to_string().trim_start_matches("r#"), word.span(), out),
+            TokenTree::Literal(literal) => push("\"", literal.span(), out),
+            TokenTree::Punct(mark) if mark.as_char() == ':' && joint => push("::", mark.span(), out),
+            TokenTree::Punct(mark) if mark.as_char() == ':' && mark.spacing() == Spacing::Joint => colon = true,
+            // A lifetime's tick.
+            TokenTree::Punct(mark) if mark.as_char() == '\'' => {}
+            TokenTree::Punct(mark) => push(&mark.as_char().to_string(), mark.span(), out),
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Brace => ("{", "}"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::None => ("", ""),
+                };
+                if !open.is_empty() {
+                    push(open, group.span_open(), out);
+                }
+                flatten(group.stream(), out);
+                if !close.is_empty() {
+                    push(close, group.span_close(), out);
+                }
+            }
         }
     }
-    rest.len()
-}
-
-fn raw_string(rest: &[char]) -> Option<usize> {
-    let letters = rest.iter().take_while(|c| matches!(c, 'r' | 'b' | 'c')).count();
-    if !(1..=2).contains(&letters) || rest[letters - 1] != 'r' {
-        return None;
-    }
-    let hashes = rest[letters..].iter().take_while(|c| **c == '#').count();
-    if rest.get(letters + hashes) != Some(&'"') {
-        return None;
-    }
-    let end: Vec<char> = std::iter::once('"').chain(std::iter::repeat_n('#', hashes)).collect();
-    let body = letters + hashes + 1;
-    let length = rest[body..].windows(end.len()).position(|window| window == end);
-    Some(length.map_or(rest.len(), |length| body + length + end.len()))
-}
-
-fn block_comment(rest: &[char]) -> usize {
-    let (mut at, mut depth) = (0, 0);
-    while at < rest.len() {
-        match (rest[at], rest.get(at + 1)) {
-            ('/', Some('*')) => (depth, at) = (depth + 1, at + 2),
-            ('*', Some('/')) => (depth, at) = (depth - 1, at + 2),
-            _ => at += 1,
-        }
-        if depth == 0 {
-            return at;
-        }
-    }
-    rest.len()
 }
 
 /// Notes for each token how many `mod name { … }` it stands in, and whether one of them is for tests.

@@ -50,6 +50,12 @@ const CPLC_FIELDS: &[(&str, usize, usize)] = &[
     ("personalization_equipment", 38, 4),
 ];
 
+/// Whether data can tell one chip from another: all 00, all FF, a mixture of the two, or one byte again and again is what
+/// cards without a number of their own have.
+pub fn identifies(data: &[u8]) -> bool {
+    data.iter().any(|&byte| byte != 0x00 && byte != 0xFF) && data.iter().any(|byte| Some(byte) != data.first())
+}
+
 /// What identifies a chip: fabricator, type, fabrication date, serial number and batch.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ChipId(String);
@@ -95,7 +101,7 @@ impl Cplc {
 
     /// Whether it tells one chip from another: some makers leave the serial number empty, or fill it with one byte.
     pub fn identifies(&self) -> bool {
-        self.field("ic_serial").is_some_and(super::identifies)
+        self.field("ic_serial").is_some_and(identifies)
     }
 
     /// The chip's identity.

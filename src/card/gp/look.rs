@@ -1,7 +1,7 @@
 //! What a card tells of itself without any channel, as a value. Nothing is judged and nothing is changed.
 
 use super::capability::{CardCapability, CardResources, object_value};
-use super::discover::{CardData, Cplc, DiscoverError, KeyInformation};
+use super::discover::{CardData, Cplc, DiscoverError, KeyInformation, identifies};
 use super::{get_data_in, select};
 use crate::base::codec::tlv::{self, Tag, Tlv};
 use crate::card::apdu::StatusWord;
@@ -112,12 +112,6 @@ pub fn chip_id(cplc: Option<&Cplc>, kdd: Option<&[u8]>) -> Option<String> {
 /// Identity of a chip by its key diversification data, as the card gives it.
 pub fn key_data_id(data: &[u8]) -> String {
     format!("kdd-{}", hex::encode_upper(data))
-}
-
-/// Whether data can tell one chip from another: all 00, all FF, a mixture of the two, or one byte again and again is what
-/// cards without a number of their own have.
-pub fn identifies(data: &[u8]) -> bool {
-    data.iter().any(|&byte| byte != 0x00 && byte != 0xFF) && data.iter().any(|byte| Some(byte) != data.first())
 }
 
 /// Resets the card, selects its issuer security domain and asks for everything that needs no channel.

@@ -13,6 +13,6 @@ pub use capability::{CardCapability, CardResources, ProtocolCapability, object_v
 use commands::get_data_in;
 pub use commands::{get_data, install_for_personalization, select};
 pub use date::CplcDate;
-pub use discover::{CardData, ChipId, Cplc, DiscoverError, KeyEntry, KeyInformation};
-pub use look::{CardLook, Domain, Told, chip_id, identifies, key_data_id, look, select_domain};
+pub use discover::{CardData, ChipId, Cplc, DiscoverError, KeyEntry, KeyInformation, identifies};
+pub use look::{CardLook, Domain, Told, chip_id, key_data_id, look, select_domain};
 pub use registry::{Registry, RegistryEntry, StatusScope, card_life_cycle, get_status, registry, set_status};

@@ -1,24 +1,9 @@
 //! Which product an application is a likeness of, and what follows from it: session keys, input of the cryptogram,
 //! the issuer's answer, script keys, the issuer application data. // EMV B2 §8, §9, annex A1; PYEMV
 
-use serde::{Deserialize, Serialize};
-
-use super::Application;
-use super::cps::{check_values_are_tdes, grouping, object};
+use super::blank::{Applet, Application};
 use super::cryptogram::{self, Key};
-
-/// A kind of application.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Applet {
-    /// As Visa's: cryptogram version number at byte 2 of the issuer application data, or at byte 1 of their form of 32
-    /// bytes.
-    Vsdc,
-    /// As Mastercard's: cryptogram version number at byte 1.
-    Mchip,
-    /// EMV alone: common session keys, everything in the cryptogram.
-    Plain,
-}
+use super::data::{check_values_are_tdes, grouping, object};
 
 /// What an application does, by its kind and its cryptogram version number.
 #[derive(Clone, Copy, PartialEq, Eq)]

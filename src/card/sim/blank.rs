@@ -12,7 +12,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::Applet;
 use crate::base::Secret;
 use crate::card::transport::LinkError;
 
@@ -173,6 +172,19 @@ fn yes() -> bool {
 
 fn ten() -> u32 {
     10
+}
+
+/// A kind of application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Applet {
+    /// As Visa's: cryptogram version number at byte 2 of the issuer application data, or at byte 1 of their form of 32
+    /// bytes.
+    Vsdc,
+    /// As Mastercard's: cryptogram version number at byte 1.
+    Mchip,
+    /// EMV alone: common session keys, everything in the cryptogram.
+    Plain,
 }
 
 /// One key set of the security domain.

@@ -1,11 +1,12 @@
 //! Contactless: the fast path of a Visa-like application, the checksum of a Mastercard-like one.
 //! // EMV C-3 annex C.1; PAYPASS
 
-use super::applet::{self, Applet};
+use super::applet;
+use super::blank::Applet;
 use super::cryptogram::Key;
-use super::emv::{ok, tlv};
-use super::generate::{Inputs, Outcome, Transaction, cryptogram, located, tlv_if_any};
-use super::{Application, SimCard, cps, signature};
+use super::data::{located, ok, tlv, tlv_if_any};
+use super::generate::{Inputs, Outcome, Transaction, cryptogram};
+use super::{Application, SimCard, data, signature};
 use crate::card::apdu::Response;
 
 /// First byte of the terminal transaction qualifiers: the fast path, offline only, authentication of online ones.
@@ -115,19 +116,20 @@ impl SimCard {
     fn carried(&self, at: usize, locator: &[u8]) -> Vec<(u32, Vec<u8>)> {
         let Some(app) = self.file.state.applications.get(at) else { return Vec::new() };
         let named = |name: &String| {
-            let contact = cps::grouping(app, 0x9104).and_then(cps::options).map(|(_, locator)| locator);
-            cps::located(locator).contains(name) || contact.is_some_and(|it| cps::located(&it).contains(name))
+            let contact = data::grouping(app, 0x9104).and_then(data::options).map(|(_, locator)| locator);
+            data::record_names(locator).contains(name)
+                || contact.is_some_and(|it| data::record_names(&it).contains(name))
         };
         let aid = self.file.blank.applications.get(at).map(|aid| hex::encode_upper(&aid.0)).unwrap_or_default();
         let stated = self.file.blank.emv.answer_records.get(&aid);
         let records = app.groupings.iter().filter(|(name, _)| match stated {
             Some(stated) => stated.contains(name),
-            None => cps::is_record_name(name) && !named(name),
+            None => data::is_record_name(name) && !named(name),
         });
-        let options = cps::options_grouping(app, true).into_iter();
+        let options = data::options_grouping(app, true).into_iter();
         let mut out: Vec<(u32, Vec<u8>)> = Vec::new();
         for value in options.chain(records.map(|(_, record)| record.0.as_slice())) {
-            for (tag, value) in cps::objects(value) {
+            for (tag, value) in data::objects(value) {
                 let again = out.iter().any(|(held, _)| *held == tag);
                 if !again && !DYNAMIC.contains(&tag) && located(app, locator, tag).is_none() {
                     out.push((tag, value));
@@ -174,8 +176,8 @@ type Initial = [[u8; 2]; 2];
 
 /// Initial values for tracks 1 and 2 out of A001, and the key, A002. // PAYPASS
 fn checksum_key(app: &Application) -> Option<(Initial, Key)> {
-    let control = cps::grouping(app, 0xA001).filter(|value| value.len() == 11)?;
-    let key = cps::grouping(app, 0xA002).filter(|value| value.len() == 16)?;
+    let control = data::grouping(app, 0xA001).filter(|value| value.len() == 11)?;
+    let key = data::grouping(app, 0xA002).filter(|value| value.len() == 16)?;
     let [a, b, c, d]: [u8; 4] = control.get(7..11)?.try_into().ok()?;
     Some(([[a, b], [c, d]], Key::new(key.to_vec())))
 }

@@ -1,6 +1,10 @@
 //! Personalization of an application, strictly. // CPS 1.1 §4.3.4, CPS 2.0
 
 use super::channel::Channel;
+use super::data::{
+    antenna_options, check_values_are, check_values_are_tdes, grouping, internal, is_record, object, options,
+    options_grouping, record_names,
+};
 use super::fault::{Corruption, Rule, When};
 use super::{Application, Hex, Selected, SimCard, signature};
 use crate::base::Secret;
@@ -196,7 +200,7 @@ impl SimCard {
             app.groupings = after.into_iter().collect();
             app.personalized = true;
             app.tries = grouping(app, 0x9010).and_then(|value| value.first().copied()).unwrap_or_default();
-            let counter = super::emv::internal(app, 0x9F36);
+            let counter = internal(app, 0x9F36);
             app.atc = counter.and_then(|value| value.try_into().ok()).map(u16::from_be_bytes).unwrap_or_default();
         }
         self.session.intake = Intake { ended: true, ..Intake::default() };
@@ -283,16 +287,6 @@ fn check_values_match(keys: &[u8], values: &[u8]) -> bool {
         || check_values_are(keys, values, |key| cipher::aes_ecb_encrypt(key, &[1; 16]).ok())
 }
 
-pub(super) fn check_values_are_tdes(keys: &[u8], values: &[u8]) -> bool {
-    check_values_are(keys, values, |key| cipher::tdes_ecb_encrypt(key, &[0; 8]).ok())
-}
-
-fn check_values_are(keys: &[u8], values: &[u8], one: impl Fn(&[u8]) -> Option<Vec<u8>>) -> bool {
-    let length = keys.len() / 3;
-    let mut pairs = keys.chunks(length.max(1)).zip(values.chunks(3));
-    pairs.all(|(key, value)| one(key).is_some_and(|block| block.get(..3) == Some(value)))
-}
-
 /// The PIN's digits, one to a byte, out of an ISO 9564 block of format 2 (digits, then F) or format 1 (digits, then
 /// anything), which may stand before random bytes.
 pub(super) fn pin_digits(value: &[u8]) -> Option<Secret<Vec<u8>>> {
@@ -318,52 +312,6 @@ fn takes_tries(value: &[u8]) -> bool {
     }
 }
 
-/// The limit of PIN tries.
-pub(super) fn try_limit(app: &Application) -> Option<u8> {
-    grouping(app, 0x9010).and_then(|value| value.last().copied())
-}
-
-/// Whether bytes can be a record of a file: a template 70 in files 1 to 10, anything in the others.
-pub(super) fn is_record(file: u8, value: &[u8]) -> bool {
-    let is_template = || tlv::parse_one(value).is_ok_and(|record| record.tag == Tag::of(0x70));
-    value.len() <= 254 && (file > 0x0A || is_template())
-}
-
-/// Whether a grouping's number is that of a record in files 1 to 10.
-pub(super) fn is_record_name(name: &str) -> bool {
-    u8::from_str_radix(name.get(..2).unwrap_or_default(), 16).is_ok_and(|file| (1..=0x0A).contains(&file))
-}
-
-/// Where the answer to GET PROCESSING OPTIONS stands: products differ for the antenna.
-pub(super) fn options_grouping(app: &Application, contactless: bool) -> Option<&[u8]> {
-    let over_antenna = || [0x9105, 0x9207, 0xB104].into_iter().find_map(|dgi| grouping(app, dgi));
-    contactless.then(over_antenna).flatten().or_else(|| grouping(app, 0x9104))
-}
-
-/// As [`options`], but the fast path needs no file locator.
-pub(super) fn antenna_options(value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-    let alone = || object(value, 0x82).filter(|profile| profile.len() == 2 && object(value, 0x94).is_none());
-    alone().map(|profile| (profile, Vec::new())).or_else(|| options(value))
-}
-
-/// Application interchange profile and file locator out of grouping 9104, written either way.
-pub(super) fn options(value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-    let (profile, locator) = match (object(value, 0x82), object(value, 0x94)) {
-        (Some(profile), Some(locator)) => (profile, locator),
-        _ => value.split_at_checked(2).map(|(profile, locator)| (profile.to_vec(), locator.to_vec()))?,
-    };
-    (profile.len() == 2 && !locator.is_empty() && locator.len().is_multiple_of(4)).then_some((profile, locator))
-}
-
-/// The records that a file locator names, as grouping numbers.
-pub(super) fn located(locator: &[u8]) -> Vec<String> {
-    let mut out = Vec::new();
-    for [file, first, last, _] in locator.as_chunks().0 {
-        out.extend((*first..=*last).map(|record| format!("{:02X}{record:02X}", file >> 3)));
-    }
-    out
-}
-
 fn is_complete(app: &Application, kind: Kind) -> bool {
     let has = |name: &str| app.groupings.contains_key(name);
     match kind {
@@ -374,7 +322,7 @@ fn is_complete(app: &Application, kind: Kind) -> bool {
             let antenna = options_grouping(app, true).and_then(antenna_options);
             has("9102")
                 && contact.is_some_and(|(profile, locator)| {
-                    located(&locator).iter().all(|name| has(name)) && has_what_it_promises(app, &profile, false)
+                    record_names(&locator).iter().all(|name| has(name)) && has_what_it_promises(app, &profile, false)
                 })
                 && antenna.is_none_or(|(profile, _)| has_what_it_promises(app, &profile, true))
                 && signature::all_whole(app)
@@ -388,27 +336,6 @@ fn has_what_it_promises(app: &Application, profile: &[u8], contactless: bool) ->
     let bits = profile.first().copied().unwrap_or_default();
     (bits & 0x21 == 0 || signature::has_signing_key(app, contactless))
         && (bits & 0x04 == 0 || grouping(app, 0x8000).is_some())
-}
-
-/// A grouping as it is stored.
-pub(super) fn grouping(app: &Application, dgi: u16) -> Option<&[u8]> {
-    app.groupings.get(&format!("{dgi:04X}")).map(|value| value.0.as_slice())
-}
-
-/// An object out of BER-TLV, at any depth.
-pub(super) fn object(data: &[u8], tag: u32) -> Option<Vec<u8>> {
-    let objects = tlv::parse(data).ok()?;
-    tlv::find(&objects, Tag::of(tag)).map(|found| found.value_bytes())
-}
-
-/// The primitive objects of BER-TLV, of a template those within it; nothing of what is not written as BER-TLV.
-pub(super) fn objects(data: &[u8]) -> Vec<(u32, Vec<u8>)> {
-    let read = tlv::parse(data).unwrap_or_default();
-    let flat = read.iter().flat_map(|object| match object.children() {
-        [] => std::slice::from_ref(object),
-        children => children,
-    });
-    flat.map(|object| (object.tag.number(), object.value_bytes())).collect()
 }
 
 #[cfg(test)]

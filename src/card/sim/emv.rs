@@ -1,33 +1,11 @@
 //! The personalized application: selection, options, records, objects. // EMV B1 §11, B3 §6.5
 
 use super::applet::Scheme;
-use super::cps::{antenna_options, grouping, object, options, options_grouping};
+use super::data::{antenna_options, grouping, internal, located, object, ok, options, options_grouping, tlv};
 use super::generate::Transaction;
 use super::{Application, Selected, SimCard, dol};
 use crate::base::codec::tlv::{self, Tag};
 use crate::card::apdu::Response;
-
-/// Groupings of internal objects, which GET DATA reads and PUT DATA changes.
-pub(super) const INTERNAL: [u16; 4] = [0x3000, 0x3001, 0x0D01, 0x0E01];
-
-pub(super) fn ok(data: Vec<u8>) -> Response {
-    Response { data, ..Response::status(0x9000) }
-}
-
-pub(super) fn tlv(tag: u32, value: &[u8]) -> Vec<u8> {
-    tlv::encode(Tag::of(tag), value)
-}
-
-/// An internal object.
-pub(super) fn internal(app: &Application, tag: u32) -> Option<Vec<u8>> {
-    INTERNAL.iter().filter_map(|dgi| grouping(app, *dgi)).find_map(|value| object(value, tag))
-}
-
-/// The counter at the last online transaction.
-pub(super) fn last_online(app: &Application) -> u16 {
-    let loaded = || internal(app, 0x9F13).and_then(|value| value.try_into().ok()).map(u16::from_be_bytes);
-    app.last_online.or_else(loaded).unwrap_or_default()
-}
 
 /// Where the log is, and how many entries it keeps: 9F4D in the file control information.
 fn log_place(app: &Application) -> Option<(u8, usize)> {
@@ -220,7 +198,7 @@ impl SimCard {
         let (at, app) = self.application().ok_or(0x6985u16)?;
         let transaction = self.session.transaction.as_ref().ok_or(0x6985u16)?;
         let key = super::signature::signing_key(app, self.contactless).ok_or(0x6985u16)?;
-        let list = super::generate::located(app, &transaction.locator, 0x9F49);
+        let list = located(app, &transaction.locator, 0x9F49);
         // A terminal that finds no list uses its own; it has the unpredictable number at least.
         match list.as_deref().map(|list| dol::entries(list).map(|entries| dol::asked_for(&entries))) {
             Some(asked) if asked != Some(data.len()) => return Err(0x6700),

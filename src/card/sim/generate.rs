@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::applet::{self, Keys, Results, Scheme};
-use super::cps::{grouping, object};
+use super::blank::Applet;
 use super::cryptogram::{self, Key};
-use super::emv::{ok, tlv};
+use super::data::{grouping, internal, last_online, located, ok, tlv, tlv_if_any};
 use super::fault::When;
 use super::{Application, SimCard, dol, signature};
 use crate::base::crypto as cipher;
@@ -110,7 +110,7 @@ pub(super) fn cryptogram(transaction: &Transaction, inputs: &Inputs<'_>) -> Opti
         None => scheme.key(&keys.ac, counter, &transaction.value(0x9F37, 4))?,
     };
     let covered = || scheme.covered().iter().flat_map(|(tag, length)| transaction.value(*tag, *length)).collect();
-    let asked: Vec<u8> = if scheme.applet == applet::Applet::Plain { data.to_vec() } else { covered() };
+    let asked: Vec<u8> = if scheme.applet == Applet::Plain { data.to_vec() } else { covered() };
     let middle = scheme.middle(&transaction.profile, counter);
     let input = [asked.as_slice(), &middle, &scheme.tail(issuer_data)].concat();
     Some((cryptogram::mac(key.expose(), &input, scheme.pads_80)?, key))
@@ -271,18 +271,6 @@ struct Parts {
     issuer_data: Vec<u8>,
 }
 
-pub(super) fn tlv_if_any(tag: u32, value: &[u8]) -> Vec<u8> {
-    if value.is_empty() { Vec::new() } else { tlv(tag, value) }
-}
-
-/// An object in a record that the file locator names.
-pub(super) fn located(app: &Application, locator: &[u8], tag: u32) -> Option<Vec<u8>> {
-    super::cps::located(locator)
-        .iter()
-        .filter_map(|name| app.groupings.get(name))
-        .find_map(|record| object(&record.0, tag))
-}
-
 fn pin_blocked(app: &Application) -> bool {
     app.tries == 0 && grouping(app, 0x9010).is_some()
 }
@@ -290,7 +278,7 @@ fn pin_blocked(app: &Application) -> bool {
 /// Whether more transactions have gone by since the last online one than the lower limit says (9F58, or EMV's own
 /// 9F14); without a limit never.
 fn too_long_offline(app: &Application) -> bool {
-    let limit = [0x9F58, 0x9F14].into_iter().find_map(|tag| super::emv::internal(app, tag));
-    let since = app.atc.saturating_sub(super::emv::last_online(app));
+    let limit = [0x9F58, 0x9F14].into_iter().find_map(|tag| internal(app, tag));
+    let since = app.atc.saturating_sub(last_online(app));
     limit.and_then(|limit| limit.first().copied()).is_some_and(|limit| since > u16::from(limit))
 }

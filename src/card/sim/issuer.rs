@@ -1,8 +1,9 @@
 //! What the issuer answers: EXTERNAL AUTHENTICATE, or its data in the second GENERATE AC. // EMV B2 §8.2, B3 §6.5.4
 
-use super::applet::{Applet, IssuerAnswer, Keys, Scheme};
+use super::applet::{IssuerAnswer, Keys, Scheme};
+use super::blank::Applet;
 use super::generate::{Issuer, Transaction};
-use super::{SimCard, applet, cps, cryptogram};
+use super::{SimCard, applet, cryptogram, data};
 use crate::card::apdu::Response;
 
 impl SimCard {
@@ -74,7 +75,7 @@ impl SimCard {
         transaction.declined = flags & 0x10 == 0;
         let Some(app) = self.file.state.applications.get_mut(at) else { return };
         if flags & 0x08 != 0 {
-            app.tries = (tries & 0x0F).min(cps::try_limit(app).unwrap_or_default());
+            app.tries = (tries & 0x0F).min(data::try_limit(app).unwrap_or_default());
         }
     }
 
@@ -86,7 +87,7 @@ impl SimCard {
         let Some(app) = self.file.state.applications.get_mut(at) else { return };
         app.blocked |= flags & 0x20 != 0;
         if flags & 0x10 != 0 {
-            app.tries = (tries & 0x0F).min(cps::try_limit(app).unwrap_or_default());
+            app.tries = (tries & 0x0F).min(data::try_limit(app).unwrap_or_default());
         }
     }
 }

@@ -9,6 +9,7 @@ mod channel;
 mod contactless;
 mod cps;
 mod cryptogram;
+mod data;
 mod dol;
 mod domain;
 mod emv;
@@ -22,8 +23,7 @@ mod transport;
 
 use std::path::Path;
 
-pub use applet::Applet;
-pub use blank::{Application, Blank, CardFile, EmvOptions, Entry, Hex, KeySet, State};
+pub use blank::{Applet, Application, Blank, CardFile, EmvOptions, Entry, Hex, KeySet, State};
 pub use fault::{FaultRule, FaultRuleError};
 pub use transport::SimTransport;
 

@@ -1,6 +1,7 @@
 //! VERIFY and GET CHALLENGE. // EMV B2 §7, B3 §6.5.12, §6.5.6
 
-use super::cps::{grouping, is_iso_2, pin_digits, try_limit};
+use super::cps::{is_iso_2, pin_digits};
+use super::data::{grouping, ok, try_limit};
 use super::{SimCard, signature};
 use crate::base::Secret;
 use crate::card::apdu::Response;
@@ -13,7 +14,7 @@ impl SimCard {
         }
         let challenge = self.chance::<8>(b"challenge");
         self.session.challenge = Some(challenge);
-        super::emv::ok(challenge.to_vec())
+        ok(challenge.to_vec())
     }
 
     /// VERIFY: the PIN in the clear, or enciphered under the public key for it.

@@ -1,9 +1,10 @@
 //! Issuer scripts: commands with a MAC of the issuer's, some of them enciphered. // EMV B2 §9, B3 §6.5, PYEMV
 
-use super::applet::{self, Applet, Keys, Scheme};
-use super::cps::{self, grouping, is_iso_2, object, pin_digits, try_limit};
+use super::applet::{self, Keys, Scheme};
+use super::blank::Applet;
+use super::cps::{is_iso_2, pin_digits};
 use super::cryptogram::{self, Key, xor};
-use super::emv::INTERNAL;
+use super::data::{self, INTERNAL, grouping, object, try_limit};
 use super::generate::First;
 use super::{Hex, SimCard};
 use crate::base::Secret;
@@ -83,7 +84,7 @@ impl SimCard {
             0xDA => put_data(app, u16::from_be_bytes([command.p1, command.p2]), data)?,
             _ => {
                 let name = format!("{:02X}{:02X}", command.p2 >> 3, command.p1);
-                let fits = cps::is_record(command.p2 >> 3, data);
+                let fits = data::is_record(command.p2 >> 3, data);
                 let record = app.groupings.get_mut(&name).ok_or(0x6A83u16)?;
                 if !fits {
                     return Err(0x6A80);

@@ -1,7 +1,7 @@
 //! The card's RSA keys: taken in and checked, and what is signed with them. // EMV B2 §6.5, §6.6
 
 use super::Application;
-use super::cps::grouping;
+use super::data::grouping;
 use crate::base::Secret;
 use crate::base::crypto::{self as cipher, RsaPrivate};
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::calc::VALUES;
+use super::help::VALUES;
 
 /// `perso calc certificate`
 #[derive(Args)]

@@ -6,6 +6,15 @@ use clap::{Arg, Command};
 
 use super::examples::EXAMPLES;
 
+/// How the commands of `calc` take values.
+pub const VALUES: &str = "\
+A VALUE that is not secret is typed, or read with @FILE or - (standard input). Do not type a full PAN or track: the list of \
+processes and the shell's history would show it; give @FILE or -.
+Keys and PINs are never typed. A key is named (--key NAME --keys FILE), or comes in hexadecimal from --key-from FILE (- for \
+standard input, /dev/fd/N for a descriptor); a clear key or PIN is taken with --test-keys only, which says that it is for \
+tests. Of live keys only check values are shown (3 bytes), and of a key block its header. arqc, arpc and session-keys compare \
+a whole cryptogram under live keys, and show none; pin-block, cvv, pvv and offset refuse live keys.";
+
 /// The global options in the help of every command.
 const GLOBAL: &str = "Global options: --config FILE, --format text|json, --color auto|always|never, -q, -v, --log LEVEL; \
 `perso --help` explains them.";
