@@ -1,50 +1,20 @@
 //! `perso ca`: CA public keys, and a CA for tests.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::args::{CaCommand, ReplaceArgs};
+use super::ca_error::CaError;
 use super::claimed::{Access, ClaimedFile, Existing};
 use super::common::{self, CliError, Out};
 use crate::base::crypto::RsaPublic;
 use crate::base::emv::certificate::{Issued, MonthYear, Subject};
-use crate::base::fault::{Code, Fault};
 use crate::issuance::file_kind::FileKind;
-use crate::keys::ca_keys::{CaKeys, CaKeysError};
+use crate::keys::ca_keys::CaKeys;
 use crate::keys::test_ca::{TestCa, TestCaError};
 use crate::keys::{AnyStore, KeyStore, Purpose};
 use crate::prepare::IssuerFile;
-
-/// What is wrong with a file of CA keys, or a test CA.
-#[derive(Debug, thiserror::Error)]
-pub enum CaError {
-    /// The file of CA keys.
-    #[error("CA keys {path}: {source}")]
-    Keys {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: Box<CaKeysError>,
-    },
-    /// The test CA.
-    #[error("test CA {path}: {source}")]
-    Test {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: Box<TestCaError>,
-    },
-}
-
-impl Fault for CaError {
-    fn code(&self) -> Code {
-        match self {
-            CaError::Keys { source, .. } => source.code(),
-            CaError::Test { source, .. } => source.code(),
-        }
-    }
-}
 
 /// Lists CA keys, makes a test CA, or has one certify.
 ///

@@ -8,10 +8,12 @@ use super::args::ProfileArgs;
 pub use super::error::CliError;
 pub use super::file_names::distinct;
 pub use super::out::{Out, WarningSink, warn};
-pub use super::reading::{output_file, read, read_as_it_is, read_text, shown, standard_input, text_of};
+pub use super::paths::{output_file, shown};
+pub use super::problem::Problem;
+pub use super::reading::{read, read_as_it_is, read_text, standard_input, text_of};
 pub use super::stores::{ask, keys};
 use crate::base::chance::{ChanceError, Instant};
-use crate::base::{Chance, Clock, Code, suggest};
+use crate::base::{Chance, Clock, suggest};
 use crate::issuance::file_kind::FileKind;
 use crate::issuance::result::ProgramRef;
 use crate::order::Site;
@@ -20,27 +22,6 @@ use zeroize::Zeroizing;
 
 /// Bytes of the executable that are in memory at once.
 const HASHED_AT_ONCE: usize = 64 * 1024;
-
-/// One problem of an input, as it is shown.
-#[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
-pub struct Problem {
-    /// Where.
-    pub path: String,
-    /// Catalogue code.
-    pub code: String,
-    /// What is wrong.
-    pub message: String,
-    #[serde(skip)]
-    #[schemars(skip)]
-    pub(super) kind: Option<Code>,
-}
-
-impl Problem {
-    /// A problem at a path.
-    pub fn new(path: impl Into<String>, code: Code, message: impl Into<String>) -> Self {
-        Self { path: path.into(), code: code.name().into(), message: message.into(), kind: Some(code) }
-    }
-}
 
 /// Refuses a file that is, for sure, of no wanted kind.
 ///

@@ -7,7 +7,7 @@ use super::args::{
 };
 use super::claimed::{self, Access};
 use super::common::{self, CliError, Out};
-use super::keys::{Listed, ListedKeys};
+use super::listed_keys::{Listed, ListedKeys};
 use super::ring::Ring;
 use super::{stores, token_uri};
 use crate::base::Secret;

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::common::Problem;
-use super::reading::{MAX_FILE, is_standard_input, shown};
+use super::paths::{MAX_FILE, is_standard_input, shown};
+use super::problem::Problem;
 use crate::base::chance::ChanceError;
 use crate::base::{Code, Fault};
 use crate::card::CardError;
@@ -164,7 +164,7 @@ pub enum CliError {
     Config(#[from] super::config::ConfigError),
     /// CA keys, or a test CA.
     #[error(transparent)]
-    Ca(#[from] super::ca::CaError),
+    Ca(#[from] super::ca_error::CaError),
     /// The card, or the link to it.
     #[error(transparent)]
     Card(#[from] CardError),
@@ -182,7 +182,7 @@ pub enum CliError {
     Blank(#[from] BlankError),
     /// Data preparation.
     #[error(transparent)]
-    Preparation(#[from] super::prepare::PreparationError),
+    Preparation(#[from] super::preparation_error::PreparationError),
     /// Logging in to a card.
     #[error(transparent)]
     Login(#[from] crate::issuance::login::LoginError),

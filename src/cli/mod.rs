@@ -2,6 +2,7 @@
 
 mod args;
 mod ca;
+mod ca_error;
 mod calc;
 mod card;
 mod check;
@@ -18,12 +19,16 @@ mod file_names;
 mod keys;
 mod keys_passphrase;
 mod keys_public;
+mod listed_keys;
 mod lock;
 mod orders;
 mod out;
+mod paths;
 mod plan;
 mod pool;
+mod preparation_error;
 mod prepare;
+mod problem;
 mod progress;
 mod protect;
 mod reader;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::args::PoolCommand;
 use super::common::{self, CliError, Out};
 use super::lock::{FileLock, LockError};
-use super::prepare::PreparationError;
+use super::preparation_error::PreparationError;
 use super::progress::Counter;
 use super::replaced;
 use crate::issuance::file_kind::FileKind;

@@ -11,9 +11,9 @@ use super::common::{self, CliError, Out, Problem, warn};
 use super::file_names::FileNames;
 use super::orders;
 use super::pool::HeldPool;
+use super::preparation_error::PreparationError;
 use super::ready::{Ready, minimum_level, ready_of, record_problems};
 use crate::base::Warning;
-use crate::base::fault::{Code, Fault};
 use crate::issuance::check;
 use crate::issuance::file_kind::FileKind;
 use crate::issuance::jobs::Jobs;
@@ -23,60 +23,10 @@ use crate::keys::ca_keys::CaKeys;
 use crate::keys::{AnyStore, KeyStore};
 use crate::order::Order;
 use crate::prepare::{
-    IssuerCertificate, IssuerFileError, Materials, PoolError, PrepareError, Prepared, prepare, problem_of, record_id,
+    IssuerCertificate, IssuerFileError, Materials, PrepareError, Prepared, prepare, problem_of, record_id,
 };
 use crate::profile::Profile;
 use crate::record::Record;
-
-/// What can go wrong before a record is prepared.
-#[derive(Debug, thiserror::Error)]
-pub enum PreparationError {
-    /// Data preparation itself.
-    #[error(transparent)]
-    Prepare(#[from] PrepareError),
-    /// The issuer's certificate.
-    #[error("issuer's certificate {path}: {source}")]
-    Issuer {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: IssuerFileError,
-    },
-    /// The pool.
-    #[error("pool {path}: {source}")]
-    Pool {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: PoolError,
-    },
-    /// Another process holds the pool.
-    #[error("pool {0} is in use by another perso: nothing was taken from it; wait until that one has ended")]
-    PoolInUse(PathBuf),
-    /// The pool cannot be locked.
-    #[error("pool {path} cannot be locked through {lock}")]
-    PoolLock {
-        /// The pool.
-        path: PathBuf,
-        /// The file that is locked for it.
-        lock: PathBuf,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
-}
-
-impl Fault for PreparationError {
-    fn code(&self) -> Code {
-        match self {
-            PreparationError::Prepare(error) => error.code(),
-            PreparationError::Issuer { .. } => Code::PrepareIssuer,
-            PreparationError::Pool { source, .. } => source.code(),
-            PreparationError::PoolInUse(_) => Code::PoolBusy,
-            PreparationError::PoolLock { .. } => Code::OperatorInput,
-        }
-    }
-}
 
 /// What was prepared, as it is shown.
 #[derive(Serialize, schemars::JsonSchema)]

@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::Zeroizing;
 
 use super::common::CliError;
-
-/// Largest file that is read. Records are a few kilobytes.
-pub(super) const MAX_FILE: u64 = 16 * 1024 * 1024;
+use super::paths::{MAX_FILE, STANDARD_INPUT, is_standard_input};
 
 /// A file's bytes, up to a size that nothing of ours reaches.
 ///
@@ -102,23 +100,6 @@ fn read_whole(from: &mut dyn Read, size: u64, most: u64) -> std::io::Result<Vec<
     buffer.truncate(length);
     Ok(std::mem::take(&mut *buffer))
 }
-
-/// Whether `-` was given in the place of a file: standard input. A file of that name is `./-`.
-pub fn is_standard_input(path: &Path) -> bool {
-    path.as_os_str() == "-"
-}
-
-/// The file that an output option names; none for `-`, standard output.
-pub fn output_file(option: &Option<PathBuf>) -> Option<&Path> {
-    option.as_deref().filter(|path| !is_standard_input(path))
-}
-
-/// A file as it is named in results and messages.
-pub fn shown(path: &Path) -> String {
-    if is_standard_input(path) { STANDARD_INPUT.to_owned() } else { path.display().to_string() }
-}
-
-const STANDARD_INPUT: &str = "standard input";
 
 /// Standard input is at its end after it was read once: a second reader would take an empty file for the user's.
 static READ: AtomicBool = AtomicBool::new(false);

@@ -5,9 +5,9 @@ use super::calc::Calculated;
 use super::check::Checked;
 use super::custody::{Exported, KcvShown};
 use super::explain::{Explained, Meaning};
-use super::keys::{Listed, ListedKeys};
 use super::keys_passphrase::Resealed;
 use super::keys_public::{PublicShown, Removed};
+use super::listed_keys::{Listed, ListedKeys};
 use super::out::Written;
 use crate::record::RecordView;
 

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use super::pkcs11::Pkcs11Store;
 use super::tr31::{self, ArrivedKey, Tr31Error};
 use super::{Algorithm, Kcv, KeyError, KeyHeader, KeyInfo, Purpose, SoftwareStore, Weakness, weak};
 use crate::base::crypto::KcvMethod;
@@ -80,19 +79,6 @@ impl Unsealed {
     /// A store of these keys.
     pub fn into_store(self) -> SoftwareStore {
         SoftwareStore::new(self.keys)
-    }
-
-    /// Puts all of them into a token, where they stay.
-    ///
-    /// # Errors
-    /// As [`Pkcs11Store::put`]. No key is put in if one of them would be refused; if the token itself fails, those before
-    /// are in it.
-    pub fn put_into(&self, token: &mut Pkcs11Store) -> Result<(), KeyError> {
-        self.each().try_for_each(|(info, value)| {
-            weak::refuse_live(info, weak::of(info, value))?;
-            token.admit(info)
-        })?;
-        self.each().try_for_each(|(info, value)| token.put(info, value))
     }
 
     /// Its weak keys.

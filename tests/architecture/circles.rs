@@ -64,8 +64,13 @@ impl House {
         }
         // A name that is handed on and used here too is an import.
         for one in module.uses.iter().filter(|one| one.public) {
-            let said = source.tokens.iter().filter(|token| !token.test && token.text == one.name).count();
-            if said > 1 {
+            let is_type = one.name.starts_with(char::is_uppercase);
+            let said = (0..source.tokens.len()).filter(|at| {
+                let meant = is_type || ["(", "::"].contains(&source.text(at + 1));
+                source.text(*at) == one.name && !source.tokens[*at].test && meant
+            });
+            // Once where it is handed on.
+            if said.count() > usize::from(is_type) {
                 found.extend(self.defining(&source.path, &one.path, 0));
             }
         }

@@ -11,7 +11,7 @@ use super::{Config, ConfigError, Settings};
 use crate::base::{Code, Fault};
 use crate::cli::common::{self, CliError, Out, Problem};
 use crate::cli::file_names::FileNames;
-use crate::cli::prepare::PreparationError;
+use crate::cli::preparation_error::PreparationError;
 use crate::cli::{claimed, token_uri};
 use crate::issuance::JobError;
 use crate::issuance::file_kind::FileKind;

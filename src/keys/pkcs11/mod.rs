@@ -37,6 +37,21 @@ pub struct Pkcs11Store {
     warnings: Vec<Warning>,
 }
 
+impl file::Unsealed {
+    /// Puts all of them into a token, where they stay.
+    ///
+    /// # Errors
+    /// As [`Pkcs11Store::put`]. No key is put in if one of them would be refused; if the token itself fails, those before
+    /// are in it.
+    pub fn put_into(&self, token: &mut Pkcs11Store) -> Result<(), KeyError> {
+        self.each().try_for_each(|(info, value)| {
+            weak::refuse_live(info, weak::of(info, value))?;
+            token.admit(info)
+        })?;
+        self.each().try_for_each(|(info, value)| token.put(info, value))
+    }
+}
+
 impl Pkcs11Store {
     /// Opens a token and compares every key object with its description.
     ///
