@@ -3,9 +3,9 @@
 use super::args::AuthArgs;
 use super::common::{self, CliError, Out};
 use super::reader::{self, Place};
-use crate::base::{Chance, StopRequest};
+use crate::base::StopRequest;
 use crate::card::apdu::{Command, Response, StatusWord};
-use crate::card::channel::{AuthReport, Handshake, HandshakeError};
+use crate::card::channel::{AuthReport, Handshake, HandshakeError, initialize_update};
 use crate::card::gp::{self, CardData, KeyInformation};
 use crate::card::trace::Trace;
 use crate::card::{Card, CardError};
@@ -68,26 +68,16 @@ fn ask(args: &AuthArgs, store: &AnyStore, aid: Option<&[u8]>) -> Result<AuthRepo
     let selected = gp::select(&mut card, aid.unwrap_or_default())?;
     let offered = told(&mut card, 0x0066)?.and_then(|data| CardData::parse(&data).ok());
     let keys = told(&mut card, 0x00E0)?.and_then(|data| KeyInformation::parse(&data).ok());
-    let (mut host, mut answer) = initialize_update(&mut card, asked, 8, &mut chance)?;
-    let mut sent = 1;
-    if answer.sw.0 == 0x6700 {
-        (host, answer) = initialize_update(&mut card, asked, 16, &mut chance)?;
-        sent += 1;
-    }
-    let read = if answer.sw.is_ok() {
-        Handshake::of(asked, host, &answer.data)
-    } else {
-        Err(HandshakeError::Refused(answer.sw))
-    };
-    let mut report = judge(read, asked, store, aid)?;
-    report.initialize_updates = sent;
+    let sent = initialize_update(&mut card, asked, &[8, 16], &mut chance)?;
+    let mut report = judge(sent.handshake, asked, store, aid)?;
+    report.initialize_updates = sent.sent;
     report.card_tells(
         offered.as_ref().map(ToString::to_string),
         offered.as_ref().map(CardData::protocols).unwrap_or_default(),
         &versions(keys.as_ref()),
         selected.sw,
     );
-    if sent == 2 {
+    if sent.longer {
         report.notes.insert(0, SECOND.into());
     }
     Ok(report)
@@ -150,17 +140,4 @@ fn traced(trace: &Trace, store: &AnyStore, aid: Option<&[u8]>) -> Result<AuthRep
     }
     report.notes.push(format!("Read from a trace with {} INITIALIZE UPDATE; nothing was sent.", greetings.len()));
     Ok(report)
-}
-
-fn initialize_update(
-    card: &mut Card,
-    asked: u8,
-    length: usize,
-    chance: &mut Chance,
-) -> Result<(Vec<u8>, Response), CliError> {
-    let mut host = vec![0; length];
-    chance.fill(&mut host)?;
-    // GPC 2.3.1 §E.5.1
-    let answer = card.transmit(&Command::new(0x80, 0x50, asked, 0).with_data(host.clone()).with_le(256))?;
-    Ok((host, answer))
 }

@@ -8,17 +8,17 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::options;
+use super::result::ChannelRef;
 use crate::base::Chance;
 use crate::base::chance::ChanceError;
 use crate::base::fault::{Code, Fault};
-use crate::card::apdu::Command;
 use crate::card::channel::{
-    self, Answered, ChallengeCheck, ChannelError, ChannelSpec, Comparison, Fit, Greeting, Handshake, HandshakeError,
-    Protocol, SecurityLevel, Session, SpecError,
+    self, Answered, ChallengeCheck, ChannelError, ChannelSpec, Comparison, Fit, Greeting, HandshakeError, Protocol,
+    SecurityLevel, Session, SpecError,
 };
 use crate::card::gp::{self, CardData};
 use crate::card::{Card, CardError};
-use crate::keys::{self, Diversification, KeyError, KeySet, KeyStore};
+use crate::keys::{self, CardKeys, Diversification, KeyError, KeyStore};
 use crate::profile::Profile;
 
 /// The level without a profile: commands carry a MAC, which a secured card demands.
@@ -128,10 +128,9 @@ pub fn with_profile<'c>(
         return Err(CardError::Refused { command: "SELECT", ins: 0xA4, sw: answer.sw }.into());
     }
     let greeting = channel::begin(card, &spec, chance)?;
-    let (kdd, version) = (greeting.kdd(), greeting.key_version());
-    let master = keys::select_kmc(store, profile.masters(), profile.diversification(), kdd, version)?;
-    let set = KeySet::find(store, master.name())?;
-    log_in(greeting, &spec, store, &set, profile.diversification())
+    let keys = keys_for(&greeting, profile.masters(), profile.diversification(), store)?;
+    let (session, login) = log_in(greeting, store, keys)?;
+    Ok((session, login.view()))
 }
 
 /// Logs in as the card says, with the keys and the diversification that fit. `key_version` 00 asks for the card's first key
@@ -147,7 +146,8 @@ pub fn with_any_key<'c>(
     chance: &mut Chance,
 ) -> Result<(Session<'c>, LoginView), LoginError> {
     let domain = gp::select_domain(card)?.ok_or(LoginError::NoDomain)?;
-    let handshake = ask(card, key_version, chance)?;
+    // A card that has S16 only takes no challenge of eight bytes.
+    let handshake = channel::initialize_update(card, key_version, &[8, 16], chance)?.handshake?;
     let protocol = protocol(handshake.protocol, card_data.or(domain.recognition.as_ref()))?;
     let comparison = handshake.compare(store, None)?;
     let fit = the_one(&comparison)?.ok_or_else(|| LoginError::NoFit {
@@ -164,7 +164,11 @@ pub fn with_any_key<'c>(
         aid: domain.aid,
         counter_without_data: true,
     };
-    log_in(channel::begin(card, &spec, chance)?, &spec, store, &fit.set, fit.method)
+    let greeting = channel::begin(card, &spec, chance)?;
+    let keys = fit.set.card_keys(store, fit.method, greeting.kdd())?;
+    let keys = ChosenKeys { master: fit.set.name().to_owned(), method: fit.method, keys };
+    let (session, login) = log_in(greeting, store, keys)?;
+    Ok((session, login.view()))
 }
 
 /// The keys that fit. The cryptogram proves one of the three only, and a wrong one of the others would cost the card an
@@ -178,25 +182,6 @@ fn the_one<'a, 's>(comparison: &'a Comparison<'s>) -> Result<Option<&'a Fit<'s>>
         [first, others @ ..] if others.iter().all(|other| other.kcvs == first.kcvs) => Ok(Some(first)),
         _ => Err(LoginError::Unclear(named().collect::<Vec<_>>().join(", "))),
     }
-}
-
-/// INITIALIZE UPDATE to what is selected: which channel does the card open, and with which keys? The card is as it was
-/// before. // GPC 2.3.1 §E.5.1, GPC-D §7.1.1
-fn ask(card: &mut Card, key_version: u8, chance: &mut Chance) -> Result<Handshake, LoginError> {
-    // A card that has S16 only takes no challenge of eight bytes.
-    for length in [8, 16] {
-        let mut host = vec![0; length];
-        chance.fill(&mut host)?;
-        let command = Command::new(0x80, 0x50, key_version, 0).with_data(host.clone()).with_le(256);
-        let answer = card.transmit(&command)?;
-        if answer.sw.is_ok() {
-            return Ok(Handshake::of(key_version, host, &answer.data)?);
-        }
-        if answer.sw.0 != 0x6700 || length == 16 {
-            return Err(HandshakeError::Refused(answer.sw).into());
-        }
-    }
-    Err(HandshakeError::Command.into())
 }
 
 /// SCP02 does not tell its `i` here: the first in the card data that this program speaks. In SCP03 cards disagree which bit
@@ -214,27 +199,80 @@ fn protocol(answered: Answered, card_data: Option<&CardData>) -> Result<Protocol
     }
 }
 
-/// Compares the card's cryptogram once more, and sends EXTERNAL AUTHENTICATE.
-fn log_in<'c>(
-    greeting: Greeting<'c>,
-    spec: &ChannelSpec,
-    store: &dyn KeyStore,
-    set: &KeySet<'_>,
+/// The keys of a card, and what they come from.
+pub struct ChosenKeys {
+    /// Name of the master key, or of the set of three keys.
+    pub master: String,
+    /// How the card's keys come from it.
+    pub method: Diversification,
+    /// The card's keys.
+    pub keys: CardKeys,
+}
+
+/// The one of these master keys that is for the card, and the card's keys. // CPS 1.1 §4.1
+///
+/// # Errors
+/// None of them is for the card, or more than one.
+pub fn keys_for(
+    greeting: &Greeting<'_>,
+    masters: &[String],
     method: Diversification,
-) -> Result<(Session<'c>, LoginView), LoginError> {
-    let (kdd, key_version) = (*greeting.kdd(), greeting.key_version());
-    let session = greeting.login(store, set.card_keys(store, method, &kdd)?)?;
-    let view = LoginView {
-        aid: hex::encode_upper(&spec.aid),
-        protocol: spec.protocol.to_string(),
-        level: format!("{:02X}", spec.level.byte()),
-        key_version: format!("{key_version:02X}"),
-        kdd: hex::encode_upper(kdd),
-        master: set.name().to_owned(),
-        diversification: method.name(),
-        challenge: session.challenge_note().map(str::to_owned),
-    };
-    Ok((session, view))
+    store: &dyn KeyStore,
+) -> Result<ChosenKeys, KeyError> {
+    let master = keys::select_kmc(store, masters, method, greeting.kdd(), greeting.key_version())?;
+    let keys = keys::card_keys(store, &master, &method, greeting.kdd())?;
+    Ok(ChosenKeys { master: master.name().to_owned(), method, keys })
+}
+
+/// A login that the card has accepted.
+pub struct Login {
+    spec: ChannelSpec,
+    key_version: u8,
+    kdd: [u8; 10],
+    master: String,
+    method: Diversification,
+    kcvs: [Vec<u8>; 3],
+    challenge: Option<String>,
+}
+
+/// Compares the card's cryptogram and, only if it is right, sends EXTERNAL AUTHENTICATE, once.
+///
+/// # Errors
+/// As [`Greeting::login`].
+pub fn log_in<'c>(
+    greeting: Greeting<'c>,
+    store: &dyn KeyStore,
+    chosen: ChosenKeys,
+) -> Result<(Session<'c>, Login), ChannelError> {
+    let ChosenKeys { master, method, keys } = chosen;
+    let (kdd, key_version, kcvs) = (*greeting.kdd(), greeting.key_version(), keys.check_values(store)?);
+    let session = greeting.login(store, keys)?;
+    let challenge = session.challenge_note().map(str::to_owned);
+    let login = Login { spec: session.spec().clone(), key_version, kdd, master, method, kcvs, challenge };
+    Ok((session, login))
+}
+
+impl Login {
+    /// To be looked at.
+    pub fn view(self) -> LoginView {
+        LoginView {
+            aid: hex::encode_upper(&self.spec.aid),
+            protocol: self.spec.protocol.to_string(),
+            level: format!("{:02X}", self.spec.level.byte()),
+            key_version: format!("{:02X}", self.key_version),
+            kdd: hex::encode_upper(self.kdd),
+            master: self.master,
+            diversification: self.method.name(),
+            challenge: self.challenge,
+        }
+    }
+
+    /// As the result of a job has it.
+    pub(super) fn channel(self) -> ChannelRef {
+        let kcvs = self.kcvs.iter().map(hex::encode_upper).collect();
+        let LoginView { aid, protocol, level, key_version, kdd, master, challenge, .. } = self.view();
+        ChannelRef { aid, protocol, level, kvn: key_version, kdd, master, kcvs, challenge }
+    }
 }
 
 #[cfg(test)]

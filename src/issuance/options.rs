@@ -1,10 +1,10 @@
 //! Profile and record in their own words, turned into the card room's options. The only place that knows both.
 
-use crate::base::crypto::{Cipher, KcvMethod};
+use crate::base::crypto::Cipher;
 use crate::card::channel::{ChallengeCheck, ChannelSpec, Mode, Protocol, SecurityLevel, SpecError};
 use crate::card::cps::Packing;
 use crate::card::gp::CardData;
-use crate::keys::{Algorithm, CardPadding, Diversification};
+use crate::keys::{CardPadding, Diversification};
 use crate::profile::{self, CheckChallenge, Profile};
 use crate::record::{Application, Method};
 
@@ -74,14 +74,6 @@ pub fn dek_cipher(profile: &Profile) -> Cipher {
 /// The padding that the card expects in a grouping.
 pub fn padding_of(profile: &Profile, aid: &[u8], dgi: u16) -> CardPadding {
     profile.dgi(aid, dgi).map_or(CardPadding::None, profile::DgiRule::padding)
-}
-
-/// The check value method that GlobalPlatform uses for a card's keys.
-pub fn card_kcv_method(algorithm: Algorithm) -> KcvMethod {
-    match algorithm.cipher() {
-        Some(Cipher::Tdes) => KcvMethod::DesZero,
-        _ => KcvMethod::AesOnes,
-    }
 }
 
 /// Whether the card data offers the profile's channel; the bits that cards use for S16 are not looked at.

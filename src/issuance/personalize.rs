@@ -5,12 +5,13 @@ use super::identify::{self, Chip};
 use super::job::{Job, ProgressEvent};
 use super::journal::Event;
 use super::label;
+use super::login;
 use super::logins::KeySetId;
 use super::options;
 use super::options::FinalState;
 use super::plan::AppPlan;
 use super::report::Report;
-use super::result::{ChannelRef, Finding};
+use super::result::Finding;
 use super::state::Progress;
 use crate::base::Fault;
 use crate::card::Card;
@@ -76,7 +77,7 @@ fn application(
         Some(domain) => drop(select(card, domain)?),
         None => identify::is_named(&app.aid, &select(card, &app.aid)?)?,
     }
-    let mut session = login(job, card, &app.channel, report)?;
+    let mut session = open_channel(job, card, &app.channel, report)?;
     if app.through.is_some() {
         gp::install_for_personalization(&mut session, &app.aid)
             .map_err(|error| already_personalized(error, &app.aid, "INSTALL [for personalization]"))?;
@@ -110,7 +111,7 @@ fn select(card: &mut Card, aid: &[u8]) -> Result<Response, JobError> {
 }
 
 /// Opens the secure channel with the one master key that fits the card's answer. // CPS 1.1 §4.1
-fn login<'c>(
+fn open_channel<'c>(
     job: &mut Job<'_>,
     card: &'c mut Card,
     spec: &ChannelSpec,
@@ -122,28 +123,14 @@ fn login<'c>(
     let sequence = greeting.sequence().to_vec();
     let kdd = *greeting.kdd();
     let kvn = greeting.key_version();
-    let master = keys::select_kmc(job.store, job.profile.masters(), job.profile.diversification(), &kdd, kvn)?;
-    let set = keys::card_keys(job.store, &master, &job.profile.diversification(), &kdd)?;
-    let kcvs = [&set.enc, &set.mac, &set.dek].map(|key| {
-        let method = options::card_kcv_method(key.algorithm());
-        job.store.kcv(key, method, 3).map(hex::encode_upper)
-    });
-    let kcvs = kcvs.into_iter().collect::<Result<Vec<_>, _>>()?;
-    report.key(job.store, master.name());
-    let session = greeting.login(job.store, set).map_err(|error| diversified(error, job.profile))?;
+    let chosen = login::keys_for(&greeting, job.profile.masters(), job.profile.diversification(), job.store)?;
+    report.key(job.store, &chosen.master);
+    let (session, login) =
+        login::log_in(greeting, job.store, chosen).map_err(|error| diversified(error, job.profile))?;
     // A card that has proven our keys: is it still the one that did so before?
     let key_set = KeySetId { aid: spec.aid.clone(), version: kvn, kdd };
     report.logins().compare(key_set, &sequence, job.profile.sequence_counter())?;
-    report.channel(ChannelRef {
-        aid: hex::encode_upper(&spec.aid),
-        protocol: spec.protocol.to_string(),
-        level: format!("{:02X}", spec.level.byte()),
-        kvn: format!("{kvn:02X}"),
-        kdd: hex::encode_upper(kdd),
-        master: master.name().to_owned(),
-        kcvs,
-        challenge: session.challenge_note().map(str::to_owned),
-    });
+    report.channel(login.channel());
     Ok(session)
 }
 
@@ -280,7 +267,7 @@ pub fn blank_life_cycle(job: &mut Job<'_>, card: &mut Card, wanted: u8, report: 
     let domain = job.profile.domain().to_vec();
     drop(select(card, &domain)?);
     let spec = options::spec(job.profile, &domain)?;
-    let mut session = login(job, card, &spec, report)?;
+    let mut session = open_channel(job, card, &spec, report)?;
     let seen = gp::card_life_cycle(&mut session)?;
     session.close();
     if seen == wanted {
@@ -310,7 +297,7 @@ pub fn close(
     let Some(FinalState { domain, life_cycle }) = job.plan.final_state.clone() else { return Ok(()) };
     drop(select(card, &domain)?);
     let spec = options::spec(job.profile, &domain)?;
-    let mut session = login(job, card, &spec, report)?;
+    let mut session = open_channel(job, card, &spec, report)?;
     job.stop.check()?;
     let step = format!("set-status {life_cycle:02X}");
     job.journal.append(&Event::AboutTo { job: name.to_owned(), step: step.clone() })?;

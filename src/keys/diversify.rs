@@ -1,6 +1,6 @@
 //! From a master key to a card's keys.
 
-use crate::base::crypto::Cipher;
+use crate::base::crypto::{Cipher, KcvMethod};
 
 use super::{Derivation, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose};
 
@@ -13,6 +13,23 @@ pub struct CardKeys {
     pub mac: KeyHandle,
     /// K-DEK.
     pub dek: KeyHandle,
+}
+
+impl CardKeys {
+    /// The check values of ENC, MAC and DEK as GlobalPlatform makes them, three bytes each. // GPC 2.3.1 §B.6, GPC-D §4.1.4
+    ///
+    /// # Errors
+    /// Keys of another store.
+    pub fn check_values(&self, store: &dyn KeyStore) -> Result<[Vec<u8>; 3], KeyError> {
+        let one = |key: &KeyHandle| {
+            let method = match key.algorithm().cipher() {
+                Some(Cipher::Tdes) => KcvMethod::DesZero,
+                _ => KcvMethod::AesOnes,
+            };
+            store.kcv(key, method, 3)
+        };
+        Ok([one(&self.enc)?, one(&self.mac)?, one(&self.dek)?])
+    }
 }
 
 /// How card keys come from a master key and the card's key diversification data (KDD).

@@ -5,6 +5,7 @@
 
 mod error;
 mod explain;
+mod handshake;
 mod in_custody;
 mod scp02;
 mod scp03;
@@ -13,7 +14,8 @@ mod spec;
 mod verdict;
 
 pub use error::{ChannelError, Mismatch};
-pub use explain::{Answered, Comparison, Fit, Handshake, HandshakeError};
+pub use explain::{Comparison, Fit};
+pub use handshake::{Answered, Asked, Handshake, HandshakeError, initialize_update};
 pub use in_custody::SessionInCustody;
 pub use scp02::{Scp02, Scp02Keys};
 pub use scp03::{Scp03, Scp03Keys, expected_challenge, kdf};

@@ -3,10 +3,10 @@
 use subtle::ConstantTimeEq;
 
 use super::error::Mismatch;
+use super::handshake::{Answered, Handshake, HandshakeError, initialize_update};
 use super::scp03::expected_challenge;
 use super::{ChallengeCheck, ChannelError, ChannelSpec, Mode, Protocol, Scp02, Scp02Keys, Scp03, Scp03Keys};
 use crate::base::Chance;
-use crate::base::crypto::{Cipher, KcvMethod};
 use crate::card::apdu::{Command, Response};
 use crate::card::plain::{Card, CardError};
 use crate::keys::{CardForm, CardKeys, CardPadding, KeyHandle, KeyStore};
@@ -17,88 +17,54 @@ use crate::keys::{CardForm, CardKeys, CardPadding, KeyHandle, KeyStore};
 /// The card refuses, or answers in another protocol, option, mode or key version than the profile states. There is
 /// no fallback.
 pub fn begin<'c>(card: &'c mut Card, spec: &ChannelSpec, chance: &mut Chance) -> Result<Greeting<'c>, ChannelError> {
-    let mut host = vec![0; spec.challenge_length()];
-    chance.fill(&mut host)?;
-    let command = Command::new(0x80, 0x50, spec.key_version, 0).with_data(host.clone()).with_le(256);
-    let (answer, sent) = card.transmit_counted(&command)?;
-    if !answer.sw.is_ok() {
-        return Err(CardError::Refused { command: "INITIALIZE UPDATE", ins: 0x50, sw: answer.sw }.into());
-    }
-    let answered = Answered::read(&answer.data, spec.protocol)?;
+    let asked = initialize_update(card, spec.key_version, &[spec.challenge_length()], chance)?;
+    let handshake = asked.handshake.map_err(|error| unread(error, spec.protocol))?;
+    is_as_stated(&handshake, spec.protocol)?;
     // Version 00 asks for the card's first key set, FF is how cards name factory keys.
-    if spec.key_version != 0 && answered.kvn != spec.key_version {
-        return Err(ChannelError::KeyVersion { seen: answered.kvn, wanted: spec.key_version });
+    if spec.key_version != 0 && handshake.key_version != spec.key_version {
+        return Err(ChannelError::KeyVersion { seen: handshake.key_version, wanted: spec.key_version });
     }
-    Ok(Greeting { card, spec: spec.clone(), host, answered, sent })
+    Ok(Greeting { card, spec: spec.clone(), handshake, sent: asked.sent })
 }
 
 /// The card's answer to INITIALIZE UPDATE, its protocol compared with the profile's. The card is borrowed from here on.
 pub struct Greeting<'c> {
     card: &'c mut Card,
     spec: ChannelSpec,
-    host: Vec<u8>,
-    answered: Answered,
+    handshake: Handshake,
     sent: u32,
 }
 
-struct Answered {
-    kdd: [u8; 10],
-    kvn: u8,
-    /// SCP02: two bytes. SCP03: three bytes where the challenge is pseudo-random, else none.
-    sequence: Vec<u8>,
-    challenge: Vec<u8>,
-    cryptogram: Vec<u8>,
+/// Why an answer cannot be read, as an error of the channel.
+fn unread(error: HandshakeError, wanted: Protocol) -> ChannelError {
+    match error {
+        HandshakeError::Refused(sw) => CardError::Refused { command: "INITIALIZE UPDATE", ins: 0x50, sw }.into(),
+        HandshakeError::Protocol(scp) => ChannelError::Protocol { seen: format!("SCP{scp:02X}"), wanted },
+        HandshakeError::Length(_) | HandshakeError::Answer | HandshakeError::Command => ChannelError::malformed(),
+    }
 }
 
-impl Answered {
-    fn read(data: &[u8], wanted: Protocol) -> Result<Self, ChannelError> {
-        let (&kdd, rest) = data.split_first_chunk::<10>().ok_or_else(ChannelError::malformed)?;
-        let (&[kvn, scp], rest) = rest.split_first_chunk::<2>().ok_or_else(ChannelError::malformed)?;
-        let differs = |seen: String| ChannelError::Protocol { seen, wanted };
-        match (scp, wanted) {
-            (2, Protocol::Scp02 { .. }) => match rest.split_at_checked(2) {
-                Some((sequence, rest)) if rest.len() == 14 => {
-                    let (challenge, cryptogram) = rest.split_at(6);
-                    Ok(Self {
-                        kdd,
-                        kvn,
-                        sequence: sequence.to_vec(),
-                        challenge: challenge.to_vec(),
-                        cryptogram: cryptogram.to_vec(),
-                    })
-                }
-                _ => Err(ChannelError::malformed()),
-            },
-            (3, Protocol::Scp03 { i, mode }) => {
-                let (&seen, rest) = rest.split_first().ok_or_else(ChannelError::malformed)?;
+/// The card answers in the protocol, option and mode that are stated.
+fn is_as_stated(handshake: &Handshake, wanted: Protocol) -> Result<(), ChannelError> {
+    let differs = |seen: String| Err(ChannelError::Protocol { seen, wanted });
+    match (handshake.protocol, wanted) {
+        (Answered::Scp02, Protocol::Scp02 { .. }) => Ok(()),
+        (Answered::Scp03 { i: seen, mode: seen_mode }, Protocol::Scp03 { i, mode }) => {
+            let seen = Protocol::Scp03 { i: seen, mode: seen_mode };
+            let without = handshake.sequence.is_empty();
+            match seen {
                 // The mode shows in the length alone; cards disagree which bit of i stands for S16.
-                let seen_mode = match rest.len() {
-                    16 | 19 => Mode::S8,
-                    32 | 35 => Mode::S16,
-                    _ => return Err(ChannelError::malformed()),
-                };
-                if seen_mode != mode || (seen ^ i) & !0x09 != 0 {
-                    return Err(differs(Protocol::Scp03 { i: seen, mode: seen_mode }.to_string()));
+                Protocol::Scp03 { i: bits, .. } if seen_mode != mode || (bits ^ i) & !0x09 != 0 => {
+                    differs(seen.to_string())
                 }
-                let (challenge, rest) = rest.split_at(mode.length());
-                let (cryptogram, sequence) = rest.split_at(mode.length());
-                if sequence.is_empty() == wanted.pseudo_random() {
-                    return Err(differs(format!(
-                        "{} {} a sequence counter",
-                        Protocol::Scp03 { i: seen, mode },
-                        if sequence.is_empty() { "without" } else { "with" }
-                    )));
+                _ if without == wanted.pseudo_random() => {
+                    differs(format!("{seen} {} a sequence counter", if without { "without" } else { "with" }))
                 }
-                Ok(Self {
-                    kdd,
-                    kvn,
-                    sequence: sequence.to_vec(),
-                    challenge: challenge.to_vec(),
-                    cryptogram: cryptogram.to_vec(),
-                })
+                _ => Ok(()),
             }
-            (other, _) => Err(differs(format!("SCP{other:02X}"))),
         }
+        (Answered::Scp02, Protocol::Scp03 { .. }) => differs("SCP02".to_owned()),
+        (Answered::Scp03 { .. }, Protocol::Scp02 { .. }) => differs("SCP03".to_owned()),
     }
 }
 
@@ -118,17 +84,17 @@ enum State {
 impl<'c> Greeting<'c> {
     /// Key diversification data.
     pub fn kdd(&self) -> &[u8; 10] {
-        &self.answered.kdd
+        &self.handshake.kdd
     }
 
     /// Key version number.
     pub fn key_version(&self) -> u8 {
-        self.answered.kvn
+        self.handshake.key_version
     }
 
     /// Sequence counter; empty where the card states none.
     pub fn sequence(&self) -> &[u8] {
-        &self.answered.sequence
+        &self.handshake.sequence
     }
 
     /// How often INITIALIZE UPDATE was sent: twice if its Le was corrected.
@@ -163,60 +129,49 @@ impl<'c> Greeting<'c> {
     }
 
     fn verify_scp02(&self, store: &dyn KeyStore, keys: CardKeys, i: u8) -> Result<Verified, ChannelError> {
-        let sequence: [u8; 2] = self.answered.sequence.as_slice().try_into().map_err(|_| ChannelError::malformed())?;
+        let sequence: [u8; 2] = self.handshake.sequence.as_slice().try_into().map_err(|_| ChannelError::malformed())?;
         let (session, dek) = Scp02Keys::derive(store, &keys, i, sequence)?;
-        let expected = session.card_cryptogram(&self.host, sequence, &self.answered.challenge)?;
+        let expected = session.card_cryptogram(&self.handshake.host, sequence, &self.handshake.challenge)?;
         self.compare(store, &keys, &expected)?;
         let note = self.check_challenge(|| Ok(session.expected_challenge(&self.spec.aid)?))?;
-        let host_cryptogram = session.host_cryptogram(&self.host, sequence, &self.answered.challenge)?.to_vec();
+        let host_cryptogram =
+            session.host_cryptogram(&self.handshake.host, sequence, &self.handshake.challenge)?.to_vec();
         let state = Scp02::new(session, i, self.spec.level);
         Ok(Verified { state: State::Scp02(Box::new(state)), host_cryptogram, dek, note })
     }
 
     fn verify_scp03(&self, store: &dyn KeyStore, keys: CardKeys, mode: Mode) -> Result<Verified, ChannelError> {
-        let Answered { challenge, sequence, .. } = &self.answered;
-        let session = Scp03Keys::derive(store, &keys, &self.host, challenge)?;
-        let expected = session.card_cryptogram(&self.host, challenge, mode)?;
+        let Handshake { challenge, sequence, .. } = &self.handshake;
+        let session = Scp03Keys::derive(store, &keys, &self.handshake.host, challenge)?;
+        let expected = session.card_cryptogram(&self.handshake.host, challenge, mode)?;
         self.compare(store, &keys, &expected)?;
         let note = self.check_challenge(|| {
             let sequence = sequence.as_slice().try_into().map_err(|_| ChannelError::malformed())?;
             Ok(expected_challenge(store, &keys, sequence, &self.spec.aid, mode)?)
         })?;
-        let host_cryptogram = session.host_cryptogram(&self.host, challenge, mode)?;
+        let host_cryptogram = session.host_cryptogram(&self.handshake.host, challenge, mode)?;
         let state = Scp03::new(session, mode, self.spec.level, self.spec.counter_without_data);
         // GPC-D §6.2.8: there is no session DEK, the static one is used
         Ok(Verified { state: State::Scp03(Box::new(state)), host_cryptogram, dek: keys.dek, note })
     }
 
     fn compare(&self, store: &dyn KeyStore, keys: &CardKeys, expected: &[u8]) -> Result<(), ChannelError> {
-        if bool::from(expected.ct_eq(&self.answered.cryptogram)) {
+        if bool::from(expected.ct_eq(&self.handshake.cryptogram)) {
             return Ok(());
         }
-        let kcv = |key: &KeyHandle| {
-            let method = match key.algorithm().cipher() {
-                Some(Cipher::Tdes) => KcvMethod::DesZero,
-                _ => KcvMethod::AesOnes,
-            };
-            store.kcv(key, method, 3).map(hex::encode_upper).unwrap_or_default()
-        };
+        let kcvs = keys.check_values(store).map(|each| each.map(hex::encode_upper).join(" "));
         let hex_or_dash = |bytes: &[u8]| if bytes.is_empty() { "-".to_owned() } else { hex::encode_upper(bytes) };
         Err(ChannelError::Cryptogram(Box::new(Mismatch {
             protocol: self.spec.protocol,
-            kvn: self.answered.kvn,
-            kdd: hex::encode_upper(self.answered.kdd),
-            sequence: hex_or_dash(&self.answered.sequence),
-            seen: hex::encode_upper(&self.answered.cryptogram),
+            kvn: self.handshake.key_version,
+            kdd: hex::encode_upper(self.handshake.kdd),
+            sequence: hex_or_dash(&self.handshake.sequence),
+            seen: hex::encode_upper(&self.handshake.cryptogram),
             expected: [&keys.enc, &keys.mac, &keys.dek]
                 .iter()
                 .all(|key| key.is_test())
                 .then(|| hex::encode_upper(expected)),
-            keys: format!(
-                "{} with check values {} {} {}",
-                keys.enc.name(),
-                kcv(&keys.enc),
-                kcv(&keys.mac),
-                kcv(&keys.dek)
-            ),
+            keys: format!("{} with check values {}", keys.enc.name(), kcvs.unwrap_or_default()),
         })))
     }
 
@@ -228,7 +183,7 @@ impl<'c> Greeting<'c> {
         if !self.spec.protocol.pseudo_random() || self.spec.check_challenge == ChallengeCheck::Off {
             return Ok(None);
         }
-        if expected()? == self.answered.challenge {
+        if expected()? == self.handshake.challenge {
             return Ok(None);
         }
         let aid = hex::encode_upper(&self.spec.aid);

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Mode;
-use super::explain::{Answered, Comparison, Fit, Handshake, HandshakeError};
+use super::explain::{Comparison, Fit};
+use super::handshake::{Answered, Handshake, HandshakeError};
 use crate::base::crypto::Cipher;
 use crate::card::apdu::{StatusWord, meaning};
 use crate::keys::{KeyInfo, KeySet, KeyStore, Purpose, is_chosen};

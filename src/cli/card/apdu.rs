@@ -16,9 +16,10 @@ use crate::cli::common::{self, CliError, Out, warn};
 use crate::cli::reader;
 use crate::cli::signals::{self, Response};
 use crate::issuance::file_kind::FileKind;
+use crate::issuance::login::{self, ChosenKeys};
 use crate::issuance::options;
 use crate::issuance::result::FaultRef;
-use crate::keys::{self, AnyStore, Diversification, KeyError, KeySet, KeyStore};
+use crate::keys::{AnyStore, Diversification, KeyError, KeySet, KeyStore};
 use crate::profile::Profile;
 
 /// Sends, compares, and prints. Exit code 10 where an answer is not the expected one.
@@ -204,19 +205,17 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// The card's keys, and the name of what they come from.
-    fn keys(&self, store: &AnyStore, greeting: &Greeting<'_>) -> Result<(keys::CardKeys, String), CliError> {
+    /// The card's keys, and what they come from.
+    fn keys(&self, store: &AnyStore, greeting: &Greeting<'_>) -> Result<ChosenKeys, CliError> {
         let stated = self.profile.as_ref().map(Profile::diversification);
         let method = self.method.or(stated).unwrap_or(Diversification::None);
         if let Some(set) = &self.set {
-            let name = format!("{}, diversification {}", set.name(), method.name());
-            let method = if set.is_three() { Diversification::None } else { method };
-            return Ok((set.card_keys(store, method, greeting.kdd())?, name));
+            let master = set.name().to_owned();
+            let by = if set.is_three() { Diversification::None } else { method };
+            return Ok(ChosenKeys { master, method, keys: set.card_keys(store, by, greeting.kdd())? });
         }
         let names = self.profile.as_ref().map(Profile::masters).unwrap_or_default();
-        let master = keys::select_kmc(store, names, method, greeting.kdd(), greeting.key_version())?;
-        let name = format!("{}, diversification {}", master.name(), method.name());
-        Ok((keys::card_keys(store, &master, &method, greeting.kdd())?, name))
+        Ok(login::keys_for(greeting, names, method, store)?)
     }
 }
 
@@ -256,9 +255,11 @@ fn open<'c>(
         }
     }
     let greeting = begin(card, &wanted.spec, chance)?;
-    let (keys, name) = wanted.keys(store, &greeting)?;
+    let chosen = wanted.keys(store, &greeting)?;
+    let keys = &chosen.keys;
     if let Some(live) = [&keys.enc, &keys.mac, &keys.dek].into_iter().find(|key| !key.is_test()) {
         return Err(KeyError::Live(live.name().to_owned()).into());
     }
-    Ok((greeting.login(store, keys)?, name))
+    let name = format!("{}, diversification {}", chosen.master, chosen.method.name());
+    Ok((login::log_in(greeting, store, chosen)?.0, name))
 }
