@@ -40,9 +40,10 @@ fn main() -> ExitCode {
     if !root {
         eprintln!("custody: memory images and owners: skipped: they need root");
     }
-    let of_root: [(&str, fn()); 3] = [
+    let of_root: [(&str, fn()); 4] = [
         ("module_of_another_user_is_refused", module_of_another_user_is_refused),
         ("memory_image_of_live_keys", image::live_keys),
+        ("memory_image_of_key_pairs", image::key_pairs),
         ("memory_image_of_a_prepared_pin", image::prepared_pin),
     ];
     trials.extend(of_root.map(|(name, test)| trial(name, test).with_ignored_flag(!root)));

@@ -132,6 +132,104 @@ fn verify_only_cvk_makes_no_value_and_a_generate_only_one_does() {
     assert!(made.code == 0 && made.out.contains("natural PIN"), "{}", made.err);
 }
 
+/// Every purpose whose keys make or check values × every mode of use: a key that only checks makes nothing, and one that only
+/// makes checks nothing.
+#[test]
+fn values_are_made_and_checked_as_the_mode_of_use_allows() {
+    let mac = (KcvMethod::DesZero, hex::decode("08D7B4").unwrap());
+    for (usage, purpose) in [
+        ("C0", Purpose::Cvk),
+        ("M3", Purpose::Mac),
+        ("M6", Purpose::Mac),
+        ("V1", Purpose::Pvk3624),
+        ("V2", Purpose::Pvk),
+    ] {
+        for mode in "BCDEGNSTVXY".chars() {
+            let header = perso::keys::KeyHeader {
+                usage: usage.into(),
+                mode,
+                key_version: "00".into(),
+                exportability: 'E',
+                context: '0',
+                blocks: Vec::new(),
+            };
+            let info = perso::keys::KeyInfo {
+                name: "k".into(),
+                zone: String::new(),
+                purpose,
+                version: 1,
+                algorithm: Algorithm::Tdes2,
+                kcv: Kcv { method: mac.0, value: mac.1.clone() },
+                test: true,
+                kmcid: None,
+                header: Some(header),
+            };
+            let value = Secret::new(hex::decode("0123456789ABCDEFFEDCBA9876543210").unwrap());
+            let store = SoftwareStore::new(vec![(info, value)]);
+            let key = store.open("k", purpose).unwrap();
+            let limited = |operation, error: Option<&KeyError>| match error {
+                Some(KeyError::Limited { operation: seen, .. }) => assert_eq!(*seen, operation, "{usage} {mode}"),
+                other => panic!("{usage} {mode}: {other:?}"),
+            };
+            let (makes, checks) = ("BCGN".contains(mode), "BCNV".contains(mode));
+            let (made, checked) = match purpose {
+                Purpose::Cvk | Purpose::Mac => (
+                    store.retail_mac(&key, &[7; 16]).map(|mac| mac.to_vec()),
+                    Some(store.retail_mac_to_check(&key, &[7; 16]).map(|mac| mac.to_vec())),
+                ),
+                _ => (store.encipher(&key, &[7; 8], false).map(|value| value.expose().clone()), None),
+            };
+            match (&made, makes) {
+                (Ok(made), true) => assert!(!made.is_empty()),
+                _ => limited(Operation::Make, made.as_ref().err()),
+            }
+            match (&checked, checks) {
+                (None, _) => {}
+                (Some(Ok(seen)), true) => assert!(!makes || Ok(seen) == made.as_ref().map_err(|_| ())),
+                (Some(checked), _) => limited(Operation::Verify, checked.as_ref().err()),
+            }
+        }
+    }
+}
+
+/// The header of a key in a file states a check value (KC) that is compared whenever the key is opened, and so before it
+/// leaves.
+#[test]
+fn check_value_in_a_stored_header_is_compared_when_the_key_is_opened() {
+    let bench = Bench::new();
+    let block = block_with(&with_block("KC", "00EF9351"), "lab-zpk", Purpose::Zpk);
+    assert_eq!(bench.import(&block, AES, "kept", &[]).code, 0);
+    let text = std::fs::read_to_string(bench.keys()).unwrap();
+    assert!(text.contains("00EF9351"));
+    let out = bench.path("out");
+    for (kc, right) in [
+        ("00EF9351", true),
+        ("00EF9352", false),
+        ("01EF9351", false),
+        ("00FF9351", false),
+        ("", false),
+        ("00", false),
+        ("00EF93", false),
+        ("02EF9351", false),
+        ("00XXXXXX", false),
+    ] {
+        std::fs::write(bench.keys(), text.replace("00EF9351", kc)).unwrap();
+        for command in [
+            vec!["keys", "kcv", "kept", "--keys"],
+            vec!["keys", "export", "kept", "--kbpk", AES, "-o", &out, "--replace", "--keys"],
+        ] {
+            let done = bench.perso(&[&command[..], &[&bench.keys()]].concat());
+            assert_eq!(done.code, if right { 0 } else { 5 }, "{kc:?} {command:?}: {}", done.err);
+            let says = ["KEY-KCV", "\"kept\"", "KC"].iter().all(|word| done.err.contains(word));
+            assert!(right || says, "{kc:?} {command:?}: {}", done.err);
+        }
+        // Its siblings work.
+        assert_eq!(bench.perso(&["keys", "kcv", "lab-zpk", "--keys", &bench.keys()]).code, 0);
+        assert_eq!(std::path::Path::new(&out).exists(), right, "{kc:?}");
+        let _ = std::fs::remove_file(&out);
+    }
+}
+
 /// A record is prepared with a CVK of each mode: a generate-only key makes the values and checks none of them, a verify-only
 /// key makes none.
 #[test]
@@ -669,6 +767,55 @@ fn live_keys_need_a_long_passphrase_in_a_file_of_their_owner() {
     // A live file that an older version sealed under a short one is told.
     let done = bench.perso(&["keys", "list", &bench.older_live(), "--passphrase-file", &bench.secret("old", "short")]);
     assert!(done.code == 0 && done.err.contains("fewer than 12"), "{}{}", done.out, done.err);
+}
+
+/// The same rule, if the secret comes by a descriptor of a file; a pipe has no readers but the two.
+#[test]
+fn descriptor_of_a_file_that_others_can_read_is_held_to_the_rule_of_the_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new();
+    let (live, _) = live_keys::sealed(bench.folder());
+    let (test, phrase) = (bench.path("test.json"), bench.secret("phrase", live_keys::PASSPHRASE));
+    let done = bench.perso(&["keys", "seal", &bench.keys(), "-o", &test, "--passphrase-file", &phrase]);
+    assert_eq!(done.code, 0, "{}", done.err);
+    let shell = |script: &str| {
+        let program = env!("CARGO_BIN_EXE_perso");
+        let run = std::process::Command::new("sh").args(["-c", script, program]).current_dir(bench.folder()).output();
+        let run = run.unwrap();
+        (run.status.code().unwrap(), String::from_utf8(run.stderr).unwrap())
+    };
+    for mode in [0o644, 0o640, 0o604, 0o600, 0o400] {
+        std::fs::set_permissions(&phrase, std::fs::Permissions::from_mode(mode)).unwrap();
+        let open = mode & 0o044 != 0;
+        for (keys, code) in [(&live, if open { 5 } else { 0 }), (&test, 0)] {
+            let new = bench.path("new.json");
+            for script in [
+                format!("\"$0\" keys list '{keys}' --passphrase-fd 3 3< phrase"),
+                format!("\"$0\" keys list '{keys}' --passphrase-fd 0 < phrase"),
+                format!("\"$0\" keys kcv nothing --keys '{keys}' --passphrase-file /dev/fd/3 3< phrase"),
+            ] {
+                let code = if script.contains("nothing") { 5 } else { code };
+                let (seen, told) = shell(&script);
+                assert_eq!(seen, code, "{mode:o} {script}: {told}");
+                // The name that can be typed, not the descriptor's.
+                assert_eq!(told.contains("chmod 600") && told.contains("phrase"), open, "{mode:o} {script}: {told}");
+            }
+            let (seen, told) = shell(&format!("cat phrase | \"$0\" keys list '{keys}' --passphrase-fd 0"));
+            assert!(seen == 0 && !told.contains("chmod"), "{mode:o} {told}");
+            // A new passphrase.
+            std::fs::copy(keys, &new).unwrap();
+            std::fs::write(bench.path("other"), "amber walrus turbine").unwrap();
+            std::fs::set_permissions(bench.path("other"), std::fs::Permissions::from_mode(mode)).unwrap();
+            let change = format!(
+                "cat phrase | \"$0\" keys passphrase --keys '{new}' --passphrase-fd 0 --new-passphrase-fd 3 3< other"
+            );
+            let (seen, told) = shell(&change);
+            assert_eq!((seen, told.contains("chmod 600")), (code, open), "{mode:o} {told}");
+        }
+        let sealed = bench.path(&format!("sealed-{mode:o}.json"));
+        let (seen, told) = shell(&format!("\"$0\" keys seal keys.json -o '{sealed}' --passphrase-fd 3 3< phrase"));
+        assert_eq!((seen, told.contains("chmod 600")), (0, open), "{mode:o} {told}");
+    }
 }
 
 #[test]

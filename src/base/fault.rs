@@ -192,7 +192,7 @@ catalogue! {
         "The key file cannot be read.",
         "Name the right file with --keys; if it is damaged, restore it from the custodian's copy.";
     KeyFileBusy = "KEY-FILE-BUSY", Key, No, true, 5,
-        "Another process is changing the key file.",
+        "Another process is changing the key file or token.",
         "Wait until it has ended, then start again.";
     KeyPassphrase = "KEY-PASSPHRASE", Key, No, true, 5,
         "The passphrase does not open the key file, or the file was changed.",

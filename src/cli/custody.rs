@@ -130,7 +130,7 @@ pub fn load(args: &LoadArgs, out: &mut Out) -> Result<(), CliError> {
     if keys.infos().any(|info| !info.test) {
         stores::guard_pin(&pin, true, out)?;
     }
-    let mut token = stores::token(&token, &pin, out)?;
+    let (mut token, _lock) = stores::token_to_change(&token, &pin, out)?;
     keys.put_into(&mut token)?;
     // Each is opened where it is now: its check value is computed by the token.
     let infos: Vec<&KeyInfo> = keys.infos().collect();

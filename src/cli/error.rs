@@ -79,7 +79,10 @@ pub enum CliError {
     /// Another process changes the key file.
     #[error("key file {0} is being changed by another process")]
     KeysInUse(PathBuf),
-    /// The lock next to a file that is changed.
+    /// Another process changes the token.
+    #[error("token {0} is being changed by another process")]
+    TokenInUse(String),
+    /// The lock of a token, or next to a file that is changed.
     #[error("{path} cannot be locked by {lock}")]
     Lock {
         /// The file.
@@ -210,7 +213,7 @@ impl Fault for CliError {
             | CliError::Unexplained { .. } => Code::OperatorInput,
             CliError::Kind { .. } | CliError::Folder(_) => Code::FileKind,
             CliError::Lock { .. } | CliError::NoKeys(_) => Code::OperatorInput,
-            CliError::KeysInUse(_) => Code::KeyFileBusy,
+            CliError::KeysInUse(_) | CliError::TokenInUse(_) => Code::KeyFileBusy,
             CliError::OpenSecret(_) => Code::KeyWeak,
             CliError::Keys { source, .. } => source.code(),
             CliError::ProfileName { .. } => Code::RecordProfile,

@@ -7,7 +7,7 @@ use super::claimed::{self, Access, Existing};
 use super::common::{self, CliError, Out};
 use super::custody;
 use super::listed_keys::{Listed, ListedKeys};
-use super::{keys_passphrase, keys_public};
+use super::{keys_passphrase, keys_public, stores};
 use crate::issuance::file_kind::FileKind;
 use crate::keys::{KeyStore, file};
 
@@ -30,6 +30,7 @@ pub fn run(command: &KeysCommand, out: &mut Out) -> Result<u8, CliError> {
             let bytes = zeroize::Zeroizing::new(common::read_kind(keys, &[FileKind::KeyFile])?);
             let unsealed = file::read_unsealed(&bytes).map_err(failed)?;
             let phrase = common::ask(passphrase, true, out)?;
+            stores::guard_pin(passphrase, false, out)?;
             let sealed = file::seal(&unsealed, &phrase, &mut common::chance()).map_err(failed)?;
             seal(output, &sealed)?;
             out.written(output, format!("Sealed into {}.", output.display()));

@@ -1,21 +1,18 @@
 //! A key file while it is changed, or a token that keys are put into.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::args::KeyFileArgs;
 use super::common::{self, CliError, Out};
-use super::lock::{FileLock, LockError};
+use super::lock::{FileLock, LockError, PATIENCE};
 use super::replaced;
-use super::{stores, token_uri};
+use super::stores::{self, TokenLock};
+use super::token_uri;
 use crate::base::Secret;
 use crate::issuance::file_kind::FileKind;
 use crate::keys::KeyStore;
 use crate::keys::file::{self, Unsealed};
 use crate::keys::pkcs11::Pkcs11Store;
-
-/// How long a key file that another process changes is waited for.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Keys, and where they lie.
 pub struct Ring {
@@ -32,7 +29,11 @@ enum Place {
         /// Held from before the file is read until it is replaced.
         _lock: FileLock,
     },
-    Token(Box<Pkcs11Store>),
+    Token {
+        store: Box<Pkcs11Store>,
+        /// Held from before its keys are read until they are changed.
+        _lock: TokenLock,
+    },
 }
 
 impl Ring {
@@ -42,7 +43,8 @@ impl Ring {
     /// The file, the token or its secret is wrong.
     pub fn open(args: &KeyFileArgs, test: bool, out: &mut Out) -> Result<Self, CliError> {
         if let Some(place) = token_uri::read(&args.keys)? {
-            let place = Place::Token(Box::new(stores::token(&place, &args.passphrase, out)?));
+            let (store, lock) = stores::token_to_change(&place, &args.passphrase, out)?;
+            let place = Place::Token { store: Box::new(store), _lock: lock };
             return Ok(Self { keys: Unsealed::default(), place });
         }
         let path = args.keys.clone();
@@ -111,7 +113,7 @@ impl Ring {
     pub fn with<T>(&self, use_it: impl FnOnce(&dyn KeyStore) -> T) -> T {
         match &self.place {
             Place::File { .. } => use_it(&self.keys.to_store()),
-            Place::Token(token) => use_it(token.as_ref()),
+            Place::Token { store, .. } => use_it(store.as_ref()),
         }
     }
 
@@ -121,7 +123,7 @@ impl Ring {
     /// It cannot be; a file is then as it was.
     pub fn write(self) -> Result<(), CliError> {
         let (path, passphrase, _lock) = match self.place {
-            Place::Token(mut token) => return Ok(self.keys.put_into(&mut token)?),
+            Place::Token { mut store, _lock } => return Ok(self.keys.put_into(&mut store)?),
             Place::File { path, passphrase, _lock } => (path, passphrase, _lock),
         };
         let failed = |source| CliError::Keys { path: path.clone(), source };

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::args::PassphraseArgs;
 use super::common::{self, CliError, WarningSink};
+use super::lock::{FileLock, LockError, PATIENCE};
 use super::protect::protect;
 use super::token_uri;
+use crate::base::crypto::sha256;
 use crate::base::{Secret, Warning};
 use crate::issuance::file_kind::FileKind;
 use crate::keys::file;
@@ -22,10 +24,62 @@ pub fn token(
     told: &mut dyn WarningSink,
 ) -> Result<Pkcs11Store, CliError> {
     let pin = secret(passphrase, Asked::Pin, told)?;
-    let store = Pkcs11Store::open(place, &pin, &rules(passphrase)?)?;
+    token_locked(place, passphrase, &pin, told, |_| Ok(())).map(|(store, ())| store)
+}
+
+/// Opens a token to change it. No other process of this machine changes it until the lock is dropped.
+///
+/// # Errors
+/// As [`token`]; [`CliError::TokenInUse`].
+pub fn token_to_change(
+    place: &TokenPlace,
+    passphrase: &PassphraseArgs,
+    told: &mut dyn WarningSink,
+) -> Result<(Pkcs11Store, TokenLock), CliError> {
+    let pin = secret(passphrase, Asked::Pin, told)?;
+    // Before its module is loaded: SoftHSM writes the token's file at a login, and fails if two do.
+    let uri = lock_uri(place)?;
+    let (store, token) = token_locked(place, passphrase, &pin, told, |id| lock_token(place, id))?;
+    Ok((store, TokenLock { _uri: uri, _token: token }))
+}
+
+/// What keeps other processes of this machine from changing a token.
+pub struct TokenLock {
+    _uri: FileLock,
+    /// Whatever URI names it.
+    _token: FileLock,
+}
+
+fn token_locked<L>(
+    place: &TokenPlace,
+    passphrase: &PassphraseArgs,
+    pin: &Secret<Vec<u8>>,
+    told: &mut dyn WarningSink,
+    lock: impl FnOnce(&str) -> Result<L, CliError>,
+) -> Result<(Pkcs11Store, L), CliError> {
+    let (store, lock) = Pkcs11Store::open_locked(place, pin, &rules(passphrase)?, lock)?;
     store.warnings().iter().for_each(|warning| told.take(warning.clone()));
     guard_pin(passphrase, store.keys().iter().any(|key| !key.test), told)?;
-    Ok(store)
+    Ok((store, lock))
+}
+
+fn lock_token(place: &TokenPlace, id: &str) -> Result<FileLock, CliError> {
+    lock_for_all(place, "token", id)
+}
+
+/// What the URI says, since the token's own names are not known before its module is loaded.
+fn lock_uri(place: &TokenPlace) -> Result<FileLock, CliError> {
+    let TokenPlace { module, label, serial, model, manufacturer, slot } = place;
+    let module = module.canonicalize().unwrap_or_else(|_| module.clone());
+    let text = format!("{module:?} {label:?} {serial:?} {model:?} {manufacturer:?} {slot:?}");
+    lock_for_all(place, "uri", &hex::encode(sha256(text.as_bytes())))
+}
+
+fn lock_for_all(place: &TokenPlace, kind: &str, id: &str) -> Result<FileLock, CliError> {
+    FileLock::for_all(kind, id, PATIENCE).map_err(|error| match error {
+        LockError::Held => CliError::TokenInUse(place.shown()),
+        LockError::Failed(lock, source) => CliError::Lock { path: PathBuf::from(place.shown()), lock, source },
+    })
 }
 
 /// Removes a key from a token, also one whose description keeps the token from being opened.
@@ -39,7 +93,8 @@ pub fn remove_from_token(
     told: &mut dyn WarningSink,
 ) -> Result<(), CliError> {
     let pin = secret(passphrase, Asked::Pin, told)?;
-    let warnings = Pkcs11Store::remove(place, &pin, &rules(passphrase)?, name)?;
+    let _uri = lock_uri(place)?;
+    let warnings = Pkcs11Store::remove(place, &pin, &rules(passphrase)?, name, |id| lock_token(place, id))?;
     warnings.into_iter().for_each(|warning| told.take(warning));
     Ok(())
 }
@@ -142,19 +197,27 @@ pub fn guard_pin(from: &PassphraseArgs, live: bool, told: &mut dyn WarningSink) 
     }
 }
 
-/// The passphrase file, if group or others can read it.
+/// The file that the secret comes from, by its name or by a descriptor, if group or others can read it.
 #[cfg(unix)]
 fn open_to_others(from: &PassphraseArgs) -> Option<PathBuf> {
     use std::os::unix::fs::PermissionsExt;
-    let path = from.passphrase_file.as_ref().filter(|_| from.passphrase_fd.is_none())?;
-    let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
-    (metadata.permissions().mode() & 0o044 != 0).then(|| path.clone())
+    let path = place_of_secret(from)?;
+    let metadata = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
+    // The file behind a descriptor, whose name can be typed elsewhere.
+    let named = std::fs::canonicalize(&path).unwrap_or(path);
+    (metadata.permissions().mode() & 0o044 != 0).then_some(named)
 }
 
 /// Elsewhere there are no such permissions.
 #[cfg(not(unix))]
 fn open_to_others(_: &PassphraseArgs) -> Option<PathBuf> {
     None
+}
+
+/// Where a secret comes from that is not typed: its file, or the file of its descriptor.
+fn place_of_secret(from: &PassphraseArgs) -> Option<PathBuf> {
+    let descriptor = from.passphrase_fd.map(|descriptor| PathBuf::from(format!("/dev/fd/{descriptor}")));
+    descriptor.or_else(|| from.passphrase_file.clone())
 }
 
 /// The passphrase of a key file: from a file, a descriptor, or the terminal, where a new one is asked for twice.
@@ -180,12 +243,7 @@ fn secret(from: &PassphraseArgs, asked: Asked, told: &mut dyn WarningSink) -> Re
 }
 
 fn read_secret(from: &PassphraseArgs, asked: Asked, told: &mut dyn WarningSink) -> Result<Secret<Vec<u8>>, CliError> {
-    let path = match (&from.passphrase_file, from.passphrase_fd) {
-        (_, Some(descriptor)) => Some(PathBuf::from(format!("/dev/fd/{descriptor}"))),
-        (Some(path), None) => Some(path.clone()),
-        (None, None) => None,
-    };
-    if let Some(path) = path {
+    if let Some(path) = place_of_secret(from) {
         let bytes = Secret::new(common::read_as_it_is(&path)?);
         let (line, notes) = first_line(bytes.expose(), asked);
         notes.iter().for_each(|note| told.take(Warning::new(path.display().to_string(), *note)));

@@ -46,6 +46,9 @@ impl<E: Engine> KeyStore for E {
         if seen != info.kcv {
             return Err(KeyError::Kcv { name: name.to_owned(), stated: info.kcv.clone(), seen });
         }
+        if let Some(header) = &info.header {
+            compare_header(self, name, &key, &header.blocks)?;
+        }
         if !info.test {
             weak::refuse_live(info, weak::of_open(self, info, &key)?)?;
         }
@@ -81,6 +84,11 @@ impl<E: Engine> KeyStore for E {
 
     fn retail_mac(&self, key: &KeyHandle, data: &[u8]) -> Result<[u8; 8], KeyError> {
         allowed(key, Verb::Mac)?;
+        whole_mac(self, key, data)
+    }
+
+    fn retail_mac_to_check(&self, key: &KeyHandle, data: &[u8]) -> Result<[u8; 8], KeyError> {
+        allowed(key, Verb::CheckMac)?;
         whole_mac(self, key, data)
     }
 
@@ -313,6 +321,24 @@ impl<E: Engine> KeyStore for E {
         allowed(key, Verb::Expose)?;
         self.value(key)
     }
+}
+
+/// Compares the check value in the header of a key (KC) with the key. // X9.143 §6.3.6.8
+fn compare_header(
+    engine: &impl Engine,
+    name: &str,
+    key: &KeyHandle,
+    blocks: &[tr31::OptionalBlock],
+) -> Result<(), KeyError> {
+    let Some(cipher) = key.algorithm().cipher() else { return Ok(()) };
+    for block in blocks.iter().filter(|block| block.id == "KC") {
+        let wrong = KeyError::HeaderKcv(name.to_owned());
+        let Some((method, stated)) = tr31::stated_check_value(&block.data, cipher) else { return Err(wrong) };
+        if !bool::from(check_value(engine, key, method, stated.len())?.ct_eq(&stated)) {
+            return Err(wrong);
+        }
+    }
+    Ok(())
 }
 
 fn derived(engine: &impl Engine, from: &KeyHandle, how: &Derivation<'_>, to_seal: bool) -> Result<KeyHandle, KeyError> {

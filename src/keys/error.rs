@@ -85,6 +85,9 @@ pub enum KeyError {
         /// As computed.
         seen: Kcv,
     },
+    /// The check value in the header that came with a key is not the key's.
+    #[error("key {0:?}: optional block KC of its header states another check value than the key has")]
+    HeaderKcv(String),
     /// A sealed value is broken.
     #[error("a value sealed under key {name:?} does not open: {why}")]
     Seal {
@@ -231,7 +234,7 @@ impl Fault for KeyError {
             KeyError::Input(_) => Code::OperatorInput,
             KeyError::Pin(error) => error.code(),
             KeyError::Tr31(error) => error.code(),
-            KeyError::Kcv { .. } => Code::KeyKcv,
+            KeyError::Kcv { .. } | KeyError::HeaderKcv(_) => Code::KeyKcv,
             KeyError::Seal { .. } | KeyError::Crypto { source: CryptoError::Tag | CryptoError::Padding, .. } => {
                 Code::RecordTag
             }
@@ -260,6 +263,9 @@ impl Fault for KeyError {
             KeyError::Limited { .. } => "Name another key, or ask the sender for a key block that allows it.",
             KeyError::LiveCheckValue(_) => "Ask for 3 bytes, or use a test key.",
             KeyError::LiveCalculation { .. } => "Use a test key; a job or `--expect` works with the live one.",
+            KeyError::HeaderKcv(_) => {
+                "Restore the key file from its copy, or remove the key and import its key block again."
+            }
             KeyError::Mixed(..) => "Name test keys only, or live keys only.",
             _ => return None,
         };

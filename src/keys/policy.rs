@@ -27,6 +27,8 @@ pub enum Verb {
     Encipher,
     /// Computes a MAC, and gives it out.
     Mac,
+    /// Computes a MAC that is compared with one that came.
+    CheckMac,
     /// Compares a whole cryptogram of at least 4 bytes: yes or no.
     Compare,
     /// Seals a value or a PIN.
@@ -65,12 +67,13 @@ pub enum Verb {
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Verb; 22] = [
+    pub const ALL: [Verb; 23] = [
         Verb::CheckValue,
         Verb::Derive,
         Verb::SessionKey,
         Verb::Encipher,
         Verb::Mac,
+        Verb::CheckMac,
         Verb::Compare,
         Verb::Seal,
         Verb::OpenSealed,
@@ -98,6 +101,7 @@ impl Verb {
             Verb::SessionKey => "derive a session key that leaves the store",
             Verb::Encipher => "encipher a block",
             Verb::Mac => "compute a MAC",
+            Verb::CheckMac => "check a MAC",
             Verb::Compare => "compare a cryptogram",
             Verb::Seal => "seal a value",
             Verb::OpenSealed => "open a sealed value",
@@ -209,6 +213,7 @@ pub const TABLE: &[Row] = &[
     row(Verb::Encipher, &[Purpose::Zpk], Stage::Master, TEST_CALCULATION),
     row(Verb::Mac, &[Purpose::Cvk, Purpose::Mac], Stage::Master, NO_LIVE_CALCULATION),
     row(Verb::Mac, &[Purpose::ImkAc, Purpose::ImkSmi, Purpose::ImkCvc], Stage::Derived, NO_LIVE_CALCULATION),
+    row(Verb::CheckMac, &[Purpose::Cvk, Purpose::Mac], Stage::Master, JOBS),
     row(Verb::Compare, &[Purpose::Kmc, Purpose::ImkAc], Stage::Derived, ALWAYS),
     row(Verb::Seal, &[Purpose::Transport], Stage::Master, JOBS),
     row(Verb::OpenSealed, &[Purpose::Transport], Stage::Master, JOBS),
@@ -256,9 +261,11 @@ pub(super) fn allowed(key: &KeyHandle, verb: Verb) -> Result<Grant, KeyError> {
 /// The operations of key block headers, of which one must be allowed for a verb. Derived keys have no limits.
 fn operations(verb: Verb, purpose: Purpose) -> &'static [Operation] {
     match verb {
-        Verb::Encipher if matches!(purpose, Purpose::Pvk | Purpose::Pvk3624) => &[Operation::Make, Operation::Verify],
+        // PVVs and offsets are made by it; nothing here checks one.
+        Verb::Encipher if matches!(purpose, Purpose::Pvk | Purpose::Pvk3624) => &[Operation::Make],
         Verb::Encipher | Verb::Seal | Verb::SealBody => &[Operation::Encrypt],
-        Verb::Mac => &[Operation::Make, Operation::Verify],
+        Verb::Mac => &[Operation::Make],
+        Verb::CheckMac => &[Operation::Verify],
         Verb::Compare => &[Operation::Verify, Operation::Derive],
         Verb::Derive | Verb::SessionKey => &[Operation::Derive],
         // Without diversification a master key is the card's own key.

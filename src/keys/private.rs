@@ -24,7 +24,14 @@ pub(super) const LEAST_JWE_BITS: u32 = 2048;
 /// Length of the content key of A256GCM.
 pub(super) const CONTENT_KEY: usize = 32;
 
-/// A private key in this process. OpenSSL wipes it when it goes.
+/// The algorithm identifier of RSA keys: rsaEncryption, without parameters. // RFC 8017 annex A.1
+const RSA_ENCRYPTION: &[u8] = &[0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01, 0x05, 0x00];
+/// Tags of DER. // X.690 §8
+const INTEGER: u8 = 0x02;
+const OCTET_STRING: u8 = 0x04;
+const SEQUENCE: u8 = 0x30;
+
+/// A private key in this process. OpenSSL wipes the key itself when it goes, not all of its copies (docs/threat-model.md).
 #[derive(Clone)]
 pub(super) struct PrivateKey {
     key: Arc<PKey<Private>>,
@@ -58,17 +65,18 @@ pub(super) fn random_content_key() -> Result<Secret<Vec<u8>>, PrivateKeyError> {
 impl PrivateKey {
     /// Reads a PKCS#8 key (DER) of this algorithm that passed [`PrivateKey::is_good`] before it was stored.
     pub(super) fn read(der: &Secret<Vec<u8>>, algorithm: Algorithm) -> Option<Self> {
+        // From PKCS#1: of a key in PKCS#8, OpenSSL makes copies that it does not wipe.
+        if algorithm == Algorithm::Rsa {
+            let rsa = Rsa::private_key_from_der(rsa_within(der)?).ok()?;
+            let bits = rsa.n().num_bits() as u32;
+            let fits = MODULUS_BITS.contains(&bits) && bits % 8 == 0 && is_unchanged(&rsa).ok()?;
+            return fits.then(|| Some(Self { key: Arc::new(PKey::from_rsa(rsa).ok()?) }))?;
+        }
         let key = PKey::private_key_from_pkcs8(der.expose()).ok()?;
-        let fits = match algorithm {
-            Algorithm::Rsa => {
-                MODULUS_BITS.contains(&key.bits()) && key.bits() % 8 == 0 && is_unchanged(&key.rsa().ok()?).ok()?
-            }
-            Algorithm::P256 => {
-                let ec = key.ec_key().ok()?;
-                ec.group().curve_name() == Some(Nid::X9_62_PRIME256V1) && ec.check_key().is_ok()
-            }
-            _ => false,
-        };
+        let ec = key.ec_key().ok()?;
+        let fits = algorithm == Algorithm::P256
+            && ec.group().curve_name() == Some(Nid::X9_62_PRIME256V1)
+            && ec.check_key().is_ok();
         fits.then(|| Self { key: Arc::new(key) })
     }
 
@@ -163,6 +171,39 @@ pub(super) fn to_pkcs8(value: &Secret<Vec<u8>>, algorithm: Algorithm) -> Option<
         _ => return None,
     };
     key.ok()?.private_key_to_pkcs8().ok().map(Secret::new)
+}
+
+/// The RSA key (PKCS#1) in a PKCS#8 key. // RFC 5208 §5
+fn rsa_within(value: &Secret<Vec<u8>>) -> Option<&[u8]> {
+    let (info, _) = element(value.expose(), SEQUENCE)?;
+    let (_, rest) = element(info, INTEGER)?;
+    let (algorithm, rest) = element(rest, SEQUENCE)?;
+    let (key, _) = element(rest, OCTET_STRING)?;
+    (algorithm == RSA_ENCRYPTION).then_some(key)
+}
+
+/// The length of the modulus of an RSA key in PKCS#8, which is not opened for it. // RFC 8017 annex A.1.2
+pub(super) fn modulus_bits(value: &Secret<Vec<u8>>) -> Option<usize> {
+    let (key, _) = element(rsa_within(value)?, SEQUENCE)?;
+    let (_, rest) = element(key, INTEGER)?;
+    let (modulus, _) = element(rest, INTEGER)?;
+    let first = modulus.iter().position(|byte| *byte != 0)?;
+    let modulus = modulus.get(first..)?;
+    Some(modulus.len() * 8 - modulus.first()?.leading_zeros() as usize)
+}
+
+/// A DER element of this tag at the start, and what follows it. // X.690 §8.1, §10.1
+fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (&[seen, first], rest) = der.split_first_chunk()?;
+    let (length, rest) = match first {
+        0..=0x7F => (usize::from(first), rest),
+        0x81..=0x84 => {
+            let (length, rest) = rest.split_at_checked(usize::from(first & 0x7F))?;
+            (length.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), rest)
+        }
+        _ => return None,
+    };
+    if seen == tag { rest.split_at_checked(length) } else { None }
 }
 
 /// The inverse of [`to_pkcs8`].
@@ -319,6 +360,38 @@ mod tests {
             let [n, e, d, p, q, dp, dq, q_inverse] = parts;
             let rsa = Rsa::from_private_components(n, e, d, p, q, dp, dq, q_inverse).unwrap();
             assert!(!is_unchanged(&rsa).is_ok_and(|unchanged| unchanged), "part {changed}");
+        }
+    }
+
+    #[test]
+    fn modulus_bits_are_read_without_opening_the_key() {
+        for bits in [512, 768, 1016, 1024, 1400, 1408, 1984, 2048, 4096] {
+            // Any numbers of the right length will do: nothing is computed with them.
+            let number = |bits: u32| {
+                let mut number = BigNum::new().unwrap();
+                number.set_bit(bits as i32 - 1).unwrap();
+                number
+            };
+            let small = || BigNum::from_u32(3).unwrap();
+            let half = || number(bits / 2);
+            let rsa = Rsa::from_private_components(
+                number(bits),
+                small(),
+                number(bits - 1),
+                half(),
+                half(),
+                half(),
+                half(),
+                half(),
+            );
+            let der = PKey::from_rsa(rsa.unwrap()).unwrap().private_key_to_pkcs8().unwrap();
+            assert_eq!(modulus_bits(&Secret::new(der.clone())), Some(bits as usize));
+            for length in 0..60 {
+                assert_eq!(modulus_bits(&Secret::new(der[..length].to_vec())), None, "{length}");
+            }
+        }
+        for wrong in [&[][..], &[0x30], &[0x30, 0x84, 0xFF, 0xFF, 0xFF, 0xFF], &[0x30, 0x80], &[0x02, 0x01, 0x00]] {
+            assert_eq!(modulus_bits(&Secret::new(wrong.to_vec())), None);
         }
     }
 

@@ -82,6 +82,13 @@ pub trait KeyStore: Send + Sync {
     /// [`KeyError::Crypto`] on another kind of key, or data that is not whole blocks.
     fn retail_mac(&self, key: &KeyHandle, data: &[u8]) -> Result<[u8; 8], KeyError>;
 
+    /// As [`KeyStore::retail_mac`], to compare it with a MAC or a card verification value that came. The mode of use of the
+    /// key must allow to check values; to make them is not needed.
+    ///
+    /// # Errors
+    /// As [`KeyStore::retail_mac`].
+    fn retail_mac_to_check(&self, key: &KeyHandle, data: &[u8]) -> Result<[u8; 8], KeyError>;
+
     /// The content key of an encrypted text (A256GCM), under a recipient's private key. An encrypted key that does not
     /// open gives a random content key: the text then does not open, as if it had been changed. // RFC 7518 §4.3, §4.6;
     /// RFC 7516 §11.5

@@ -1,9 +1,8 @@
 //! Keys that are weaker than their algorithm promises.
 
-use openssl::pkey::PKey;
-
 use super::engine::Engine;
 use super::handle::Repr;
+use super::private::modulus_bits;
 use super::{Algorithm, KeyError, KeyHandle, KeyInfo, Purpose};
 use crate::base::crypto::{Cipher, KcvMethod};
 use crate::base::{Secret, Warning};
@@ -102,9 +101,8 @@ pub(super) fn warning(info: &KeyInfo, weakness: Weakness) -> Option<Warning> {
 /// The weakness of a key by its description and value; key pairs in PKCS#8.
 pub(super) fn of(info: &KeyInfo, value: &Secret<Vec<u8>>) -> Option<Weakness> {
     let by_value = || match info.purpose {
-        Purpose::IssuerRsa => {
-            PKey::private_key_from_pkcs8(value.expose()).ok().and_then(|key| of_issuer_bits(key.bits() as usize))
-        }
+        // Without opening it: OpenSSL would leave parts of the private key in memory.
+        Purpose::IssuerRsa => modulus_bits(value).and_then(of_issuer_bits),
         _ => of_value(info.algorithm, value.expose()),
     };
     of_description(info).or_else(by_value)

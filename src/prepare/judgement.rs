@@ -96,7 +96,7 @@ fn chip_value(objects: &[Tlv], secrets: &Secrets<'_>) -> Result<Option<bool>, Pr
     if header_allows(&cvk, Operation::Verify).is_err() {
         return Ok(None);
     }
-    let mac = Zeroizing::new(store.retail_mac(&cvk, &blocks)?);
+    let mac = Zeroizing::new(store.retail_mac_to_check(&cvk, &blocks)?);
     Ok(Some(decimal(&mac[..], length).equals(held.as_bytes())))
 }
 

@@ -6,8 +6,13 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use aho_corasick::AhoCorasick;
+use openssl::pkey::PKey;
 
 use super::{file_of, live_keys, perso, program, stopped_at_output, text};
+
+/// Copies of the numbers of an RSA key pair that is open: each of the six once, p and q once more for computing
+/// (docs/threat-model.md).
+const OF_AN_OPEN_PAIR: usize = 8;
 
 /// The program that is looked at; another build can be named, to compare it.
 fn measured() -> std::process::Command {
@@ -94,6 +99,65 @@ pub fn live_keys() {
     assert_eq!(most["key"], 0, "{most:?}");
     assert_eq!(most["key as upper case hexadecimal"], 0, "{most:?}");
     assert_eq!(most["key as lower case hexadecimal"], 0, "{most:?}");
+}
+
+/// The numbers of a private key, each in both orders of bytes: OpenSSL holds them from the lowest on.
+fn private_numbers(value: &str) -> Option<Vec<(&'static str, Vec<u8>)>> {
+    let key = PKey::private_key_from_pkcs8(&hex::decode(value).unwrap()).ok()?;
+    let numbers = match (key.rsa(), key.ec_key()) {
+        (Ok(rsa), _) => vec![
+            ("d", rsa.d().to_vec()),
+            ("p", rsa.p().unwrap().to_vec()),
+            ("q", rsa.q().unwrap().to_vec()),
+            ("dP", rsa.dmp1().unwrap().to_vec()),
+            ("dQ", rsa.dmq1().unwrap().to_vec()),
+            ("qInv", rsa.iqmp().unwrap().to_vec()),
+        ],
+        (_, Ok(ec)) => vec![("d of P-256", ec.private_key().to_vec())],
+        _ => return None,
+    };
+    let turned = |(name, number): &(&'static str, Vec<u8>)| (*name, number.iter().rev().copied().collect());
+    Some(numbers.iter().cloned().chain(numbers.iter().map(turned)).collect())
+}
+
+/// Commands that open a sealed file with key pairs, stopped after their output: those that use none of them, then one that
+/// uses one.
+pub fn key_pairs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (keys, passphrase, values) = live_keys::samples(folder.path());
+    let pairs: Vec<_> = values.iter().filter_map(|value| Some((value, private_numbers(value)?))).collect();
+    assert!(pairs.len() > 2, "the samples have key pairs");
+    let open = ["--keys", &keys, "--passphrase-file", &passphrase];
+    let calc = [&["calc", "kcv", "--key", "lab-zpk"], &open[..]].concat();
+    let kcv = |name| [&["keys", "kcv", name], &open[..]].concat();
+    let list = vec!["keys", "list", &keys, "--passphrase-file", &passphrase];
+    let used = ["lab-issuer-rsa", "lab-order-rsa", "lab-order-ec"].map(|name| (kcv(name), true));
+    for (command, uses) in [(list, false), (calc, false), (kcv("lab-zpk"), false)].into_iter().chain(used) {
+        let mut process = measured();
+        process.args(&command);
+        let (mut child, _pipe) = stopped_at_output(process);
+        let mut beyond = BTreeMap::new();
+        for (value, numbers) in &pairs {
+            let names = values.iter().filter(|other| other == value).count();
+            let mut expected = BTreeMap::new();
+            // The store's own copy, which is in big-endian order.
+            for (name, _) in &numbers[..numbers.len() / 2] {
+                expected.insert(*name, names);
+            }
+            for (name, count) in search(child.id(), numbers) {
+                *beyond.entry(name).or_insert(0) += count.saturating_sub(expected[name]);
+            }
+            let text = [("PKCS#8 as hexadecimal", value.as_bytes()[60..].to_vec())];
+            *beyond.entry("PKCS#8 as hexadecimal").or_insert(0) += search(child.id(), &text)["PKCS#8 as hexadecimal"];
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        eprintln!("memory image, key pairs, copies beyond the store's own after {:?}: {beyond:?}", &command[..3]);
+        if std::env::var_os("PERSO_IMAGE_OF").is_none() {
+            let left: usize = beyond.values().sum();
+            assert!(if uses { left <= OF_AN_OPEN_PAIR } else { left == 0 }, "{command:?}: {beyond:?}");
+        }
+    }
 }
 
 const PAN: &str = "4761739001010119";

@@ -25,6 +25,12 @@ pub const TESTS: &[(&str, fn())] = &[
     ("weak_live_keys_are_not_put_into_a_token", weak_live_keys_are_not_put_into_a_token),
     ("keys_of_every_purpose_are_loaded", keys_of_every_purpose_are_loaded),
     ("weakness_that_a_token_shows_is_told", weakness_that_a_token_shows_is_told),
+    ("of_processes_that_make_one_key_at_once_one_succeeds", of_processes_that_make_one_key_at_once_one_succeeds),
+    (
+        "test_and_live_keys_do_not_get_into_an_empty_token_at_once",
+        test_and_live_keys_do_not_get_into_an_empty_token_at_once,
+    ),
+    ("of_loads_of_one_file_at_once_one_succeeds", of_loads_of_one_file_at_once_one_succeeds),
     ("pin_file_that_others_can_read_is_refused_for_live_keys", pin_file_that_others_can_read_is_refused_for_live_keys),
 ];
 
@@ -475,4 +481,68 @@ fn keys_of_every_purpose_are_loaded() {
             }
         }
     }
+}
+
+/// Of a key that is made.
+const MADE: &[&str] = &["--zone", "z", "--purpose", "zpk", "--algorithm", "aes256", "--key-version", "1"];
+
+impl Bench {
+    /// Runs commands at the same time, each in a process of its own.
+    fn at_once(&self, commands: &[Vec<&str>]) -> Vec<Done> {
+        std::thread::scope(|scope| {
+            let started: Vec<_> = commands.iter().map(|command| scope.spawn(move || self.keyed(command))).collect();
+            started.into_iter().map(|it| it.join().unwrap()).collect()
+        })
+    }
+
+    fn names(&self) -> Vec<String> {
+        let names = self.listed()["keys"].as_array().unwrap().clone();
+        names.iter().map(|key| key["name"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+fn succeeded(done: &[Done]) -> usize {
+    done.iter().filter(|done| done.code == 0).count()
+}
+
+fn of_processes_that_make_one_key_at_once_one_succeeds() {
+    let bench = Bench::new("parallel");
+    for round in 0..3 {
+        let name = format!("key-{round}");
+        let one = [&["keys", "generate", "--name", &name], MADE, &["--test"]].concat();
+        let done = bench.at_once(&vec![one; 4]);
+        assert_eq!(succeeded(&done), 1, "{}", done.iter().map(|done| done.err.as_str()).collect::<String>());
+        let refused = |done: &&Done| done.code != 0;
+        for done in done.iter().filter(refused) {
+            assert!(done.err.contains("KEY-FILE") && done.err.contains(&name), "{}", done.err);
+        }
+        assert_eq!(bench.names().len(), round + 1);
+    }
+    // Keys of several names all get in, and a key is removed once.
+    let others = ["a", "b", "c"];
+    let make = |name| [&["keys", "generate", "--name", name], MADE, &["--test"]].concat();
+    assert_eq!(succeeded(&bench.at_once(&others.map(make))), 3);
+    assert_eq!(succeeded(&bench.at_once(&vec![vec!["keys", "remove", "a"]; 3])), 1);
+    assert_eq!(bench.names(), ["b", "c", "key-0", "key-1", "key-2"]);
+}
+
+fn test_and_live_keys_do_not_get_into_an_empty_token_at_once() {
+    let bench = Bench::new("parallel kinds");
+    let make = |name, test: &[&'static str]| [&["keys", "generate", "--name", name], MADE, test].concat();
+    let commands = [make("t1", &["--test"]), make("l1", &[]), make("t2", &["--test"]), make("l2", &[])];
+    let done = bench.at_once(&commands);
+    // Those of one kind got in, of the other none.
+    let kinds: Vec<bool> = done.iter().map(|done| done.code == 0).collect();
+    assert!(kinds == [true, false, true, false] || kinds == [false, true, false, true], "{kinds:?}");
+    assert_eq!(bench.names().len(), 2);
+}
+
+fn of_loads_of_one_file_at_once_one_succeeds() {
+    let bench = Bench::new("parallel loads");
+    let codes: Vec<i32> = std::thread::scope(|scope| {
+        let started: Vec<_> = (0..3).map(|_| scope.spawn(|| bench.load().code)).collect();
+        started.into_iter().map(|it| it.join().unwrap()).collect()
+    });
+    assert_eq!(codes.iter().filter(|code| **code == 0).count(), 1, "{codes:?}");
+    assert_eq!(bench.names().len(), sample().infos().count());
 }

@@ -296,7 +296,8 @@ fn a_token_is_found_by_each_member_of_its_uri() {
 
 fn a_key_is_removed_with_all_its_objects() {
     let place = TokenPlace::labelled(the_module(), "removed");
-    let remove = |name: &str| Pkcs11Store::remove(&place, &pin(), &TokenRules::default(), name);
+    let remove =
+        |name: &str| Pkcs11Store::remove(&place, &pin(), &TokenRules::default(), name, |_| Ok::<_, KeyError>(()));
     let login = filled("removed");
     let keys = login.keys().to_vec();
     assert!(matches!(remove("nobody"), Err(KeyError::Unknown(_))));

@@ -111,6 +111,7 @@ pub fn ask(verb: Verb, keys: &Keys, key: &KeyHandle) -> Result<(), KeyError> {
         Verb::SessionKey => store.session_key(key, &Derivation::CbcZero(&[7; 16])).map(drop),
         Verb::Encipher => store.encipher(key, &[7; 8], false).map(drop),
         Verb::Mac => store.retail_mac(key, &[7; 8]).map(drop),
+        Verb::CheckMac => store.retail_mac_to_check(key, &[7; 8]).map(drop),
         Verb::Compare => store.compare(key, &Computation::CbcMac(&[7; 16]), &[7; 8]).map(drop),
         Verb::Seal => {
             let pin = perso::keys::pin::Pin::from_ascii(&Secret::new(b"1234".to_vec())).unwrap();

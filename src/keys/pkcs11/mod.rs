@@ -59,7 +59,26 @@ impl Pkcs11Store {
     /// [`KeyError::Token`] if module, token or PIN is wrong, or a description is not the one that its key was put there
     /// with; [`KeyError::Mixed`] if it holds test and live keys.
     pub fn open(place: &TokenPlace, pin: &Secret<Vec<u8>>, rules: &TokenRules) -> Result<Self, KeyError> {
+        Self::open_locked(place, pin, rules, |_| Ok::<_, KeyError>(())).map(|(store, ())| store)
+    }
+
+    /// Opens a token to change it. `lock` gets a text that tells the token from all others; what it returns is had before
+    /// the token's keys are read, and is to be held until they are changed.
+    ///
+    /// # Errors
+    /// As [`Pkcs11Store::open`], and those of `lock`.
+    pub fn open_locked<L, E: From<KeyError>>(
+        place: &TokenPlace,
+        pin: &Secret<Vec<u8>>,
+        rules: &TokenRules,
+        lock: impl FnOnce(&str) -> Result<L, E>,
+    ) -> Result<(Self, L), E> {
         let (token, warnings) = Token::open(place, pin, rules)?;
+        let lock = lock(&token.id)?;
+        Ok((Self::of(token, warnings)?, lock))
+    }
+
+    fn of(token: Arc<Token>, warnings: Vec<Warning>) -> Result<Self, KeyError> {
         let mut store = Self { infos: Vec::new(), descriptions: Vec::new(), token, warnings };
         for (info, description) in descriptions(&store.token)? {
             store.infos.push(info);
@@ -149,22 +168,25 @@ impl Pkcs11Store {
         Ok(())
     }
 
-    /// Removes every object of a key from a token, also of one whose description is missing or wrong.
+    /// Removes every object of a key from a token, also of one whose description is missing or wrong. `lock` as for
+    /// [`Pkcs11Store::open_locked`].
     ///
     /// # Errors
-    /// [`KeyError::Unknown`] if there is none of this name, [`KeyError::Token`].
-    pub fn remove(
+    /// [`KeyError::Unknown`] if there is none of this name, [`KeyError::Token`], and those of `lock`.
+    pub fn remove<L, E: From<KeyError>>(
         place: &TokenPlace,
         pin: &Secret<Vec<u8>>,
         rules: &TokenRules,
         name: &str,
-    ) -> Result<Vec<Warning>, KeyError> {
+        lock: impl FnOnce(&str) -> Result<L, E>,
+    ) -> Result<Vec<Warning>, E> {
         let (token, warnings) = Token::open(place, pin, rules)?;
+        let _lock = lock(&token.id)?;
         // The description goes last, so that what is left of a removal that was cut off is still named.
         let described = [data_objects(), vec![Attribute::Label(name.as_bytes().to_vec())]].concat();
         let objects = [objects_of(&token, name)?, token.find(&described, name)?].concat();
         if objects.is_empty() {
-            return Err(KeyError::Unknown(name.into()));
+            return Err(KeyError::Unknown(name.into()).into());
         }
         for object in objects {
             token.with(|session| session.destroy_object(object)).map_err(token_error(name))?;

@@ -26,7 +26,7 @@ impl TokenPlace {
     }
 
     /// What names it in messages.
-    pub(super) fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         let slot = self.slot.map(|slot| format!("slot {slot}"));
         let names = [&self.label, &self.serial, &slot, &self.model, &self.manufacturer];
         names.into_iter().flatten().next().cloned().unwrap_or_else(|| self.module.display().to_string())

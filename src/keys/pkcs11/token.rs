@@ -15,7 +15,7 @@ use cryptoki::types::AuthPin;
 
 use super::place::{PinState, TokenPlace, TokenRules, may_try};
 use super::template::Abilities;
-use crate::base::crypto::{hmac_sha256, retail_mac};
+use crate::base::crypto::{hmac_sha256, retail_mac, sha256};
 use crate::base::{Secret, Warning};
 use crate::keys::KeyError;
 use crate::keys::pkcs11_derive::mechanism_type;
@@ -25,6 +25,8 @@ pub(in crate::keys) struct Token {
     session: Mutex<Session>,
     /// The token's label.
     pub(super) label: String,
+    /// What tells it from all other tokens, whatever module it is reached by.
+    pub(super) id: String,
     pub(super) can: Abilities,
     /// Whether live keys may have a companion.
     pub(super) left_half: bool,
@@ -57,6 +59,8 @@ impl Token {
         let context = context(&place.module).map_err(failed)?;
         let (slot, info) = find_slot(&context, place)?;
         let label = info.label().to_owned();
+        let names = [info.manufacturer_id(), info.model(), info.serial_number(), &label];
+        let id = hex::encode(sha256(names.join("\n").as_bytes()));
         let mut logins = LOGINS.lock().unwrap_or_else(PoisonError::into_inner);
         let logins = logins.get_or_insert_default();
         let at = (place.module.clone(), slot.id());
@@ -91,7 +95,7 @@ impl Token {
             unwraps_aes: unwraps(&context, slot, [MechanismType::AES_ECB, MechanismType::AES_CBC]),
         };
         let left_half = rules.left_half.contains(&label);
-        let token = Arc::new(Self { session: Mutex::new(session), label, can, left_half, proof });
+        let token = Arc::new(Self { session: Mutex::new(session), label, id, can, left_half, proof });
         logins.retain(|_, open| open.strong_count() > 0);
         logins.insert(at, Arc::downgrade(&token));
         Ok((token, warnings))

@@ -199,14 +199,11 @@ pub(in crate::keys) fn unwrap(
 fn compare_check_values(engine: &impl Engine, kbpk: &KeyHandle, arrived: &mut ArrivedKey) -> Result<(), KeyError> {
     for id in ["KC", "KP"] {
         let Some(block) = arrived.header.blocks.iter().find(|block| block.id == id) else { continue };
-        let Some((is_cmac, stated)) = stated_check_value(&block.data) else {
+        let Some((_, stated)) = stated_check_value(&block.data, Cipher::Tdes) else {
             return Err(Tr31Error::Header("a check value (KC, KP) that is not 00 or 01 and 3 to 8 bytes").into());
         };
-        let method = |cipher| match (is_cmac, cipher) {
-            (true, _) => KcvMethod::Cmac,
-            (false, Cipher::Tdes) => KcvMethod::DesZero,
-            (false, Cipher::Aes) => KcvMethod::AesZero,
-        };
+        // The same block states it by another method for another cipher.
+        let method = |cipher| stated_check_value(&block.data, cipher).map_or(KcvMethod::Cmac, |(method, _)| method);
         let seen = match id {
             "KC" => arrived.check_value(method, stated.len()),
             _ => Some(check_value(engine, kbpk, method(cipher(kbpk)?), stated.len())?),
@@ -220,15 +217,17 @@ fn compare_check_values(engine: &impl Engine, kbpk: &KeyHandle, arrived: &mut Ar
     Ok(())
 }
 
-/// Whether it is made by CMAC, and its bytes.
-fn stated_check_value(data: &str) -> Option<(bool, Vec<u8>)> {
+/// The method of a check value in an optional block for a key of this cipher, and its bytes.
+pub(in crate::keys) fn stated_check_value(data: &str, cipher: Cipher) -> Option<(KcvMethod, Vec<u8>)> {
     let (method, value) = data.split_at_checked(2)?;
     let value = hex::decode(value).ok().filter(|value| (3..=8).contains(&value.len()))?;
-    match method {
-        "00" => Some((false, value)),
-        "01" => Some((true, value)),
-        _ => None,
-    }
+    let method = match (method, cipher) {
+        ("00", Cipher::Tdes) => KcvMethod::DesZero,
+        ("00", Cipher::Aes) => KcvMethod::AesZero,
+        ("01", _) => KcvMethod::Cmac,
+        _ => return None,
+    };
+    Some((method, value))
 }
 
 /// The KP block of another KBPK: a header that leaves again states the one that it leaves under.

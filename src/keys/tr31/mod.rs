@@ -13,7 +13,7 @@ pub use header::{Header, KeyBlock, Version};
 pub use super::header::OptionalBlock;
 pub use usage::{mode_of, purposes, usage_of};
 
-pub(super) use crypt::{block_keys, restated, unwrap, wrap};
+pub(super) use crypt::{block_keys, restated, stated_check_value, unwrap, wrap};
 pub(super) use usage::leaves_as;
 
 use std::fmt;
