@@ -51,6 +51,10 @@ fn made(bench: &Bench) -> CardFile {
 }
 
 fn verified(bench: &Bench, card: &CardFile, faults: &[&str]) -> VerifyResult {
+    verified_with(bench, card, faults, Consent::default())
+}
+
+fn verified_with(bench: &Bench, card: &CardFile, faults: &[&str], consent: Consent) -> VerifyResult {
     let ca_keys = CaKeys::parse(text("tests/samples/issuer/ca-keys.test.json").as_bytes()).unwrap();
     let verification = Verification {
         profile: Some(&bench.profile),
@@ -58,7 +62,7 @@ fn verified(bench: &Bench, card: &CardFile, faults: &[&str]) -> VerifyResult {
         store: Some(&*KEYS as &dyn KeyStore),
         ca_keys: Some(&ca_keys),
         aids: Vec::new(),
-        consent: Consent::default(),
+        consent,
         clock: Clock::fixed(Instant(1_795_000_000_000_000)),
         chance: &mut chance(),
         program: ProgramRef { version: "test".into(), sha256: None },
@@ -73,6 +77,67 @@ fn verified(bench: &Bench, card: &CardFile, faults: &[&str]) -> VerifyResult {
 fn ended(result: &VerifyResult, check: &str) -> (String, String) {
     let found = result.checks.iter().find(|it| it.check == check).unwrap_or_else(|| panic!("no {check}"));
     (found.outcome.clone(), found.why.clone().unwrap_or_default())
+}
+
+/// Issuer application data of no scheme's form, of a version that is not known, or of two schemes' form: told at preparation,
+/// and no card is asked for a cryptogram that nobody could check, over either interface.
+#[test]
+fn a_cryptogram_of_unknown_form_is_told_and_skipped_over_both_interfaces() {
+    for (product, known) in [("visa-like", "06011203A00000"), ("mastercard-like", "0114A00000000000000000000000000000FF")] {
+        for data in ["1501850440B100000000", "06011303A00000", "06011303", "00", "0611110300220000000000000000000000FF"] {
+            let file = format!("card-profiles/{product}-debit.toml");
+            let profile = changed(&file, &[(&format!("fixed = \"{known}\""), &format!("fixed = \"{data}\""))]);
+            let prepared = prepared_with(&order_for(product), &profile, Some(&issuer_for(product)), None).unwrap();
+            assert!(failing(&prepared.outcomes).contains(&39), "{product} {data} is not told");
+            for contactless in [false, true] {
+                let bench = Bench { contactless, ..bench_of(product, profile.clone()) };
+                let card = made(&bench);
+                let consent = Consent { generate_ac: true, pin: None };
+                let result = verified_with(&bench, &card, &[], consent);
+                let (outcome, why) = ended(&result, "cryptogram");
+                assert_eq!(outcome, "skipped", "{product} {data} contactless {contactless}: {why}");
+                assert!(why.contains("9F10") && why.contains("[verify] cryptogram"), "{why}");
+                assert_eq!(result.verdict, "passed", "{product} {data} contactless {contactless}: {:?}", result.checks);
+            }
+        }
+    }
+}
+
+/// The product says that its cryptograms are EMV's common ones: nothing is told, and the card's is checked.
+#[test]
+fn a_cryptogram_of_stated_form_is_checked() {
+    let changes = [
+        ("fixed = \"0114A00000000000000000000000000000FF\"", "fixed = \"1501850440B100000000\""),
+        ("[verify]\n", "[verify]\ncryptogram = \"plain\"\n"),
+    ];
+    let profile = changed("card-profiles/mastercard-like-debit.toml", &changes);
+    let bench = bench_of("mastercard-like", profile);
+    let result = verified_with(&bench, &made(&bench), &[], Consent { generate_ac: true, pin: None });
+    assert_eq!(ended(&result, "cryptogram").0, "passed");
+}
+
+/// What ends with a spoiled card otherwise is refused before there is one.
+#[test]
+fn what_no_card_could_prove_is_refused_at_preparation() {
+    let refused = |product: &str, from: &str, to: &str, rule: u8| {
+        let profile = changed(&format!("card-profiles/{product}-debit.toml"), &[(from, to)]);
+        match prepared_with(&order_for(product), &profile, Some(&issuer_for(product)), None) {
+            Err(PrepareError::Rules(outcomes)) => assert!(failing(&outcomes).contains(&rule), "{to}: {outcomes:?}"),
+            Err(PrepareError::Record(problems)) => {
+                let named = format!("(R{rule})");
+                assert!(problems.iter().any(|problem| problem.message.ends_with(&named)), "{to}: {problems:?}");
+            }
+            other => panic!("{to}: {:?}", other.map(|_| ()).map_err(|error| error.to_string())),
+        }
+    };
+    for length in ["00", "01", "07", "08", "09"] {
+        refused("mastercard-like", "\"8D\", fixed = \"910A", &format!("\"8D\", fixed = \"91{length}"), 36);
+    }
+    for counter in ["FFFF", "FFFE", "FFFD", "FFF0"] {
+        let of = |value: &str| format!("\"9F36\", fixed = \"{value}\"");
+        refused("visa-like", &of("0000"), &of(counter), 45);
+        refused("mastercard-like", &of("0000"), &of(counter), 45);
+    }
 }
 
 fn prepared_of(profile: &Profile) -> Result<Prepared, PrepareError> {

@@ -637,6 +637,27 @@ fn an_order_without_expiry_gets_it_by_the_products_rule() {
     assert_eq!((on("2026-11-27"), on("2026-11-28")), ("2702".into(), "3011".into()));
 }
 
+/// A Mastercard-shaped order that states no expiry at all, and the record that is prepared of it.
+#[test]
+fn a_mastercard_reissue_takes_the_rule_if_neither_answer_nor_card_data_state_the_expiry() {
+    let changes = [
+        ("/response/newCardExpiryDate", Value::Null),
+        ("/card/expiry", Value::Null),
+        ("/card/old_expiry", "2702".into()),
+    ];
+    let (order, warnings) = accepted("mastercard-reissue", &changes);
+    assert_eq!(order.chip().expiry(), "2702");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert_eq!(order.chip().expiry_rule(), Some(warnings[0].message.as_str()));
+    // Neither expiry nor old expiry: one refusal, no warning.
+    let checked = checked_at(&SITE, "mastercard-reissue", &changes[..2]);
+    assert_eq!(checked.problems.len(), 1, "{:?}", checked.problems);
+    assert!(checked.warnings.is_empty(), "{:?}", checked.warnings);
+    // The card data alone.
+    let (order, warnings) = accepted("mastercard-reissue", &changes[..1]);
+    assert_eq!((order.chip().expiry(), order.chip().expiry_rule(), warnings), ("3012", None, vec![]));
+}
+
 #[test]
 fn an_expiry_that_is_stated_needs_no_rule() {
     // Orders of Pismo and Mastercard state it outside the card data.

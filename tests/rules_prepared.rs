@@ -137,6 +137,12 @@ const SAMPLES: &[Sample] = &[
     sample(42, RECORD, |it| it.inside(PSE, 0x9102, |objects| replace(objects, 0x88, "02"))),
     sample(43, ALL, |it| it.set(0x87, Some("02"))),
     sample(44, ALL, |it| it.set(0x9F07, Some("0300"))),
+    // A card in use shows the counter that it has come to.
+    sample(45, RECORD, |it| {
+        let internal = it.grouping(0x3000);
+        let at = internal.windows(3).position(|it| *it == [0x9F, 0x36, 0x02]).unwrap();
+        internal[at + 3..at + 5].fill(0xFF);
+    }),
 ];
 
 /// Another log entry, inside the issuer's discretionary template.
@@ -196,6 +202,7 @@ fn record_of(data: &Data) -> Result<Record, Vec<Problem>> {
         cryptogram_key: None,
         foreign_keys: false,
         sample: false,
+        expiry_rule: None,
         order: None,
     };
     draft.seal(&*KEYS, &mut chance()).map(|(_, record)| record)
@@ -399,6 +406,7 @@ const BEFORE: &[Before<'static>] = &[
     product(42, &[("88\", fixed = \"01", "88\", fixed = \"02")]),
     product(43, &[("87\", fixed = \"01\" },\n  { tag = \"5F2D", "87\", fixed = \"02\" },\n  { tag = \"5F2D")]),
     product(44, &[("9F07\", fixed = \"FFC0", "9F07\", fixed = \"0300")]),
+    product(45, &[("9F36\", fixed = \"0000", "9F36\", fixed = \"FFFF")]),
 ];
 
 /// The rules that data preparation says are broken.

@@ -473,6 +473,38 @@ fn constant_serials_and_key_data_are_no_identity() {
     }
 }
 
+/// Key data whose serial number is constant: the card's maker varies the rest from batch to batch only.
+#[test]
+fn a_constant_serial_number_within_key_data_is_no_identity() {
+    for (name, serial) in [("debit-contact-scp02", 6..10), ("through-domain-scp02", 6..10)] {
+        let bench = Bench::new(name);
+        for constant in [0x00, 0xFF, 0x11] {
+            let mut card = bench.blank();
+            let blank = &mut card.file_mut().blank;
+            blank.cplc.0[12..16].fill(0);
+            blank.kdd.0[serial.clone()].fill(constant);
+            let result = bench.run_on(card, &[], &mut Journal::in_memory()).result;
+            assert_eq!((result.state.as_str(), code(&result)), ("untouched", "CARD-BLANK"), "{name} {constant:02X}");
+            assert!(result.fault.unwrap().message.contains("serial number in key data"), "{name}");
+        }
+    }
+}
+
+/// GET DATA CF and INITIALIZE UPDATE give the same key data, one of them with tag and length: one chip, one identity.
+#[test]
+fn key_data_identify_a_chip_in_one_form() {
+    let identified = |identity: &str| {
+        let line = format!("[blank]\nidentity = \"{identity}\"\n");
+        let bench = Bench::changed("debit-contact-scp02", |text| text.replacen("[blank]\n", &line, 1), |_| ());
+        let result = bench.run(&[]).result;
+        assert_eq!(result.state, "good", "{identity}: {:?}", result.fault);
+        result.chip.unwrap().id
+    };
+    let id = identified("key-data");
+    assert_eq!(id, identified("initialize-update"));
+    assert_eq!(id.len(), "kdd-".len() + 20, "{id}");
+}
+
 /// A command that is answered late is answered by nobody: what that means follows from what was handed over.
 #[test]
 fn mute_card_is_untouched_spoiled_or_in_doubt_by_what_was_handed_over() {

@@ -39,6 +39,10 @@ const CRYPTOGRAPHIC: [&str; 11] = [
     "second cryptogram",
 ];
 
+/// The end of a profile whose cryptograms are EMV's common ones.
+const PLAIN: &str =
+    "\n[verify]\ngenerate_ac = true\npin_try = true\nimk_ac = \"vectors-imk-ac\"\ncryptogram = \"plain\"\n";
+
 fn instructions(result: &VerifyResult) -> BTreeSet<String> {
     result.steps.iter().filter_map(|step| step.header.as_ref()).map(|header| header[2..4].to_owned()).collect()
 }
@@ -54,6 +58,56 @@ fn with_pin(pin: &str) -> Consent {
 /// Not the lowest bit: in a DES key it is parity.
 fn corrupt(card: &mut CardFile, dgi: &str, byte: usize) {
     card.state.applications[0].groupings.get_mut(dgi).unwrap().0[byte] ^= 0x02;
+}
+
+/// What a verification of this card, with keys or without, says of its final life cycle, and its verdict.
+fn life_cycle(bench: &Bench, card: CardFile, store: Option<&dyn perso::keys::KeyStore>) -> (Option<(String, String)>, String) {
+    let verification = perso::issuance::proof::Verification {
+        profile: Some(&bench.profile),
+        record: Some((&bench.record, &bench.plan)),
+        store,
+        ca_keys: None,
+        aids: Vec::new(),
+        consent: Consent::default(),
+        clock: perso::base::Clock::fixed(perso::base::chance::Instant(1_795_000_000_000_000)),
+        chance: &mut prepared::chance(),
+        program: perso::issuance::result::ProgramRef { version: "test".into(), sha256: None },
+        simulated: true,
+    };
+    let transport = perso::card::sim::SimTransport::memory(perso::card::sim::SimCard::of(card));
+    let result = verification.run(Box::new(transport)).unwrap();
+    let found = result.checks.iter().find(|it| it.check == "final life cycle");
+    (found.map(|it| (it.outcome.clone(), it.why.clone().unwrap_or_default())), result.verdict)
+}
+
+/// Power is lost before SET STATUS: all data is there, and the card is not finished.
+#[test]
+fn a_card_that_was_not_closed_is_a_finding() {
+    let mut closing = 0;
+    for name in PROFILES {
+        let bench = Bench::new(name);
+        let whole = bench.run(&[]).card;
+        let store = support::keys();
+        let at = whole.state.diary.iter().position(|entry| entry.ins == 0xF0);
+        let (ended, verdict) = life_cycle(&bench, whole, Some(&store));
+        let Some(at) = at else {
+            assert_eq!((ended, bench.profile.final_life_cycle()), (None, None), "{name}");
+            continue;
+        };
+        closing += 1;
+        assert_eq!((ended.unwrap().0.as_str(), verdict.as_str()), ("passed", "passed"), "{name}");
+        let cut = bench.run(&[format!("cut before {}", at + 1)]).card;
+        let (ended, verdict) = life_cycle(&bench, cut.clone(), Some(&store));
+        let (outcome, why) = ended.unwrap();
+        assert_eq!((outcome.as_str(), verdict.as_str()), ("failed", "findings"), "{name}: {why}");
+        assert!(why.contains("0F"), "{name}: {why}");
+        // Without keys, or with those of other cards, nobody can ask.
+        assert_eq!(life_cycle(&bench, cut.clone(), None).0.unwrap().0, "skipped", "{name}");
+        let mut foreign = cut;
+        foreign.blank.kdd.0.fill(0x77);
+        assert_eq!(life_cycle(&bench, foreign, Some(&store)).0.unwrap().0, "skipped", "{name}");
+    }
+    assert!(closing >= 2, "{closing}");
 }
 
 #[test]
@@ -288,7 +342,10 @@ fn every_known_version_is_computed_and_answered() {
             if method_1 && cdol2 == "9108" {
                 continue;
             }
-            let proof = Proof::new(&Wanted { aip, cdol2, issuer_data, ..Wanted::default() });
+            // Only the product can say whose they are.
+            let stated = issuer_data.starts_with("15").then_some(PLAIN);
+            let verify = stated.unwrap_or(Wanted::default().verify);
+            let proof = Proof::new(&Wanted { aip, cdol2, issuer_data, verify, ..Wanted::default() });
             let (result, card) = proof.everything(proof.card());
             for name in ["cryptogram", "issuer authentication", "second cryptogram"] {
                 let it = check(&result, name);

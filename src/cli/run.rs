@@ -65,6 +65,9 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     let outcomes = check::rules(Stage::Run, &ready.record, Some(&ready.profile), report::day(clock.now()));
     report.rules(&outcomes);
     ready.record.warnings(&outcomes).into_iter().for_each(|warning| out.warning(warning));
+    // An order has said so itself.
+    let ruled = ready.record.expiry_rule().filter(|rule| !out.warnings().iter().any(|held| held.message == *rule));
+    ruled.into_iter().for_each(|rule| out.warning(Warning::new("body.expiry_rule", rule)));
     let refusals = check::refusals(&outcomes);
     if !refusals.is_empty() {
         let problems = refusals.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect();
@@ -346,6 +349,9 @@ pub fn print(result: &RunResult, out: &mut Out) {
     }
     if let Some(chip) = &result.chip {
         out.line(format!("Chip     {}", chip.id));
+    }
+    if let Some(same) = result.same_card.as_ref().filter(|same| !same.one_card_once) {
+        out.line(format!("         note: {}", same.rests_on));
     }
     for channel in &result.channels {
         out.line(format!(

@@ -10,6 +10,7 @@ use crate::card::channel::{self, ChannelError};
 use crate::card::emv::Fci;
 use crate::card::gp::{self, CardData, Cplc};
 use crate::card::{Atr, Card, CardError};
+use crate::keys::Diversification;
 use crate::profile::{Identity, Profile};
 use crate::record::{Method, Record};
 
@@ -77,20 +78,32 @@ fn identity(job: &mut Job<'_>, card: &mut Card, logins: &mut Logins) -> Result<C
     let by_cplc = profile.identity() == Identity::Cplc && cplc.as_ref().is_some_and(Cplc::identifies);
     let asks_cf = !by_cplc && profile.identity() != Identity::InitializeUpdate;
     let kdd = if asks_cf { optional(gp::get_data(card, 0x00CF))? } else { None };
+    let own = || kdd.as_deref().filter(|data| has_serial(profile, &gp::object_value(0x00CF, data)));
     let (id, source) = match profile.identity() {
-        Identity::Cplc => (gp::chip_id(cplc.as_ref(), kdd.as_deref()), if by_cplc { "cplc" } else { "key-data" }),
-        Identity::KeyData => (gp::chip_id(None, kdd.as_deref()), "key-data"),
+        Identity::Cplc => (gp::chip_id(cplc.as_ref(), own()), if by_cplc { "cplc" } else { "key-data" }),
+        Identity::KeyData => (gp::chip_id(None, own()), "key-data"),
         Identity::InitializeUpdate => (key_data(job, card, logins)?, "initialize-update"),
         Identity::None => return Ok(Chip { id: None, source: "none", atr, cplc, kdd, card_data: None }),
     };
     if id.is_none() {
         return Err(JobError::Blank {
             what: "its identity",
-            seen: format!("none by {source} (serial number or key data absent, all 00 or FF, or one byte repeated)"),
+            seen: format!("none by {source} (serial number or key data absent, all 00 or FF, or one byte repeated, also the serial number in key data)"),
             wanted: "one that differs from chip to chip; [blank] identity in the profile says where it is".into(),
         });
     }
     Ok(Chip { id, source, atr, cplc, kdd, card_data: None })
+}
+
+/// Whether the serial number within key diversification data can tell one chip from another: where the diversification
+/// says which bytes it has. The rest is the same for all cards of a batch. // CPS 1.1 §4.1.2, GPC 2.3.1 (Visa's method)
+fn has_serial(profile: &Profile, kdd: &[u8]) -> bool {
+    let serial = match profile.diversification() {
+        Diversification::EmvCps { offset } => offset + 2..offset + 6,
+        Diversification::Visa2 => 4..8,
+        _ => return true,
+    };
+    kdd.get(serial).is_none_or(gp::identifies)
 }
 
 /// The key diversification data in the answer to INITIALIZE UPDATE. EXTERNAL AUTHENTICATE is not sent.
@@ -100,7 +113,7 @@ fn key_data(job: &mut Job<'_>, card: &mut Card, logins: &mut Logins) -> Result<O
         Ok(greeting) => {
             logins.sent(greeting.sent());
             let kdd = greeting.kdd();
-            Ok(gp::identifies(kdd).then(|| gp::key_data_id(kdd)))
+            Ok((gp::identifies(kdd) && has_serial(job.profile, kdd)).then(|| gp::key_data_id(kdd)))
         }
         Err(ChannelError::Card(CardError::Refused { .. })) => Ok(None),
         Err(error) => Err(error.into()),
@@ -226,7 +239,11 @@ pub fn same_chip(
     logins: &mut Logins,
     step: &'static str,
 ) -> Result<(), JobError> {
-    let now = identity(job, card, logins)?;
+    let now = match identity(job, card, logins) {
+        // The chip that the job began with has an identity.
+        Err(JobError::Blank { seen, .. }) => return Err(JobError::Swapped { step, seen, began: began.known_by() }),
+        now => now?,
+    };
     if now.known_by() != began.known_by() {
         return Err(JobError::Swapped { step, seen: now.known_by(), began: began.known_by() });
     }

@@ -327,8 +327,17 @@ impl<'a> Reading<'a> {
         ];
         for (how, here, interface) in pairs {
             if how != here {
+                // A terminal of the other interface never selects the application.
+                let reached = self.app.interface.is_reached(interface == "contactless");
                 for grouping in self.groupings(how) {
-                    let how = format!("it shows over the {interface} interface only");
+                    let how = match reached {
+                        true => format!("it shows over the {interface} interface only"),
+                        false => format!(
+                            "the profile reads it back over the {interface} interface, and the application can be selected over \
+                             the {} interface only",
+                            self.app.interface.name()
+                        ),
+                    };
                     self.report.not_proven.push(self.evidence(grouping, how));
                 }
             }

@@ -179,6 +179,11 @@ impl Chip {
         &self.expiry
     }
 
+    /// How the product's rule gave the expiry, in words; none if the order states it.
+    pub fn expiry_rule(&self) -> Option<&str> {
+        self.expiry_rule.as_deref()
+    }
+
     /// First day (5F25), YYMMDD.
     pub fn effective(&self) -> &str {
         &self.effective

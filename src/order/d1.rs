@@ -200,6 +200,7 @@ fn card(node: &Node) -> CardFile {
         pan: text(node, "pan"),
         psn: option(node, "panSequenceNumber"),
         expiry: node.text("exp").and_then(year_first).unwrap_or_default(),
+        expiry_rule: None,
         old_expiry: None,
         effective: option(node, "effectiveDate"),
         name: text(node, "name"),

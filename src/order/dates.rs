@@ -86,7 +86,9 @@ pub(super) fn expiry_by_rule(file: &mut OrderFile, paths: Paths, context: &Conte
             rule.months, rule.keep_if_more_than
         ),
     };
-    found.warn(name("card.expiry"), format!("not stated by the order, computed as {} (YYMM): {why}", card.expiry));
+    let words = format!("not stated by the order, computed as {} (YYMM): {why}", card.expiry);
+    found.warn(name("card.expiry"), words.clone());
+    card.expiry_rule = Some(words);
 }
 
 /// The last day of the expiry's month. A month in the wrong order of digits is often caught by the tracks only.

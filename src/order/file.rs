@@ -122,6 +122,9 @@ pub(super) struct CardFile {
     /// Last month, YYMM; without it `old_expiry` and the product's expiry rule give it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) expiry: String,
+    /// How the product's rule gave the expiry, in words.
+    #[serde(skip)]
+    pub(super) expiry_rule: Option<String>,
     /// Last month, YYMM, of the card that this one replaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) old_expiry: Option<String>,

@@ -45,7 +45,8 @@ static ENVELOPE: &[Field] = &[
 ];
 
 static RESPONSE: &[Field] = &[
-    must("newCardExpiryDate", Kind::Text(&r::ANY_TEXT)),
+    // Without it the card's data state the expiry, or the old one for the product's rule.
+    may("newCardExpiryDate", Kind::Text(&r::ANY_TEXT)),
     must("plasticId", Kind::Text(&r::NAME_64)),
     must("newSequenceNumber", Kind::Whole(0, 999)),
 ];

@@ -189,6 +189,7 @@ pub struct Chip {
     pub(super) pan: Pan,
     pub(super) psn: u8,
     pub(super) expiry: String,
+    pub(super) expiry_rule: Option<String>,
     pub(super) effective: String,
     pub(super) encoded_name: Option<Secret<String>>,
     pub(super) service_code: Option<String>,

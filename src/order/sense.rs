@@ -94,6 +94,7 @@ pub(super) fn assemble(
             pan: pan?,
             psn,
             expiry: card.expiry.clone(),
+            expiry_rule: card.expiry_rule.clone(),
             effective: format!("{:02}{:02}{:02}", effective.year() % 100, effective.month(), effective.day()),
             encoded_name: secret(&card.encoded_name).or(given.name),
             service_code: card.service_code.clone().or(given.service_code),

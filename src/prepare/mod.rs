@@ -170,6 +170,7 @@ fn make(
         cryptogram_key: secrets.cryptogram_key()?,
         foreign_keys,
         sample: order.product().is_sample(),
+        expiry_rule: order.chip().expiry_rule().map(str::to_owned),
         order: Some(*order.digest()),
     };
     let (text, record) = draft.seal(store, chance).map_err(PrepareError::Record)?;

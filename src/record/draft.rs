@@ -34,6 +34,8 @@ pub struct Draft {
     pub foreign_keys: bool,
     /// The card is a sample.
     pub sample: bool,
+    /// How the product's rule gave the expiry, in words; none if the order states it.
+    pub expiry_rule: Option<String>,
     /// SHA-256 of the order that it was prepared from.
     pub order: Option<[u8; 32]>,
 }
@@ -162,6 +164,7 @@ impl Draft {
             cryptogram_key: self.cryptogram_key.clone(),
             foreign_keys: self.foreign_keys,
             sample: self.sample,
+            expiry_rule: self.expiry_rule.clone(),
             order_sha256: self.order.map(hex::encode),
         }
     }

@@ -93,6 +93,9 @@ pub struct BodyFile {
     /// The card is a sample: it is never used.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) sample: bool,
+    /// How the product's rule gave the expiry, in words; absent if the order states it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) expiry_rule: Option<String>,
     /// SHA-256 of the order that it was prepared from, hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) order_sha256: Option<String>,

@@ -42,6 +42,7 @@ pub struct Record {
     cryptogram_key: Option<CryptogramKey>,
     foreign_keys: bool,
     sample: bool,
+    expiry_rule: Option<String>,
     order_sha256: Option<String>,
 }
 
@@ -224,6 +225,11 @@ impl Record {
     /// Whether the card is a sample, never to be used.
     pub fn is_sample(&self) -> bool {
         self.sample
+    }
+
+    /// How the product's rule gave the expiry, in words; none if the order states it.
+    pub fn expiry_rule(&self) -> Option<&str> {
+        self.expiry_rule.as_deref()
     }
 
     /// Whether it was prepared from the order with this SHA-256.

@@ -81,6 +81,7 @@ impl Record {
             cryptogram_key: body.cryptogram_key.clone(),
             foreign_keys: body.foreign_keys,
             sample: body.sample,
+            expiry_rule: body.expiry_rule.clone(),
             order_sha256: body.order_sha256.clone(),
         };
         check::record(&record, body, &mut problems);

@@ -219,6 +219,13 @@ fn answer(app: &Application, face: &Face, options: Option<&[u8]>, declared: &BTr
     Some(if written(&objects) { others.cloned().collect() } else { Vec::new() })
 }
 
+impl Application {
+    /// The issuer application data (9F10) that it loads for an interface.
+    pub fn issuer_data(&self, contactless: bool) -> Option<Vec<u8>> {
+        issuer_data(self, contactless)
+    }
+}
+
 /// 9F10 as it is loaded: bare or as an object; over the contactless interface 9201 if it is there.
 fn issuer_data(app: &Application, contactless: bool) -> Option<Vec<u8>> {
     let own = || app.clear_value(0x9201).filter(|_| contactless);

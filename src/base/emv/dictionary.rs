@@ -70,6 +70,7 @@ const fn own(tag: u32, name: &'static str, format: Format, min: usize, max: usiz
 /// In the order of the tags' numbers.
 #[rustfmt::skip]
 const DICTIONARY: &[TagInfo] = &[
+    row(0x42, "Issuer identification number (IIN)", Format::N, 3, 3, false),
     row(0x4F, "Application identifier (AID)", Format::B, 5, 16, false),
     row(0x50, "Application label", Format::Ans, 1, 16, false),
     row(0x56, "Track 1 data", Format::Ans, 1, 76, true),
@@ -132,6 +133,7 @@ const DICTIONARY: &[TagInfo] = &[
     row(0x9F09, "Application version number (terminal)", Format::B, 2, 2, false),
     row(0x9F0A, "Application selection registered proprietary data", Format::B, 4, 252, false),
     row(0x9F0B, "Cardholder name extended", Format::Ans, 27, 45, true),
+    row(0x9F0C, "Issuer identification number extended (IINE)", Format::N, 3, 4, false),
     row(0x9F0D, "Issuer action code, default", Format::B, 5, 5, false),
     row(0x9F0E, "Issuer action code, denial", Format::B, 5, 5, false),
     row(0x9F0F, "Issuer action code, online", Format::B, 5, 5, false),

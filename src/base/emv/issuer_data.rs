@@ -53,6 +53,8 @@ pub enum IssuerData {
     Unknown(u8),
     /// They fit Visa's version 11 and Mastercard's: only the product can say which it is.
     Ambiguous,
+    /// No form that this program knows: only the product can say whose it is.
+    NoForm,
     /// A version in another form than its own, and what is wrong with it.
     Malformed(&'static str),
 }
@@ -72,6 +74,17 @@ impl CryptogramVersion {
             (Family::Plain, _) => &[],
             (Family::Vsdc, 0x11) => AMOUNT_AND_NUMBER,
             _ => AMOUNTS_TO_NUMBER,
+        }
+    }
+
+    /// Fewest bytes of the issuer's answer (91); none if the version knows no answer. // EMV B2 §8.2, PYEMV
+    pub fn answer_length(self) -> Option<usize> {
+        match (self.family, self.number) {
+            (Family::Vsdc, 0x11) => None,
+            // Method 2: four bytes and the card status update
+            (Family::Vsdc, 0x12 | 0x22) => Some(8),
+            // Method 1: eight bytes and the response code
+            _ => Some(10),
         }
     }
 
@@ -100,7 +113,7 @@ impl IssuerData {
 const PLAIN: IssuerData = IssuerData::Known(CryptogramVersion { family: Family::Plain, number: 0 });
 
 fn unstated(data: &[u8]) -> IssuerData {
-    use IssuerData::{Ambiguous, Known, Malformed, Unknown};
+    use IssuerData::{Ambiguous, Known, Malformed, NoForm, Unknown};
     match (vsdc(data), mchip(data)) {
         (Some(Known(visa)), Some(Known(_))) if data.len() >= WITH_COUNTERS && visa.number == 0x11 => Ambiguous,
         (Some(Known(visa)), _) => Known(visa),
@@ -109,7 +122,7 @@ fn unstated(data: &[u8]) -> IssuerData {
         (Some(Malformed(why)), _) => Malformed(why),
         (_, Some(Unknown(version))) => Unknown(version),
         // What has too few bytes for Mastercard's version may be another's own.
-        _ => PLAIN,
+        _ => NoForm,
     }
 }
 
@@ -175,7 +188,8 @@ mod tests {
             assert_eq!(read(text, None), IssuerData::Known(CryptogramVersion::mchip(number)), "{text}");
         }
         for text in ["", "1501850440B100000000", "0115A00003220000"] {
-            assert_eq!(read(text, None), PLAIN, "{text}");
+            assert_eq!(read(text, None), IssuerData::NoForm, "{text}");
+            assert_eq!(read(text, Some(Family::Plain)), PLAIN, "{text}");
         }
     }
 

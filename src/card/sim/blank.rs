@@ -338,7 +338,9 @@ impl CardFile {
             let (line, column) = (error.line(), error.column());
             wrong(format!("it is not of a simulated card's shape, at line {line} column {column}"))
         };
-        let file: Self = serde_json::from_slice(&text).map_err(shape)?;
+        // Editors of other systems write a byte order mark.
+        let json = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&text);
+        let file: Self = serde_json::from_slice(json).map_err(shape)?;
         file.check().map_err(|why| wrong(why.to_owned()))?;
         Ok(file)
     }

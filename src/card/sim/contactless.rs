@@ -21,15 +21,15 @@ const LONGEST: usize = 256;
 const DYNAMIC: [u32; 7] = [0x82, 0x94, 0x9F10, 0x9F26, 0x9F27, 0x9F36, 0x9F4B];
 
 impl SimCard {
-    /// Whether GET PROCESSING OPTIONS makes the cryptogram itself: a Visa-like application over the antenna, to a
-    /// terminal that says so.
+    /// Whether GET PROCESSING OPTIONS makes the cryptogram itself: an application over the antenna whose PDOL asks for the
+    /// terminal's qualifiers, to a terminal that says so. Mastercard-like ones never do.
     pub(super) fn is_fast(&self, at: usize, app: &Application, given: &[(u32, Vec<u8>)]) -> bool {
         let says =
             given.iter().any(|(tag, value)| *tag == 0x9F66 && value.first().is_some_and(|byte| byte & FAST != 0));
         let scheme = self.scheme(at, &applet::template(app, true));
         // Without keys that make a cryptogram it answers as with contacts.
         let makes = applet::keys(app, true).is_some();
-        self.contactless && says && makes && scheme.is_some_and(|scheme| scheme.applet == Applet::Vsdc)
+        self.contactless && says && makes && scheme.is_some_and(|scheme| scheme.applet != Applet::Mchip)
     }
 
     /// The one answer of the fast path; the counter has moved already.

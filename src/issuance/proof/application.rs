@@ -13,10 +13,14 @@ use crate::card::Card;
 use crate::card::emv::oda::{self, OfflineError, OfflineReport, Outcome, ReadCard, Step};
 use crate::card::emv::{ApplicationContents, Terminal};
 use crate::keys::ca_keys::CaKeys;
+use crate::record::Record;
 
 pub(super) const AIP_ISSUER: u8 = 0x04;
 pub(super) const AIP_CDA: u8 = 0x01;
 const AIP_ODA: u8 = 0x61;
+/// Why a cryptogram is not checked. Preparation tells it (R39).
+pub(super) const UNKNOWN_VERSION: &str =
+    "the cryptogram version in 9F10 is not one that this program knows ([verify] cryptogram in the profile)";
 /// What the signature of fDDA covers of the terminal: unpredictable number, amount, currency. // EMV C-3 annex C.1
 const FAST_COVERS: &[(u32, u8)] = &[(0x9F37, 4), (0x9F02, 6), (0x5F2A, 2)];
 
@@ -59,6 +63,8 @@ pub(super) struct Prover<'a> {
     pub(super) host: Option<&'a Host<'a>>,
     /// Why there is no host, where there is none.
     pub(super) no_host: &'static str,
+    /// The record that the card was made from, if it is known.
+    pub(super) record: Option<&'a Record>,
     pub(super) consent: &'a Consent,
     /// The profile agrees to a transaction, to a PIN try.
     pub(super) may: (bool, bool),
@@ -98,6 +104,13 @@ impl View<'_> {
     /// The PAN sequence number; 00 where the card has none.
     pub(super) fn psn(&self) -> u8 {
         self.value(0x5F34).and_then(|value| value.first().copied()).unwrap_or_default()
+    }
+
+    /// Whether the card's PDOL asks for an element.
+    pub(super) fn asks_for(&self, tag: Tag) -> bool {
+        let list = self.read.fci.data().and_then(|fci| crate::card::emv::Fci::of(fci).parse().ok()?.pdol);
+        let list = list.and_then(|list| Dol::parse(&list).ok());
+        list.is_some_and(|list| list.items().iter().any(|(asked, _)| *asked == tag))
     }
 
     /// Values of the terminal as the card got them with GET PROCESSING OPTIONS, one behind the other. None if the PDOL does
@@ -220,6 +233,7 @@ impl Prover<'_> {
         let at_once = view.read.options.data().and_then(crate::card::emv::transaction::generated);
         let why = match (&at_once, self.host) {
             (_, None) => Some(self.no_host),
+            (_, Some(host)) if self.is_of_unknown_version(host, &view.read.aid) => Some(UNKNOWN_VERSION),
             (Some(_), _) => None,
             (None, _) if !self.may.0 => Some("the profile does not allow it ([verify] generate_ac)"),
             (None, _) if !self.consent.generate_ac => Some("the operator did not ask for it (--generate-ac)"),
@@ -235,6 +249,16 @@ impl Prover<'_> {
             Some(made) => work.at_once(&made),
             None => work.with(card),
         }
+    }
+}
+
+impl Prover<'_> {
+    /// Whether the record loads issuer application data whose cryptograms this program cannot compute. The card is then asked
+    /// for none.
+    fn is_of_unknown_version(&self, host: &Host<'_>, aid: &[u8]) -> bool {
+        let apps = self.record.iter().flat_map(|record| record.applications());
+        let loaded = apps.filter(|app| app.aid() == aid).find_map(|app| app.issuer_data(self.contactless));
+        loaded.is_some_and(|data| host.scheme(&data).is_none())
     }
 }
 

@@ -212,7 +212,7 @@ impl Scheme {
     fn of(issuer_data: &[u8], stated: Option<CryptogramKind>) -> Option<Self> {
         match IssuerData::read(issuer_data, stated.map(CryptogramKind::family)) {
             IssuerData::Known(version) => Some(Self::of_version(version)),
-            IssuerData::Unknown(_) | IssuerData::Ambiguous | IssuerData::Malformed(_) => None,
+            _ => None,
         }
     }
 

@@ -6,6 +6,7 @@ use super::{Consent, VerifyError, bcd, evidence};
 use crate::base::codec::tlv::Tag;
 use crate::base::emv::certificate::MonthYear;
 use crate::base::emv::tag_name;
+use crate::base::fault::Code;
 use crate::base::{Chance, Clock};
 use crate::card::Card;
 use crate::card::emv::{Terminal, Wanted, read_and_visit};
@@ -66,6 +67,7 @@ impl Made<'_> {
             contactless,
             host: host.as_ref(),
             no_host: "the profile does not allow a transaction ([verify] generate_ac)",
+            record: Some(self.record),
             consent: &Consent { generate_ac: transaction, pin: None },
             may: (transaction, false),
             limits: Vec::new(),
@@ -88,12 +90,15 @@ impl Made<'_> {
                 cryptogram_made: proof.app.cryptogram_made,
             });
             let faults = proof.offline_faults.iter().map(|what| ("CARD-ODA", what.clone()));
-            let refused = proof.checks.iter().filter(|it| it.code.as_deref() == Some("CARD-AC"));
-            let refused =
-                refused.map(|it| ("CARD-AC", format!("{}: {}", it.check, it.why.clone().unwrap_or_default())));
+            // A cryptogram that is wrong, or that the data on the card do not allow.
+            let refused = proof.checks.iter().filter_map(|it| {
+                let code = [Code::CardAc, Code::RecordDgi].map(Code::name).into_iter();
+                let code = code.filter(|code| it.code.as_deref() == Some(code)).next()?;
+                Some((code, format!("{}: {}", it.check, it.why.clone().unwrap_or_default())))
+            });
             for (code, what) in faults.chain(refused) {
                 let (tag, at) = match code {
-                    "CARD-AC" => (Tag::of(0x9F26), "GENERATE AC"),
+                    "CARD-AC" | "RECORD-DGI" => (Tag::of(0x9F26), "GENERATE AC"),
                     _ => (Tag::of(0x9F46), "offline data authentication"),
                 };
                 found.findings.push(Finding {

@@ -8,6 +8,7 @@ mod application;
 mod consistency;
 mod evidence;
 mod host;
+mod life_cycle;
 mod made;
 mod pin;
 pub mod result;
@@ -136,6 +137,7 @@ impl Verification<'_> {
         let mut checks = vec![found(&contents)];
         checks.extend(proofs.iter().flat_map(|proof| proof.checks.iter().cloned()));
         checks.extend(consistency::checks(&contents, &proofs, &known));
+        checks.extend(self.final_life_cycle(&mut card)?);
         let steps = steps.lock().map(|mut steps| std::mem::take(&mut *steps)).unwrap_or_default();
         Ok(self.result(&contents, proofs, checks, compared, steps, started))
     }
@@ -172,6 +174,7 @@ impl Verification<'_> {
             contactless,
             host: host.as_ref(),
             no_host,
+            record,
             consent: &self.consent,
             may: product.map_or((false, false), |it| (it.may_generate_ac(), it.may_try_pin())),
             limits: record.map(limits).unwrap_or_default(),
@@ -186,6 +189,18 @@ impl Verification<'_> {
             Some(error) => Err(error),
             None => Ok((contents, prover.proofs)),
         }
+    }
+
+    /// The final life cycle that the profile states, which a card tells in a channel with its issuer security domain only.
+    fn final_life_cycle(&mut self, card: &mut Card) -> Result<Option<CheckRef>, VerifyError> {
+        let Some((profile, wanted)) = self.profile.and_then(|it| Some((it, it.final_life_cycle()?))) else {
+            return Ok(None);
+        };
+        let ended = match self.store {
+            None => Ended::Skipped("no keys were given (--keys)".into()),
+            Some(store) => life_cycle::check(card, profile, store, wanted, self.chance)?,
+        };
+        Ok(Some(CheckRef::new("card", life_cycle::CHECK, ended)))
     }
 
     /// The card, with every exchange noted for the result.

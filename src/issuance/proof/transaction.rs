@@ -21,6 +21,7 @@ pub(super) const STEPS: [&str; 3] = [CRYPTOGRAM, ANSWER, SECOND];
 
 const ISSUER_ANSWER: Tag = Tag::of(0x91);
 const RESPONSE_CODE: Tag = Tag::of(0x8A);
+const TERMINAL_QUALIFIERS: Tag = Tag::of(0x9F66);
 const VERIFICATION_RESULTS: Tag = Tag::of(0x95);
 /// Issuer action code, denial.
 const DENIAL: u32 = 0x9F0E;
@@ -63,7 +64,17 @@ impl Work<'_> {
     /// An online request, the issuer's approval, and the cryptogram after it.
     pub(super) fn with(&mut self, card: &mut Card) -> Result<(), VerifyError> {
         let Some(list) = self.view.list(0x8C) else {
-            self.fail(CRYPTOGRAM, "there is no CDOL1, or it is no data object list");
+            match (self.proof.contactless, self.view.asks_for(TERMINAL_QUALIFIERS), self.view.value(0x8C)) {
+                (true, true, None) => self.fail(
+                    CRYPTOGRAM,
+                    "the answer to GET PROCESSING OPTIONS holds none (9F26), although the PDOL asks for 9F66",
+                ),
+                // As a card with magnetic stripe mode alone; rule R9 tells it at preparation.
+                (true, false, None) => {
+                    self.skip(&[CRYPTOGRAM], "no cryptogram can be asked for: the PDOL has no 9F66, and no record holds CDOL1");
+                }
+                _ => self.lacks(CRYPTOGRAM, "the records hold no CDOL1 (8C) that is a data object list"),
+            }
             self.skip(&[ANSWER, SECOND], "there is no first cryptogram");
             return Ok(());
         };
@@ -132,11 +143,11 @@ impl Work<'_> {
             return Ok(None);
         };
         let Some(pan) = self.view.pan() else {
-            self.fail(CRYPTOGRAM, "there is no PAN to derive the card's key with");
+            self.lacks(CRYPTOGRAM, "there is no PAN to derive the card's key with");
             return Ok(None);
         };
         let Some(scheme) = self.host.scheme(&made.issuer_data) else {
-            self.skip(&[CRYPTOGRAM], "the cryptogram version in 9F10 is not one that this program knows");
+            self.skip(&[CRYPTOGRAM], super::application::UNKNOWN_VERSION);
             return Ok(None);
         };
         let covered = [0x9F02, 0x9F03, 0x9F1A, 0x95, 0x5F2A, 0x9A, 0x9C, 0x9F37];
@@ -174,7 +185,7 @@ impl Work<'_> {
             return Ok(());
         }
         let Some(list) = self.view.list(0x8D) else {
-            self.fail(SECOND, "there is no CDOL2, or it is no data object list");
+            self.lacks(SECOND, "the records hold no CDOL2 (8D) that is a data object list");
             self.skip(&[ANSWER], "there is no second cryptogram");
             return Ok(());
         };
@@ -277,6 +288,11 @@ impl Work<'_> {
 
     fn fail(&mut self, step: &str, why: &str) {
         self.notes.add(step, Ended::Failed(Code::CardAc, why.to_owned()));
+    }
+
+    /// What the data on the card lack: a matter of its record and profile, not of its keys.
+    fn lacks(&mut self, step: &str, why: &str) {
+        self.notes.add(step, Ended::Failed(Code::RecordDgi, why.to_owned()));
     }
 
     fn skip(&mut self, steps: &[&str], why: &str) {

@@ -8,6 +8,7 @@ use crate::base::emv::{Dol, Format, TagInfo, tag_info};
 const ODD: &[u32] = &[0x5F28, 0x5F2A, 0x5F30, 0x5F36, 0x9F1A, 0x9F3C, 0x9F3D, 0x9F42, 0x9F44, 0x9F51, 0x9F57];
 /// Elements whose form has a rule of its own.
 const OWN_RULE: &[u32] = &[0x57, 0x5A, 0x8E, 0x94, 0x5F24, 0x9F07, 0x9F08, 0x9F4A, 0x9F4D];
+const LOG_ENTRY: u32 = 0x9F4D;
 /// Lists of data objects in the records.
 const LISTS: [u32; 4] = [0x8C, 0x8D, 0x9F49, 0x97];
 
@@ -46,27 +47,29 @@ pub(super) fn asked(view: &View<'_>, findings: &mut Findings) {
 /// R41. // EMV B3 §4.3, annex A; EMV contactless books
 pub(super) fn forms(view: &View<'_>, findings: &mut Findings) {
     let mut held: Vec<&Tlv> = view.objects().iter().map(|(object, _)| object).collect();
-    held.extend(view.fci_objects());
-    held.extend(view.subject.internal.iter().flatten());
+    let elsewhere = view.fci_objects().iter().chain(view.subject.internal.iter().flatten());
     let records: Vec<Tlv> = match view.is_payment() {
         Some(true) => Vec::new(),
         _ => view.subject.records.values().filter_map(|record| tlv::parse(record).ok()).flatten().collect(),
     };
     held.extend(records.iter());
+    let elsewhere: Vec<&Tlv> = elsewhere.collect();
     if view.is_payment().is_none() {
         findings.unseen("AIP and AFL are not seen here");
     }
-    if held.is_empty() {
+    if held.is_empty() && elsewhere.is_empty() {
         return findings.absent("there is no data element");
     }
-    held.into_iter().for_each(|object| form(object, findings));
+    held.into_iter().for_each(|object| form(object, |tag| tag != LOG_ENTRY && OWN_RULE.contains(&tag), findings));
+    // The rules of their own look at records and answer; that of the log entry at the FCI.
+    elsewhere.into_iter().for_each(|object| form(object, |tag| tag == LOG_ENTRY, findings));
 }
 
 /// One object, and what is inside it.
-fn form(object: &Tlv, findings: &mut Findings) {
-    object.children().iter().for_each(|child| form(child, findings));
+fn form(object: &Tlv, has_own_rule: fn(u32) -> bool, findings: &mut Findings) {
+    object.children().iter().for_each(|child| form(child, has_own_rule, findings));
     let number = object.tag.number();
-    let Some(info) = tag_info(object.tag).filter(|_| object.children().is_empty() && !OWN_RULE.contains(&number))
+    let Some(info) = tag_info(object.tag).filter(|_| object.children().is_empty() && !has_own_rule(number))
     else {
         return findings.must(true, Place::Tag(number), "");
     };
@@ -115,6 +118,12 @@ fn written(info: &TagInfo, value: &[u8]) -> Result<(), &'static str> {
     let mut nibbles = value.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]);
     let (good, what) = match info.format {
         Format::N if !nibbles.all(|nibble| nibble < 10) => (false, "it must be decimal digits"),
+        // Several codes, or several exponents: each right-justified in its bytes.
+        Format::N if matches!(number, 0x9F3B | 0x9F43) => {
+            let each = if number == 0x9F3B { 2 } else { 1 };
+            let right = value.chunks(each).all(|code| code.first().is_none_or(|byte| byte >> 4 == 0));
+            (right, "each code has an odd number of digits: its first half byte must be 0")
+        }
         Format::N => {
             let first = value.first().is_none_or(|byte| byte >> 4 == 0);
             (!ODD.contains(&number) || first, "it has an odd number of digits: the first half byte must be 0")
@@ -150,7 +159,7 @@ mod tests {
     fn judged(tag: u32, value: &str) -> bool {
         let object = Tlv::primitive(Tag::of(tag), hex::decode(value).unwrap_or_default());
         let mut findings = Findings::default();
-        form(&object, &mut findings);
+        form(&object, |tag| OWN_RULE.contains(&tag), &mut findings);
         findings.failures.is_empty()
     }
 
@@ -172,6 +181,10 @@ mod tests {
             (0x9F10, "06010A03A00000"),
             (0x5F2D, "454E"),
             (0x9F7C, ""),
+            (0x9F3B, "09780840"),
+            (0x9F43, "0202"),
+            (0x42, "476173"),
+            (0x9F0C, "47617390"),
         ] {
             assert!(judged(tag, value), "{tag:X} {value}");
         }
@@ -198,6 +211,12 @@ mod tests {
             ("5F54", "414141"),
             ("9F6C", "280000"),
             ("9F4B", ""),
+            ("9F3B", "09788400"),
+            ("9F3B", "9780"),
+            ("9F43", "0220"),
+            ("42", "4761"),
+            ("42", "47617A"),
+            ("9F0C", "4761739000"),
         ] {
             let tag = u32::from_str_radix(tag, 16).unwrap_or_default();
             assert!(!judged(tag, value), "{tag:X} {value}");

@@ -58,6 +58,16 @@ pub(super) fn track_equivalent(view: &View<'_>, findings: &mut Findings) {
 
 /// R3. // EMV B3 annex A
 pub(super) fn track_form(view: &View<'_>, findings: &mut Findings) {
+    // A scheme may give 9F6B another meaning.
+    if let Some(value) = view.value(0x9F6B).map(zeroize::Zeroizing::new) {
+        let what = "it is not track 2 data: digits with one D, filled with F";
+        findings.should(Fields::from_tag57(&value).is_ok(), Place::Tag(0x9F6B), what);
+    }
+    if let Some(value) = view.value(0x56).map(zeroize::Zeroizing::new) {
+        let text = std::str::from_utf8(&value).map(|text| zeroize::Zeroizing::new(format!("%{text}?")));
+        let what = "it is not track 1 data: B, PAN, ^, name, ^, expiry and service code";
+        findings.should(text.is_ok_and(|text| Fields::track1(&text).is_ok()), Place::Tag(0x56), what);
+    }
     let Some(value) = wanted(view, 0x57, findings) else { return };
     match Fields::from_tag57(&value) {
         Ok(_) => findings.must(true, TRACK_EQUIVALENT, ""),

@@ -11,6 +11,7 @@ const SDA: u8 = 0x40;
 const DDA: u8 = 0x20;
 const CDA: u8 = 0x01;
 const ISSUER: u8 = 0x04;
+const CARDHOLDER: u8 = 0x10;
 /// Issuer action codes: default, denial, online. // EMV B3 annex A
 const DEFAULT: u32 = 0x9F0D;
 const DENIAL: u32 = 0x9F0E;
@@ -19,6 +20,9 @@ const ONLINE: u32 = 0x9F0F;
 const NOT_PERFORMED: u8 = 0x80;
 const SDA_SELECTED: u8 = 0x02;
 const METHODS: [(u8, u8, &str); 3] = [(SDA, 0x40, "SDA"), (DDA, 0x08, "DDA"), (CDA, 0x04, "CDA")];
+/// Third byte: cardholder verification failed; and all that says why.
+const CVM_FAILED: u8 = 0x80;
+const CVM_FAILURES: u8 = 0xF8;
 /// Second byte: requested service not allowed, new card.
 const NOT_ALLOWED: u8 = 0x10;
 const NEW_CARD: u8 = 0x08;
@@ -38,6 +42,7 @@ fn profile(view: &View<'_>, findings: &mut Findings) -> Option<u8> {
 /// R36. // EMV B3 §10.9, §6.5.4, annex C1
 pub(super) fn answer(view: &View<'_>, findings: &mut Findings) {
     let Some(first) = profile(view, findings) else { return };
+    answer_length(view, findings);
     if view.subject.contactless {
         return findings.absent("a contactless transaction of one tap brings the card no answer");
     }
@@ -56,6 +61,22 @@ pub(super) fn answer(view: &View<'_>, findings: &mut Findings) {
         }
     };
     findings.should(by_command != in_list, Place::Tag(0x8D), what);
+}
+
+/// CDOL2 asks for as much of 91 as the cryptogram version needs. // EMV B2 §8.2, B3 §5.4: a longer value is cut
+fn answer_length(view: &View<'_>, findings: &mut Findings) {
+    let Some(list) = view.value(0x8D).and_then(|value| Dol::parse(&value).ok()) else { return };
+    let shortest = list.items().iter().filter(|(tag, _)| tag.number() == 0x91).map(|(_, length)| *length).min();
+    let read = view.subject.issuer_data.as_ref().map(|data| IssuerData::read(data, view.subject.cryptogram));
+    let (Some(shortest), Some(IssuerData::Known(version))) = (shortest, read) else { return };
+    let Some(needed) = version.answer_length() else { return };
+    let what = format!(
+        "it asks for {shortest} bytes of the issuer's answer (91), and {} needs {needed}: issuer authentication fails",
+        version.name()
+    );
+    if usize::from(shortest) < needed {
+        findings.must(false, Place::Tag(0x8D), &what);
+    }
 }
 
 /// R37. // EMV B3 §10.7, annex A, annex C5
@@ -77,6 +98,10 @@ pub(super) fn action_codes(view: &View<'_>, findings: &mut Findings) {
         let place = if default[0] & failed == 0 { DEFAULT } else { ONLINE };
         findings.should(online_or_not || denial[0] & failed != 0, Place::Tag(place), &what);
     }
+    let ends_in_failure = super::practice::ends_in_failure(&view.value(0x8E).unwrap_or_default());
+    let what = "Denial holds a bit of byte 3, and the CVM list ends with a rule that fails: terminals without the methods before \
+                it decline every transaction";
+    findings.should(!(ends_in_failure && denial[2] & CVM_FAILURES != 0), Place::Tag(DENIAL), what);
     for (byte, bit, set, why) in always_set(view, first) {
         let refuses = set && denial.get(byte).is_some_and(|held| held & bit != 0);
         let what = format!(
@@ -89,17 +114,19 @@ pub(super) fn action_codes(view: &View<'_>, findings: &mut Findings) {
 }
 
 /// Bits of the terminal verification results that this card sets in every transaction: byte, bit, whether, why.
-fn always_set(view: &View<'_>, first: u8) -> [(usize, u8, bool, &'static str); 4] {
+fn always_set(view: &View<'_>, first: u8) -> [(usize, u8, bool, &'static str); 5] {
     let none = first & (SDA | DDA | CDA) == 0;
     let only_static = first & (SDA | DDA | CDA) == SDA;
     let nothing = view.value(0x9F07).is_some_and(|usage| usage.first().is_some_and(|byte| byte & 0x03 == 0));
     let velocity = view.has(0x9F14) && view.has(0x9F23);
     let register = view.subject.internal.as_ref().and_then(|objects| tlv::find(objects, Tag::of(0x9F13)));
+    let fails = first & CARDHOLDER != 0 && super::practice::always_fails(&view.value(0x8E).unwrap_or_default());
     let fresh = velocity && register.is_some_and(|register| register.value_bytes() == [0, 0]);
     [
         (0, NOT_PERFORMED, none, "the AIP has no offline data authentication"),
         (0, SDA_SELECTED, only_static, "the AIP has SDA alone"),
         (1, NOT_ALLOWED, nothing, "the usage control (9F07) allows neither cash machines nor other terminals"),
+        (2, CVM_FAILED, fails, "the CVM list has nothing but rules that fail"),
         (1, NEW_CARD, fresh, "the card has never been online (9F13) and cannot get there"),
     ]
 }
@@ -197,6 +224,11 @@ pub(super) fn issuer_data(view: &View<'_>, findings: &mut Findings) {
         }
         IssuerData::Ambiguous => {
             let what = "they fit Visa's version 11 and Mastercard's: state cryptogram in the profile's [verify]";
+            findings.should(false, place, what);
+        }
+        IssuerData::NoForm => {
+            let what = "they have no form that this program knows: nothing can be said of what the cryptogram covers, and it is \
+                        not checked; state cryptogram (vsdc, mchip or plain) in the profile's [verify]";
             findings.should(false, place, what);
         }
     }

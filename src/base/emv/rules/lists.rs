@@ -157,6 +157,8 @@ pub(super) fn pdol(view: &View<'_>, findings: &mut Findings) {
 /// R19. // EMV B3 annex D
 pub(super) fn log(view: &View<'_>, findings: &mut Findings) {
     let place = Place::Tag(0x9F4D);
+    let what = "it stands in records or answer: what reads logs looks for it in the FCI";
+    findings.should(!view.has(0x9F4D), place, what);
     if view.subject.fci.is_none() {
         return findings.unseen(FCI_NOT_SEEN);
     }

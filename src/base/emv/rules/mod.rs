@@ -133,13 +133,13 @@ macro_rules! rules {
 rules! {
     1, RecordContradiction, identity::pan, "The PAN of 5A is the PAN of 57. EMV B3 annex A.";
     2, RecordContradiction, identity::track_equivalent, "57 agrees with expiry (5F24) and service code (5F30). EMV B3 annex A.";
-    3, RecordContradiction, identity::track_form, "57 is digits with one D, filled with F, of at most 19 bytes. EMV B3 annex A.";
+    3, RecordContradiction, identity::track_form, "57 and 9F6B are digits with one D, filled with F, of at most 19 bytes; 56 is track 1 data. EMV B3 annex A.";
     4, RecordContradiction, identity::pan_form, "The PAN has a right check digit, and begins as the product's PANs do. ISO/IEC 7812-1.";
     5, RecordContradiction, identity::dates, "The expiry is a date that has not passed, on the last day of its month, and not before the effective date. EMV B3 §10.4.3, annex A.";
     6, RecordContradiction, identity::name, "The name on the chip (5F20) is the name on track 1. ISO/IEC 7813 §5.1.";
     7, RecordDgi, structure::locator, "Every record of the AFL is there, and no record is there for nothing. EMV B3 §10.2.";
     8, RecordTlv, structure::records, "Records of the files 1 to 10 are one template 70, and no object comes twice in answer, records, FCI or internal data. EMV B3 §7.1, §10.2.";
-    9, RecordDgi, structure::mandatory, "The records hold PAN (5A), expiry (5F24), CDOL1 (8C) and CDOL2 (8D). EMV B3 §7.2.";
+    9, RecordDgi, structure::mandatory, "The records hold PAN (5A), expiry (5F24), CDOL1 (8C) and CDOL2 (8D); a contactless application has a way to make a cryptogram. EMV B3 §7.2.";
     10, RecordContradiction, authentication::profile, "What the AIP promises of offline data authentication is there, and nothing else. EMV B3 §7.2, §10.3.";
     11, RecordContradiction, authentication::certificates, "The certificates can be recovered, are not larger than what signs them, and outlive the card. EMV B2 §5.3, §6.3, §6.4.";
     12, RecordContradiction, authentication::tag_list, "The static data authentication tag list (9F4A) names the AIP only. EMV B3 §10.3.";
@@ -149,7 +149,7 @@ rules! {
     16, RecordContradiction, lists::usage, "The issuer's country (5F28) is there where the usage control (9F07) needs it. EMV B3 §10.4.2, annex C2.";
     17, RecordContradiction, lists::preferred_name, "A preferred name (9F12) comes with its code table (9F11). EMV B1 §12.4.";
     18, RecordContradiction, lists::pdol, "The PDOL (9F38) asks only for what terminals know. EMV B3 §5.4, annex A.";
-    19, RecordContradiction, lists::log, "The log entry (9F4D) names a file for logs, and there is a log format (9F4F). EMV B3 annex D.";
+    19, RecordContradiction, lists::log, "The log entry (9F4D) of the FCI names a file for logs, and there is a log format (9F4F). EMV B3 annex D.";
     20, RecordContradiction, structure::directory, "The application is selected by its own AID, and directories name what is on the card. EMV B1 §11.3, §12.2.";
     21, RecordContradiction, identity::chip_cvv, "57, 9F1F, 56 and 9F6B hold the chip's own card verification value, not the stripe's. ISO/IEC 7813 §5.2.";
     22, RecordContradiction, identity::sequence_number, "The PAN sequence number (5F34) is the one of the keys, and the keys have their check values. EMV B2 annex A1.4, CPS 1.1 annex A.";
@@ -160,7 +160,7 @@ rules! {
     27, RecordContradiction, kernel::counters, "Applications with one PAN, sequence number and key share one transaction counter. EMV B2 §8.1.2.";
     28, RecordContradiction, kernel::kernel_2, "Kernel 2 finds EMV mode in the AIP, PAN (5A), expiry (5F24) and CDOL1 (8C). EMV C-2 §6.6.";
     29, RecordContradiction, kernel::kernel_3, "Kernel 3 finds 9F66 in the PDOL, 57, and for fDDA 9F69 of version 01. EMV C-3 §5.4, §5.6.";
-    36, RecordContradiction, issuer::answer, "The card takes the issuer's answer in exactly one way: EXTERNAL AUTHENTICATE (AIP) or 91 in CDOL2. EMV B3 §10.9.";
+    36, RecordContradiction, issuer::answer, "The card takes the issuer's answer in exactly one way, EXTERNAL AUTHENTICATE (AIP) or 91 in CDOL2, and CDOL2 asks for all of it. EMV B2 §8.2, B3 §10.9.";
     37, RecordContradiction, issuer::action_codes, "The issuer action codes go with the AIP: a failed ODA method goes online or declines, and Denial holds no bit that every transaction sets. EMV B3 §10.7, annex C5.";
     38, RecordContradiction, issuer::covered, "PDOL and CDOL1 ask for every element that the cryptogram version covers, and no list changes its length. EMV B2 §8.1, B3 §5.4.";
     39, RecordContradiction, issuer::issuer_data, "The issuer application data (9F10) have the form of their cryptogram version, and the version is known. EMV B3 annex A.";
@@ -168,7 +168,8 @@ rules! {
     41, RecordContradiction, elements::forms, "Every known data element has the length and format of the dictionary. EMV B3 §4.3, annex A.";
     42, RecordContradiction, directory::file, "The PSE's 88 names a file that is there. EMV B1 §11.3.4, §12.2.3.";
     43, RecordContradiction, directory::entries, "The directory names whole AIDs, with priorities that differ and are those of the FCIs. EMV B1 §12.2.3, §12.4.";
-    44, RecordContradiction, practice::unusual, "Effective date, usage control and CVM list hold nothing unusual. EMV B3 §10.4, §10.5, annexes C1 to C3.";
+    44, RecordContradiction, practice::unusual, "Effective date, usage control, CVM list, AIP and card transaction qualifiers hold nothing unusual. EMV B3 §10.4, §10.5, annexes C1 to C3.";
+    45, RecordContradiction, practice::counter, "The transaction counter (9F36) leaves transactions, and the last online one (9F13) is not beyond it. EMV B3 §10.6.3, annex A.";
 }
 
 /// Every rule of a stage on one subject, in order.

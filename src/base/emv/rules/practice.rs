@@ -1,9 +1,21 @@
-//! R44: what some products do on purpose and others by mistake. It is told only.
+//! R44: what some products do on purpose and others by mistake. It is told only. R45: a transaction counter at its end.
 
 use super::{Findings, Place, View};
+use crate::base::codec::tlv::{self, Tag};
 
 /// AIP: cardholder verification is supported. // EMV B3 annex C1
 const CARDHOLDER: u8 = 0x10;
+/// AIP: on-device verification, of kernel 2 alone; EMV or magnetic stripe mode and relay resistance, contactless only.
+/// // EMV B3 annex C1, EMV C-2 annex A.1.16
+const ON_DEVICE: u8 = 0x02;
+const OF_KERNELS: u8 = 0x81;
+/// Card transaction qualifiers (9F6C): online PIN or signature; verified on the device; reserved bits. // Visa VCPS, EMV C-3
+const CVM_REQUIRED: u8 = 0xC0;
+const ON_DEVICE_VERIFIED: u8 = 0x80;
+const RESERVED: [u8; 2] = [0x01, 0x3F];
+/// Counters from which a card can make no transaction any more after it has been made and proven, or few.
+const LAST: u16 = 0xFFF0;
+const FEW: u16 = 0xF000;
 
 /// R44. // EMV B3 §10.4.3, §10.5, annexes C1 to C3
 pub(super) fn unusual(view: &View<'_>, findings: &mut Findings) {
@@ -16,12 +28,77 @@ pub(super) fn unusual(view: &View<'_>, findings: &mut Findings) {
         usage_control(&usage, findings);
     }
     effective(view, findings);
+    interchange_profile(view, findings);
+    qualifiers(view, findings);
     if let Some(list) = view.value(0x8E) {
         let what = "there is a CVM list, and the AIP does not say that the card supports cardholder verification";
         findings.should(first & CARDHOLDER != 0, Place::Tag(0x8E), what);
         cvm_list(&list, findings);
     }
     findings.absent("there is nothing of the kind");
+}
+
+/// R45. // EMV B3 §6.5.5, B2 §8.1.2: a counter at its end makes no cryptogram any more
+pub(super) fn counter(view: &View<'_>, findings: &mut Findings) {
+    let Some(internal) = &view.subject.internal else {
+        return findings.unseen("the internal data objects are not seen here");
+    };
+    let value = |tag| tlv::find(internal, Tag::of(tag)).and_then(|it| <[u8; 2]>::try_from(it.value_bytes()).ok());
+    let Some(counter) = value(0x9F36).map(u16::from_be_bytes) else {
+        return findings.absent("the card does not give its transaction counter");
+    };
+    let place = Place::Tag(0x9F36);
+    findings.must(counter < LAST, place, "it leaves no transactions: making and proving a card takes some, and it ends at FFFF");
+    findings.should(!(FEW..LAST).contains(&counter), place, "it leaves fewer than 4,096 transactions");
+    if let Some(online) = value(0x9F13).map(u16::from_be_bytes) {
+        let what = "it is greater than the transaction counter (9F36): terminals take the offline limits as exceeded";
+        findings.should(online <= counter, Place::Tag(0x9F13), what);
+    }
+}
+
+/// Bits of the AIP that no terminal of this interface knows. // EMV B3 annex C1
+fn interchange_profile(view: &View<'_>, findings: &mut Findings) {
+    let Some([first, second]) = view.aip() else { return };
+    let reserved = match view.subject.contactless {
+        true => second & !OF_KERNELS != 0,
+        false => first & ON_DEVICE != 0 || second != 0,
+    };
+    findings.should(!reserved, Place::Tag(0x82), "the AIP has bits that are reserved for future use on this interface");
+}
+
+/// Card transaction qualifiers of an answer with a cryptogram. // EMV C-3 §5.7
+fn qualifiers(view: &View<'_>, findings: &mut Findings) {
+    let Some([first, second]) = view.value(0x9F6C).and_then(|value| <[u8; 2]>::try_from(value).ok()) else { return };
+    // Elsewhere 9F6C is the magnetic stripe version. // EMV C-2 annex A.1
+    if !view.answers_at_once() {
+        return;
+    }
+    let place = Place::Tag(0x9F6C);
+    let verified = first & CVM_REQUIRED != 0 || second & ON_DEVICE_VERIFIED != 0;
+    let what = "the card asks for no cardholder verification: neither online PIN nor signature, and none on a device";
+    findings.should(verified, place, what);
+    let reserved = first & RESERVED[0] != 0 || second & RESERVED[1] != 0;
+    findings.should(!reserved, place, "it has bits that are reserved for future use");
+}
+
+/// The rules of a CVM list: code and condition.
+fn rules(list: &[u8]) -> Vec<(u8, u8)> {
+    let rules = list.get(8..).unwrap_or_default();
+    rules.as_chunks::<2>().0.iter().map(|[code, condition]| (*code, *condition)).collect()
+}
+
+/// Whether a CVM list ends with "fail CVM processing, always" behind other rules. // EMV B3 annex C3
+pub(super) fn ends_in_failure(list: &[u8]) -> bool {
+    let rules = rules(list);
+    rules.len() > 1 && rules.last().is_some_and(|(code, condition)| code & 0x3F == 0 && *condition == 0)
+}
+
+/// Whether every rule of a CVM list, or the first that always applies, fails.
+pub(super) fn always_fails(list: &[u8]) -> bool {
+    let rules = rules(list);
+    let last = rules.iter().position(|(code, condition)| code & 0x40 == 0 && *condition == 0);
+    let reached = last.map_or(rules.len(), |at| at + 1);
+    !rules.is_empty() && rules.iter().take(reached).all(|(code, _)| code & 0x3F == 0)
 }
 
 /// A usage control that leaves no transaction. // EMV B3 annex C2
@@ -48,8 +125,8 @@ fn effective(view: &View<'_>, findings: &mut Findings) {
 /// Rules of schemes and issuers, rules that nothing reaches, amounts of zero. // EMV B3 §10.5, annex C3
 fn cvm_list(list: &[u8], findings: &mut Findings) {
     let place = Place::Tag(0x8E);
-    let (Some(amounts), Some(rules)) = (list.get(..8), list.get(8..)) else { return };
-    let rules: Vec<(u8, u8)> = rules.as_chunks::<2>().0.iter().map(|[code, condition]| (*code, *condition)).collect();
+    let Some(amounts) = list.get(..8) else { return };
+    let rules = rules(list);
     let own = rules.iter().any(|(code, condition)| (0x20..=0x3E).contains(&(code & 0x3F)) || *condition >= 0x80);
     findings.should(!own, place, "it has a method or a condition that a scheme or an issuer gives a meaning");
     // Always: it succeeds or, without leave to go on, fails. No CVM always succeeds.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Findings, Place, View};
+use super::{Findings, Place, Severity, View};
 use crate::base::codec::tlv::{self, Tag, Tlv};
 
 const NO_LOCATOR: &str = "AIP and AFL are not seen here";
@@ -105,7 +105,13 @@ pub(super) fn mandatory(view: &View<'_>, findings: &mut Findings) {
         None => return findings.unseen(NO_LOCATOR),
         Some(false) => return findings.absent(NO_PAYMENT),
         // EMV contactless books: what a kernel reads is its own matter
-        Some(true) if view.subject.contactless => return findings.absent("each contactless kernel wants its own"),
+        Some(true) if view.subject.contactless => {
+            let made = view.answers_at_once() || view.has(0x9F26);
+            let way = view.subject.fci.as_ref().map(|_| made).filter(|made| *made).or(view.there(0x8C));
+            let what = "no cryptogram can be made: the PDOL does not ask for 9F66, and no record holds CDOL1";
+            findings.hold_there(way, Severity::Warning, 0x8C, what);
+            return findings.absent("each contactless kernel wants its own");
+        }
         Some(true) => {}
     }
     for tag in [0x5A, 0x5F24, 0x8C, 0x8D] {
