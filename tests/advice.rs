@@ -28,6 +28,10 @@ impl Desk {
         self.0.path().join(name)
     }
 
+    fn name(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
+    }
+
     fn give(&self, name: &str, text: impl AsRef<[u8]>) -> String {
         std::fs::write(self.path(name), text).unwrap();
         self.path(name).to_str().unwrap().to_owned()
@@ -320,6 +324,74 @@ fn a_byte_order_mark_in_front_is_skipped_and_one_inside_is_named() {
     let (code, _, err) = perso(&["check", &order, "--site", &inside, "--keys", &keys]);
     let line = text.lines().position(|line| line == "[[jwe]]").unwrap() + 1;
     assert!(code != 0 && err.contains("byte order mark") && err.contains(&format!("line {line}")), "{err}");
+}
+
+/// A simulated card's file that an editor has written with a mark, too.
+#[test]
+fn a_byte_order_mark_before_a_simulated_card_is_skipped() {
+    let desk = Desk::new();
+    let card = desk.name("card.json");
+    let record = "tests/samples/debit-contact-scp02.record.json";
+    let new = ["sim", "new", "debit-contact-scp02", "--keys", KEYS, "--record", record, "-o", &card];
+    assert_eq!(perso(&new).0, 0);
+    let text = std::fs::read_to_string(&card).unwrap();
+    let marked = desk.give("marked.json", format!("\u{feff}{text}"));
+    let reader = format!("sim:{marked}");
+    let (code, out, err) = perso(&["card", "info", "--reader", &reader]);
+    assert!(code == 0 && out.contains("SCP"), "{out}{err}");
+    let (code, out, err) = perso(&["run", record, "--keys", KEYS, "--reader", &reader]);
+    assert!(code == 0 && out.contains("GOOD"), "{out}{err}");
+    let inside = desk.give("inside.json", text.replacen("\"blank\"", "\u{feff}\"blank\"", 1));
+    assert_ne!(perso(&["card", "info", "--reader", &format!("sim:{inside}")]).0, 0);
+}
+
+/// `identity = "none"`: people read it too.
+#[test]
+fn a_card_without_identity_is_said_not_to_hold_one_card_once() {
+    let desk = Desk::new();
+    let profiles = desk.name("profiles");
+    std::fs::create_dir(&profiles).unwrap();
+    let text = std::fs::read_to_string("card-profiles/debit-contact-scp02.toml").unwrap();
+    let changed = text.replacen("[blank]\n", "[blank]\nidentity = \"none\"\n", 1);
+    std::fs::write(Path::new(&profiles).join("debit-contact-scp02.toml"), changed).unwrap();
+    let record = desk.name("record.json");
+    let clear = "tests/samples/debit-contact-scp02.clear.json";
+    let (code, out, err) = perso(&["record", "seal", clear, "--keys", KEYS, "--profiles", &profiles, "-o", &record]);
+    assert_eq!(code, 0, "{out}{err}");
+    let run = ["run", &record, "--keys", KEYS, "--profiles", &profiles, "--reader", "sim"];
+    let (code, out, err) = perso(&run);
+    assert!(code == 0 && out.contains("\"one card once\" is not held"), "{out}{err}");
+    let known = ["run", "tests/samples/debit-contact-scp02.record.json", "--keys", KEYS, "--reader", "sim"];
+    assert!(!perso(&known).1.contains("one card once"));
+}
+
+/// The record keeps what the rule has said of the order.
+#[test]
+fn a_record_repeats_how_the_products_rule_gave_the_expiry() {
+    const RULE: &str = "not stated by the order, computed as";
+    let desk = Desk::new();
+    let mut order: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string("tests/samples/orders/mastercard-like.json").unwrap()).unwrap();
+    let record = desk.name("record.json");
+    let common = ["--keys", KEYS, "--site", "tests/samples/orders/site.toml"];
+    let issuer = ["--issuer-certificate", "tests/samples/issuer/mastercard-like.issuer.test.json"];
+    let card = order["card"].as_object_mut().unwrap();
+    card.remove("expiry");
+    card.insert("old_expiry".into(), "2702".into());
+    let order = desk.give("order.json", order.to_string());
+    let prepare = [["prepare", &order].as_slice(), &common, &issuer, &["-o", &record]].concat();
+    let (code, _, err) = perso(&prepare);
+    assert!(code == 0 && err.matches(RULE).count() == 1, "{err}");
+    let (code, out, err) = perso(&["run", &record, "--keys", KEYS, "--reader", "sim", "--format", "json"]);
+    let result: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let told =
+        |it: &&serde_json::Value| it["path"] == "body.expiry_rule" && it["message"].as_str().unwrap().contains(RULE);
+    assert_eq!(result["warnings"].as_array().unwrap().iter().filter(told).count(), 1, "{out}{err}");
+    assert!(code == 0 && err.contains("body.expiry_rule") && err.contains("2702"), "{err}");
+    // Made from the order at once, it is said once.
+    let run = [["run", &order].as_slice(), &common, &issuer, &["--reader", "sim"]].concat();
+    let (code, _, err) = perso(&run);
+    assert!(code == 0 && err.matches(RULE).count() == 1, "{err}");
 }
 
 /// A profile is checked against the key file, too.

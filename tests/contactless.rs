@@ -83,8 +83,11 @@ fn ended(result: &VerifyResult, check: &str) -> (String, String) {
 /// and no card is asked for a cryptogram that nobody could check, over either interface.
 #[test]
 fn a_cryptogram_of_unknown_form_is_told_and_skipped_over_both_interfaces() {
-    for (product, known) in [("visa-like", "06011203A00000"), ("mastercard-like", "0114A00000000000000000000000000000FF")] {
-        for data in ["1501850440B100000000", "06011303A00000", "06011303", "00", "0611110300220000000000000000000000FF"] {
+    for (product, known) in
+        [("visa-like", "06011203A00000"), ("mastercard-like", "0114A00000000000000000000000000000FF")]
+    {
+        for data in ["1501850440B100000000", "06011303A00000", "06011303", "00", "0611110300220000000000000000000000FF"]
+        {
             let file = format!("card-profiles/{product}-debit.toml");
             let profile = changed(&file, &[(&format!("fixed = \"{known}\""), &format!("fixed = \"{data}\""))]);
             let prepared = prepared_with(&order_for(product), &profile, Some(&issuer_for(product)), None).unwrap();

@@ -61,7 +61,11 @@ fn corrupt(card: &mut CardFile, dgi: &str, byte: usize) {
 }
 
 /// What a verification of this card, with keys or without, says of its final life cycle, and its verdict.
-fn life_cycle(bench: &Bench, card: CardFile, store: Option<&dyn perso::keys::KeyStore>) -> (Option<(String, String)>, String) {
+fn life_cycle(
+    bench: &Bench,
+    card: CardFile,
+    store: Option<&dyn perso::keys::KeyStore>,
+) -> (Option<(String, String)>, String) {
     let verification = perso::issuance::proof::Verification {
         profile: Some(&bench.profile),
         record: Some((&bench.record, &bench.plan)),

@@ -88,7 +88,9 @@ fn identity(job: &mut Job<'_>, card: &mut Card, logins: &mut Logins) -> Result<C
     if id.is_none() {
         return Err(JobError::Blank {
             what: "its identity",
-            seen: format!("none by {source} (serial number or key data absent, all 00 or FF, or one byte repeated, also the serial number in key data)"),
+            seen: format!(
+                "none by {source} (serial number or key data absent, all 00 or FF, or one byte repeated, also the serial number in key data)"
+            ),
             wanted: "one that differs from chip to chip; [blank] identity in the profile says where it is".into(),
         });
     }

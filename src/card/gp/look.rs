@@ -105,7 +105,8 @@ impl CardLook {
 /// Identity of a chip: CPLC fabricator, type, fabrication date, serial number and batch; if its maker left the serial
 /// number empty, or there is no CPLC, the key diversification data, without tag and length if the card gives them.
 pub fn chip_id(cplc: Option<&Cplc>, kdd: Option<&[u8]>) -> Option<String> {
-    let from_kdd = || kdd.map(|data| object_value(0x00CF, data)).filter(|data| identifies(data)).map(|data| key_data_id(&data));
+    let from_kdd =
+        || kdd.map(|data| object_value(0x00CF, data)).filter(|data| identifies(data)).map(|data| key_data_id(&data));
     cplc.filter(|cplc| cplc.identifies()).map(|cplc| format!("cplc-{}", cplc.chip_id())).or_else(from_kdd)
 }
 

@@ -33,9 +33,10 @@ pub(super) fn check(
             let why = format!("the card's life cycle is {seen:02X}, the profile's final one is {wanted:02X}");
             Ok(Ended::Failed(Code::CardMismatch, why))
         }
-        Err(JobError::Channel(ChannelError::Card(error @ CardError::Link(_))) | JobError::Card(error @ CardError::Link(_))) => {
-            Err(error.into())
-        }
+        Err(
+            JobError::Channel(ChannelError::Card(error @ CardError::Link(_)))
+            | JobError::Card(error @ CardError::Link(_)),
+        ) => Err(error.into()),
         Err(error) => Ok(Ended::Skipped(format!("no secure channel to ask for it: {error}"))),
     }
 }

@@ -71,7 +71,10 @@ impl Work<'_> {
                 ),
                 // As a card with magnetic stripe mode alone; rule R9 tells it at preparation.
                 (true, false, None) => {
-                    self.skip(&[CRYPTOGRAM], "no cryptogram can be asked for: the PDOL has no 9F66, and no record holds CDOL1");
+                    self.skip(
+                        &[CRYPTOGRAM],
+                        "no cryptogram can be asked for: the PDOL has no 9F66, and no record holds CDOL1",
+                    );
                 }
                 _ => self.lacks(CRYPTOGRAM, "the records hold no CDOL1 (8C) that is a data object list"),
             }

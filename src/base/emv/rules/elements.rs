@@ -69,8 +69,7 @@ pub(super) fn forms(view: &View<'_>, findings: &mut Findings) {
 fn form(object: &Tlv, has_own_rule: fn(u32) -> bool, findings: &mut Findings) {
     object.children().iter().for_each(|child| form(child, has_own_rule, findings));
     let number = object.tag.number();
-    let Some(info) = tag_info(object.tag).filter(|_| object.children().is_empty() && !has_own_rule(number))
-    else {
+    let Some(info) = tag_info(object.tag).filter(|_| object.children().is_empty() && !has_own_rule(number)) else {
         return findings.must(true, Place::Tag(number), "");
     };
     let value = zeroize::Zeroizing::new(object.value_bytes());

@@ -48,7 +48,11 @@ pub(super) fn counter(view: &View<'_>, findings: &mut Findings) {
         return findings.absent("the card does not give its transaction counter");
     };
     let place = Place::Tag(0x9F36);
-    findings.must(counter < LAST, place, "it leaves no transactions: making and proving a card takes some, and it ends at FFFF");
+    findings.must(
+        counter < LAST,
+        place,
+        "it leaves no transactions: making and proving a card takes some, and it ends at FFFF",
+    );
     findings.should(!(FEW..LAST).contains(&counter), place, "it leaves fewer than 4,096 transactions");
     if let Some(online) = value(0x9F13).map(u16::from_be_bytes) {
         let what = "it is greater than the transaction counter (9F36): terminals take the offline limits as exceeded";
