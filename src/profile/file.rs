@@ -195,6 +195,10 @@ pub(super) struct DgiFile {
 pub(super) struct ApplicationFile {
     /// Its AID, hexadecimal.
     pub(super) aid: String,
+    /// A name for it, which may stand wherever the profile wants its AID: small letters, digits and hyphens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[a-z0-9-]+$"))]
+    pub(super) id: Option<String>,
     /// What it is.
     pub(super) name: String,
     /// The interface over which it can be selected once it is personalized.

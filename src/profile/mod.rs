@@ -1,5 +1,6 @@
 //! A card product: everything that is the same for every card of it. `card-profiles/README.md` teaches the format.
 
+mod aids;
 mod chip;
 mod file;
 mod names;

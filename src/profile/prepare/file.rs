@@ -320,6 +320,9 @@ pub(in crate::profile) struct ObjectFile {
     /// Its value, hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::profile) fixed: Option<String>,
+    /// The `id` of an application, whose AID is the value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::profile) aid: Option<String>,
     /// Its value as text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::profile) text: Option<String>,

@@ -264,7 +264,7 @@ fn object(path: &str, file: &ObjectFile, problems: &mut dyn FnMut(String, String
     let named =
         [file.fixed.is_some(), file.text.is_some(), file.order.is_some(), file.derive.is_some(), !file.put.is_empty()];
     if named.iter().filter(|there| **there).count() != 1 {
-        problems(path.into(), "an object has exactly one of fixed, text, order, derive and put".into());
+        problems(path.into(), "an object has exactly one of fixed, text, order, derive, aid and put".into());
         return None;
     }
     if tag.is_constructed() == file.put.is_empty() {
