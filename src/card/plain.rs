@@ -273,10 +273,14 @@ impl Card {
     }
 
     fn log(&self, command: &Command, response: &Response, _began: Instant, micros: u64) {
+        // Nothing is made into text that nobody reads.
+        if !tracing::enabled!(tracing::Level::DEBUG) {
+            return;
+        }
         let Command { cla, ins, p1, p2, .. } = *command;
         let header = format!("{cla:02X}{ins:02X}{p1:02X}{p2:02X}");
         tracing::debug!(%header, sent = command.data.len(), received = response.data.len(), sw = %response.sw, micros);
-        if self.test_keys && !carries_secret(ins) {
+        if self.test_keys && !carries_secret(ins) && tracing::enabled!(tracing::Level::TRACE) {
             tracing::trace!(
                 command = %hex::encode_upper(&command.data),
                 response = %hex::encode_upper(&response.data),

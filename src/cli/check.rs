@@ -1,15 +1,18 @@
 //! `perso check`: every problem with its path.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::rc::Rc;
 
 use serde::Serialize;
 
-use super::args::CheckArgs;
+use super::args::{CheckArgs, ProfileArgs};
 use super::check_files::{Total, below};
 use super::common::{self, CliError, Out, Problem};
 use super::config;
 use super::orders;
+use super::profiles::ProfileFolder;
 use super::ready::record_problems;
 use super::screen;
 use super::stores;
@@ -99,8 +102,11 @@ pub fn run(args: &CheckArgs, out: &mut Out) -> Result<u8, CliError> {
         (Some(path), Some(store)) => Some(super::prepare::issuer(path, ca_keys.as_ref(), store, out)?),
         _ => None,
     };
-    let sources = OrderSources { store: store.as_ref(), site: site.as_ref(), issuer: issuer.as_ref() };
+    let profiles = OnceCell::new();
+    let profiles = Profiles { from: &args.profiles, folder: &profiles };
+    let sources = OrderSources { store: store.as_ref(), site: site.as_ref(), issuer: issuer.as_ref(), profiles };
     let (mut all, mut total) = (Vec::new(), Total::default());
+    let mut places = BTreeSet::new();
     for given in &args.files {
         let files = if given.is_dir() { below(given) } else { vec![Ok(given.clone())] };
         let before = all.len();
@@ -114,7 +120,7 @@ pub fn run(args: &CheckArgs, out: &mut Out) -> Result<u8, CliError> {
                 total.others += 1;
                 continue;
             }
-            place_on_carrier(&mut checked, &all);
+            place_on_carrier(&mut checked, &mut places);
             take(checked, &mut all, &mut total, out);
         }
         if all.len() == before {
@@ -144,9 +150,9 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Checked {
 }
 
 /// Two cards of one carrier have two places on it. // D1 cardCarrierConfig.multiCardOrder
-fn place_on_carrier(checked: &mut Checked, earlier: &[Checked]) {
-    let Some((_, number)) = &checked.place else { return };
-    if earlier.iter().any(|earlier| earlier.place == checked.place) {
+fn place_on_carrier(checked: &mut Checked, earlier: &mut BTreeSet<(String, String)>) {
+    let Some(place @ (_, number)) = &checked.place else { return };
+    if !earlier.insert(place.clone()) {
         let message = format!("number {number} repeats that of an earlier order with the same multiCardId");
         checked.warnings.push(Warning::new(PLACE, message));
     }
@@ -196,6 +202,24 @@ struct OrderSources<'a> {
     store: Option<&'a AnyStore>,
     site: Option<&'a Site>,
     issuer: Option<&'a IssuerCertificate>,
+    profiles: Profiles<'a>,
+}
+
+/// The profiles of all files. Their folder is read if a file needs one.
+#[derive(Clone, Copy)]
+struct Profiles<'a> {
+    from: &'a ProfileArgs,
+    folder: &'a OnceCell<ProfileFolder>,
+}
+
+impl Profiles<'_> {
+    fn find(&self, name: &str) -> Result<Rc<Profile>, CliError> {
+        if let Some(folder) = self.folder.get() {
+            return folder.profile(name);
+        }
+        let read = ProfileFolder::open(self.from)?;
+        self.folder.get_or_init(|| read).profile(name)
+    }
 }
 
 /// Checks a file, which was named, or was found in a folder.
@@ -214,12 +238,10 @@ fn one((path, named): (&Path, bool), args: &CheckArgs, sources: &OrderSources<'_
     let toml = is_profile(path, named);
     let mut warnings = Vec::new();
     let (kind, problems) = match FileKind::of(&bytes) {
-        FileKind::Order => return order(path, &bytes, args, sources),
+        FileKind::Order => return order(path, &bytes, sources),
         FileKind::KeyFile => ("keys", keys(&bytes, args, &mut skipped, out)),
-        FileKind::Record => ("record", record(&bytes, args, store, &mut skipped, (&mut rules, &mut warnings))),
-        FileKind::ClearRecord => {
-            ("clear record", clear(&bytes, args, store, &mut skipped, (&mut rules, &mut warnings)))
-        }
+        FileKind::Record => ("record", record(&bytes, sources, &mut skipped, (&mut rules, &mut warnings))),
+        FileKind::ClearRecord => ("clear record", clear(&bytes, sources, &mut skipped, (&mut rules, &mut warnings))),
         FileKind::Profile => ("profile", profile(&bytes, store, &mut skipped, &mut warnings)),
         // A profile whose faults hide what it is.
         FileKind::Toml | FileKind::Text if toml => ("profile", profile(&bytes, store, &mut skipped, &mut warnings)),
@@ -235,15 +257,15 @@ fn one((path, named): (&Path, bool), args: &CheckArgs, sources: &OrderSources<'_
     Checked { rules, skipped, warnings, ..Checked::of(file, kind, problems) }
 }
 
-fn order(path: &Path, bytes: &[u8], args: &CheckArgs, sources: &OrderSources<'_>) -> Checked {
-    let OrderSources { store, site, issuer } = *sources;
+fn order(path: &Path, bytes: &[u8], sources: &OrderSources<'_>) -> Checked {
+    let OrderSources { store, site, issuer, profiles } = *sources;
     let store = store.map(|store| store as &dyn KeyStore);
     let order::Checked { source, order, mut problems, mut skipped, mut warnings } = order::check(bytes, site, store);
     match (&order, store) {
         (Some(order), Some(store)) => {
-            let profile = common::profile(order.product().profile(), &args.profiles).ok();
+            let profile = profiles.find(order.product().profile()).ok();
             let today = report::day(common::clock().now());
-            let examined = prepare::examine(order, profile.as_ref(), store, issuer, &mut common::chance(), today);
+            let examined = prepare::examine(order, profile.as_deref(), store, issuer, &mut common::chance(), today);
             problems.extend(examined.problems);
             skipped.extend(examined.skipped);
             warnings.extend(examined.warnings);
@@ -329,8 +351,7 @@ fn keys(bytes: &[u8], args: &CheckArgs, skipped: &mut Vec<String>, out: &mut Out
 /// A clear record is sealed as `perso record seal` would, and what comes of it is checked.
 fn clear(
     bytes: &[u8],
-    args: &CheckArgs,
-    store: Option<&AnyStore>,
+    sources: &OrderSources<'_>,
     skipped: &mut Vec<String>,
     (rules, warnings): (&mut Vec<RuleRef>, &mut Vec<Warning>),
 ) -> Vec<Problem> {
@@ -338,24 +359,23 @@ fn clear(
         Ok(name) => name,
         Err(problems) => return record_problems(problems),
     };
-    let Some(store) = store else {
+    let Some(store) = sources.store else {
         skipped.push("everything in the body: no --keys were given".into());
         return Vec::new();
     };
-    let profile = match common::profile(&name, &args.profiles) {
+    let profile = match sources.profiles.find(&name) {
         Ok(profile) => profile,
         Err(error) => return vec![Problem::new("profile", error.code(), error.to_string())],
     };
     match record::seal(bytes, store, &hex::encode(profile.hash()), &mut common::chance()) {
-        Ok(sealed) => record(sealed.as_bytes(), args, Some(store), skipped, (rules, warnings)),
+        Ok(sealed) => record(sealed.as_bytes(), sources, skipped, (rules, warnings)),
         Err(problems) => record_problems(problems),
     }
 }
 
 fn record(
     bytes: &[u8],
-    args: &CheckArgs,
-    store: Option<&AnyStore>,
+    sources: &OrderSources<'_>,
     skipped: &mut Vec<String>,
     (rules, warnings): (&mut Vec<RuleRef>, &mut Vec<Warning>),
 ) -> Vec<Problem> {
@@ -363,7 +383,7 @@ fn record(
         Ok(header) => header,
         Err(problems) => return record_problems(problems),
     };
-    let Some(store) = store else {
+    let Some(store) = sources.store else {
         skipped.push("the seal and everything in the body: no --keys were given".into());
         return Vec::new();
     };
@@ -372,9 +392,9 @@ fn record(
         Ok(record) => record,
         Err(problems) => return record_problems(problems),
     };
-    let profile = common::profile(header.profile_name(), &args.profiles);
+    let profile = sources.profiles.find(header.profile_name());
     let today = report::day(common::clock().now());
-    let outcomes = check::rules(Stage::Check, &record, profile.as_ref().ok(), today);
+    let outcomes = check::rules(Stage::Check, &record, profile.as_deref().ok(), today);
     rules.extend(outcomes.iter().map(RuleRef::of));
     warnings.extend(record.warnings(&outcomes));
     let mut problems = check::refusals(&outcomes);

@@ -4,7 +4,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::args::ProfileArgs;
 pub use super::error::CliError;
 pub use super::file_names::distinct;
 pub use super::out::{Out, WarningSink, warn};
@@ -13,11 +12,10 @@ pub use super::problem::Problem;
 pub use super::reading::{read, read_as_it_is, read_text, standard_input, text_of};
 pub use super::stores::{ask, keys};
 use crate::base::chance::{ChanceError, Instant};
-use crate::base::{Chance, Clock, suggest};
+use crate::base::{Chance, Clock};
 use crate::issuance::file_kind::FileKind;
 use crate::issuance::result::ProgramRef;
 use crate::order::Site;
-use crate::profile::Profile;
 use zeroize::Zeroizing;
 
 /// Bytes of the executable that are in memory at once.
@@ -83,12 +81,6 @@ pub fn program() -> ProgramRef {
     ProgramRef { sha256: executable_hash().ok().map(hex::encode), ..ProgramRef::unhashed() }
 }
 
-/// The same, while the caller does other things: it takes some milliseconds.
-pub fn program_meanwhile() -> impl FnOnce() -> ProgramRef {
-    let hashing = std::thread::spawn(program);
-    move || hashing.join().unwrap_or_else(|_| ProgramRef::unhashed())
-}
-
 fn executable_hash() -> std::io::Result<[u8; 32]> {
     let mut file = std::fs::File::open(std::env::current_exe()?)?;
     crate::base::crypto::sha256_in_parts(&mut vec![0; HASHED_AT_ONCE], |part| file.read(part))
@@ -139,54 +131,4 @@ pub fn aid(option: &'static str, text: &str) -> Result<Vec<u8>, CliError> {
 pub fn site(path: &Path) -> Result<Site, CliError> {
     Site::parse(&read_text_kind(path, &[FileKind::Site])?)
         .map_err(|source| CliError::Site { path: path.to_owned(), source })
-}
-
-/// Reads one profile file.
-///
-/// # Errors
-/// It cannot be read, or is refused with all its problems.
-pub fn profile_file(path: &Path) -> Result<Profile, CliError> {
-    Profile::parse(&read_text_kind(path, &[FileKind::Profile])?).map_err(|problems| CliError::Refused {
-        what: path.display().to_string(),
-        problems: problems
-            .into_iter()
-            .map(|problem| Problem::new(problem.path, problem.code, problem.message))
-            .collect(),
-    })
-}
-
-/// The profile of this name in the folder of profiles.
-///
-/// # Errors
-/// The folder cannot be read, or does not hold exactly one of that name.
-pub fn profile(name: &str, from: &ProfileArgs) -> Result<Profile, CliError> {
-    let failed = |source| CliError::Read { path: from.profiles.clone(), source };
-    let (mut found, mut held) = (Vec::new(), Vec::new());
-    for entry in std::fs::read_dir(&from.profiles).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        // A pipe of such a name would be waited for without end.
-        if path.extension().is_some_and(|extension| extension == "toml") && path.is_file() {
-            // A broken profile beside the one that is wanted does not matter here; `perso check` finds it.
-            let text = read_text(&path).unwrap_or_default();
-            let Some(named) = crate::profile::peek_name(&text) else { continue };
-            if named == name {
-                found.push(path);
-            }
-            held.push(named);
-        }
-    }
-    held.sort();
-    match found.as_slice() {
-        [only] => profile_file(only),
-        _ => Err(CliError::ProfileName {
-            folder: from.profiles.clone(),
-            name: name.to_owned(),
-            found: found.len(),
-            held: match found.len() {
-                _ if held.is_empty() => "none".into(),
-                0 => held.join(", ") + &suggest::hint(name, held.iter().map(String::as_str)),
-                _ => held.join(", "),
-            },
-        }),
-    }
 }

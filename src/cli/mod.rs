@@ -29,6 +29,7 @@ mod pool;
 mod preparation_error;
 mod prepare;
 mod problem;
+mod profiles;
 mod progress;
 mod protect;
 mod reader;
@@ -74,7 +75,9 @@ pub fn main(version: &'static str) -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     // Until the arguments are understood, this is how results and errors are printed.
     let format = if args::wants_json(&arguments) { Format::Json } else { Format::Text };
-    let bare = || args::dressed(Cli::command().long_version(version));
+    // Most runs show no help: its examples and summaries are not made for them.
+    let plain = || Cli::command().long_version(version);
+    let bare = || args::dressed(plain());
     let mut settings = match Settings::find(&arguments) {
         Ok(settings) => settings,
         // Help, and what explains errors, are there whatever the configuration is.
@@ -84,10 +87,11 @@ pub fn main(version: &'static str) -> ExitCode {
             _ => return ExitCode::from(report(&error, &mut Out::new(format))),
         },
     };
-    let command = settings.apply(bare());
-    let parsed =
-        command.try_get_matches_from(&arguments).and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
-    let (cli, matches) = match parsed {
+    let mut parse = |command: clap::Command| {
+        let matches = settings.apply(command).try_get_matches_from(&arguments)?;
+        Ok((Cli::from_arg_matches(&matches)?, matches))
+    };
+    let (cli, matches) = match parse(plain()).or_else(|_: clap::Error| parse(bare())) {
         Ok(parsed) => parsed,
         Err(error) => return usage(&error, &arguments, &mut Out::new(format)),
     };

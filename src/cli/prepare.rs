@@ -12,6 +12,7 @@ use super::file_names::FileNames;
 use super::orders;
 use super::pool::HeldPool;
 use super::preparation_error::PreparationError;
+use super::profiles;
 use super::ready::{Ready, minimum_level, ready_of, record_problems};
 use crate::base::Warning;
 use crate::issuance::check;
@@ -251,7 +252,7 @@ fn of_order(
 ) -> Result<(Profile, Prepared), CliError> {
     let refused = |problems| CliError::Refused { what: path.display().to_string(), problems };
     let (from, source) = (preparation.from, Some(order.source()));
-    let profile = common::profile(order.product().profile(), &sources.profiles)?;
+    let profile = profiles::profile(order.product().profile(), &sources.profiles)?;
     order.warnings().iter().cloned().chain(profile.warnings()).for_each(|warning| out.warning(warning));
     if named.is_some_and(|name| name != profile.name()) {
         let why = format!("the order is for profile {:?}", profile.name());

@@ -138,11 +138,13 @@ const FOR_A_CARD: u32 = 120;
 
 fn connect(wanted: &str, args: &ReaderArgs, what: &str, stop: &StopRequest) -> Result<Box<dyn Transport>, CliError> {
     let mut wait = Duration::from_secs(args.timeout.unwrap_or(FOR_A_CARD).into());
-    let (mut reader, mut asked) = (pcsc::look(wanted)?, false);
+    let service = pcsc::Service::open()?;
+    let (mut reader, mut asked) = (service.look(wanted)?, false);
+    let mut waited = false;
     if reader.is_none() && args.timeout.is_some_and(|seconds| seconds > 0) {
         warn(&format!("Plug in reader {wanted:?}, and put {what} into it."));
         let (found, left) = pcsc::wait_for_reader(wanted, wait, stop)?;
-        (reader, wait, asked) = (Some(found), left, true);
+        (reader, wait, asked, waited) = (Some(found), left, true, true);
     }
     let reader = match reader {
         Some(reader) => reader,
@@ -153,7 +155,12 @@ fn connect(wanted: &str, args: &ReaderArgs, what: &str, stop: &StopRequest) -> R
             warn(&format!("Put {what} into reader {:?}.", reader.name));
         }
         pcsc::wait_for_card(&reader.name, wait, stop)?;
+        waited = true;
     }
     stop.check().map_err(LinkError::from)?;
-    Ok(pcsc::connect(&reader.name, args.limits())?)
+    // A service that was restarted during the wait is not known to the connection from before it.
+    match waited {
+        true => Ok(pcsc::connect(&reader.name, args.limits())?),
+        false => Ok(service.connect(&reader.name, args.limits())?),
+    }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::args::{ProfileArgs, Sources};
 use super::common::{self, CliError, Out, Problem};
+use super::profiles;
 use crate::issuance::check;
 use crate::issuance::file_kind::FileKind;
 use crate::issuance::plan::Plan;
@@ -47,7 +48,7 @@ pub fn ready_of(path: &Path, bytes: &[u8], store: AnyStore, profiles: &ProfileAr
     let refused = |problems: Vec<Problem>| CliError::Refused { what: common::shown(path), problems };
 
     let header = record::peek(bytes).map_err(|problems| refused(record_problems(problems)))?;
-    let profile = common::profile(header.profile_name(), profiles)?;
+    let profile = profiles::profile(header.profile_name(), profiles)?;
     let record = Record::open(bytes, &store).map_err(|problems| refused(record_problems(problems)))?;
     let plan = check::plan(&record, &profile, &store).map_err(|problems| {
         refused(problems.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect())

@@ -3,6 +3,7 @@
 use super::args::RecordCommand;
 use super::claimed::{self, Access};
 use super::common::{self, CliError, Out, Problem};
+use super::profiles;
 use super::ready::{ready, record_problems};
 use crate::issuance::check;
 use crate::issuance::file_kind::FileKind;
@@ -20,7 +21,7 @@ pub fn run(command: &RecordCommand, out: &mut Out) -> Result<u8, CliError> {
             let bytes = zeroize::Zeroizing::new(common::read_kind(clear, &[FileKind::ClearRecord])?);
             let store = common::keys(&sources.keys, &sources.passphrase, out)?;
             let name = record::clear_profile_name(&bytes).map_err(refused)?;
-            let profile = common::profile(&name, &sources.profiles)?;
+            let profile = profiles::profile(&name, &sources.profiles)?;
             let hash = hex::encode(profile.hash());
             let sealed = record::seal(&bytes, &store, &hash, &mut common::chance()).map_err(refused)?;
             let misfits = Record::open(sealed.as_bytes(), &store).map(|record| check::read_back(&record, &profile));

@@ -110,9 +110,8 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
         // The result of the card that was made is not replaced by a refusal to make it again.
         let claim = |path: &PathBuf| ClaimedFile::claim(path, Existing::Refuse, Access::Umask);
         let claimed = result.as_ref().map(claim).transpose();
-        let mut result = job.end(&refusal, State::Refused, report);
-        result.program = common::program();
-        return Ok(finish(result, claimed.map_err(|error| FaultRef::of(&error).message), &[], out));
+        let result = job.end(&refusal, State::Refused, report);
+        return Ok(finish(result, common::program, claimed.map_err(|error| FaultRef::of(&error).message), &[], out));
     }
     let trace = args.trace.as_deref().map(|path| names.fill("--trace", path)).transpose()?;
     let [record, fulfilment] = keep.names();
@@ -132,24 +131,21 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     signals::respond(Response::Stop { stop: stop.clone(), say: signals::say_for_card, grace });
     let quiet = out.is_quiet();
     let screen = std::thread::spawn(move || progress::show(&progress, quiet));
-    // While the card works: to hash the executable takes longer than all that comes before.
-    let program = common::program_meanwhile();
     let asked = job.clock.now();
     let opened = simulated.map_or_else(|| open(args), Ok);
     report.waited(job.clock.now().since(asked));
-    let mut result = match opened {
+    let result = match opened {
         Ok(transport) => job.run(transport, report),
         Err(CliError::Link(LinkError::Interrupted(interrupted))) => job.end(&interrupted, State::Untouched, report),
         Err(error) => return Err(error),
     };
-    result.program = program();
     // The job has dropped its end, so the screen ends by itself; were it to panic, the result would still be printed.
     let _ = screen.join();
     let silent: Vec<&FaultRule> = rules.iter().filter(|rule| !rule.has_fired()).collect();
     for rule in &silent {
         out.warning(never_fired(rule));
     }
-    let code = finish(result, Ok(result_file.take()), &silent, out);
+    let code = finish(result, common::program, Ok(result_file.take()), &silent, out);
     if let Some((writer, file)) = trace {
         let broken = writer.lock().is_ok_and(|writer| writer.is_broken());
         match file.finish() {
@@ -161,15 +157,25 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     Ok(code)
 }
 
-/// Prints the result, writes it into its file, and gives its exit code.
+/// Prints the result, writes it into its file, and gives its exit code. `program` tells of this program; it is asked only for
+/// a result that programs read, and after the card has its verdict.
 fn finish(
     mut result: RunResult,
+    program: fn() -> ProgramRef,
     file: Result<Option<ClaimedFile>, String>,
     silent: &[&FaultRule],
     out: &mut Out,
 ) -> u8 {
     result.warnings = out.warnings().to_vec();
+    // To hash the executable takes longer than all that comes before the first command: people see the verdict first.
+    let json = out.is_json();
+    if json {
+        result.program = program();
+    }
     print(&result, out);
+    if !json && matches!(file, Ok(Some(_))) {
+        result.program = program();
+    }
     // The card is what it is, whatever becomes of the files about it: they have no say in the exit code.
     let written = file.and_then(|file| {
         let written = file.map_or(Ok(()), |file| file.write_json(&result));
@@ -228,7 +234,7 @@ fn interrupted(
                 .map(Some)
                 .map_err(|error| FaultRef::of(&error).message),
         };
-        finish(result, file, &[], &mut Out::new(format))
+        finish(result, ProgramRef::unhashed, file, &[], &mut Out::new(format))
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::args::{SimCommand, SimNewArgs};
 use super::common::{self, CliError, Out, warn};
+use super::profiles;
 use super::ready::ready;
 use super::serve;
 use crate::issuance::blank::{self, Wanted};
@@ -21,7 +22,7 @@ fn new(args: &SimNewArgs, out: &mut Out) -> Result<u8, CliError> {
     let SimNewArgs { profile, sources, aid, record, master, serial, t0, strict_le, output } = args;
     let file = std::path::Path::new(profile);
     let profile =
-        if file.is_file() { common::profile_file(file)? } else { common::profile(profile, &sources.profiles)? };
+        if file.is_file() { profiles::profile_file(file)? } else { profiles::profile(profile, &sources.profiles)? };
     let (store, aids) = match record {
         Some(path) => {
             let ready = ready(path, sources, out)?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::args::VerifyArgs;
 use super::ca;
 use super::common::{self, CliError, Out};
+use super::profiles;
 use super::reader;
 use super::ready::{Ready, ready_from};
 use super::screen;
@@ -75,8 +76,8 @@ fn sources(args: &VerifyArgs, out: &mut Out) -> Result<Source, CliError> {
         (Some(record), Some(store)) => Ok(Source::Record(Box::new(ready_from(record, store, &args.profiles)?))),
         (_, store) => {
             let named = |name: &String| match Path::new(name) {
-                path if path.extension().is_some() => common::profile_file(path),
-                _ => common::profile(name, &args.profiles),
+                path if path.extension().is_some() => profiles::profile_file(path),
+                _ => profiles::profile(name, &args.profiles),
             };
             Ok(Source::Other { store, profile: args.profile.as_ref().map(named).transpose()?.map(Box::new) })
         }

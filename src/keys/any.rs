@@ -76,6 +76,14 @@ impl<S: Serving> Engine for AnyStore<S> {
         each!(self, store => Engine::load(store, info))
     }
 
+    fn opened(&self, info: &KeyInfo) -> Option<KeyHandle> {
+        each!(self, store => Engine::opened(store, info))
+    }
+
+    fn passed(&self, info: &KeyInfo, key: &KeyHandle) {
+        each!(self, store => Engine::passed(store, info, key));
+    }
+
     fn copy(&self, key: &KeyHandle) -> Result<KeyHandle, KeyError> {
         each!(self, store => Engine::copy(store, key))
     }

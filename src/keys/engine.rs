@@ -20,6 +20,14 @@ pub trait Engine: Send + Sync {
     /// A handle to a key in custody.
     fn load(&self, info: &KeyInfo) -> Result<KeyHandle, KeyError>;
 
+    /// Another handle to a key that has passed the checks of its opening before; none if it has not yet.
+    fn opened(&self, _info: &KeyInfo) -> Option<KeyHandle> {
+        None
+    }
+
+    /// Keeps that a key has passed the checks of its opening, so that the next opening need not repeat them.
+    fn passed(&self, _info: &KeyInfo, _key: &KeyHandle) {}
+
     /// Another handle to the same key.
     fn copy(&self, key: &KeyHandle) -> Result<KeyHandle, KeyError>;
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use zeroize::Zeroizing;
 
@@ -21,6 +22,8 @@ pub struct SoftwareStore {
     values: Vec<Secret<Vec<u8>>>,
     /// Private keys that were opened and tested.
     tested: Vec<OnceLock<PrivateKey>>,
+    /// Keys that have passed the checks of their opening.
+    passed: Vec<AtomicBool>,
 }
 
 impl SoftwareStore {
@@ -32,8 +35,9 @@ impl SoftwareStore {
             super::lock_pages(value);
         }
         let tested = infos.iter().map(|_| OnceLock::new()).collect();
+        let passed = infos.iter().map(|_| AtomicBool::new(false)).collect();
         let places = infos.iter().enumerate().map(|(at, info): (usize, &KeyInfo)| (info.name.clone(), at)).collect();
-        Self { infos, places, values, tested }
+        Self { infos, places, values, tested, passed }
     }
 
     /// The check value of a key, whatever is stated beside it.
@@ -105,6 +109,17 @@ impl Engine for SoftwareStore {
             tested.get_or_init(|| private.clone());
         }
         Ok(key)
+    }
+
+    fn opened(&self, info: &KeyInfo) -> Option<KeyHandle> {
+        let at = *self.places.get(&info.name)?;
+        // A store's values never change.
+        self.passed.get(at)?.load(Ordering::Relaxed).then(|| self.load(info).ok())?
+    }
+
+    fn passed(&self, info: &KeyInfo, _key: &KeyHandle) {
+        let passed = self.places.get(&info.name).and_then(|&at| self.passed.get(at));
+        passed.into_iter().for_each(|passed| passed.store(true, Ordering::Relaxed));
     }
 
     fn copy(&self, key: &KeyHandle) -> Result<KeyHandle, KeyError> {

@@ -416,8 +416,18 @@ impl DgiRule {
 
 /// The name that a profile gives itself, for finding it among others; whether it is right is not looked at.
 pub fn peek_name(text: &str) -> Option<String> {
-    let table: toml::Table = toml::from_str(text).ok()?;
+    let named = |text: &str| toml::from_str::<toml::Table>(text).ok();
+    // A name of the file's own stands before its first section. What looks like one may be a part of a value: the text before
+    // it is then no TOML by itself.
+    let sections = text.match_indices("\n[").map(|(at, _)| at + 1);
+    let before = sections.take(1).next().and_then(|first| text.get(..first)).and_then(named);
+    let table = before.or_else(|| named(text))?;
     table.get("name")?.as_str().map(str::to_owned)
+}
+
+/// Whether a text is TOML to its end, whatever it holds.
+pub fn is_toml(text: &str) -> bool {
+    toml::from_str::<toml::Table>(text).is_ok()
 }
 
 fn hash(file: &ProfileFile) -> Option<[u8; 32]> {

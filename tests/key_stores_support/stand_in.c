@@ -300,6 +300,11 @@ static word token_info(word slot, unsigned char *info) {
     return failed;
 }
 
+static word find_init(word session, attribute *template, word count) {
+    note("find");
+    return CALL(FIND_INIT, (word, attribute *, word))(session, template, count);
+}
+
 static word login(word session, word user, unsigned char *pin, word length) {
     note("login");
     return CALL(LOGIN, (word, word, unsigned char *, word))(session, user, pin, length);
@@ -315,6 +320,7 @@ word C_GetFunctionList(list **out) {
     ours.functions[GET_LIST] = (void *)C_GetFunctionList;
     ours.functions[TOKEN_INFO] = (void *)token_info;
     ours.functions[MECHANISM_INFO] = (void *)mechanism_info;
+    ours.functions[FIND_INIT] = (void *)find_init;
     ours.functions[LOGIN] = (void *)login;
     ours.functions[CREATE] = (void *)create_object;
     ours.functions[DESTROY] = (void *)destroy_object;

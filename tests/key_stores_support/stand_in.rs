@@ -19,6 +19,7 @@ pub const TESTS: &[(&str, fn())] = &[
     ("keys_that_arrive_are_unwrapped_inside_the_token", keys_that_arrive_are_unwrapped_inside_the_token),
     ("retail_macs_are_made_by_the_mechanism_that_the_site_names", macs_by_the_named_mechanism),
     ("mechanism_that_makes_no_retail_macs_is_refused", mechanism_that_makes_no_retail_macs_is_refused),
+    ("key_is_searched_once_for_many_records", key_is_searched_once_for_many_records),
     ("last_try_of_the_pin_is_left_alone_without_consent", last_try_of_the_pin_is_left_alone_without_consent),
 ];
 
@@ -175,6 +176,28 @@ fn keys_that_arrive_are_unwrapped_inside_the_token() {
         let data: Vec<u8> = (0..24).collect();
         assert_eq!(store.retail_mac(&mac, &data).unwrap(), crypto::retail_mac(&value, &[0; 8], &data).unwrap());
     }
+}
+
+/// The searches of a command do not grow with the records.
+fn key_is_searched_once_for_many_records() {
+    let bench = Bench::new("stand-in finds");
+    let load =
+        ["keys", "load", "--keys", "tests/samples/keys.test.json", "--into", &bench.uri, "--pin-file", &bench.pin];
+    let loaded = bench.perso(&load, None);
+    assert_eq!(loaded.code, 0, "{}", loaded.err);
+    let searches = |records: usize| {
+        let folder = bench.folder.path().join(records.to_string());
+        std::fs::create_dir(&folder).unwrap();
+        for number in 0..records {
+            std::fs::copy("tests/samples/debit-aes-scp03.record.json", folder.join(format!("{number}.json"))).unwrap();
+        }
+        let done = bench.keyed(&["check", folder.to_str().unwrap()], &[]);
+        assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+        done.count("find")
+    };
+    let one = searches(1);
+    assert!(one > 0, "the stand-in notes no search");
+    assert_eq!(searches(5), one);
 }
 
 /// CVVs, cryptograms and MACs by it, test keys and live ones; no companion is made.

@@ -25,6 +25,8 @@ pub const TESTS: &[(&str, fn())] = &[
     ("wrong_module_label_and_pin_are_named", wrong_module_label_and_pin_are_named),
     ("handles_of_another_store_are_refused", handles_of_another_store_are_refused),
     ("session_keys_do_not_stay", session_keys_do_not_stay),
+    ("threads_use_a_token_at_the_same_time", threads_use_a_token_at_the_same_time),
+    ("key_that_was_removed_after_its_opening_is_not_opened_again", removed_key_is_not_opened_again),
 ];
 
 /// The tokens, one for each test that fills one: a module that runs does not see new ones.
@@ -71,7 +73,10 @@ pub const LABELS: &[&str] = &[
     "parallel",
     "parallel kinds",
     "parallel loads",
+    "threads",
+    "removed later",
     "stand-in suite",
+    "stand-in finds",
     "stand-in orders",
     "stand-in unwraps",
     "stand-in macs",
@@ -290,6 +295,38 @@ fn handles_of_another_store_are_refused() {
     }
     let held = software.open("lab-mac", Purpose::Mac).unwrap();
     assert!(matches!(one.retail_mac(&held, &[0; 16]), Err(KeyError::Foreign(_))));
+}
+
+/// More of them than the store opens sessions.
+fn threads_use_a_token_at_the_same_time() {
+    let (store, software) = (filled("threads"), sample().into_store());
+    let made = |store: &dyn KeyStore, number: u8| {
+        let key = store.open("lab-imk-ac", Purpose::ImkAc).unwrap();
+        let derived = store.derive(&key, &Derivation::Ecb(&[number; 16])).unwrap();
+        store.retail_mac(&derived, &[number; 32]).unwrap()
+    };
+    std::thread::scope(|scope| {
+        for thread in 0..12 {
+            let (store, software) = (&store, &software);
+            scope.spawn(move || {
+                for round in 0..8 {
+                    let number = thread * 8 + round;
+                    assert_eq!(made(store, number), made(software, number), "{number}");
+                }
+            });
+        }
+    });
+}
+
+fn removed_key_is_not_opened_again() {
+    let store = filled("removed later");
+    let session = session("removed later");
+    store.open("lab-zpk", Purpose::Zpk).unwrap();
+    store.open("lab-zpk", Purpose::Zpk).unwrap();
+    let find = [Attribute::Class(ObjectClass::SECRET_KEY), Attribute::Label(b"lab-zpk".to_vec())];
+    session.destroy_object(session.find_objects(&find).unwrap()[0]).unwrap();
+    let error = store.open("lab-zpk", Purpose::Zpk).err().unwrap();
+    assert!(error.to_string().contains("does not hold it"), "{error}");
 }
 
 fn session_keys_do_not_stay() {

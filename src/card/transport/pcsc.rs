@@ -55,13 +55,34 @@ pub fn find(wanted: &str) -> Result<Reader, LinkError> {
     choose(&readers()?, wanted).cloned()
 }
 
-/// As [`find`], but nothing where there is no such reader yet.
-///
-/// # Errors
-/// There is more than one, or the service cannot be used.
-pub fn look(wanted: &str) -> Result<Option<Reader>, LinkError> {
-    let readers = readers()?;
-    if meant(&readers, wanted).is_empty() { Ok(None) } else { choose(&readers, wanted).cloned().map(Some) }
+/// A connection to the PC/SC service. The link to a card goes on with the one that has found its reader.
+pub struct Service(imp::Service);
+
+impl Service {
+    /// Connects to the service.
+    ///
+    /// # Errors
+    /// The service cannot be used.
+    pub fn open() -> Result<Self, LinkError> {
+        imp::Service::open().map(Self)
+    }
+
+    /// As [`find`], but nothing if there is no such reader yet.
+    ///
+    /// # Errors
+    /// There is more than one, or the service cannot be used.
+    pub fn look(&self, wanted: &str) -> Result<Option<Reader>, LinkError> {
+        let readers = self.0.readers()?;
+        if meant(&readers, wanted).is_empty() { Ok(None) } else { choose(&readers, wanted).cloned().map(Some) }
+    }
+
+    /// As [`connect`], over this connection.
+    ///
+    /// # Errors
+    /// As [`connect`].
+    pub fn connect(self, name: &str, limits: Limits) -> Result<Box<dyn Transport>, LinkError> {
+        imp::connect(name, limits, Some(self.0))
+    }
 }
 
 /// Waits until a reader is plugged in that is meant so. The reader, and what is left of the wait. A service that is started
@@ -109,7 +130,7 @@ pub fn wait_for_card(name: &str, wait: Duration, stop: &StopRequest) -> Result<(
 /// # Errors
 /// There is no card in it, it does not answer to reset, or another program holds it.
 pub fn connect(name: &str, limits: Limits) -> Result<Box<dyn Transport>, LinkError> {
-    imp::connect(name, limits)
+    imp::connect(name, limits, None)
 }
 
 /// The readers that may be meant: the one of this exact name or number, else all whose name it is a part of.
@@ -158,8 +179,8 @@ mod imp {
     use std::time::{Duration, Instant};
 
     use pcsc::{
-        Card, Context, Disposition, Error, PNP_NOTIFICATION, Protocol, Protocols, ReaderState, Scope, ShareMode, State,
-        Transaction,
+        Card, Context, Disposition, Error, MAX_ATR_SIZE, PNP_NOTIFICATION, Protocol, Protocols, ReaderState, Scope,
+        ShareMode, State, Transaction,
     };
 
     use super::{Limits, LinkError, Reader, SLICE, StopRequest, Transport};
@@ -168,6 +189,8 @@ mod imp {
 
     /// Most readers that the service has; it takes no longer list, the entry for readers that come included.
     const MOST_READERS: usize = 16;
+    /// Room for the names of a reader, which PC/SC limits to 128 bytes each.
+    const NAMES: usize = 512;
     /// Room for the longest answer: 65,536 bytes and a status word. A buffer that is too small loses the answer.
     const ANSWER: usize = 65_536 + 2;
 
@@ -175,10 +198,26 @@ mod imp {
         Context::establish(Scope::User).map_err(service)
     }
 
+    /// A context.
+    pub struct Service(Context);
+
+    impl Service {
+        pub fn open() -> Result<Self, LinkError> {
+            establish().map(Self)
+        }
+
+        pub fn readers(&self) -> Result<Vec<Reader>, LinkError> {
+            readers_of(&self.0)
+        }
+    }
+
     pub fn readers() -> Result<Vec<Reader>, LinkError> {
-        let context = establish()?;
+        readers_of(&establish()?)
+    }
+
+    fn readers_of(context: &Context) -> Result<Vec<Reader>, LinkError> {
         let mut states: Vec<ReaderState> =
-            names(&context)?.into_iter().map(|name| ReaderState::new(name, State::UNAWARE)).collect();
+            names(context)?.into_iter().map(|name| ReaderState::new(name, State::UNAWARE)).collect();
         match context.get_status_change(Some(Duration::ZERO), &mut states) {
             Ok(()) | Err(Error::Timeout) => Ok(states.iter().map(reader).collect()),
             Err(error) => Err(service(error)),
@@ -303,9 +342,9 @@ mod imp {
         }
     }
 
-    pub fn connect(name: &str, limits: Limits) -> Result<Box<dyn Transport>, LinkError> {
+    pub fn connect(name: &str, limits: Limits, service: Option<Service>) -> Result<Box<dyn Transport>, LinkError> {
         let reader = c_name(name)?;
-        let watched = Watched::start(name, limits, move |requests| match open(&reader) {
+        let watched = Watched::start(name, limits, move |requests| match open(&reader, service) {
             // The transaction borrows the card, so both live here until the near end hangs up.
             Ok(mut card) => {
                 hold(&mut card, requests);
@@ -319,8 +358,9 @@ mod imp {
     }
 
     /// One context for each thread: the library holds a lock for each context while a card works.
-    fn open(name: &CString) -> Result<Card, LinkError> {
-        establish()?.connect(name, ShareMode::Exclusive, Protocols::ANY).map_err(unconnected)
+    fn open(name: &CString, service: Option<Service>) -> Result<Card, LinkError> {
+        let context = service.map_or_else(establish, |service| Ok(service.0))?;
+        context.connect(name, ShareMode::Exclusive, Protocols::ANY).map_err(unconnected)
     }
 
     /// One transaction for the whole card. The near end opens the link when all that can be prepared is prepared, and never
@@ -330,7 +370,7 @@ mod imp {
             Err(error) => requests.opened(Err(unconnected(error))),
             Ok(transaction) => {
                 requests.opened(Ok(()));
-                let mut held = Held { protocol: protocol(&transaction), transaction, answer: vec![0; ANSWER] };
+                let mut held = Held { protocol: None, transaction, answer: vec![0; ANSWER] };
                 requests.serve(&mut held);
             }
         }
@@ -338,13 +378,17 @@ mod imp {
 
     struct Held<'c> {
         transaction: Transaction<'c>,
-        protocol: Option<Protocol>,
+        /// Asked for at the first command, or at a reset.
+        protocol: Option<Option<Protocol>>,
         answer: Vec<u8>,
     }
 
     impl Transport for Held<'_> {
         fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, LinkError> {
-            let command = match self.protocol {
+            let transaction = &self.transaction;
+            let protocol =
+                self.protocol.get_or_insert_with(|| status(transaction).ok().and_then(|(_, protocol)| protocol));
+            let command = match protocol {
                 Some(Protocol::T0) => super::without_le(command),
                 _ => command,
             };
@@ -361,14 +405,23 @@ mod imp {
             self.transaction
                 .reconnect(ShareMode::Exclusive, Protocols::ANY, Disposition::ResetCard)
                 .map_err(|error| lost(error, "resetting"))?;
-            self.protocol = protocol(&self.transaction);
-            let status = self.transaction.status2_owned().map_err(|error| lost(error, "reading the ATR"))?;
-            Ok(status.atr().to_vec())
+            let (atr, protocol) = status(&self.transaction).map_err(|error| lost(error, "reading the ATR"))?;
+            self.protocol = Some(protocol);
+            Ok(atr)
         }
     }
 
-    fn protocol(card: &Card) -> Option<Protocol> {
-        card.status2_owned().ok().and_then(|status| status.protocol2())
+    /// ATR and protocol, asked for once: with room for the longest names, no call is needed for the lengths.
+    fn status(card: &Card) -> Result<(Vec<u8>, Option<Protocol>), Error> {
+        let (mut names, mut atr) = ([0; NAMES], [0; MAX_ATR_SIZE]);
+        match card.status2(&mut names, &mut atr) {
+            Ok(status) => Ok((status.atr().to_vec(), status.protocol2())),
+            Err(Error::InsufficientBuffer) => {
+                let status = card.status2_owned()?;
+                Ok((status.atr().to_vec(), status.protocol2()))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn c_name(name: &str) -> Result<CString, LinkError> {

@@ -13,6 +13,7 @@ use crate::card::{Card, Recorder, gp};
 use crate::cli::args::{ApduArgs, ChannelArgs};
 use crate::cli::claimed::{Access, ClaimedFile};
 use crate::cli::common::{self, CliError, Out, warn};
+use crate::cli::profiles;
 use crate::cli::reader;
 use crate::cli::signals::{self, Response};
 use crate::issuance::file_kind::FileKind;
@@ -163,8 +164,8 @@ impl<'a> Wanted<'a> {
     fn of(args: &ApduArgs, store: &'a AnyStore) -> Result<Self, CliError> {
         let ChannelArgs { profile, profiles, protocol, level, key_version, key, diversification } = &args.channel;
         let profile = match profile.as_deref() {
-            Some(file) if Path::new(file).is_file() => Some(common::profile_file(Path::new(file))?),
-            Some(name) => Some(common::profile(name, profiles)?),
+            Some(file) if Path::new(file).is_file() => Some(profiles::profile_file(Path::new(file))?),
+            Some(name) => Some(profiles::profile(name, profiles)?),
             None => None,
         };
         let aid = args.aid.as_deref().map(|aid| common::aid("--aid", aid)).transpose()?;

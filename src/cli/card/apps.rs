@@ -6,6 +6,7 @@ use super::{marked, open};
 use crate::card::gp;
 use crate::cli::args::AppsArgs;
 use crate::cli::common::{self, CliError, Out};
+use crate::cli::profiles;
 use crate::issuance::login::{self, LoginError};
 use crate::issuance::registry_view::{CardAppsView, EntryView, card_apps};
 use crate::keys::KeyStore;
@@ -17,8 +18,8 @@ use crate::keys::KeyStore;
 pub fn run(args: &AppsArgs, out: &mut Out) -> Result<u8, CliError> {
     let store = common::keys(&args.keys, &args.passphrase, out)?;
     let profile = args.profile.as_deref().map(|name| match Path::new(name) {
-        file if file.is_file() => common::profile_file(file),
-        _ => common::profile(name, &args.profiles),
+        file if file.is_file() => profiles::profile_file(file),
+        _ => profiles::profile(name, &args.profiles),
     });
     let profile = profile.transpose()?;
     let test_keys = store.keys().iter().all(|key| key.test);

@@ -12,6 +12,7 @@ use crate::base::{Code, Fault};
 use crate::cli::common::{self, CliError, Out, Problem};
 use crate::cli::file_names::FileNames;
 use crate::cli::preparation_error::PreparationError;
+use crate::cli::profiles;
 use crate::cli::{claimed, token_uri};
 use crate::issuance::JobError;
 use crate::issuance::file_kind::FileKind;
@@ -219,7 +220,7 @@ fn profiles(config: &Config, checked: &mut Checked) -> Option<Vec<Profile>> {
         checked.problems.push(Problem::new("profiles.folder", Code::Config, message));
     }
     for path in paths {
-        match common::profile_file(&path) {
+        match profiles::profile_file(&path) {
             Ok(profile) => read.push(profile),
             Err(CliError::Refused { problems, .. }) => checked.problems.extend(problems.into_iter().map(|problem| {
                 Problem { path: format!("profiles.folder: {}: {}", path.display(), problem.path), ..problem }

@@ -114,6 +114,9 @@ fn is_name_of(arg: &Arg, long: &str) -> bool {
 
 /// Gives the defaults to the options of every command.
 pub(super) fn apply(command: Command, defaults: &[Default]) -> Applied {
+    if defaults.is_empty() {
+        return Applied { command, misfits: Vec::new(), unknown: Vec::new() };
+    }
     let mut seen = Seen { defaults, known: vec![false; defaults.len()], misfits: Vec::new() };
     let bare = command.clone();
     let command = with_defaults(command, "", &mut seen);

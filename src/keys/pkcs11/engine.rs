@@ -1,7 +1,7 @@
 //! The operations of a token.
 
 use std::ffi::c_ulong;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
@@ -37,8 +37,24 @@ impl Engine for Pkcs11Store {
         let found = self.find(info, description)?;
         let found = found.ok_or_else(|| refused(&info.name, "the token describes it and does not hold it"))?;
         let mac = self.compare(info, &found)?;
-        let object = TokenObject { token: self.token.clone(), key: found.key, mac, for_session: false };
+        let object = TokenObject::in_token(&self.token, found.key, mac);
         Ok(KeyHandle::new(Label::of(info), Repr::Token(Arc::new(object))))
+    }
+
+    fn opened(&self, info: &KeyInfo) -> Option<KeyHandle> {
+        let (key, id) = {
+            let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+            let (key, id) = opened.get(&info.name)?;
+            (self.copy(key).ok()?, id.clone())
+        };
+        // An object that was removed or replaced meanwhile is looked for anew.
+        (self.id(&key)? == id).then_some(key)
+    }
+
+    fn passed(&self, info: &KeyInfo, key: &KeyHandle) {
+        if let (Ok(key), Some(id)) = (self.copy(key), self.id(key)) {
+            self.opened.lock().unwrap_or_else(PoisonError::into_inner).insert(info.name.clone(), (key, id));
+        }
     }
 
     fn copy(&self, key: &KeyHandle) -> Result<KeyHandle, KeyError> {
@@ -263,6 +279,14 @@ impl Engine for Pkcs11Store {
 }
 
 impl Pkcs11Store {
+    /// The CKA_ID of a key's object; none if the object is no longer there.
+    fn id(&self, key: &KeyHandle) -> Option<Vec<u8>> {
+        match self.token.attribute(self.object(key).ok()?.key, AttributeType::Id, key.name()) {
+            Ok(Some(Attribute::Id(id))) => Some(id),
+            _ => None,
+        }
+    }
+
     fn object<'k>(&self, key: &'k KeyHandle) -> Result<&'k TokenObject, KeyError> {
         match key.repr() {
             Repr::Token(object) if object.is_of(&self.token) => Ok(object),
@@ -354,10 +378,15 @@ impl Pkcs11Store {
         if key.algorithm() != Algorithm::Rsa {
             return Err(wrong_kind(key));
         }
-        let object = self.object(key)?.key;
-        let part = |kind| self.token.attribute(object, kind, key.name());
+        let object = self.object(key)?;
+        if let Some(parts) = object.rsa.get() {
+            return Ok(parts.clone());
+        }
+        let part = |kind| self.token.attribute(object.key, kind, key.name());
         match (part(AttributeType::Modulus)?, part(AttributeType::PublicExponent)?) {
-            (Some(Attribute::Modulus(modulus)), Some(Attribute::PublicExponent(exponent))) => Ok((modulus, exponent)),
+            (Some(Attribute::Modulus(modulus)), Some(Attribute::PublicExponent(exponent))) => {
+                Ok(object.rsa.get_or_init(|| (modulus, exponent)).clone())
+            }
             _ => Err(refused(key.name(), "its public half cannot be read")),
         }
     }

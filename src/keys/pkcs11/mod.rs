@@ -10,15 +10,17 @@ mod identity;
 mod object;
 mod opened;
 mod place;
+mod sessions;
 mod template;
 mod token;
 mod usages;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 
-use super::{KeyError, KeyInfo, file, weak};
+use super::{KeyError, KeyHandle, KeyInfo, file, weak};
 use crate::base::{Secret, Warning};
 pub(super) use object::TokenObject;
 pub use place::{TokenPlace, TokenRules};
@@ -34,6 +36,8 @@ pub struct Pkcs11Store {
     /// The description of each, as it is in the token.
     descriptions: Vec<Vec<u8>>,
     token: Arc<Token>,
+    /// Keys that have passed the checks of their opening, by name, with the CKA_ID of their objects.
+    opened: Mutex<HashMap<String, (KeyHandle, Vec<u8>)>>,
     warnings: Vec<Warning>,
 }
 
@@ -79,7 +83,7 @@ impl Pkcs11Store {
     }
 
     fn of(token: Arc<Token>, warnings: Vec<Warning>) -> Result<Self, KeyError> {
-        let mut store = Self { infos: Vec::new(), descriptions: Vec::new(), token, warnings };
+        let mut store = Self { infos: Vec::new(), descriptions: Vec::new(), token, opened: Mutex::default(), warnings };
         for (info, description) in descriptions(&store.token)? {
             store.infos.push(info);
             store.descriptions.push(description);

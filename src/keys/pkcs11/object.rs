@@ -1,6 +1,6 @@
 //! A key object in a token, while somebody uses it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cryptoki::object::ObjectHandle;
 
@@ -12,6 +12,8 @@ pub(in crate::keys) struct TokenObject {
     pub(super) key: ObjectHandle,
     pub(super) mac: Mac,
     pub(super) for_session: bool,
+    /// Modulus and public exponent of an RSA key, once they were read.
+    pub(super) rsa: OnceLock<(Vec<u8>, Vec<u8>)>,
 }
 
 /// By what a key makes ISO 9797-1 algorithm 3.
@@ -26,9 +28,14 @@ pub(super) enum Mac {
 }
 
 impl TokenObject {
+    /// A key object that stays in the token.
+    pub(super) fn in_token(token: &Arc<Token>, key: ObjectHandle, mac: Mac) -> Self {
+        Self { token: token.clone(), key, mac, for_session: false, rsa: OnceLock::new() }
+    }
+
     /// A key object that lives as long as its handles.
     pub(super) fn for_session(token: &Arc<Token>, key: ObjectHandle) -> Self {
-        Self { token: token.clone(), key, mac: Mac::None, for_session: true }
+        Self { token: token.clone(), key, mac: Mac::None, for_session: true, rsa: OnceLock::new() }
     }
 
     /// Whether it is in this store's token.

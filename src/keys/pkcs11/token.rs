@@ -14,15 +14,16 @@ use cryptoki::slot::{Slot, TokenInfo};
 use cryptoki::types::AuthPin;
 
 use super::place::{PinState, TokenPlace, TokenRules, may_try};
+use super::sessions::Sessions;
 use super::template::Abilities;
 use crate::base::crypto::{hmac_sha256, retail_mac, sha256};
 use crate::base::{Secret, Warning};
 use crate::keys::KeyError;
 use crate::keys::pkcs11_derive::mechanism_type;
 
-/// An open, logged-in session. It is used by one thread at a time.
+/// An open token, logged in.
 pub(in crate::keys) struct Token {
-    session: Mutex<Session>,
+    sessions: Sessions,
     /// The token's label.
     pub(super) label: String,
     /// What tells it from all other tokens, whatever module it is reached by.
@@ -95,14 +96,15 @@ impl Token {
             unwraps_aes: unwraps(&context, slot, [MechanismType::AES_ECB, MechanismType::AES_CBC]),
         };
         let left_half = rules.left_half.contains(&label);
-        let token = Arc::new(Self { session: Mutex::new(session), label, id, can, left_half, proof });
+        let sessions = Sessions::new(context, slot, session);
+        let token = Arc::new(Self { sessions, label, id, can, left_half, proof });
         logins.retain(|_, open| open.strong_count() > 0);
         logins.insert(at, Arc::downgrade(&token));
         Ok((token, warnings))
     }
 
     pub(super) fn with<T>(&self, use_it: impl FnOnce(&Session) -> T) -> T {
-        use_it(&self.session.lock().unwrap_or_else(PoisonError::into_inner))
+        self.sessions.with(use_it)
     }
 
     pub(super) fn attribute(

@@ -25,6 +25,18 @@ pub fn wait_for_card(_name: &str, _wait: Duration, _stop: &StopRequest) -> Resul
     Err(absent())
 }
 
-pub fn connect(_name: &str, _limits: Limits) -> Result<Box<dyn Transport>, LinkError> {
+pub struct Service;
+
+impl Service {
+    pub fn open() -> Result<Self, LinkError> {
+        Err(absent())
+    }
+
+    pub fn readers(&self) -> Result<Vec<Reader>, LinkError> {
+        Err(absent())
+    }
+}
+
+pub fn connect(_name: &str, _limits: Limits, _service: Option<Service>) -> Result<Box<dyn Transport>, LinkError> {
     Err(absent())
 }
