@@ -433,3 +433,24 @@ pub fn is_toml(text: &str) -> bool {
 fn hash(file: &ProfileFile) -> Option<[u8; 32]> {
     json_canon::to_vec(file).ok().map(|json| sha256(&json))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{is_toml, peek_name};
+
+    #[test]
+    fn name_is_read_from_before_the_first_section() {
+        let named = |text: &str| peek_name(text);
+        assert_eq!(named("name = \"a\"\n[x]\nname = \"b\"\n").as_deref(), Some("a"));
+        assert_eq!(named("[x]\nname = \"b\"\n"), None);
+        assert_eq!(named("title = \"t\"\n[[x]]\nname = \"b\"\n"), None);
+        // What follows a section's head within a value is no section.
+        assert_eq!(named("text = \"\"\"\n[x]\n\"\"\"\nname = \"a\"\n").as_deref(), Some("a"));
+        assert_eq!(named("list = [\n[1],\n]\nname = \"a\"\n").as_deref(), Some("a"));
+        assert_eq!(named("text = \"\"\"\nname = \"b\"\n\"\"\"\nname = \"a\"\n[x]\n").as_deref(), Some("a"));
+        // A fault further down does not hide the name, one before it does.
+        assert_eq!(named("name = \"a\"\n[x]\n=\n").as_deref(), Some("a"));
+        assert_eq!(named("=\nname = \"a\"\n[x]\n"), None);
+        assert!(!is_toml("name = \"a\"\n[x]\n=\n") && is_toml("name = \"a\"\n[x]\n"));
+    }
+}
