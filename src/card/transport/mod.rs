@@ -1,5 +1,6 @@
 //! Bytes out, bytes in, reset: the seam below which a card is a reader, a simulated card, or a trace.
 
+mod chosen;
 pub mod pcsc;
 mod replay;
 mod tap;

@@ -2,28 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
+use super::chosen::{choose, meant};
 use super::{Limits, LinkError, Transport};
+
+pub use super::chosen::Reader;
 use crate::base::StopRequest;
 
 /// Whether this program was built with PC/SC.
 pub const BUILT: bool = cfg!(feature = "pcsc");
-
-/// A reader.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Reader {
-    /// Its name, as PC/SC has it.
-    pub name: String,
-    /// Whether a card is in it.
-    pub card_present: bool,
-    /// Another program has the card to itself.
-    pub exclusive: bool,
-    /// The card does not answer to reset.
-    pub mute: bool,
-    /// The card's ATR, hexadecimal.
-    pub atr: Option<String>,
-}
 
 /// The readers that PC/SC knows.
 ///
@@ -131,31 +117,6 @@ pub fn wait_for_card(name: &str, wait: Duration, stop: &StopRequest) -> Result<(
 /// There is no card in it, it does not answer to reset, or another program holds it.
 pub fn connect(name: &str, limits: Limits) -> Result<Box<dyn Transport>, LinkError> {
     imp::connect(name, limits, None)
-}
-
-/// The readers that may be meant: the one of this exact name or number, else all whose name it is a part of.
-fn meant<'a>(readers: &'a [Reader], wanted: &str) -> Vec<&'a Reader> {
-    let exact = readers.iter().find(|reader| reader.name == wanted);
-    if let Some(only) = exact.or_else(|| readers.get(wanted.parse::<usize>().ok()?)) {
-        return vec![only];
-    }
-    // Nothing is a part of every name: an empty variable in a script must not choose a reader.
-    let part = |reader: &&Reader| !wanted.is_empty() && reader.name.contains(wanted);
-    readers.iter().filter(part).collect()
-}
-
-fn choose<'a>(readers: &'a [Reader], wanted: &str) -> Result<&'a Reader, LinkError> {
-    let named = |readers: &[&Reader]| readers.iter().map(|it| format!("{:?}", it.name)).collect::<Vec<_>>().join(", ");
-    match meant(readers, wanted).as_slice() {
-        [only] => Ok(only),
-        [] if readers.is_empty() => Err(LinkError::NoCard("there is no reader".into())),
-        [] => {
-            let all = named(&readers.iter().collect::<Vec<_>>());
-            let meant = crate::base::suggest::hint(wanted, readers.iter().flat_map(|it| it.name.split_whitespace()));
-            Err(LinkError::NoCard(format!("no reader is named like {wanted:?}; there are {all}{meant}")))
-        }
-        several => Err(LinkError::NoCard(format!("{wanted:?} is part of several names: {}", named(several)))),
-    }
 }
 
 /// T=0 carries no Le with a command that has data: the card announces its answer with 61xx. // ISO 7816-3 §12.2.5
@@ -454,22 +415,6 @@ mod imp {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn reader(name: &str) -> Reader {
-        Reader { name: name.into(), card_present: false, exclusive: false, mute: false, atr: None }
-    }
-
-    #[test]
-    fn a_reader_is_chosen_by_name_part_or_number_and_never_guessed() {
-        let readers = [reader("Acme 00 00"), reader("Acme 01 00"), reader("Other 0")];
-        let chosen = |wanted| choose(&readers, wanted).map(|reader| reader.name.as_str()).ok();
-        assert_eq!(chosen("Acme 01 00"), Some("Acme 01 00"));
-        assert_eq!(chosen("Other"), Some("Other 0"));
-        assert_eq!(chosen("1"), Some("Acme 01 00"));
-        assert_eq!(chosen("Acme"), None);
-        assert_eq!(chosen("7"), None);
-        assert!(choose(&readers[2..], "").is_err(), "an empty name chose the only reader");
-    }
 
     #[test]
     fn under_t0_a_command_with_data_carries_no_le() {

@@ -1,17 +1,15 @@
 //! The operations of a token.
 
-use std::ffi::c_ulong;
 use std::sync::{Arc, PoisonError};
 
 use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
-use cryptoki::mechanism::aead::GcmParams;
 use cryptoki::mechanism::elliptic_curve::{EcKdf, Ecdh1DeriveParams};
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
-use cryptoki::types::Ulong;
 use zeroize::Zeroizing;
 
 use super::Pkcs11Store;
+use super::mechanisms::{doubled, gcm, mechanism, whole_blocks};
 use super::object::{Mac, TokenObject};
 use super::template::{self, Shape, Stay, companion, needs_companion, shapes};
 use super::token::{own_mac, refused, token_error};
@@ -429,41 +427,4 @@ impl Pkcs11Store {
 
 fn own_or_none(shape: &Shape) -> Mac {
     if shape.makes_macs() { Mac::Own } else { Mac::None }
-}
-
-/// A key's cipher in ECB or CBC mode. Lengths are looked at before the token is asked.
-fn mechanism(key: &KeyHandle, iv: Option<&[u8]>, data: &[u8]) -> Result<Mechanism<'static>, KeyError> {
-    let family = cipher(key)?;
-    whole_blocks(key, family, data)?;
-    let bad_iv = |iv: &[u8]| crypto_error(key)(CryptoError::IvLength(iv.len()));
-    match (family, iv) {
-        (Cipher::Tdes, None) => Ok(Mechanism::Des3Ecb),
-        (Cipher::Aes, None) => Ok(Mechanism::AesEcb),
-        (Cipher::Tdes, Some(iv)) => Ok(Mechanism::Des3Cbc(iv.try_into().map_err(|_| bad_iv(iv))?)),
-        (Cipher::Aes, Some(iv)) => Ok(Mechanism::AesCbc(iv.try_into().map_err(|_| bad_iv(iv))?)),
-    }
-}
-
-fn whole_blocks(key: &KeyHandle, family: Cipher, data: &[u8]) -> Result<(), KeyError> {
-    if data.len().is_multiple_of(family.block()) {
-        return Ok(());
-    }
-    Err(crypto_error(key)(CryptoError::DataLength(data.len())))
-}
-
-fn gcm<'a>(iv: &'a mut [u8; NONCE], header: &'a [u8]) -> Result<Mechanism<'a>, Error> {
-    Ok(Mechanism::AesGcm(GcmParams::new(iv, header, Ulong::from(TAG as c_ulong * 8))?))
-}
-
-/// Multiplied by two in the field of the block's size. // SP 800-38B §6.1
-fn doubled(block: &[u8]) -> Zeroizing<Vec<u8>> {
-    let constant = if block.len() == 8 { 0x1B } else { 0x87 };
-    let carried = block.first().is_some_and(|first| first & 0x80 != 0);
-    let following = block.iter().skip(1).copied().chain([0]);
-    let mut out: Zeroizing<Vec<u8>> =
-        Zeroizing::new(block.iter().zip(following).map(|(byte, next)| byte << 1 | next >> 7).collect());
-    if let (true, Some(last)) = (carried, out.last_mut()) {
-        *last ^= constant;
-    }
-    out
 }

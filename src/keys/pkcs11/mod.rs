@@ -7,6 +7,7 @@
 
 mod engine;
 mod identity;
+mod mechanisms;
 mod object;
 mod opened;
 mod place;
