@@ -69,6 +69,14 @@ fn compare(loaded: &[Tlv], read: &[Tlv], found: &mut Vec<Difference>) {
     }
 }
 
+/// Why a grouping that the profile reads back over the other interface is not compared.
+pub fn elsewhere(interface: &str, reached: bool) -> String {
+    match reached {
+        true => format!("it shows over the {interface} interface only"),
+        false => format!("it is read back over the {interface} interface, over which nothing selects the application"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 
 pub mod blank;
 pub mod check;
+mod chip_id;
 mod compare;
 mod error;
 pub mod file_kind;

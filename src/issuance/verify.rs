@@ -330,14 +330,7 @@ impl<'a> Reading<'a> {
                 // A terminal of the other interface never selects the application.
                 let reached = self.app.interface.is_reached(interface == "contactless");
                 for grouping in self.groupings(how) {
-                    let how = match reached {
-                        true => format!("it shows over the {interface} interface only"),
-                        false => format!(
-                            "the profile reads it back over the {interface} interface, and the application can be selected over \
-                             the {} interface only",
-                            self.app.interface.name()
-                        ),
-                    };
+                    let how = compare::elsewhere(interface, reached);
                     self.report.not_proven.push(self.evidence(grouping, how));
                 }
             }
