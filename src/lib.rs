@@ -7,6 +7,7 @@
 //!
 //! - [`base`]: codecs, ciphers, secrets, the EMV dictionary. No I/O, no clock, no randomness.
 //! - [`keys`]: who holds the secrets.
+//! - [`ledger`]: what has happened: events, their tables, their store.
 //! - [`order`] (what has been asked for), [`profile`] (a card product), [`record`] (one prepared card) and [`card`] (everything between us and the chip),
 //!   which do not know one another.
 //! - [`issuance`]: doing it once, and being able to prove it.
@@ -17,6 +18,7 @@ pub mod card;
 pub mod cli;
 pub mod issuance;
 pub mod keys;
+pub mod ledger;
 pub mod order;
 pub mod prepare;
 pub mod profile;

@@ -314,6 +314,27 @@ catalogue! {
     LedgerDoubt = "LEDGER-DOUBT", Ledger, No, false, 9,
         "An earlier job with this record or this card is in doubt.",
         "Keep that card aside and read it with `perso verify`; this version has no command that releases the record or order.";
+    LedgerHeld = "LEDGER-HELD", Ledger, No, false, 9,
+        "The order is held, or another order of the same card is open or made.",
+        "Compare the two orders; a supervisor releases the order if a further card is wanted.";
+    LedgerState = "LEDGER-STATE", Ledger, No, false, 9,
+        "The order or job is in a state in which this is not done.",
+        "Take the next step that its state allows; docs/ledger.md has the table.";
+    LedgerFence = "LEDGER-FENCE", Ledger, ByState, false, 9,
+        "The job was taken from this worker, because its lease had run out.",
+        "Keep the card aside; docs/ledger.md says what comes next for each state.";
+    LedgerUnknown = "LEDGER-UNKNOWN", Ledger, ByState, false, 9,
+        "The ledger has not answered in time, or not confirmed a commit: nobody knows whether it was made.",
+        "Keep the card aside and check the disk or server that holds the ledger; docs/ledger.md says how the job is settled.";
+    LedgerPlace = "LEDGER-PLACE", Ledger, No, false, 9,
+        "The file or its place cannot hold a ledger, or it is not a ledger.",
+        "Name the ledger's file, on a local disk; docs/ledger.md says how a ledger is made.";
+    LedgerSchema = "LEDGER-SCHEMA", Ledger, No, false, 9,
+        "The schema of the ledger is newer than this program, or was altered.",
+        "Use the version of perso that wrote the ledger or a newer one; restore an altered file from its backup.";
+    LedgerDamaged = "LEDGER-DAMAGED", Ledger, No, false, 9,
+        "The ledger has pages, events or rows that this program did not write so.",
+        "Make no card with it; keep a copy of the file and of its -wal file, then restore the last backup.";
     Config = "CONFIG", Operator, No, false, 4,
         "The configuration cannot be used, or a file that it names is not there.",
         "Correct the entry in the message; `perso config check` examines all entries, docs/config.md describes them.";
