@@ -7,7 +7,7 @@ use super::claimed::{self, Access, Existing};
 use super::common::{self, CliError, Out};
 use super::custody;
 use super::listed_keys::{Listed, ListedKeys};
-use super::{keys_passphrase, keys_public, stores};
+use super::{keys_needed, keys_passphrase, keys_public, stores};
 use crate::issuance::file_kind::FileKind;
 use crate::keys::{KeyStore, file};
 
@@ -41,6 +41,7 @@ pub fn run(command: &KeysCommand, out: &mut Out) -> Result<u8, CliError> {
         KeysCommand::Export(args) => custody::export(args, out)?,
         KeysCommand::Load(args) => custody::load(args, out)?,
         KeysCommand::Kcv(args) => custody::kcv(args, out)?,
+        KeysCommand::Needed(args) => return keys_needed::run(args, out),
         KeysCommand::Public(args) => keys_public::public(args, out)?,
         KeysCommand::Remove(args) => keys_public::remove(args, out)?,
         KeysCommand::Passphrase(args) => keys_passphrase::run(args, out)?,

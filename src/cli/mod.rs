@@ -17,6 +17,7 @@ mod explain;
 mod explain_auth;
 mod file_names;
 mod keys;
+mod keys_needed;
 mod keys_passphrase;
 mod keys_public;
 mod listed_keys;

@@ -43,6 +43,7 @@ fn schemas_are_in_step() {
     held::<PublicShown<'_>>("keys-public");
     held::<Removed<'_>>("keys-remove");
     held::<Resealed>("keys-passphrase");
+    held::<super::keys_needed::Needed>("keys-needed");
     held::<Listed<'_>>("key");
     held::<Exported<'_>>("keys-export");
     held::<KcvShown<'_>>("keys-kcv");

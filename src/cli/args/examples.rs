@@ -99,6 +99,7 @@ pub(super) const EXAMPLES: &[(&str, &[&str])] = &[
             "perso keys public issuer --keys mine.json --form numbers",
         ],
     ),
+    ("keys needed", &["perso keys needed debit-aes-scp03 --keys keys.json"]),
     ("keys remove", &["perso keys remove zpk-bank-2 --keys mine.json"]),
     (
         "ca new-test",

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{PassphraseArgs, ReplaceArgs};
+use super::{PassphraseArgs, ProfileArgs, ReplaceArgs};
 
 /// `perso keys …`
 #[derive(Debug, Subcommand)]
@@ -50,6 +50,24 @@ pub enum KeysCommand {
     Remove(RemoveArgs),
     /// Change the passphrase of a sealed key file. The keys stay as they are.
     Passphrase(NewPassphraseArgs),
+    /// List the keys that a product takes: which are there, and how the others are made. Exit code 10 if one is missing.
+    Needed(NeededArgs),
+}
+
+/// `perso keys needed`
+#[derive(Debug, Args)]
+pub struct NeededArgs {
+    /// The profile: its name, or its file.
+    pub profile: String,
+    /// The key file, which need not exist yet. Or a token: pkcs11:token=LABEL?module-path=FILE
+    #[arg(long, value_name = "FILE")]
+    pub keys: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub passphrase: PassphraseArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub profiles: ProfileArgs,
 }
 
 /// `perso keys passphrase`

@@ -38,7 +38,7 @@ pub use self::keep::{KeepArgs, ReplaceArgs};
 pub use self::keys::{
     ExportArgs, GenerateArgs, ImportArgs, KcvArgs, KeyFileArgs, KeysCommand, LoadArgs, NamedArgs, RotateArgs,
 };
-pub use self::keys::{NewPassphraseArgs, PublicArgs, PublicForm, RemoveArgs};
+pub use self::keys::{NeededArgs, NewPassphraseArgs, PublicArgs, PublicForm, RemoveArgs};
 pub use self::prepare::{PoolCommand, PreparationArgs, PrepareArgs};
 pub use self::readers::ReadersArgs;
 pub use self::run::{LevelArgs, RunArgs};
