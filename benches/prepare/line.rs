@@ -10,7 +10,7 @@ use perso::order::{Order, Site};
 use perso::prepare::{IssuerCertificate, Materials, Pool, prepare};
 use perso::profile::Profile;
 
-use crate::figures::{head, median, millis, row};
+use crate::figures::{head, judged, median, millis, row};
 use crate::timed::Timed;
 use crate::token;
 
@@ -174,6 +174,7 @@ pub fn records_per_second() {
         "RSA",
         "of it made",
         "key store",
+        "aim",
     ];
     head("Orders made into records, on one core", &columns);
     for product in PRODUCTS {
@@ -189,21 +190,27 @@ pub fn records_per_second() {
                 tell(product, "SoftHSM", Rsa::PoolFile, &line.measured(Rsa::PoolFile, token), &ready);
                 tell(product, "SoftHSM", Rsa::MadeNow, &line.measured(Rsa::MadeNow, token), &ready);
             }
-            None => row(&[product, "SoftHSM", "skipped: softhsm2 is not installed", "-", "-", "-", "-", "-"]),
+            None => row(&[product, "SoftHSM", "skipped: softhsm2 is not installed", "-", "-", "-", "-", "-", "-"]),
         }
     }
     let cores = std::thread::available_parallelism().unwrap().get();
-    let columns = ["product", "keys in", "records/s and core"];
+    let columns = ["product", "keys in", "records/s and core", "all cores ÷ one", "aim"];
     head(&format!("The same on {cores} cores at once, RSA keys at hand"), &columns);
     for product in PRODUCTS {
         let line = Line::new(product, &file);
         let each = |name: &str, store: &dyn KeyStore| {
-            row(&[product.to_owned(), name.to_owned(), format!("{:.0}", line.on_each_core(store, cores))]);
+            let (each, one) = (line.on_each_core(store, cores), line.on_each_core(store, 1));
+            let ratio = each * cores as f64 / one;
+            let aim = match (cores, name) {
+                (2, "SoftHSM") => judged("two cores ÷ one, SoftHSM", product, "≥ 1.6", ratio >= 1.6),
+                _ => "-".to_owned(),
+            };
+            row(&[product.to_owned(), name.to_owned(), format!("{each:.0}"), format!("{ratio:.2}"), aim]);
         };
         each("the file", &file);
         match &token {
             Some(token) => each("SoftHSM", token),
-            None => row(&[product, "SoftHSM", "skipped: softhsm2 is not installed"]),
+            None => row(&[product, "SoftHSM", "skipped: softhsm2 is not installed", "-", "-"]),
         }
     }
 }
@@ -215,14 +222,25 @@ fn tell(product: &str, keys: &str, rsa: Rsa, measured: &Measured, ready: &Measur
         Rsa::MadeNow => 1.0 - ready.one.as_secs_f64() / measured.one.as_secs_f64(),
         Rsa::AtHand | Rsa::PoolFile => 0.0,
     };
+    let rate = 1.0 / measured.one.as_secs_f64();
+    let least = match (rsa, keys, product) {
+        (Rsa::AtHand, "the file", "visa-like") => Some(450.0),
+        (Rsa::AtHand, "the file", _) => Some(500.0),
+        (Rsa::AtHand, ..) => Some(60.0),
+        _ => None,
+    };
+    let what =
+        if keys == "the file" { "records prepared in a second" } else { "records prepared in a second, SoftHSM" };
+    let aim = least.map_or("-".to_owned(), |least| judged(what, product, &format!("≥ {least}"), rate >= least));
     row(&[
         product.to_owned(),
         keys.to_owned(),
         rsa.name().to_owned(),
         millis(measured.one),
-        format!("{:.1}", 1.0 / measured.one.as_secs_f64()),
+        format!("{rate:.1}"),
         percent(measured.signing + made),
         percent(made),
         percent(measured.store),
+        aim,
     ]);
 }

@@ -38,12 +38,12 @@ pub fn start_and_memory() {
             },
         );
         let peak = median(memory).as_micros() as f64 / 1024.0;
-        let quick = start <= Duration::from_millis(10);
+        let quick = start <= Duration::from_millis(7);
         row(&[
             name.to_owned(),
             millis(start),
             millis(library),
-            judged("start to first command", name, "≤ 10 ms", quick),
+            judged("start to first command", name, "≤ 7 ms", quick),
             format!("{peak:.1} MiB"),
             judged("peak memory", name, "≤ 15 MB", peak * 1.048_576 <= 15.0),
         ]);

@@ -152,7 +152,7 @@ fn make(
         };
         goods.signature_room = fit::signature_room(app, &goods, signature, &blocks)?;
         let signs = matches!(authentication, Authentication::Real(_));
-        applications.push(application(app, &goods, &secrets, &mut blocks, signs, chance)?);
+        applications.push(application((app, profile), &goods, &secrets, &mut blocks, signs, chance)?);
     }
     blocks.finish()?;
     let draft = Draft {
@@ -307,7 +307,7 @@ fn month(yymm: &str) -> Result<MonthYear, PrepareError> {
 }
 
 fn application(
-    app: &AppRecipe,
+    (app, profile): (&AppRecipe, &Profile),
     goods: &Goods<'_>,
     secrets: &Secrets<'_>,
     blocks: &mut Blocks,
@@ -329,7 +329,12 @@ fn application(
                 let part = Secret::new(vec![0; secrets.recipe.rsa_bits() / 16]);
                 secrets.sealed_value(&part, chance)?
             }
-            None => value(app, grouping, goods, secrets, groupings.last(), chance)?,
+            None => {
+                // Check values are of the keys that the card compares them with, which may stand further ahead.
+                let keys = profile.checked_with(&app.aid, grouping.dgi);
+                let keys = groupings.iter().find(|(dgi, _)| Some(*dgi) == keys).or(groupings.last());
+                value(app, grouping, goods, secrets, keys, chance)?
+            }
         };
         groupings.push((grouping.dgi, value));
     }
