@@ -405,7 +405,7 @@ pub enum GroupingDerived {
     Locator,
     /// AIP and AFL over the antenna.
     LocatorContactless,
-    /// Key check values of the grouping before.
+    /// Check values of the keys that `kcv_of` of its `[[dgi]]` names, if they stand before; else of the grouping just before.
     CheckValues,
     /// PIN try counter and limit.
     PinTries,
