@@ -74,6 +74,20 @@ need_libraries() {
   fi
 }
 
+# Whether a released program names the commit of this checkout, or of the archive that this folder comes from.
+version_names_commit() {
+  local commit said
+  said=$("$1" --version)
+  commit=$(grep -E '^[0-9a-f]{7,64}$' COMMIT) || commit=
+  [ -n "$commit" ] || [ ! -e .git ] || commit=$(git rev-parse HEAD 2>/dev/null) || commit=
+  # Without git and without a filled COMMIT there is none to name.
+  [ -n "$commit" ] || { echo "$said: no commit is known here" && return 0; }
+  case "$said" in
+    *" (commit ${commit:0:12})") echo "$said" ;;
+    *) die "$1 says $said, and this is commit $commit" ;;
+  esac
+}
+
 # cargo's own tools: `need_component clippy cargo-clippy`.
 need_component() {
   cargo "${2#cargo-}" --version >/dev/null 2>&1 && return 0

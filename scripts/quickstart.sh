@@ -13,9 +13,11 @@ fi
 say "building perso (a few minutes the first time)"
 cargo build --release --locked "${features[@]}"
 
+perso="${CARGO_TARGET_DIR:-target}/release/perso"
+version_names_commit "$perso"
+
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-perso="${CARGO_TARGET_DIR:-target}/release/perso"
 
 say "one record, one simulated card, one verdict"
 code=0

@@ -97,6 +97,32 @@ fn the_example_of_the_documentation_works() {
     assert_eq!((code, fits_schema(&out)["verdict"].as_str()), (0, Some("as-expected")));
 }
 
+/// A reader answers the UID itself (PC/SC part 3 §3.2.2.1.3); the tags of 67 are those of GPC 2.3.1 §H.4, not of EMV.
+#[test]
+fn uid_and_card_capability_information_are_named_as_what_they_are() {
+    let words = |script: &str, answer: &str| against(script, &[answer]).0.lines().join("\n");
+    let uid = words("FFCA000000", "04A1B2C3D4E5F69000");
+    assert!(uid.contains("GET DATA (UID of a contactless card)") && uid.contains("UID [7]: 04A1B2C3D4E5F6"), "{uid}");
+    assert!(uid.ends_with("AS EXPECTED, 1 exchange."), "{uid}");
+    let other = words("80CA000000", "04A1B2C3D4E5F69000");
+    assert!(!other.contains("UID"), "{other}");
+    let told = words("80CA006700", "6720A00B80010381031030708201078103A0C0F08203A0FFFF8301038504000000FF9000");
+    for line in [
+        "A0 Secure channel protocol [11]",
+        "80 SCP [1]: 03",
+        "81 Values of i [3]: 103070",
+        "82 Key lengths [1]: 07",
+        "81 Privileges for security domains [3]: A0C0F0",
+        "82 Privileges for applications [3]: A0FFFF",
+        "83 Hash algorithms of load files [1]: 03",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    assert!(!told.contains("Amount") && !told.contains("Application interchange"), "{told}");
+    // The same tags elsewhere are EMV's.
+    assert!(words("80A8000000", "7704820200009000").contains("82 Application interchange profile"), "{told}");
+}
+
 #[test]
 fn expectations_hold_or_are_named() {
     let cases: &[(&str, &str, &str)] = &[

@@ -184,7 +184,18 @@ fn check_looks_at_everything_that_is_named() {
     {
         use std::os::unix::fs::PermissionsExt;
         std::fs::set_permissions(bench.path("phrase"), std::fs::Permissions::from_mode(0o644)).unwrap();
-        wrong("keys.passphrase_file = \"phrase\"", &["keys.passphrase_file"]);
+        // As `run` has it: test keys are used, with a warning in the same words.
+        bench.perso(&["keys", "seal", "keys.json", "-o", "guarded.json", "--passphrase-file", "phrase"]);
+        write("perso_config = 1\nkeys.file = \"guarded.json\"\nkeys.passphrase_file = \"phrase\"\n");
+        let used = bench.perso(&["keys", "kcv", "lab-zpk"]);
+        let checked = bench.perso(&["config", "check"]);
+        let warning = "phrase: group or others can read it; run `chmod 600` on it";
+        for done in [&used, &checked] {
+            assert!(done.code == 0 && done.err.matches(warning).count() == 1, "{}{}", done.out, done.err);
+            assert!(!done.out.contains("chmod"), "{}", done.out);
+        }
+        write("perso_config = 1\nkeys.passphrase_file = \"phrase\"\n");
+        assert!(bench.perso(&["config", "check"]).err.contains(warning));
         std::fs::set_permissions(bench.path("phrase"), std::fs::Permissions::from_mode(0o600)).unwrap();
     }
     let mut keys = std::fs::read_to_string(bench.path("keys.json")).unwrap();

@@ -89,7 +89,7 @@ fn each_name_that_leads_nowhere_is_told_by_its_field() {
             "contactless = false",
             "contactless = true",
             "site.file: profile[1].contactless",
-            &["no application for the antenna"],
+            &["has no contactless application"],
         ),
         (
             "profiles/visa-like-debit.toml",

@@ -2,6 +2,9 @@
 //! `config check` says before `run` does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "configuration/entries.rs"]
+mod entries;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -293,7 +296,7 @@ fn a_bad_value_names_file_line_and_key_and_what_was_meant() {
         ),
         ("perso_config = 1\n[options]\nlast-try = \"perhaps\"\n", 3, "options.last-try", "true or false"),
         ("perso_config = 1\n[options.readers]\nwatch = [\"a\", \"b\"]\n", 3, "options.readers.watch", "true or false"),
-        ("perso_config = 1\n[readers]\ndefault = [1]\n", 3, "readers.default", "expected a string"),
+        ("perso_config = 1\n[readers]\ndefault = [1]\n", 3, "readers.default", "a text in quotes is expected"),
     ] {
         let station = Station::new(config);
         let done = station.perso(&["readers"]);

@@ -322,7 +322,7 @@ fn served_cards_are_told_of_orders_that_are_none() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{told}");
     let lines: Vec<&str> = told.lines().collect();
-    let why = ["is no order", "no card 9", "is no order", "a card is in this reader", "nothing.json"];
+    let why = ["unknown command", "no card 9", "unknown command", "a card is in this reader", "nothing.json"];
     assert_eq!(lines.len(), why.len(), "{told}");
     assert!(lines.iter().zip(why).all(|(line, why)| line.contains(why)), "{told}");
 }

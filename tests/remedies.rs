@@ -109,3 +109,129 @@ fn no_message_has_a_remedy_that_cannot_be_followed() {
         }
     }
 }
+
+/// A folder with the samples, and the program in it.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (from, to) in [
+            ("tests/samples/keys.test.json", "keys.json"),
+            ("tests/samples/debit-aes-scp03.record.json", "record.json"),
+            ("tests/samples/debit-contact-scp02.record.json", "contact.json"),
+            ("tests/samples/orders/visa-like.json", "order.json"),
+            ("tests/samples/orders/d1-everything.body.json", "body.json"),
+            ("tests/samples/orders/site.toml", "site.toml"),
+            ("tests/samples/issuer/visa-like.issuer.test.json", "issuer.json"),
+            ("tests/samples/ca-keys.test.json", "ca-keys.json"),
+        ] {
+            std::fs::copy(root().join(from), folder.path().join(to)).unwrap();
+        }
+        Self(folder)
+    }
+
+    /// Exit code and everything that is printed.
+    fn perso(&self, line: &str, input: &str) -> (i32, String) {
+        let mut command = Command::cargo_bin("perso").unwrap();
+        for variable in ["PERSO_CONFIG", "PERSO_KEYS", "XDG_CONFIG_HOME"] {
+            command.env_remove(variable);
+        }
+        let profiles = root().join("card-profiles");
+        let words = line.split(' ').map(|word| if word == "PROFILES" { profiles.to_str().unwrap() } else { word });
+        let output = command.current_dir(self.0.path()).args(words).write_stdin(input).output().unwrap();
+        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+        (output.status.code().unwrap(), text)
+    }
+}
+
+/// A refused command says what is wrong and what to type; the text says neither twice.
+#[test]
+fn a_refused_command_says_what_is_wrong_and_what_to_type() {
+    let folder = Folder::new();
+    let new = "sim new debit-aes-scp03 --profiles PROFILES --keys keys.json --record record.json -o card.json";
+    assert_eq!(folder.perso(new, "").0, 0);
+    std::fs::write(folder.0.path().join("there.txt"), "text\n").unwrap();
+    std::fs::write(folder.0.path().join("there.txt.part"), "text\n").unwrap();
+    std::fs::write(folder.0.path().join("other.txt"), "text\n").unwrap();
+    let run = "run record.json --profiles PROFILES --keys keys.json --reader";
+    let prepare = "prepare order.json --profiles PROFILES --keys keys.json --site site.toml";
+    for (line, wrong, next) in [
+        (new.to_owned(), "card.json exists, and a card is never overwritten", "Name another file with -o"),
+        (
+            "run order.json --profiles PROFILES --keys keys.json --reader sim".into(),
+            "order.json is an order, and no site is named",
+            "Give --site FILE, or set site.file in perso.toml",
+        ),
+        (
+            "run - --profiles PROFILES --keys - --reader sim".into(),
+            "standard input is empty",
+            "Redirect a file to the command (`< FILE`)",
+        ),
+        ("keys kcv lab-zpk --keys -".into(), "standard input is empty", "Redirect a file to the command"),
+        (
+            format!("{run} sim:nosuch.json"),
+            "there is no simulated card nosuch.json",
+            "`perso sim new PROFILE --record RECORD --keys KEYS -o nosuch.json`",
+        ),
+        ("card info --reader sim".into(), "`sim` is a new blank", "Give --reader sim:FILE"),
+        (
+            "plan contact.json --profiles PROFILES --keys keys.json --minimum-level 33".into(),
+            "asks for at least 33 (--minimum-level)",
+            "lower --minimum-level to 03",
+        ),
+        (
+            format!("{prepare} --issuer-certificate issuer.json --ca-keys ca-keys.json -o made.json"),
+            "the file of --ca-keys has no key of RID",
+            "name another file with --ca-keys",
+        ),
+        (
+            format!("{run} sim --result other.txt"),
+            "other.txt cannot be written",
+            "Name another file, or give --replace.",
+        ),
+        (
+            format!("{run} sim --result there.txt"),
+            "there.txt cannot be written",
+            "Name another file, or give --replace.",
+        ),
+        (format!("{run} sim --result record.json"), "is a prepared record, which is never", "Name another file."),
+        (format!("{run} sim --record x.json"), "record.json is a record already", "Leave --record out."),
+        (
+            "calc tlv 9F0".into(),
+            "VALUE: an odd number of hexadecimal digits (3)",
+            "`perso calc tlv --help` describes it",
+        ),
+        (format!("{run} sim --fault x"), "--fault: ", "Correct --fault; `perso run --help` describes it."),
+        ("version".into(), "unrecognized subcommand 'version'", "a similar option exists: 'perso --version'"),
+        ("check body.json".into(), "the body of a D1 order without its envelope", "Name the whole order"),
+    ] {
+        let (code, said) = folder.perso(&line, "");
+        assert_ne!(code, 0, "{line}: {said}");
+        assert!(said.contains(wrong) && said.contains(next), "{line}: {said}");
+        assert!(said.matches("--replace").count() <= 2 && said.matches(next).count() == 1, "twice: {line}: {said}");
+        assert!(!said.contains("Check --") && !said.contains("tip:\n"), "{line}: {said}");
+    }
+    let record = std::fs::read_to_string(folder.0.path().join("record.json")).unwrap();
+    let (code, said) = folder.perso("run - --profiles PROFILES --keys - --reader sim", &record);
+    assert!(code != 0 && said.contains("- is given twice") && said.contains("Give - once"), "{said}");
+    // Of a folder, the body is a file of another kind.
+    let (code, said) = folder.perso("check .", "");
+    assert!(code == 0 || !said.contains("body.json (order)"), "{said}");
+}
+
+#[test]
+fn a_refused_run_leaves_no_journal() {
+    let folder = Folder::new();
+    let journal = folder.0.path().join("perso.journal");
+    for line in [
+        "run record.json --profiles PROFILES --keys keys.json --reader nowhere",
+        "run record.json --profiles PROFILES --keys keys.json --reader sim --journal perso.journal --trace nowhere/trace",
+    ] {
+        let (code, said) = folder.perso(line, "");
+        assert!(code != 0 && !journal.exists(), "{line}: {said}");
+    }
+    let good = "run record.json --profiles PROFILES --keys keys.json --reader sim --journal perso.journal";
+    let (code, said) = folder.perso(good, "");
+    assert!(code == 0 && journal.exists(), "{said}");
+}

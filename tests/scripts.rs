@@ -80,3 +80,80 @@ fn a_toolchain_is_installed_without_updating_rustup() {
         }
     }
 }
+
+#[test]
+fn a_released_program_that_names_another_commit_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("perso");
+    let commit = String::from_utf8(bash(&["-c", "git rev-parse HEAD"]).stdout).unwrap();
+    let Some(commit) = commit.get(..12) else {
+        println!("skipped: this is not a checkout");
+        return;
+    };
+    for (says, code) in [(format!("perso 0.1.0 (commit {commit})"), 0), ("perso 0.1.0 (commit 0123456789ab)".into(), 1)]
+    {
+        std::fs::write(&program, format!("#!/bin/sh\necho '{says}'\n")).unwrap();
+        bash(&["-ec", "chmod +x \"$0\"", program.to_str().unwrap()]);
+        let output = bash(&["-ec", ". scripts/lib.sh; version_names_commit \"$0\"", program.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(code), "{}", said(&output));
+    }
+}
+
+/// In a private PC/SC service: the caller's folder is the command's, and reader n has the n-th card of `perso sim serve`.
+#[test]
+fn virtual_readers_keep_the_callers_folder_and_reader_n_has_card_n() {
+    const READERS: usize = 16;
+    let there = bash(&["-c", "command -v pcscd && find /usr/lib /usr/local/lib -name 'libifdvpcd.so*' | grep -q ."]);
+    if !there.status.success() {
+        println!("skipped: pcscd or vsmartcard's vpcd is not installed");
+        return;
+    }
+    let root = env!("CARGO_MANIFEST_DIR");
+    let folder = tempfile::tempdir().unwrap();
+    let perso = assert_cmd::cargo::cargo_bin("perso");
+    for number in 0..READERS {
+        let made = Command::new(&perso)
+            .current_dir(folder.path())
+            .args(["sim", "new", "debit-aes-scp03", "--aid", "A0000009990101", "--config", "none"])
+            .args(["--keys", &format!("{root}/tests/samples/keys.test.json")])
+            .args(["--profiles", &format!("{root}/card-profiles")])
+            .args(["--serial", &format!("{:08X}", 0xA0 + number), "-o", &format!("{number}.json")])
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", said(&made));
+    }
+    let script = r#"
+        pwd
+        cards=(); for ((n = 0; n < $1; n++)); do cards+=("$n.json"); done
+        "$0" sim serve --config none --connect "$PERSO_VPCD" "${cards[@]}" >serve.log 2>&1 </dev/null &
+        serve=$!
+        for ((n = 0; n < $1; n++)); do
+          # Until this card has come into its reader.
+          for ((try = 0; try < 100; try++)); do grep -q "^inserted $n " serve.log && break; sleep 0.1; done
+          "$0" card info --config none --reader "$n" --timeout 20 | grep -o 'cplc-[-0-9A-F]*' || echo "reader $n: no card"
+        done
+        kill "$serve"; wait "$serve" || true
+    "#;
+    for way in [&["--readers", "16"][..], &["--no-namespace", "--readers", "16"]] {
+        let output = Command::new(format!("{root}/scripts/virtual-readers.sh"))
+            .current_dir(folder.path())
+            .args(way)
+            .args(["bash", "-c", script, perso.to_str().unwrap(), &READERS.to_string()])
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        // Without a right to a namespace, or while root's own service runs, there is nothing to be tried.
+        if ["no namespace of one's own", "own PC/SC service runs"].iter().any(|why| said(&output).contains(why)) {
+            println!("skipped: {}", said(&output).trim());
+            continue;
+        }
+        let mut lines = text.lines();
+        let here = folder.path().canonicalize().unwrap();
+        assert_eq!(lines.next().map(std::path::PathBuf::from), Some(here), "{way:?}: {}", said(&output));
+        let chips: Vec<&str> = lines.collect();
+        assert_eq!(chips.len(), READERS, "{way:?}: {}", said(&output));
+        for (number, chip) in chips.iter().enumerate() {
+            assert!(chip.contains(&format!("-{:08X}-", 0xA0 + number)), "{way:?}: reader {number} has {chip}");
+        }
+    }
+}

@@ -56,6 +56,7 @@ fn first_signal_before_the_first_change_ends_untouched_and_releases_the_order() 
         let done = held.end();
         ended(&done, 6, ["UNTOUCHED", "Put the blank back"], &bench.json("result"));
         assert!(done.text.contains(&format!("interrupted by SIG{signal}")), "{}", done.text);
+        assert!(done.out.contains("Type the same command again"), "{}", done.text);
         assert_eq!(bench.executed("card.json").len(), at, "only the exchange in hand was finished");
         assert_eq!(bench.changes("card.json"), 0);
         assert_eq!(
@@ -77,7 +78,8 @@ fn first_signal_after_the_first_change_finishes_the_card() {
         held.signal(signal);
         let done = held.end();
         assert_eq!(done.code, Some(0), "{}", done.text);
-        assert!(done.text.contains(&format!("SIG{signal}: finishing the card")), "{}", done.text);
+        let within = if signal == "TERM" { " within 10 s (--grace); then" } else { "; a second signal" };
+        assert!(done.text.contains(&format!("SIG{signal}: finishing the card{within}")), "{}", done.text);
         assert_eq!(bench.json("result")["state"], "good");
         assert_eq!(
             (bench.changes("card.json"), &bench.json("card.json")["state"]["life_cycle"]),
@@ -130,7 +132,7 @@ fn sigterm_stops_after_its_grace_time_and_sigint_waits_for_the_card() {
     let held = bench.held(SECOND_STORE, 2 * HELD, &["--grace", "1", "--result", &bench.path("result")]);
     held.signal("TERM");
     let done = held.end();
-    ended(&done, 7, ["SPOILED", "1 s later (--grace)"], &bench.json("result"));
+    ended(&done, 7, ["SPOILED", "was not finished within 1 s (--grace)"], &bench.json("result"));
     assert_eq!(bench.changes("card.json"), 2);
 
     let bench = Bench::with_card();
@@ -212,7 +214,7 @@ fn signal_while_files_are_claimed_ends_untouched_and_leaves_no_temporary_file() 
     signal_to(&child, "TERM");
     let done = Done::of(child.wait_with_output().unwrap());
     ended(&done, 6, ["UNTOUCHED", "Put the blank back"], &bench.json("result"));
-    assert_eq!(bench.names(), ["card.json", "journal", "pipe", "result"]);
+    assert_eq!(bench.names(), ["card.json", "pipe", "result"]);
     assert_eq!(bench.run("card.json", &["--result", &result, "--replace"]).code, Some(0));
 }
 

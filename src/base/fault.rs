@@ -280,10 +280,10 @@ catalogue! {
         "Close the other program, or plug the reader in again, then start again.";
     ReaderService = "READER-SERVICE", Reader, No, true, 4,
         "The PC/SC service cannot be reached, or this program was built without it.",
-        "Start the PC/SC service (`systemctl start pcscd`); `perso doctor` checks it.";
+        "Start the PC/SC service: `systemctl start pcscd.socket`; if it is not installed, `apt-get install pcscd`. `perso doctor` checks it.";
     ReaderSim = "READER-SIM", Reader, No, false, 4,
         "The simulated card's file or fault script cannot be used.",
-        "Make a blank with `perso sim new`, or correct the --fault rule; docs/simulated-card.md describes both.";
+        "Make a blank with `perso sim new`, or correct --interface or the --fault rule; docs/simulated-card.md describes them.";
     ReplayDiffers = "REPLAY-DIFFERS", Reader, No, false, 10,
         "The host sent something else than the trace has.",
         "Use the record, profile, keys and program that the trace was made with, or correct the change that the first difference shows.";
@@ -343,7 +343,7 @@ catalogue! {
         "Check the files and options on the command line; `perso --help` lists the commands, and each has its own --help.";
     OperatorInterrupted = "OPERATOR-INTERRUPTED", Operator, ByState, true, 6,
         "The program was interrupted by a signal, and ended in an orderly way.",
-        "Treat the card as the result says. After UNTOUCHED run it again; after SPOILED take a new blank; after IN DOUBT run `perso verify`.";
+        "Treat the card as the result says. UNTOUCHED: type the command again; SPOILED: take a new blank; IN DOUBT: read the card with `perso verify`.";
     FileKind = "FILE-KIND", Operator, No, false, 2,
         "A file is of another kind than the command takes, or is empty.",
         "Name a file of the kind that the message expects.";

@@ -57,6 +57,14 @@ impl StopRequest {
         let _ = self.0.second.set(by.to_owned());
     }
 
+    /// Asks to stop after the exchange in hand if something was changed: the first request has not ended the work in time.
+    /// Otherwise that request stops it, and no time has to do with it.
+    pub fn insist_if_changed(&self, by: &str) {
+        if self.is_committed() {
+            self.insist(by);
+        }
+    }
+
     /// Says that something is about to be changed: from now on only [`StopRequest::insist`] stops the work.
     pub fn commit(&self) {
         self.0.committed.store(true, Ordering::SeqCst);

@@ -133,7 +133,8 @@ fn new_test(
 ) -> Result<(), CliError> {
     // Nobody can make a lost key again.
     if output.exists() {
-        return Err(wrong("--output", format!("{} is there already; name another file", output.display())));
+        let why = format!("{} exists, and a test CA is never overwritten", output.display());
+        return Err(CliError::Advised { option: "--output", why, next: "Name another file with --output.".into() });
     }
     let failed = |source: TestCaError| match source {
         TestCaError::Key(source) => wrong("--bits", source.to_string()),

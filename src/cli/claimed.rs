@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use zeroize::Zeroizing;
 
 use super::common::CliError;
+use super::error::REPLACEABLE;
 use super::screen::harmless_json;
 use crate::issuance::file_kind::FileKind;
 
@@ -336,8 +337,8 @@ fn may_replace(target: &Path, existing: Existing) -> Result<()> {
     let exists = |why: &str| Err(Error::new(ErrorKind::AlreadyExists, why));
     match existing {
         Existing::Replace => Ok(()),
-        Existing::Refuse => exists("it exists; name another file, or give --replace"),
-        Existing::Keep => exists("it exists and is never replaced; name another file"),
+        Existing::Refuse => exists(REPLACEABLE),
+        Existing::Keep => exists("it exists and is never replaced"),
     }
 }
 
@@ -349,7 +350,7 @@ fn spare(path: &Path) -> Result<()> {
     file.take(BEGINNING).read_to_end(&mut beginning)?;
     match FileKind::of(&beginning) {
         kind if kind.is_irreplaceable() => {
-            let why = format!("it is {}, which is never replaced; name another file", kind.what());
+            let why = format!("it is {}, which is never replaced", kind.what());
             Err(Error::new(ErrorKind::AlreadyExists, why))
         }
         _ => Ok(()),

@@ -91,8 +91,16 @@ fn executable_hash() -> std::io::Result<[u8; 32]> {
 /// # Errors
 /// It is not hexadecimal. The value is not quoted: it may be longer than a line, and is in the shell's history.
 pub fn bytes(option: &'static str, text: &str) -> Result<Vec<u8>, CliError> {
-    hex::decode(compact(text).as_bytes())
-        .map_err(|_| CliError::Option { option, why: "it is not bytes in hexadecimal".into() })
+    let digits = compact(text);
+    hex::decode(digits.as_bytes()).map_err(|error| {
+        let why = match error {
+            hex::FromHexError::OddLength => {
+                format!("an odd number of hexadecimal digits ({}); a byte has two", digits.chars().count())
+            }
+            _ => "it is not bytes in hexadecimal".to_owned(),
+        };
+        CliError::Option { option, why }
+    })
 }
 
 /// Hexadecimal as people paste it: without blanks, colons, hyphens, commas, prefixes 0x and byte order marks.

@@ -76,10 +76,10 @@ impl CheckView {
 pub fn run(args: &DoctorArgs, settings: &Settings, out: &mut Out) -> Result<u8, CliError> {
     let mut checks = service();
     checks.push(CheckView::ok("configuration", settings.sources()));
-    checks.push(keys(args, out));
-    checks.extend(profiles(&args.profiles.profiles));
+    checks.push(of_entry(keys(args, out), "keys", out));
+    checks.extend(profiles(&args.profiles.profiles).into_iter().map(|check| of_entry(check, "profiles", out)));
     checks.push(clock(common::clock().now(), built()));
-    checks.push(journal(&args.journal));
+    checks.push(of_entry(journal(&args.journal), "journal", out));
     let ok = checks.iter().all(|check| check.state != "problem");
     let report = DoctorReport { perso_doctor: VERSION, ok, checks };
     if !out.json(&report) {
@@ -96,6 +96,20 @@ pub fn run(args: &DoctorArgs, settings: &Settings, out: &mut Out) -> Result<u8, 
         }
     }
     Ok(if ok { 0 } else { SET_UP })
+}
+
+/// If the configuration or the environment gave the value, the remedy names that entry.
+fn of_entry(check: CheckView, long: &str, out: &Out) -> CheckView {
+    match (check.remedy, out.entry(long)) {
+        (Some(remedy), Some(entry)) if check.state == "problem" => {
+            let advice = entry.advice();
+            let advice = advice.trim_end_matches('.').replacen("Correct", "correct", 1);
+            let names_option = remedy.contains(&format!("--{long}"));
+            let remedy = if names_option { advice } else { format!("{}; or {advice}", remedy.trim_end_matches('.')) };
+            CheckView { remedy: Some(remedy), ..check }
+        }
+        (remedy, _) => CheckView { remedy, ..check },
+    }
 }
 
 /// PC/SC library, service, rights, readers.
@@ -144,12 +158,15 @@ fn silent(error: &LinkError, socket: &Path) -> [CheckView; 2] {
             ),
         ],
         Err(std::io::ErrorKind::NotFound) => [
-            failed("install and start pcscd: `apt-get install pcscd`, `systemctl start pcscd.socket`"),
+            failed(
+                "start the PC/SC service: `systemctl start pcscd.socket`; if it is not installed, `apt-get install pcscd`",
+            ),
             rights("start the service"),
         ],
-        Err(_) => {
-            [failed("its socket is stale: start pcscd again, `systemctl restart pcscd`"), rights("start the service")]
-        }
+        Err(_) => [
+            failed("its socket is stale: restart the PC/SC service, `systemctl restart pcscd.socket`"),
+            rights("start the service"),
+        ],
         Ok(()) => [
             CheckView::ok("PC/SC service", format!("its socket {} is there", socket.display())),
             CheckView::problem(

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::ca_error::CaError;
 use super::paths::{MAX_FILE, is_standard_input, shown};
+use super::preparation_error::PreparationError;
 use super::problem::Problem;
 use crate::base::chance::ChanceError;
 use crate::base::{Code, Fault};
@@ -16,6 +18,9 @@ use crate::issuance::journal::JournalError;
 use crate::issuance::proof::VerifyError;
 use crate::keys::file::KeyFileError;
 use crate::order::{D1Answer, SiteError};
+
+/// Why a file is not written if `--replace` would help.
+pub(super) const REPLACEABLE: &str = "it exists, and --replace is not given";
 
 /// What can go wrong at the program's edge.
 #[derive(Debug, thiserror::Error)]
@@ -145,6 +150,25 @@ pub enum CliError {
         /// What is wrong with its value.
         why: String,
     },
+    /// The same, with what to do about it.
+    #[error("{option}: {why}")]
+    Advised {
+        /// The option.
+        option: &'static str,
+        /// What is wrong with its value.
+        why: String,
+        /// What to do, with a full stop.
+        next: String,
+    },
+    /// An order, and no site that it is for.
+    #[error("{0} is an order, and no site is named that it is for")]
+    NoSite(String),
+    /// A simulated card that is not there.
+    #[error("there is no simulated card {0}")]
+    NoCardFile(PathBuf),
+    /// Standard input is at its end after it was read once.
+    #[error("- is given twice, and standard input can be read only once")]
+    InputTwice,
     /// Neither a code, a rule nor a status word.
     #[error("{text:?} is neither an error code, a rule (R1) nor a status word (6A88){near}")]
     Unexplained {
@@ -199,6 +223,45 @@ pub enum CliError {
     },
 }
 
+impl CliError {
+    /// The file or folder that it is about.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            CliError::Read { path, .. }
+            | CliError::Write { path, .. }
+            | CliError::Kind { path, .. }
+            | CliError::ByteOrderMark { path, .. }
+            | CliError::Keys { path, .. }
+            | CliError::Lock { path, .. }
+            | CliError::Site { path, .. }
+            | CliError::Trace { path, .. }
+            | CliError::TooLarge(path)
+            | CliError::Folder(path)
+            | CliError::NotText(path)
+            | CliError::KeysInUse(path)
+            | CliError::OpenSecret(path)
+            | CliError::NoCardFile(path)
+            | CliError::ProfileName { folder: path, .. }
+            | CliError::Journal(JournalError::File { path, .. })
+            | CliError::Journal(JournalError::Line { path, .. } | JournalError::Order { path, .. })
+            | CliError::Journal(JournalError::InUse(path))
+            | CliError::Preparation(PreparationError::Issuer { path, .. } | PreparationError::Pool { path, .. })
+            | CliError::Ca(CaError::Keys { path, .. }) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// Whether the only way out is another value of the option, wherever it comes from.
+    pub(super) fn is_of_entry(&self) -> bool {
+        match self {
+            CliError::Option { .. } | CliError::NoCardFile(_) | CliError::Kind { .. } | CliError::Folder(_) => true,
+            CliError::Read { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
+            CliError::Write { source, .. } => source.kind() == std::io::ErrorKind::AlreadyExists,
+            _ => false,
+        }
+    }
+}
+
 impl Fault for CliError {
     fn code(&self) -> Code {
         match self {
@@ -210,8 +273,12 @@ impl Fault for CliError {
             | CliError::Passphrase(_)
             | CliError::Site { .. }
             | CliError::Option { .. }
+            | CliError::Advised { .. }
+            | CliError::NoSite(_)
+            | CliError::InputTwice
             | CliError::Unexplained { .. } => Code::OperatorInput,
             CliError::Kind { .. } | CliError::Folder(_) => Code::FileKind,
+            CliError::NoCardFile(_) => Code::ReaderSim,
             CliError::Lock { .. } | CliError::NoKeys(_) => Code::OperatorInput,
             CliError::KeysInUse(_) | CliError::TokenInUse(_) => Code::KeyFileBusy,
             CliError::OpenSecret(_) => Code::KeyWeak,
@@ -246,6 +313,18 @@ impl Fault for CliError {
             CliError::TooLarge(_) => "Name the right file; none that perso reads is so large.".to_owned(),
             CliError::NotText(_) => "Save the file as UTF-8, or name the right one.".to_owned(),
             CliError::ByteOrderMark { .. } => "Save the file as UTF-8 without a byte order mark.".to_owned(),
+            CliError::Advised { next, .. } => next.clone(),
+            CliError::NoSite(_) => {
+                "Give --site FILE, or set site.file in perso.toml; docs/orders.md describes the file.".to_owned()
+            }
+            CliError::NoCardFile(path) => format!(
+                "Name a card's file, or make one: `perso sim new PROFILE --record RECORD --keys KEYS -o {}`.",
+                typed(path)
+            ),
+            CliError::InputTwice => "Give - once, and the name of a file for the rest.".to_owned(),
+            CliError::Kind { path, found: FileKind::Empty, .. } if is_standard_input(path) => {
+                "Redirect a file to the command (`< FILE`), or name the file in the place of -.".to_owned()
+            }
             CliError::Kind { path, found, .. } => found.advice().replace("FILE", &typed(path)),
             CliError::Folder(_) => "Name a file in it.".to_owned(),
             CliError::NoKeys(_) => {
@@ -262,10 +341,7 @@ impl Fault for CliError {
                 "Name one of these profiles, or another folder with --profiles.".to_owned()
             }
             CliError::ProfileName { .. } => "Leave one profile of that name in the folder.".to_owned(),
-            CliError::Option { option, .. } if option.starts_with("--") => {
-                format!("Check {option}; the command's --help describes it.")
-            }
-            CliError::Option { .. } => "Check the input; the command's --help describes it.".to_owned(),
+            CliError::Option { option, .. } => advice_on(option, "the command's"),
             CliError::Unexplained { .. } => "Run `perso explain` for a list of all codes.".to_owned(),
             CliError::Config(error) => return error.remedy(),
             CliError::Link(error) => return error.remedy(),
@@ -273,6 +349,15 @@ impl Fault for CliError {
             CliError::Key(error) => return error.remedy(),
             _ => return None,
         })
+    }
+}
+
+/// What to do about the value of an option, or about an input. `command` has the help.
+pub(super) fn advice_on(option: &str, command: &str) -> String {
+    match option {
+        _ if option.starts_with("--") => format!("Correct {option}; {command} --help describes it."),
+        "(signals)" => "Report it with the system's name and version.".to_owned(),
+        _ => format!("Correct the input; {command} --help describes it, with examples."),
     }
 }
 
@@ -306,7 +391,7 @@ fn file_remedy(path: &Path, error: &std::io::Error, written: bool) -> String {
         (ErrorKind::StorageFull | ErrorKind::QuotaExceeded, true) => {
             "Free space on the disk, then start again.".to_owned()
         }
-        (ErrorKind::AlreadyExists, true) if error.to_string().contains("--replace") => {
+        (ErrorKind::AlreadyExists, true) if error.to_string() == REPLACEABLE => {
             "Name another file, or give --replace.".to_owned()
         }
         (ErrorKind::AlreadyExists | ErrorKind::Other | ErrorKind::IsADirectory, true) => {

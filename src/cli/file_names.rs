@@ -74,3 +74,11 @@ impl FileNames {
         Ok(PathBuf::from(filled + rest))
     }
 }
+
+/// The parts of a name between its placeholders; one part of a name without any.
+pub fn fixed_parts(template: &str) -> Vec<String> {
+    let mut parts = template.split('{');
+    let first = parts.next().map(String::from);
+    let after = parts.map(|part| part.split_once('}').map_or("", |(_, after)| after).to_owned());
+    first.into_iter().chain(after).collect()
+}

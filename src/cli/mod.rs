@@ -85,7 +85,10 @@ pub fn main(version: &'static str) -> ExitCode {
         Err(error) => match bare().try_get_matches_from(&arguments) {
             Err(shown) if shown.exit_code() == 0 => return usage(&shown, &arguments, &mut Out::new(format)),
             Ok(matches) if matches.subcommand_name() == Some("explain") => Settings::none(),
-            _ => return ExitCode::from(report(&error, &mut Out::new(format))),
+            _ => {
+                let entries = Settings::entry_of_environment(&arguments);
+                return ExitCode::from(report(&error, &mut Out::new(format).entries(entries)));
+            }
         },
     };
     let mut parse = |command: clap::Command| {
@@ -94,7 +97,7 @@ pub fn main(version: &'static str) -> ExitCode {
     };
     let (cli, matches) = match parse(plain()).or_else(|_: clap::Error| parse(bare())) {
         Ok(parsed) => parsed,
-        Err(error) => return usage(&error, &arguments, &mut Out::new(format)),
+        Err(error) => return usage(&args::with_tip(error), &arguments, &mut Out::new(format)),
     };
     match cli.color {
         Color::Auto => {}
@@ -103,6 +106,8 @@ pub fn main(version: &'static str) -> ExitCode {
     }
     log_to_standard_error(cli.level());
     let mut out = Out::new(cli.format).quiet(cli.quiet);
+    let (command, entries) = settings.entries(&matches);
+    out = out.of_command(command, entries);
     if let Err(error) = signals::start() {
         return ExitCode::from(report(&error, &mut out));
     }
@@ -206,7 +211,7 @@ struct Failed<'a> {
 }
 
 fn report(error: &CliError, out: &mut Out) -> u8 {
-    let fault = FaultRef::of(error);
+    let fault = out.fault(error);
     let (problems, answer) = match error {
         CliError::Refused { problems, .. } => (problems.as_slice(), None),
         CliError::Order { problems, answer, .. } => (problems.as_slice(), answer.as_ref()),

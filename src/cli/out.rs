@@ -6,8 +6,11 @@ use anstyle::Style;
 use serde::Serialize;
 
 use super::args::Format;
+use super::config::{self, Entry};
+use super::error::{CliError, advice_on};
 use super::screen::{self, Stream, harmless, harmless_json, wrapped};
 use crate::base::Warning;
+use crate::issuance::result::FaultRef;
 use crate::issuance::state::State;
 
 /// Where results go, and in which form.
@@ -18,6 +21,8 @@ pub struct Out {
     broken: bool,
     lost: bool,
     warnings: Vec<Warning>,
+    command: Option<String>,
+    entries: Vec<Entry>,
     /// In the place of standard output.
     #[cfg(test)]
     pub(super) copy: Option<Vec<u8>>,
@@ -58,6 +63,8 @@ impl Out {
             broken: false,
             lost: false,
             warnings: Vec::new(),
+            command: None,
+            entries: Vec::new(),
             #[cfg(test)]
             copy: None,
         }
@@ -66,6 +73,36 @@ impl Out {
     /// Without progress, if `quiet`.
     pub fn quiet(self, quiet: bool) -> Self {
         Self { quiet, ..self }
+    }
+
+    /// For the errors of this command, with what the configuration and the environment give to it.
+    pub fn of_command(self, command: String, entries: Vec<Entry>) -> Self {
+        Self { command: Some(command), entries, ..self }
+    }
+
+    /// With what the environment gives to every command.
+    pub fn entries(self, entries: Vec<Entry>) -> Self {
+        Self { entries, ..self }
+    }
+
+    /// Where the value of an option comes from, if not from the command line.
+    pub fn entry(&self, long: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.is_of(long))
+    }
+
+    /// An error as it is shown. If it is about a value that the configuration or the environment gave, it names the entry.
+    pub fn fault(&self, error: &CliError) -> FaultRef {
+        let mut fault = FaultRef::of(error);
+        if let (CliError::Option { option, .. }, Some(command)) = (error, &self.command) {
+            fault.next = advice_on(option, &format!("`perso {command}`")).replace("` --help", " --help`");
+        }
+        let Some(entry) = config::named_by(&self.entries, error, &fault.message) else { return fault };
+        let message = match error {
+            CliError::Config(_) => fault.message,
+            _ => format!("{} ({})", fault.message, entry.shown()),
+        };
+        let next = if error.is_of_entry() { entry.advice() } else { format!("{} {}", fault.next, entry.advice()) };
+        FaultRef { message, next, ..fault }
     }
 
     /// Whether results are for programs.

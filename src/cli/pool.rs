@@ -28,6 +28,8 @@ impl HeldPool {
     /// # Errors
     /// It is in use, cannot be locked, or does not open.
     pub fn open(path: &Path, store: &AnyStore) -> Result<Self, CliError> {
+        // Another file, or none, gets no lock beside it.
+        common::read_kind(path, &[FileKind::Pool]).map(drop)?;
         Self::lock(path, |path| open(path, store))
     }
 

@@ -175,8 +175,8 @@ pub fn ready_from(
     if FileKind::of(&bytes) != FileKind::Order {
         for (option, file) in [("--record", &keep.record), ("--fulfilment", &from.fulfilment)] {
             if file.is_some() {
-                let why = format!("it is for orders, and {} is a record already", common::shown(path));
-                return Err(CliError::Option { option, why });
+                let why = format!("{} is a record already; only an order gives such a file", common::shown(path));
+                return Err(CliError::Advised { option, why, next: format!("Leave {option} out.") });
             }
         }
         let store = common::keys(&sources.keys, &sources.passphrase, out)?;
@@ -197,9 +197,9 @@ pub fn ready_from(
         Some(kept) => {
             let ready = super::ready::ready_from(kept, store, &sources.profiles)?;
             if !ready.record.is_of_order(order.digest()) {
-                let why =
-                    format!("{} exists and is not the record of this order; name another file", common::shown(kept));
-                return Err(CliError::Option { option: "--record", why });
+                let why = format!("{} exists and is not the record of this order", common::shown(kept));
+                let next = "Name another file with --record.".to_owned();
+                return Err(CliError::Advised { option: "--record", why, next });
             }
             preparation.level(path, &ready.profile)?;
             warn(&format!("perso: making the card from the record of this order in {}", common::shown(kept)));
@@ -231,10 +231,7 @@ fn is_written(path: &Path, jobs: &Jobs) -> bool {
 
 /// Reads an order of a site.
 fn read_order(path: &Path, bytes: &[u8], preparation: &Preparation<'_>, store: &AnyStore) -> Result<Order, CliError> {
-    let site = preparation.from.site.as_deref().ok_or_else(|| CliError::Option {
-        option: "--site",
-        why: "an order is for a site: name its configuration".into(),
-    })?;
+    let site = preparation.from.site.as_deref().ok_or_else(|| CliError::NoSite(common::shown(path)))?;
     let site = common::site(site)?;
     let source = crate::order::source_of(bytes);
     Order::read(bytes, &site, store).map_err(|problems| orders::refused(path, source, problems))

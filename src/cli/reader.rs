@@ -48,7 +48,7 @@ impl ReaderArgs {
         }
     }
 
-    /// Whether a simulated card is reached over its antenna.
+    /// Whether a simulated card is reached contactless.
     pub fn is_contactless(&self) -> bool {
         self.interface == Interface::Contactless
     }
@@ -76,9 +76,10 @@ pub fn open_until(args: &ReaderArgs, what: &str, stop: &StopRequest) -> Result<B
         Place::Reader(wanted) => connect(wanted, args, what, stop),
         Place::CardFile(path) => Ok(limited(card_file(path)?.approach(args.is_contactless())?, args.limits())?),
         Place::Trace(path) => Ok(Box::new(Replay::new(&trace(path)?))),
-        Place::FreshBlank => Err(CliError::Option {
+        Place::FreshBlank => Err(CliError::Advised {
             option: "--reader",
-            why: "only `perso run` makes a simulated blank of its own; name a card's file: sim:FILE".into(),
+            why: "`sim` is a new blank, which only `perso run` uses; this command reads a card that is there".into(),
+            next: "Give --reader sim:FILE with a card's file, or the name of a reader from `perso readers`.".into(),
         }),
     }
 }
@@ -120,6 +121,8 @@ pub fn card_file(path: &Path) -> Result<SimTransport, CliError> {
         common::read_kind(path, &[FileKind::SimulatedCard]).map(zeroize::Zeroizing::new)?;
     } else if path.is_dir() {
         return Err(CliError::Folder(path.to_owned()));
+    } else if !path.exists() {
+        return Err(CliError::NoCardFile(path.to_owned()));
     }
     Ok(SimTransport::file(path)?)
 }

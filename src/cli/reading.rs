@@ -107,8 +107,7 @@ static READ: AtomicBool = AtomicBool::new(false);
 fn standard_input_bytes() -> Result<Vec<u8>, CliError> {
     let path = PathBuf::from(STANDARD_INPUT);
     if READ.swap(true, Ordering::Relaxed) {
-        let source = std::io::Error::other("it was read already; give - once, and files for the rest");
-        return Err(CliError::Read { path, source });
+        return Err(CliError::InputTwice);
     }
     match read_whole(&mut std::io::stdin().lock(), 0, MAX_FILE + 1) {
         Err(source) => Err(CliError::Read { path, source }),

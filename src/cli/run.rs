@@ -111,7 +111,8 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
         let claim = |path: &PathBuf| ClaimedFile::claim(path, Existing::Refuse, Access::Umask);
         let claimed = result.as_ref().map(claim).transpose();
         let result = job.end(&refusal, State::Refused, report);
-        return Ok(finish(result, common::program, claimed.map_err(|error| FaultRef::of(&error).message), &[], out));
+        let claimed = claimed.map_err(|error| out.fault(&error).message);
+        return Ok(finish(result, common::program, claimed, &[], out));
     }
     let trace = args.trace.as_deref().map(|path| names.fill("--trace", path)).transpose()?;
     let [record, fulfilment] = keep.names();
@@ -151,7 +152,7 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
         match file.finish() {
             Ok(()) if !broken => {}
             Ok(()) => warn("perso: the trace is not complete: its file could not be written"),
-            Err(error) => warn(&format!("perso: the trace is not kept: {}", FaultRef::of(&error).message)),
+            Err(error) => warn(&format!("perso: the trace is not kept: {}", out.fault(&error).message)),
         }
     }
     Ok(code)
@@ -179,7 +180,7 @@ fn finish(
     // The card is what it is, whatever becomes of the files about it: they have no say in the exit code.
     let written = file.and_then(|file| {
         let written = file.map_or(Ok(()), |file| file.write_json(&result));
-        written.map_err(|error| FaultRef::of(&error).message)
+        written.map_err(|error| out.fault(&error).message)
     });
     if let Err(why) = written {
         warn(&format!("perso: the result is not kept: {why}"));
@@ -382,7 +383,7 @@ pub fn print(result: &RunResult, out: &mut Out) {
         out.line(format!("Proven   {} groupings; --format json lists how each", result.proven.len()));
     }
     for counter in &result.counters {
-        let atc = counter.atc.as_deref().unwrap_or("not told by the card");
+        let atc = counter.atc.as_deref().unwrap_or("not returned by the card");
         out.line(format!("Counter  {}: {atc}, used to prove the card", counter.aid));
     }
     not_proven(&result.loaded_not_proven, out);

@@ -91,11 +91,11 @@ fn attend(heard: &Receiver<Heard>, slots: &[Slot], out: &mut Out) {
     }
 }
 
-const ORDERS: &str = "insert N [FILE], remove N, swap N FILE, tear N before|after|within, mute N, quit";
+const COMMANDS: &str = "insert N [FILE], remove N, swap N FILE, tear N before|after|within, mute N, quit";
 
-/// Carries an order out. What is to be told of it at once, or why it is not obeyed.
+/// Carries a command out. What is to be printed of it at once, or why it is refused.
 fn obey(words: &[&str], slots: &[Slot]) -> Result<Option<String>, String> {
-    let [name, number, rest @ ..] = words else { return Err(format!("this is no order: {ORDERS}")) };
+    let [name, number, rest @ ..] = words else { return Err(format!("unknown command; the commands are: {COMMANDS}")) };
     let slot = || {
         let slot = number.parse::<usize>().ok().and_then(|number| slots.get(number));
         slot.ok_or_else(|| format!("there is no card {number}; they are counted from 0 to {}", slots.len() - 1))
@@ -112,7 +112,7 @@ fn obey(words: &[&str], slots: &[Slot]) -> Result<Option<String>, String> {
         ("tear", ["after"]) => slot()?.hand().play(Trick::TearAfter),
         ("tear", ["within"]) => slot()?.hand().play(Trick::TearWithin),
         ("mute", []) => slot()?.hand().play(Trick::Mute),
-        _ => return Err(format!("this is no order: {ORDERS}")),
+        _ => return Err(format!("unknown command; the commands are: {COMMANDS}")),
     }
     Ok(None)
 }

@@ -20,8 +20,8 @@ pub enum Response {
     Stop {
         /// The request.
         stop: StopRequest,
-        /// What is said when the first signal comes.
-        say: fn(&StopRequest, &str),
+        /// What is said when the first signal comes: its name, and its grace time.
+        say: fn(&StopRequest, &str, Option<Duration>),
         /// The grace time.
         grace: Duration,
     },
@@ -79,7 +79,7 @@ fn received(signal: i32) {
         }
         Response::Stop { stop, say, grace } => {
             if stop.request(name) {
-                say(stop, name);
+                say(stop, name, Some(*grace).filter(|_| signal != SIGINT));
                 if signal != SIGINT {
                     insist_after(stop.clone(), name, *grace);
                 }
@@ -94,15 +94,20 @@ fn received(signal: i32) {
 fn insist_after(stop: StopRequest, name: &'static str, grace: Duration) {
     std::thread::spawn(move || {
         std::thread::sleep(grace);
-        stop.insist(&format!("{name}, {} s later (--grace)", grace.as_secs()));
+        stop.insist_if_changed(&format!("{name}: the card was not finished within {} s (--grace)", grace.as_secs()));
     });
 }
 
 /// Says what the first signal leads to.
-pub fn say_for_card(stop: &StopRequest, name: &str) {
-    warn(&match stop.is_committed() {
-        true => format!("perso: {name}: finishing the card; a second signal stops after the command in hand"),
-        false => format!("perso: {name}: stopping before the card is changed"),
+pub fn say_for_card(stop: &StopRequest, name: &str, grace: Option<Duration>) {
+    warn(&match (stop.is_committed(), grace) {
+        (true, Some(grace)) => format!(
+            "perso: {name}: finishing the card within {} s (--grace); then, or at a second signal, the job stops after the \
+             command in hand",
+            grace.as_secs()
+        ),
+        (true, None) => format!("perso: {name}: finishing the card; a second signal stops after the command in hand"),
+        (false, _) => format!("perso: {name}: stopping before the card is changed"),
     });
 }
 

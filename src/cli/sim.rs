@@ -33,8 +33,9 @@ fn new(args: &SimNewArgs, out: &mut Out) -> Result<u8, CliError> {
     };
     let serial = serial.as_deref().map(read_serial).transpose()?;
     if output.exists() {
-        let why = format!("{} exists; a card is not overwritten", output.display());
-        return Err(CliError::Option { option: "--output", why });
+        let why = format!("{} exists, and a card is never overwritten", output.display());
+        let next = format!("Name another file with -o, or remove {} if it is of no use any more.", output.display());
+        return Err(CliError::Advised { option: "--output", why, next });
     }
     let wanted = Wanted { profile: &profile, aids, master: master.as_deref(), serial };
     let mut card = blank::make(&wanted, &store, &mut common::chance())?;
@@ -50,7 +51,7 @@ fn new(args: &SimNewArgs, out: &mut Out) -> Result<u8, CliError> {
         ));
     }
     let (name, shown) = (profile.name(), output.display());
-    out.written(output, format!("A blank for profile {name} lies in {shown}. Use it with --reader sim:{shown}"));
+    out.written(output, format!("Wrote a blank for profile {name} to {shown}. Use it with --reader sim:{shown}"));
     Ok(0)
 }
 

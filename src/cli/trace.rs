@@ -108,5 +108,6 @@ fn print(result: &RunResult, out: &mut Out) {
             finding.tag, finding.name, finding.at, finding.what, finding.code
         ));
     }
-    out.line(format!("Took     {} exchanges of the trace", result.steps.len()));
+    let exchanges = if result.steps.len() == 1 { "exchange" } else { "exchanges" };
+    out.line(format!("Took     {} {exchanges} of the trace", result.steps.len()));
 }

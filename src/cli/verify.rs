@@ -155,7 +155,7 @@ fn print(result: &VerifyResult, all: bool, out: &mut Out) {
     };
     out.styled(style, word, format!("{verdict}{simulated}, {} interface", result.interface));
     for app in &result.applications {
-        let atc = app.atc.as_deref().unwrap_or("not told");
+        let atc = app.atc.as_deref().unwrap_or("not returned by the card");
         let mut line = format!("Application {} ({}), ATC {atc}", app.aid, app.found);
         line += if app.cryptogram_made { ", a cryptogram was made" } else { "" };
         line += if app.pin_tried { ", one PIN try was made" } else { "" };

@@ -166,8 +166,10 @@ pub fn minimum_level(profile: &Profile, minimum: u8) -> Result<(), Problem> {
         return Ok(());
     }
     let message = format!(
-        "the security level is {level:02X}, and this site asks for at least {minimum:02X}; raise the profile's level, or \
-         lower --minimum-level"
+        "the security level is {level:02X}, and this site asks for at least {minimum:02X} (--minimum-level); set \
+         channel.level of profile {} to {:02X} or higher, or lower --minimum-level to {level:02X}",
+        profile.name(),
+        level | minimum
     );
     Err(Problem { path: "(profile) channel.level".into(), code: Code::ProfileSense, message })
 }

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::chip_id;
+pub use super::journal_error::JournalError;
 use super::state::State;
-use crate::base::fault::{Code, Fault};
 
 /// How every event begins.
 const EVENT: &[u8] = b"{\"event\":";
@@ -81,85 +81,6 @@ impl Event {
     }
 }
 
-/// What the journal refuses, or cannot do.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// The file cannot be opened, read, written or made durable.
-    #[error("the journal {path} cannot be {what}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What was tried.
-        what: &'static str,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Another run has the journal open.
-    #[error("the journal {0} is in use by another run")]
-    InUse(PathBuf),
-    /// A line that is not an event.
-    #[error("the journal {path} is damaged at line {line}")]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// Number of the line, from 1.
-        line: usize,
-        /// What the parser said.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// Events that cannot follow one another.
-    #[error("the journal {path} is damaged at line {line}: {why}")]
-    Order {
-        /// The file.
-        path: PathBuf,
-        /// Number of the line, from 1.
-        line: usize,
-        /// In words.
-        why: &'static str,
-    },
-    /// The record has become a good card.
-    #[error("record {record} became a good card in job {job}")]
-    RecordDone {
-        /// The record's id.
-        record: String,
-        /// The job that made it.
-        job: String,
-    },
-    /// An earlier job with this record or chip is in doubt.
-    #[error("job {job} with {what} is in doubt")]
-    Doubt {
-        /// `record …` or `chip …`.
-        what: String,
-        /// The job in doubt.
-        job: String,
-    },
-    /// The chip is settled: good or spoiled.
-    #[error("chip {chip} was settled as {state} in job {job}")]
-    ChipDone {
-        /// Chip identity.
-        chip: String,
-        /// `good` or `spoiled`.
-        state: &'static str,
-        /// The job.
-        job: String,
-    },
-}
-
-impl Fault for JournalError {
-    fn code(&self) -> Code {
-        match self {
-            JournalError::File { .. } => Code::LedgerWrite,
-            JournalError::InUse(_) => Code::LedgerBusy,
-            JournalError::Line { .. } | JournalError::Order { .. } => Code::LedgerSyntax,
-            JournalError::RecordDone { .. } => Code::LedgerRecord,
-            JournalError::Doubt { .. } => Code::LedgerDoubt,
-            JournalError::ChipDone { .. } => Code::LedgerCard,
-        }
-    }
-}
-
 /// What the events say of one job.
 #[derive(Debug, Clone)]
 struct Job {
@@ -192,6 +113,8 @@ pub struct Journal {
 
 enum Sink {
     File(File),
+    /// A file that is not there yet: it is made, and locked, with its first event.
+    New,
     /// For a simulated card that lives no longer than the process.
     Memory(Vec<String>),
 }
@@ -202,28 +125,26 @@ impl Journal {
         Self { path: PathBuf::from("(memory)"), sink: Sink::Memory(Vec::new()), broken: false, jobs: HashMap::new() }
     }
 
-    /// Opens (or makes) the journal, locks it, and folds its events.
+    /// Opens the journal, locks it, and folds its events. One that is not there is made with its first event, so that a
+    /// run that is refused leaves none.
     ///
     /// # Errors
     /// The file cannot be used, is in use, or is damaged.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let failed = |what| move |source| JournalError::File { path: path.to_owned(), what, source };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(failed("opened"))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(JournalError::InUse(path.to_owned())),
-            Err(TryLockError::Error(source)) => return Err(failed("locked")(source)),
-        }
-        // A device or a pipe keeps nothing, and may never come to its end.
-        if !file.metadata().map_err(failed("read"))?.is_file() {
-            return Err(failed("used")(std::io::Error::other("it is not a regular file")));
-        }
+        let mut file = match OpenOptions::new().read(true).write(true).open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                // What can be known now is not left to the first event.
+                let folder = folder(path).metadata().map_err(failed("opened"))?;
+                if !folder.is_dir() || folder.permissions().readonly() {
+                    return Err(failed("opened")(std::io::Error::other("its folder cannot be written to")));
+                }
+                return Ok(Self { path: path.to_owned(), sink: Sink::New, broken: false, jobs: HashMap::new() });
+            }
+            Err(error) => return Err(failed("opened")(error)),
+        };
+        lock(path, &file)?;
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(failed("read"))?;
         // Its name is durable before its first event, also where the run that made the file died in between.
@@ -253,6 +174,27 @@ impl Journal {
             journal.fold(&event).map_err(|why| JournalError::Order { path: path.to_owned(), line: index + 1, why })?;
         }
         Ok(journal)
+    }
+
+    /// Makes the file of a journal that was not there when it was opened.
+    ///
+    /// # Errors
+    /// It cannot be made, or another run has made one meanwhile: its events were not folded here.
+    fn make(&mut self) -> Result<(), JournalError> {
+        if !matches!(self.sink, Sink::New) {
+            return Ok(());
+        }
+        let path = self.path.as_path();
+        let failed = |what| move |source| JournalError::File { path: path.to_owned(), what, source };
+        let file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed("made"))?;
+        lock(path, &file)?;
+        if file.metadata().map_err(failed("read"))?.len() > 0 {
+            return Err(JournalError::InUse(path.to_owned()));
+        }
+        // Its name is durable before its first event.
+        sync_folder(path).map_err(failed("made durable"))?;
+        self.sink = Sink::File(file);
+        Ok(())
     }
 
     /// A name for a new job: the record's id and the number of the attempt.
@@ -313,6 +255,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError::File`]; nothing may be done then on the strength of the event.
     pub fn append(&mut self, event: &Event) -> Result<(), JournalError> {
+        self.make()?;
         let path = self.path.clone();
         let failed = |what| move |source| JournalError::File { path, what, source };
         let mut line = serde_json::to_string(event).map_err(|e| failed.clone()("written")(e.into()))?;
@@ -326,6 +269,7 @@ impl Journal {
                 file.sync_data().map_err(failed("made durable"))?;
             }
             Sink::Memory(lines) => lines.push(line),
+            Sink::New => return Err(failed("written")(std::io::Error::other("it was not made"))),
         }
         self.broken = false;
         self.fold(event).map_err(|why| JournalError::Order { path: self.path.clone(), line: 0, why })
@@ -353,10 +297,28 @@ impl Journal {
     }
 }
 
+/// Locks the journal's file for this run.
+fn lock(path: &Path, file: &File) -> Result<(), JournalError> {
+    let failed = |what| move |source| JournalError::File { path: path.to_owned(), what, source };
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(JournalError::InUse(path.to_owned())),
+        Err(TryLockError::Error(source)) => return Err(failed("locked")(source)),
+    }
+    // A device or a pipe keeps nothing, and may never come to its end.
+    match file.metadata().map_err(failed("read"))?.is_file() {
+        true => Ok(()),
+        false => Err(failed("used")(std::io::Error::other("it is not a regular file"))),
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Makes a new file's name durable, where the system lets a folder be opened.
 fn sync_folder(path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) { File::open(folder(path))?.sync_all() } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -437,7 +399,36 @@ mod tests {
     #[test]
     fn two_runs_cannot_have_it_open() {
         let (_folder, path) = fresh();
-        let _first = Journal::open(&path).unwrap();
+        let mut first = Journal::open(&path).unwrap();
+        first.append(&opened("r#1", "r")).unwrap();
         assert!(matches!(Journal::open(&path), Err(JournalError::InUse(_))));
+    }
+
+    #[test]
+    fn a_journal_is_made_with_its_first_event() {
+        let (_folder, path) = fresh();
+        drop(Journal::open(&path).unwrap());
+        assert!(!path.exists());
+        let mut journal = Journal::open(&path).unwrap();
+        journal.append(&opened("r#1", "r")).unwrap();
+        journal.append(&settled("r#1", State::Good)).unwrap();
+        drop(journal);
+        assert!(Journal::open(&path).unwrap().admit_record("r").is_err());
+        assert!(Journal::open(&path.join("below")).is_err());
+    }
+
+    /// Both runs saw no journal: the second one has not seen the first one's events, and writes nothing.
+    #[test]
+    fn of_two_runs_that_make_the_journal_only_the_first_goes_on() {
+        for first_has_ended in [false, true] {
+            let (_folder, path) = fresh();
+            let (mut first, mut second) = (Journal::open(&path).unwrap(), Journal::open(&path).unwrap());
+            first.append(&opened("r#1", "r")).unwrap();
+            let first = Some(first).filter(|_| !first_has_ended);
+            let before = std::fs::read(&path).unwrap();
+            assert!(matches!(second.append(&opened("r#1", "r")), Err(JournalError::InUse(_))));
+            assert_eq!(std::fs::read(&path).unwrap(), before);
+            drop(first);
+        }
     }
 }

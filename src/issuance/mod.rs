@@ -10,6 +10,7 @@ mod identify;
 pub mod job;
 pub mod jobs;
 pub mod journal;
+mod journal_error;
 mod label;
 pub mod login;
 mod logins;

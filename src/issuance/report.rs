@@ -178,7 +178,11 @@ impl Report {
     /// A fault that ended the job, and the state it leaves.
     pub fn fault(&mut self, error: &dyn Fault, state: State) -> State {
         self.code = Some(error.code());
-        self.result.fault = Some(FaultRef::of(error));
+        let fault = FaultRef::of(error);
+        self.result.fault = Some(match error.code() {
+            Code::OperatorInterrupted => FaultRef { next: after_interruption(state).to_owned(), ..fault },
+            _ => fault,
+        });
         state
     }
 
@@ -197,6 +201,16 @@ impl Report {
         }
         self.result.micros = clock.now().since(self.started).saturating_sub(self.waited);
         self.result
+    }
+}
+
+/// What to do after a signal has ended the job.
+fn after_interruption(state: State) -> &'static str {
+    match state {
+        State::Untouched | State::Refused => "Type the same command again: record and card are as they were.",
+        State::Spoiled => "Put in a new blank, then type the same command again.",
+        State::InDoubt => "Keep the card aside and read it with `perso verify`.",
+        State::Good => "The card was finished before the signal could stop the job.",
     }
 }
 

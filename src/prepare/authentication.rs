@@ -125,7 +125,10 @@ impl IssuerCertificate {
         let pinned = keys.find(self.rid, index).ok_or_else(|| {
             wrong(
                 "ca_index",
-                format!("the CA keys have no key of RID {rid} with index {index:02X}; add it, or name others"),
+                format!(
+                    "the file of --ca-keys has no key of RID {rid} with index {index:02X}; add that key to it, or name \
+                     another file with --ca-keys"
+                ),
             )
         })?;
         if *pinned.key() != self.ca {

@@ -266,9 +266,11 @@ impl ScriptReport {
         }
         out.extend(self.fault.iter().map(|fault| format!("Broken   {fault}")));
         if self.not_sent > 0 {
-            out.push(format!("Not sent {} commands", self.not_sent));
+            let commands = if self.not_sent == 1 { "command" } else { "commands" };
+            out.push(format!("Not sent {} {commands}", self.not_sent));
         }
         out.push(match self.verdict.as_str() {
+            "as-expected" if self.exchanges.len() == 1 => "AS EXPECTED, 1 exchange.".to_owned(),
             "as-expected" => format!("AS EXPECTED, {} exchanges.", self.exchanges.len()),
             "differs" => "DIFFERS from what is expected.".to_owned(),
             _ => "BROKEN OFF.".to_owned(),

@@ -132,7 +132,7 @@ impl SimCard {
     /// It has no antenna.
     pub fn approach(&mut self, contactless: bool) -> Result<(), LinkError> {
         if contactless && self.file.blank.contactless_atr.is_none() {
-            return Err(LinkError::Simulator("the card has no antenna (blank.contactless_atr)".into()));
+            return Err(LinkError::Simulator("the card has no contactless interface (blank.contactless_atr)".into()));
         }
         self.contactless = contactless;
         Ok(())

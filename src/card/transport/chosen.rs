@@ -31,16 +31,23 @@ pub(super) fn meant<'a>(readers: &'a [Reader], wanted: &str) -> Vec<&'a Reader> 
 }
 
 pub(super) fn choose<'a>(readers: &'a [Reader], wanted: &str) -> Result<&'a Reader, LinkError> {
-    let named = |readers: &[&Reader]| readers.iter().map(|it| format!("{:?}", it.name)).collect::<Vec<_>>().join(", ");
+    let number = |it: &Reader| readers.iter().position(|reader| reader.name == it.name).unwrap_or_default();
+    let shown = |it: &&Reader| format!("{} {:?}", number(it), it.name);
+    let named = |chosen: &[&Reader]| chosen.iter().map(shown).collect::<Vec<_>>().join(", ");
     match meant(readers, wanted).as_slice() {
         [only] => Ok(only),
         [] if readers.is_empty() => Err(LinkError::NoCard("there is no reader".into())),
         [] => {
             let all = named(&readers.iter().collect::<Vec<_>>());
-            let meant = crate::base::suggest::hint(wanted, readers.iter().flat_map(|it| it.name.split_whitespace()));
+            // A word that several names have would choose none of them.
+            let words = readers.iter().flat_map(|it| it.name.split_whitespace());
+            let meant = crate::base::suggest::hint(wanted, words.filter(|word| meant(readers, word).len() == 1));
             Err(LinkError::NoCard(format!("no reader is named like {wanted:?}; there are {all}{meant}")))
         }
-        several => Err(LinkError::NoCard(format!("{wanted:?} is part of several names: {}", named(several)))),
+        several => {
+            let all = named(several);
+            Err(LinkError::NoCard(format!("{wanted:?} is part of several names; give a number or a whole name: {all}")))
+        }
     }
 }
 
@@ -62,5 +69,8 @@ mod tests {
         assert_eq!(chosen("Acme"), None);
         assert_eq!(chosen("7"), None);
         assert!(choose(&readers[2..], "").is_err(), "an empty name chose the only reader");
+        let says = |wanted| choose(&readers, wanted).err().map(|it| it.to_string()).unwrap_or_default();
+        assert!(says("Acme").ends_with("0 \"Acme 00 00\", 1 \"Acme 01 00\""), "{}", says("Acme"));
+        assert!(!says("Acne").contains("did you mean") && says("Othr").contains("did you mean Other"));
     }
 }

@@ -16,6 +16,9 @@ pub fn answer(command: &Command, data: &[u8]) -> Vec<Item> {
         0x50 => handshake(command, data).unwrap_or_else(hidden),
         // A challenge of the card is random and no secret.
         0x84 => vec![Item::hex("challenge", data)],
+        // PC/SC part 3 §3.2.2.1.3: a reader's answer, without tags.
+        0xCA if command.cla == 0xFF && tag == 0x0000 => vec![Item::hex("UID", data)],
+        0xCA if command.cla == 0xFF && tag == 0x0100 => vec![Item::hex("historical bytes", data)],
         0xCA => {
             let parts = card_data::object(tag, data);
             let raw = matches!(tag, 0x9F7F | 0x0066 | 0x00CF | 0x00C1 | 0x00C2).then(|| vec![Item::hex("value", data)]);
@@ -46,7 +49,7 @@ fn handshake(command: &Command, data: &[u8]) -> Option<Vec<Item>> {
         out.push(Item::new("sequence counter", hex::encode_upper(&read.sequence)));
     }
     if read.protocol == Answered::Scp02 {
-        out.push(Item::new("i", "not told by SCP02; the card data (66) may"));
+        out.push(Item::new("i", "not in the answer of SCP02; the card data (66) may have it"));
     }
     out.push(Item::new("card challenge", hex::encode_upper(&read.challenge)));
     out.push(Item::new("card cryptogram", hex::encode_upper(&read.cryptogram)));

@@ -36,6 +36,9 @@ pub fn command(command: &Command, plain: bool, groupings: &mut Groupings) -> (St
             let next = if p2 & 0x01 != 0 { ", next" } else { "" };
             (format!("{}{next}, {form}", scope(p1)), tlv(data).unwrap_or_default())
         }
+        // PC/SC part 3 §3.2.2.1.3: the reader answers.
+        0xCA if command.cla == 0xFF && (p1, p2) == (0, 0) => ("UID of a contactless card".into(), hidden(data)),
+        0xCA if command.cla == 0xFF && (p1, p2) == (1, 0) => ("historical bytes".into(), hidden(data)),
         0xCA => (format!("tag {}", hex::encode_upper(if p1 == 0 { vec![p2] } else { vec![p1, p2] })), hidden(data)),
         0xB2 => (format!("SFI {} record {p1}", p2 >> 3), Vec::new()),
         0xA8 if gp => ("what the card asked for in its PDOL".into(), hidden(data)),

@@ -74,6 +74,9 @@ pub fn tlv(data: &[u8]) -> Option<Vec<Item>> {
 
 /// One object. A value is shown only where its tag is known and its value harmless.
 pub(super) fn object(object: &Tlv) -> Item {
+    if object.tag == Tag::of(0x67) {
+        return capability(object);
+    }
     let tag = object.tag.to_string();
     let length = object.value_bytes().len();
     let info = tag_info(object.tag);
@@ -96,6 +99,53 @@ pub(super) fn object(object: &Tlv) -> Item {
         None => gp_name(object.tag).map(|_| shortened(&object.value_bytes())),
     };
     Item { value, ..Item::hidden(name, length) }.tagged(tag)
+}
+
+/// Card capability information: its tags are numbered anew, and are not those of EMV. // GPC 2.3.1 §H.4
+fn capability(object: &Tlv) -> Item {
+    let length = object.value_bytes().len();
+    let name = gp_name(object.tag).unwrap_or("Card capability information");
+    let items = object.children().iter().map(|child| within(child, &CAPABILITY)).collect();
+    Item { length: Some(length), ..Item::group(name, items) }.tagged(object.tag.to_string())
+}
+
+/// Tags in the card capability information, then those in its A0.
+const CAPABILITY: [&[(u32, &str)]; 2] = [
+    &[
+        (0xA0, "Secure channel protocol"),
+        (0x81, "Privileges for security domains"),
+        (0x82, "Privileges for applications"),
+        (0x83, "Hash algorithms of load files"),
+        (0x84, "Ciphers of load files"),
+        (0x85, "Ciphers for tokens"),
+        (0x86, "Ciphers for receipts"),
+        (0x87, "Ciphers for DAPs"),
+        (0x88, "Key parameters"),
+    ],
+    &[
+        (0x80, "SCP"),
+        (0x81, "Values of i"),
+        (0x82, "Key lengths"),
+        (0x83, "TLS cipher suites"),
+        (0x84, "Longest pre-shared key"),
+    ],
+];
+
+/// An object by the names of its template, the objects in it by those of the next one.
+fn within(object: &Tlv, names: &[&[(u32, &'static str)]]) -> Item {
+    let (own, below) = names.split_first().map_or((&[][..], names), |(own, below)| (*own, below));
+    let found = own.iter().find(|(tag, _)| object.tag == Tag::of(*tag));
+    let name = found.map_or("unknown tag", |(_, name)| name);
+    let value = object.value_bytes();
+    let item = match object.tag.is_constructed() {
+        true => {
+            let items = object.children().iter().map(|child| within(child, below)).collect();
+            Item { length: Some(value.len()), ..Item::group(name, items) }
+        }
+        false if found.is_some() && !value.is_empty() => Item::hex(name, &value),
+        false => Item::hidden(name, value.len()),
+    };
+    item.tagged(object.tag.to_string())
 }
 
 /// Beginnings of AIDs of issuer security domains. // GPC 2.3.1 §H.6, Visa OpenPlatform

@@ -148,6 +148,25 @@ pub fn wants_json(arguments: &[OsString]) -> bool {
     json
 }
 
+/// A usage error with the option that was meant by a word that other programs have as a command.
+pub fn with_tip(error: clap::Error) -> clap::Error {
+    use clap::error::{ContextKind, ContextValue};
+    let typed = match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) => word.as_str(),
+        _ => return error,
+    };
+    let tip = match typed {
+        "version" => "a similar option exists: 'perso --version'",
+        _ => return error,
+    };
+    let mut meant = clap::Error::new(error.kind()).with_cmd(&<super::Cli as clap::CommandFactory>::command());
+    for (kind, value) in error.context().filter(|(kind, _)| *kind != ContextKind::SuggestedSubcommand) {
+        meant.insert(kind, value.clone());
+    }
+    meant.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.to_owned().into()]));
+    meant
+}
+
 /// The message of a usage error, without its usage and tips, in one line.
 pub fn usage_message(rendered: &str) -> String {
     let left_out = |line: &str| line.is_empty() || line.starts_with("tip:") || line.starts_with("For more information");

@@ -33,7 +33,7 @@ pub use self::card::{ApduArgs, AppsArgs, CardCommand, ChannelArgs, DataArgs, Inf
 pub use self::config::ConfigCommand;
 pub use self::doctor::DoctorArgs;
 pub use self::global::{Color, Format, LogLevel};
-pub use self::help::{dressed, usage_message, usage_of, wants_json};
+pub use self::help::{dressed, usage_message, usage_of, wants_json, with_tip};
 pub use self::keep::{KeepArgs, ReplaceArgs};
 pub use self::keys::{
     ExportArgs, GenerateArgs, ImportArgs, KcvArgs, KeyFileArgs, KeysCommand, LoadArgs, NamedArgs, RotateArgs,
@@ -331,7 +331,7 @@ pub enum RecordCommand {
 /// `perso sim …`
 #[derive(Debug, Subcommand)]
 pub enum SimCommand {
-    /// Put simulated cards behind virtual PC/SC readers, through vsmartcard's vpcd. Takes orders on standard input:
+    /// Put simulated cards behind virtual PC/SC readers, through vsmartcard's vpcd. Takes commands on standard input:
     /// insert N [FILE], remove N, swap N FILE (the reader does not notice), tear N before|after|within, mute N, quit.
     Serve(ServeArgs),
     /// Make a simulated blank as the card maker of a profile's stock would have: its keys diversified from a test key.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::base::{Chance, Fault, StopRequest};
+use crate::base::{Chance, Code, Fault, StopRequest};
 use crate::card::channel::{ChallengeCheck, ChannelSpec, Greeting, Mode, Protocol, SecurityLevel, Session, begin};
 use crate::card::script::{self, Script, Way};
 use crate::card::trace::Writer;
@@ -80,7 +80,11 @@ pub fn run(args: &ApduArgs, out: &mut Out) -> Result<u8, CliError> {
     match (error, report.verdict.as_str()) {
         (Some(error), _) => {
             let entry = error.code().entry();
-            warn(&format!("{} [{}]", entry.next, entry.code));
+            let next = match error.code() {
+                Code::OperatorInterrupted => "Compare what was sent with the script before you send it again.",
+                _ => entry.next,
+            };
+            warn(&format!("{next} [{}]", entry.code));
             Ok(entry.exit)
         }
         (None, "as-expected") => Ok(0),
@@ -89,7 +93,7 @@ pub fn run(args: &ApduArgs, out: &mut Out) -> Result<u8, CliError> {
     }
 }
 
-fn say_for_script(_: &StopRequest, name: &str) {
+fn say_for_script(_: &StopRequest, name: &str, _: Option<Duration>) {
     warn(&format!("perso: {name}: stopping after the command in hand"));
 }
 

@@ -74,7 +74,7 @@ fn print(view: &CardAppsView, out: &mut Out) {
         }
     }
     for list in &view.not_told {
-        out.line(format!("Not told by the card: {list}"));
+        out.line(format!("Not returned by the card: {list}"));
     }
 }
 

@@ -54,7 +54,7 @@ fn print(view: &CardInfoView, out: &mut Out) {
         field("Channel", &protocol_line(protocol));
     }
     if let Some(memory) = &view.memory {
-        let bytes = |of: Option<u64>| of.map_or("not told".to_owned(), |bytes| format!("{bytes} bytes"));
+        let bytes = |of: Option<u64>| of.map_or("not returned".to_owned(), |bytes| format!("{bytes} bytes"));
         field("Memory", &format!("{} free, {} volatile", bytes(memory.non_volatile), bytes(memory.volatile)));
         if let Some(applications) = memory.applications {
             field("", &format!("{applications} applications installed"));
@@ -69,7 +69,7 @@ fn print(view: &CardInfoView, out: &mut Out) {
     capability(view, out);
     cplc(view, out);
     if !view.not_told.is_empty() {
-        out.line("Not told by the card:");
+        out.line("Not returned by the card:");
     }
     for absent in &view.not_told {
         out.line(format!("  {} ({}): {}", absent.what, absent.tag, absent.why));

@@ -13,9 +13,11 @@ use crate::cli::common::{self, CliError, Out, Problem};
 use crate::cli::file_names::FileNames;
 use crate::cli::preparation_error::PreparationError;
 use crate::cli::profiles;
+use crate::cli::stores::guard_pin;
 use crate::cli::{claimed, token_uri};
 use crate::issuance::JobError;
 use crate::issuance::file_kind::FileKind;
+use crate::issuance::result::FaultRef;
 use crate::issuance::{check, report};
 use crate::keys::ca_keys::CaKeys;
 use crate::keys::{AnyStore, KeyInfo, KeyStore, Purpose, file};
@@ -49,14 +51,15 @@ pub(super) fn run(settings: &Settings, out: &mut Out) -> Result<u8, CliError> {
     for error in settings.wrong_entries() {
         let path = match &error {
             CliError::Config(ConfigError::Value { key, .. }) => key.clone(),
-            _ => "(environment)".to_owned(),
+            CliError::Config(ConfigError::Environment { variable, .. }) => (*variable).to_owned(),
+            _ => "(configuration)".to_owned(),
         };
         checked.problem(path, &error);
     }
     let site = site(config, &mut checked);
     let store = keys(settings, config, &mut checked, out);
     let profiles = profiles(config, &mut checked);
-    names(site.as_ref(), store.as_ref(), profiles.as_deref(), &mut checked);
+    names(config, site.as_ref(), store.as_ref(), profiles.as_deref(), &mut checked);
     run_of(
         settings,
         &Named { site: site.as_ref(), store: store.as_ref(), profiles: profiles.as_deref() },
@@ -95,17 +98,28 @@ impl Checked {
     }
 
     fn problem(&mut self, path: impl Into<String>, error: &impl Fault) {
-        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-        self.problems.push(Problem::new(path, error.code(), format!("{error}{cause}")));
+        self.problems.push(Problem::new(path, error.code(), FaultRef::of(error).message));
     }
 }
 
 /// What site and profiles name must be there; where one side was not read, that is said.
-fn names(site: Option<&Site>, store: Option<&AnyStore>, profiles: Option<&[Profile]>, checked: &mut Checked) {
+fn names(
+    config: &Config,
+    site: Option<&Site>,
+    store: Option<&AnyStore>,
+    profiles: Option<&[Profile]>,
+    checked: &mut Checked,
+) {
     let Checked { problems, skipped, .. } = checked;
     let mut add = |problem| problems.push(problem);
-    let mut skip =
-        |what: &str, without: &str| skipped.push(format!("{what}: {without} could not be read, or is not named"));
+    let set = |entry: &str| match entry {
+        "keys.file" => config.file.keys.as_ref().is_some_and(|keys| keys.file.is_some()),
+        _ => config.file.profiles.is_some(),
+    };
+    let mut skip = |what: &str, without: &str| {
+        let why = if set(without) { "was not read" } else { "is not set" };
+        skipped.push(format!("{what}: {without} {why}"));
+    };
     match (site, profiles) {
         (Some(site), Some(profiles)) => references::products(site, profiles, &mut add),
         (Some(_), None) => skip("the products that the site names", "profiles.folder"),
@@ -140,20 +154,26 @@ fn keys(settings: &Settings, config: &Config, checked: &mut Checked, out: &mut O
     let from_environment = settings.keys.as_ref().map(PathBuf::from);
     let passphrase = config.file.keys.as_ref().and_then(|keys| keys.passphrase_file.as_ref());
     let passphrase = passphrase.map(|path| config.place(path));
-    if let Some(path) = &passphrase {
-        private("keys.passphrase_file", path, checked);
+    if let Some(path) = &passphrase
+        && let Err(source) = std::fs::metadata(path)
+    {
+        checked.problem("keys.passphrase_file", &CliError::Read { path: path.clone(), source });
     }
     // A passphrase goes with its own key file.
     let passphrase = passphrase.filter(|_| from_environment.is_none() || own.is_none() || from_environment == own);
+    // Of a file that is opened, this is said when it is.
+    if let (None, Some(path)) = (from_environment.as_ref().or(own.as_ref()), &passphrase) {
+        checked.outcome("keys.passphrase_file", guard_pin(&config.passphrase(Some(path.clone())), false, out));
+    }
     let label = if from_environment.is_some() { KEYS_VARIABLE } else { "keys.file" };
     let path = from_environment.clone().or(own)?;
     let token = token_uri::is_token(&path);
     let sealed = if token { Ok(true) } else { is_sealed(&path) };
     let opened = match sealed {
         Ok(true) if passphrase.is_none() => {
-            let what = if token { "it is a token" } else { "it is sealed" };
-            let ask = "`perso run` will ask for its passphrase";
-            checked.skipped.push(format!("{label}: {what}, and keys.passphrase_file is not given; {ask}"));
+            let (what, secret) = if token { ("it is a token", "PIN") } else { ("it is sealed", "passphrase") };
+            let asks = format!("`perso run` asks for the {secret}");
+            checked.skipped.push(format!("{label}: {what} and keys.passphrase_file is not set; {asks}"));
             return None;
         }
         Ok(_) => {
@@ -174,6 +194,7 @@ fn keys(settings: &Settings, config: &Config, checked: &mut Checked, out: &mut O
             }
             return Some(store);
         }
+        Err(error @ CliError::OpenSecret(_)) => checked.problem("keys.passphrase_file", &error),
         // It was named already.
         Err(CliError::Read { path: unread, .. }) if unread != path => {}
         Err(error) => checked.problem(label, &error),
@@ -184,21 +205,6 @@ fn keys(settings: &Settings, config: &Config, checked: &mut Checked, out: &mut O
 fn is_sealed(path: &Path) -> Result<bool, CliError> {
     let bytes = zeroize::Zeroizing::new(common::read_kind(path, &[FileKind::KeyFile])?);
     file::is_sealed(&bytes).map_err(|source| CliError::Keys { path: path.to_owned(), source })
-}
-
-/// A file with a secret in it is there, and nobody else reads it.
-fn private(name: &str, path: &Path, checked: &mut Checked) {
-    let metadata = match std::fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(source) => return checked.problem(name, &CliError::Read { path: path.to_owned(), source }),
-    };
-    #[cfg(unix)]
-    if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0 {
-        let message = format!("others can read {}; chmod 600 it", path.display());
-        checked.problems.push(Problem::new(name, Code::Config, message));
-    }
-    #[cfg(not(unix))]
-    let _ = metadata;
 }
 
 /// The profiles that can be read.
@@ -261,7 +267,7 @@ fn reader(config: &Config, checked: &mut Checked) {
         None if named == "sim" => {}
         None => checked
             .skipped
-            .push("readers.default: a reader is looked for when it is used; `perso readers` lists them".into()),
+            .push("readers.default: whether this reader is there; `perso readers` lists those that are".into()),
     }
 }
 
@@ -308,7 +314,7 @@ fn run_of(settings: &Settings, named: &Named<'_>, checked: &mut Checked) {
                 let opened = crate::cli::pool::open(&path, store);
                 checked.outcome(key, opened);
             }
-            None => checked.skipped.push(format!("{key}: the keys could not be read, or are not named")),
+            None => checked.skipped.push(format!("{key}: it opens with the key file, which was not read")),
         }
     }
     for (option, long) in [("--result", "result"), ("--trace", "trace")] {
@@ -375,14 +381,14 @@ fn certificate(key: &str, path: &Path, ca_keys: Option<&CaKeys>, named: &Named<'
         }
         None if live => checked.problem(key, &issuer(IssuerFileError::NotPinned)),
         None => checked.skipped.push(format!(
-            "{key}: whether it is the scheme's: options.ca-keys is not set, so it was opened with the CA key in its own file"
+            "{key}: whether the scheme issued it: options.ca-keys is not set, so it was opened with the CA key in its own file"
         )),
     }
     if let Err(error) = certificate.is_valid_on(report::day(common::clock().now())) {
         checked.problem(key, &PreparationError::Prepare(error));
     }
     let Some(store) = named.store else {
-        return checked.skipped.push(format!("{key}: whether it certifies a key in custody: the keys were not read"));
+        return checked.skipped.push(format!("{key}: whether it certifies a key of the key file, which was not read"));
     };
     let certified = |info: &KeyInfo| {
         let public = store.open(&info.name, Purpose::IssuerRsa).and_then(|handle| store.rsa_public(&handle));

@@ -48,6 +48,17 @@ pub(super) struct Misfit {
     pub(super) why: String,
 }
 
+/// A default that the option of a command has.
+#[derive(Debug, Clone)]
+pub(super) struct Taken {
+    /// The command's path.
+    pub(super) command: String,
+    /// The option.
+    pub(super) id: clap::Id,
+    /// The default.
+    pub(super) default: Default,
+}
+
 /// What became of the defaults.
 pub(super) struct Applied {
     /// The program's commands with their defaults.
@@ -56,6 +67,8 @@ pub(super) struct Applied {
     pub(super) misfits: Vec<Misfit>,
     /// Defaults that fit no option, and why.
     pub(super) unknown: Vec<(Origin, String)>,
+    /// Defaults that an option has.
+    pub(super) taken: Vec<Taken>,
 }
 
 impl Default {
@@ -87,7 +100,8 @@ impl Default {
             let mut argument = OsString::from("--value=");
             argument.push(value);
             let error = alone.clone().try_get_matches_from([OsString::from("perso"), argument]).err()?;
-            Some(format!("{:?} is not a value of --{}: {}", value.to_string_lossy(), self.long, reason(&error)))
+            let why = range(&alone).map_or_else(|| reason(&error), |range| format!("must be {range}"));
+            Some(format!("{:?} is not a value of --{}: {why}", value.to_string_lossy(), self.long))
         })
     }
 }
@@ -107,6 +121,18 @@ fn reason(error: &Error) -> String {
     }
 }
 
+/// The range of an option that takes a whole number, in words. Only its parser knows it, and tells when it refuses one.
+fn range(alone: &Command) -> Option<String> {
+    let refused = |number: &str| {
+        let error = alone.clone().try_get_matches_from(["perso", &format!("--value={number}")]).err()?;
+        let why = reason(&error);
+        let (from, to) = why.strip_prefix(number)?.strip_prefix(" is not in ")?.split_once("..")?;
+        Some((from.to_owned(), to.strip_prefix('=').unwrap_or(to).to_owned()))
+    };
+    let (from, to) = refused(&i64::MIN.to_string()).or_else(|| refused(&i64::MAX.to_string()))?;
+    Some(format!("a whole number from {from} to {to}"))
+}
+
 /// Its long name, or an old one that is still accepted.
 fn is_name_of(arg: &Arg, long: &str) -> bool {
     arg.get_long() == Some(long) || arg.get_all_aliases().unwrap_or_default().contains(&long)
@@ -115,15 +141,15 @@ fn is_name_of(arg: &Arg, long: &str) -> bool {
 /// Gives the defaults to the options of every command.
 pub(super) fn apply(command: Command, defaults: &[Default]) -> Applied {
     if defaults.is_empty() {
-        return Applied { command, misfits: Vec::new(), unknown: Vec::new() };
+        return Applied { command, misfits: Vec::new(), unknown: Vec::new(), taken: Vec::new() };
     }
-    let mut seen = Seen { defaults, known: vec![false; defaults.len()], misfits: Vec::new() };
+    let mut seen = Seen { defaults, known: vec![false; defaults.len()], misfits: Vec::new(), taken: Vec::new() };
     let bare = command.clone();
     let command = with_defaults(command, "", &mut seen);
-    let Seen { known, misfits, .. } = seen;
+    let Seen { known, misfits, taken, .. } = seen;
     let unknown = defaults.iter().zip(known).filter(|(default, known)| default.must_fit && !known);
     let unknown = unknown.map(|(default, _)| (default.origin.clone(), why_unknown(&bare, default))).collect();
-    Applied { command, misfits, unknown }
+    Applied { command, misfits, unknown, taken }
 }
 
 struct Seen<'a> {
@@ -131,6 +157,7 @@ struct Seen<'a> {
     /// Whether some option takes each of them.
     known: Vec<bool>,
     misfits: Vec<Misfit>,
+    taken: Vec<Taken>,
 }
 
 fn with_defaults(mut command: Command, path: &str, seen: &mut Seen<'_>) -> Command {
@@ -148,7 +175,11 @@ fn with_defaults(mut command: Command, path: &str, seen: &mut Seen<'_>) -> Comma
                 let (command, id) = (path.to_owned(), arg.get_id().clone());
                 seen.misfits.push(Misfit { command, id, origin: default.origin, why });
             }
-            None => changes.push((arg.get_id().clone(), excluded(&command, arg), default)),
+            None => {
+                let id = arg.get_id().clone();
+                seen.taken.push(Taken { command: path.to_owned(), id: id.clone(), default: default.clone() });
+                changes.push((id, excluded(&command, arg), default));
+            }
         }
     }
     for (id, excluded, default) in changes {

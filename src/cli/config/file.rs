@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt::Formatter;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A station's configuration. Paths are relative to the file's own folder.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -114,13 +116,13 @@ pub struct RunConfig {
 }
 
 /// The default of an option.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(super) enum OptionValue {
     /// Yes or no: an option without a value.
     Flag(bool),
     /// A number.
-    Number(u64),
+    Number(i64),
     /// A text.
     Text(String),
     /// Of an option that may be given several times.
@@ -139,5 +141,54 @@ impl OptionValue {
             // A command within a command: there is no such option.
             OptionValue::Command(_) => Vec::new(),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for OptionValue {
+    /// In plain words: what serde says of an untagged enum names its types.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OptionVisitor)
+    }
+}
+
+struct OptionVisitor;
+
+impl<'de> Visitor<'de> for OptionVisitor {
+    type Value = OptionValue;
+
+    fn expecting(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.write_str("true or false, a whole number, a text in quotes, or a list of texts")
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<OptionValue, E> {
+        Ok(OptionValue::Flag(flag))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<OptionValue, E> {
+        Ok(OptionValue::Number(number))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<OptionValue, E> {
+        Ok(OptionValue::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OptionValue, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(text) = list.next_element()? {
+            texts.push(text);
+        }
+        Ok(OptionValue::List(texts))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut table: A) -> Result<OptionValue, A::Error> {
+        let mut options = BTreeMap::new();
+        while let Some(name) = table.next_key::<String>()? {
+            // How the parser hands on a date.
+            if name.starts_with("$__toml_private") {
+                return Err(serde::de::Error::invalid_type(Unexpected::Other("a date"), &self));
+            }
+            options.insert(name, table.next_value()?);
+        }
+        Ok(OptionValue::Command(options))
     }
 }

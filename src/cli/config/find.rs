@@ -107,6 +107,11 @@ fn user_folder() -> Option<PathBuf> {
     absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config")))
 }
 
+/// Whether the command line names a configuration.
+pub(super) fn is_named(arguments: &[OsString]) -> bool {
+    named(arguments).is_some()
+}
+
 /// The value of `--config`. It is needed before the arguments can be understood.
 fn named(arguments: &[OsString]) -> Option<PathBuf> {
     let mut rest = arguments.iter().skip(1).take_while(|argument| *argument != "--");

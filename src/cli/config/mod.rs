@@ -5,14 +5,17 @@
 
 mod check;
 mod defaults;
+mod entry;
 mod error;
 mod file;
 mod find;
 mod place;
 mod references;
 mod show;
+mod words;
 
 pub use check::Checked;
+pub use entry::{Entry, named_by};
 pub use error::ConfigError;
 pub use file::ConfigFile;
 pub use find::Found;
@@ -25,14 +28,13 @@ use std::path::{Path, PathBuf};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 
-use self::defaults::{Default, Misfit, Origin};
+use self::defaults::{Default, Misfit, Origin, Taken};
 use self::file::{OptionValue, TokenConfig};
-use self::find::KEYS_VARIABLE;
+use self::find::{CONFIG_VARIABLE, KEYS_VARIABLE};
 use super::args::{ConfigCommand, PassphraseArgs};
 use super::common::{self, CliError, Out};
 use super::token_uri;
 use super::trust::changeable_by_others;
-use crate::base::suggest;
 use crate::issuance::file_kind::FileKind;
 
 /// What the configuration and the environment settle for every command.
@@ -44,6 +46,7 @@ pub struct Settings {
     keys: Option<OsString>,
     misfits: Vec<Misfit>,
     unknown: Vec<(Origin, String)>,
+    taken: Vec<Taken>,
 }
 
 impl Settings {
@@ -54,12 +57,19 @@ impl Settings {
     pub fn find(arguments: &[OsString]) -> Result<Self, CliError> {
         let find::Search { config, searched } = find::find(arguments)?;
         let keys = find::variable(KEYS_VARIABLE);
-        Ok(Self { config, searched, keys, misfits: Vec::new(), unknown: Vec::new() })
+        Ok(Self { config, searched, keys, misfits: Vec::new(), unknown: Vec::new(), taken: Vec::new() })
     }
 
     /// No settings: for help, and for what explains errors.
     pub fn none() -> Self {
-        Self { config: None, searched: Vec::new(), keys: None, misfits: Vec::new(), unknown: Vec::new() }
+        Self {
+            config: None,
+            searched: Vec::new(),
+            keys: None,
+            misfits: Vec::new(),
+            unknown: Vec::new(),
+            taken: Vec::new(),
+        }
     }
 
     /// The configuration, if there is one.
@@ -82,7 +92,28 @@ impl Settings {
         let applied = defaults::apply(command, &self.defaults());
         self.misfits = applied.misfits;
         self.unknown = applied.unknown;
+        self.taken = applied.taken;
         applied.command
+    }
+
+    /// The command that is run, and what the configuration and the environment give to it: its error messages name both.
+    pub fn entries(&self, matches: &ArgMatches) -> (String, Vec<Entry>) {
+        let (path, own) = deepest(matches);
+        let used = |it: &&Taken| {
+            (it.command == path || it.command.is_empty())
+                && own.ids().any(|id| *id == it.id)
+                && own.value_source(it.id.as_str()) == Some(ValueSource::DefaultValue)
+        };
+        let config = self.config.as_ref().map(|config| config.path.as_path()).unwrap_or(Path::new(""));
+        let entry = |it: &Taken| Entry::new(&it.default.long, &it.default.values, &it.default.origin, config);
+        let entries = self.taken.iter().filter(used).map(entry).collect();
+        (path.clone(), entries)
+    }
+
+    /// The entry for messages about a configuration that cannot be used: `PERSO_CONFIG`, if it names one.
+    pub fn entry_of_environment(arguments: &[OsString]) -> Vec<Entry> {
+        let named = find::variable(CONFIG_VARIABLE).filter(|_| !find::is_named(arguments));
+        named.iter().map(|path| Entry::of_variable(CONFIG_VARIABLE, Path::new(path))).collect()
     }
 
     fn defaults(&self) -> Vec<Default> {
@@ -188,9 +219,8 @@ impl Config {
         let file: ConfigFile = toml::from_str(&text).map_err(|error| {
             let at = error.span().map(|span| span.start);
             let key = at.and_then(|at| place::key_at(&text, at)).unwrap_or_default();
-            let why = error.message().trim().replace('\n', "; ");
-            let meant = unknown_field(&why).map(|(word, fields)| suggest::hint(word, fields)).unwrap_or_default();
-            wrong(at.map(|at| place::line_at(&text, at)), key, format!("{why}{meant}"))
+            let why = words::plain(&error.message().trim().replace('\n', "; "));
+            wrong(at.map(|at| place::line_at(&text, at)), key, why)
         })?;
         if file.perso_config != 1 {
             let line = place::line_of(&text, &["perso_config"]);
@@ -317,10 +347,4 @@ impl Config {
         }
         out
     }
-}
-
-/// The word and the fields of serde's message about a field that is not known.
-fn unknown_field(message: &str) -> Option<(&str, impl Iterator<Item = &str>)> {
-    let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
-    Some((quoted.next()?, quoted))
 }

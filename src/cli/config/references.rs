@@ -37,9 +37,9 @@ pub(super) fn products(site: &Site, profiles: &[Profile], add: Add) {
             continue;
         };
         let Some(ProductRule { contactless, applications, .. }) = site.product(name) else { continue };
-        let antenna = recipe.applications().iter().any(|app| app.aip_contactless.is_some());
-        if antenna != *contactless {
-            let has = if antenna { "pays over the antenna" } else { "has no application for the antenna" };
+        let is_contactless = recipe.applications().iter().any(|app| app.aip_contactless.is_some());
+        if is_contactless != *contactless {
+            let has = if is_contactless { "has a contactless application" } else { "has no contactless application" };
             wrong(&path, "contactless", Code::Config, format!("it says {contactless}, and profile {name:?} {has}"));
         }
         let payment = recipe.applications().iter().filter(|app| app.is_payment()).count();

@@ -12,6 +12,8 @@ use self::members::members;
 pub enum FileKind {
     /// An order of any format.
     Order,
+    /// The body of a Thales D1 order, without the envelope around it.
+    D1Body,
     /// A prepared record.
     Record,
     /// A clear record, for `perso record seal`.
@@ -103,7 +105,6 @@ const MEMBERS: &[(&str, FileKind)] = &[
     ("perso_order", FileKind::Order),
     ("perso_pismo", FileKind::Order),
     ("perso_mastercard", FileKind::Order),
-    ("distributionChannel", FileKind::Order),
     ("perso_record", FileKind::Record),
     ("perso_clear_record", FileKind::ClearRecord),
     ("perso_keys", FileKind::KeyFile),
@@ -139,6 +140,9 @@ const SITE_MEMBERS: &[&str] = &[
 
 /// Members of Thales D1's envelope around `body`.
 const D1_ENVELOPE: &[&str] = &["issuerId", "cardId", "operationId"];
+
+/// A member of the body of every D1 order.
+const D1_BODY: &str = "distributionChannel";
 
 impl FileKind {
     /// The kind of a file, by its bytes. Also of one that breaks off: what is there tells it.
@@ -176,6 +180,7 @@ impl FileKind {
     pub fn what(&self) -> String {
         match self {
             FileKind::Order => "an order",
+            FileKind::D1Body => "the body of a D1 order without its envelope (issuerId, cardId, operationId)",
             FileKind::Record => "a prepared record",
             FileKind::ClearRecord => "a clear record",
             FileKind::KeyFile => "a key file",
@@ -238,6 +243,7 @@ impl FileKind {
             FileKind::KeyBlock => "`perso keys import --block FILE` takes it, `perso calc tr31 @FILE` shows its header",
             FileKind::Pem(_)
             | FileKind::Der
+            | FileKind::D1Body
             | FileKind::Fulfilment
             | FileKind::Output
             | FileKind::Jwe
@@ -264,6 +270,7 @@ impl FileKind {
         match (self.taken_by(), self) {
             (Some(taken_by), _) => format!("Name another file; {taken_by}."),
             (None, FileKind::Empty) => "Have the file copied again; it has no content.".into(),
+            (None, FileKind::D1Body) => "Name the whole order; docs/orders.md describes the envelope.".into(),
             (None, FileKind::Zip | FileKind::Gzip) => "Unpack it and name the file that was in it.".into(),
             (None, FileKind::Utf16) => "Save it as UTF-8.".into(),
             (None, FileKind::Jwe) => {
@@ -293,6 +300,7 @@ impl FileKind {
         matches!(
             self,
             K::Order
+                | K::D1Body
                 | K::Record
                 | K::ClearRecord
                 | K::KeyFile
@@ -320,8 +328,12 @@ fn of_json(bytes: &[u8]) -> FileKind {
     if let Some((_, kind)) = MEMBERS.iter().find(|(name, _)| has(name)) {
         return kind.clone();
     }
-    if D1_ENVELOPE.iter().any(|name| has(name)) && (has("body") || D1_ENVELOPE.iter().all(|name| has(name))) {
+    let envelope = D1_ENVELOPE.iter().filter(|name| has(name)).count();
+    if envelope == D1_ENVELOPE.len() || envelope > 0 && (has("body") || has(D1_BODY)) {
         return FileKind::Order;
+    }
+    if has(D1_BODY) {
+        return FileKind::D1Body;
     }
     if members.iter().any(|member| member.starts_with("perso_")) { FileKind::Output } else { FileKind::Json }
 }
@@ -407,6 +419,8 @@ mod tests {
             (r#"{"perso_\u006beys": 1}"#, FileKind::KeyFile),
             (r#"{"body": {}, "issuerId": "x"}"#, FileKind::Order),
             (r#"{"body": {}}"#, FileKind::Json),
+            (r#"{"distributionChannel": "INSTANT"}"#, FileKind::D1Body),
+            (r#"{"distributionChannel": "INSTANT", "cardId": "1"}"#, FileKind::Order),
             (r#"{"perso_result": 1}"#, FileKind::Output),
             (r#"{"event":"opened","job":"1"}"#, FileKind::Journal),
             ("a = 1\n[b]\nperso_profile = 1\n", FileKind::Toml),
