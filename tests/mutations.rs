@@ -3,8 +3,13 @@
 //! be refused at preparation, told there by a rule, found by `verify` on a card made of it, or stand in [`ACCEPTED`] with
 //! the reason. No card may be spoiled: whatever a finished card fails for, preparation could have known.
 //!
+//! Whole groupings are mutated as well, those that are fixed, derived or secret among them: dropped, doubled, shortened,
+//! lengthened, zeroed, filled with FF, single bits turned (issuer application data, AIP and AFL, counters, check values,
+//! FCIs, directories); and each bit of the AIPs that a product states.
+//!
 //! A quick run takes every n-th mutation, so that it ends within a minute. `PERSO_MUTATIONS=all` takes each, and also fails
 //! for lines of [`ACCEPTED`] that accept nothing any more; `PERSO_MUTATIONS=3` takes every third.
+//! `scripts/campaign.sh mutations` is the whole run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "support/prepared.rs"]
@@ -31,8 +36,8 @@ use prepared::{KEYS, chance, issuer_for, order_for, prepared_with, text};
 use support::Bench;
 use toml::Value;
 
-/// One line of what is accepted: product (`*`: any), tag (`*`: any), mutation (`*`: any), and why a terminal or an issuer
-/// takes it, or why nobody but the issuer can say that it is wrong.
+/// One line of what is accepted: product (`*`: any), tags or groupings, mutation (of a bit: without the bit), and why a
+/// terminal or an issuer takes it, or why nobody but the issuer can say that it is wrong.
 type Accepted = (&'static str, &'static str, &'static str, &'static str);
 
 include!("mutations/accepted.rs");
@@ -64,6 +69,115 @@ struct Object {
     path: Vec<usize>,
     dgi: String,
     tag: String,
+}
+
+/// A whole grouping of the product's file, or an AIP of an application.
+#[derive(Clone)]
+struct Whole {
+    app: usize,
+    /// None: the application's own AIPs.
+    grouping: Option<usize>,
+    dgi: String,
+}
+
+/// A mutation of one of the two.
+enum Change {
+    Object(Object, &'static str),
+    Whole(Whole, String),
+}
+
+impl Change {
+    fn names(&self) -> (&str, &str, &str) {
+        match self {
+            Change::Object(object, how) => (&object.dgi, &object.tag, how),
+            Change::Whole(whole, how) => (&whole.dgi, &whole.dgi, how),
+        }
+    }
+
+    fn made(&self, file: &Value, record: &Record) -> Option<Value> {
+        match self {
+            Change::Object(object, how) => mutated(file, object, how, value(record, file, object).as_deref()),
+            Change::Whole(whole, how) => {
+                let Some(at) = whole.grouping else { return aip(file, whole, how) };
+                let aid = hex::decode(file["prepare"]["application"][whole.app]["aid"].as_str().unwrap()).unwrap();
+                let app = record.applications().iter().find(|app| app.aid() == aid)?;
+                let held = app.clear_value(u16::from_str_radix(&whole.dgi, 16).unwrap());
+                grouping(file, whole.app, at, how, held)
+            }
+        }
+    }
+}
+
+/// Bits of a value that are turned: the first and the last of each byte.
+const BITS: [u8; 2] = [0x80, 0x01];
+
+/// Every mutation of whole groupings and AIPs.
+fn wholes(file: &Value, record: &Record) -> Vec<Change> {
+    let mut found = Vec::new();
+    for (app, application) in file["prepare"]["application"].as_array().unwrap().iter().enumerate() {
+        let aid = hex::decode(application["aid"].as_str().unwrap()).unwrap();
+        let loaded = record.applications().iter().find(|it| it.aid() == aid);
+        for name in ["aip", "aip_contactless"].into_iter().filter(|name| application.get(name).is_some()) {
+            for bit in 0..16 {
+                let whole = Whole { app, grouping: None, dgi: name.to_owned() };
+                found.push(Change::Whole(whole, format!("bit {bit}")));
+            }
+        }
+        for (at, held) in application["grouping"].as_array().unwrap().iter().enumerate() {
+            let whole = Whole { app, grouping: Some(at), dgi: held["dgi"].as_str().unwrap().to_owned() };
+            let number = u16::from_str_radix(&whole.dgi, 16).unwrap();
+            let mut hows: Vec<String> = ["dropped", "doubled"].map(str::to_owned).to_vec();
+            let clear = loaded.and_then(|it| it.clear_value(number)).filter(|_| number >= 0x1F00);
+            if let Some(clear) = clear {
+                hows.extend(["shortened", "lengthened", "zeroed", "filled", "emptied"].map(str::to_owned));
+                let bits = (0..clear.len()).flat_map(|byte| BITS.map(|bit| format!("bit {byte}.{bit:02X}")));
+                hows.extend(bits);
+            }
+            found.extend(hows.into_iter().map(|how| Change::Whole(whole.clone(), how)));
+        }
+    }
+    found
+}
+
+fn aip(file: &Value, whole: &Whole, how: &str) -> Option<Value> {
+    let mut file = file.clone();
+    let stated = file["prepare"]["application"][whole.app].get_mut(&whole.dgi)?;
+    let held = u16::from_str_radix(stated.as_str()?, 16).unwrap();
+    let bit: u32 = how.strip_prefix("bit ")?.parse().unwrap();
+    *stated = format!("{:04X}", held ^ (1 << bit)).into();
+    Some(file)
+}
+
+fn grouping(file: &Value, app: usize, at: usize, how: &str, held: Option<&[u8]>) -> Option<Value> {
+    let mut file = file.clone();
+    let list = file["prepare"]["application"][app]["grouping"].as_array_mut().unwrap();
+    let value = match (how, held) {
+        ("dropped", _) => {
+            list.remove(at);
+            return Some(file);
+        }
+        ("doubled", _) => {
+            let one = list[at].clone();
+            list.insert(at, one);
+            return Some(file);
+        }
+        ("shortened", Some(held)) => held[..held.len().checked_sub(1)?].to_vec(),
+        ("lengthened", Some(held)) => [held, &[0]].concat(),
+        ("zeroed", Some(held)) if held.iter().any(|byte| *byte != 0) => vec![0; held.len()],
+        ("filled", Some(held)) => vec![0xFF; held.len()],
+        ("emptied", Some(_)) => Vec::new(),
+        (bit, Some(held)) => {
+            let (byte, mask) = bit.strip_prefix("bit ")?.split_once('.')?;
+            let mut value = held.to_vec();
+            value[byte.parse::<usize>().unwrap()] ^= u8::from_str_radix(mask, 16).unwrap();
+            value
+        }
+        _ => return None,
+    };
+    let one = list[at].as_table_mut().unwrap();
+    ["put", "derive", "template", "signed"].into_iter().for_each(|name| drop(one.remove(name)));
+    one.insert("fixed".into(), hex::encode_upper(value).into());
+    Some(file)
 }
 
 /// What has come of a mutation.
@@ -287,15 +401,18 @@ fn run(product: &str, order: &str) {
     let good = warnings(&prepared);
     let (mut counts, mut wrong) = ([0usize; 4], Vec::new());
     let mut used = BTreeSet::new();
-    let all: Vec<(Object, &str)> =
-        objects(&file).into_iter().flat_map(|object| MUTATIONS.map(|mutation| (object.clone(), mutation))).collect();
+    let of_objects = objects(&file).into_iter();
+    let mut all: Vec<Change> =
+        of_objects.flat_map(|object| MUTATIONS.map(|how| Change::Object(object.clone(), how))).collect();
+    all.extend(wholes(&file, &prepared.record));
     // One after another through the objects, so that each kind of mutation has its turn in a quick run.
-    for (object, mutation) in all.iter().step_by(stride()) {
-        let held = value(&prepared.record, &file, object);
-        let Some(changed) = mutated(&file, object, mutation, held.as_deref()) else { continue };
+    for change in all.iter().step_by(stride()) {
+        let Some(changed) = change.made(&file, &prepared.record) else { continue };
+        let (dgi, tag, how) = change.names();
+        let kind = how.split_once(' ').filter(|(word, _)| *word == "bit").map_or(how, |(word, _)| word);
         let fits = |line: &Accepted| {
-            let (of, tag, how, _) = *line;
-            (of == "*" || of == product) && (tag == "*" || tag == object.tag) && (how == "*" || how == *mutation)
+            let (of, tags, as_, _) = *line;
+            (of == "*" || of == product) && tags.split(' ').any(|it| it == tag) && as_ == kind
         };
         let line = ACCEPTED.iter().position(fits);
         match (end(product, order, &changed, &good), line) {
@@ -304,18 +421,22 @@ fn run(product: &str, order: &str) {
             (End::Found, _) => counts[2] += 1,
             (End::Accepted, Some(line)) => {
                 counts[3] += 1;
-                used.insert(line);
+                used.insert((line, tag.to_owned()));
             }
-            (End::Accepted, None) => wrong.push(format!("{} {} {mutation}: accepted", object.dgi, object.tag)),
-            (End::Spoiled(why), _) => wrong.push(format!("{} {} {mutation}: {why}", object.dgi, object.tag)),
+            (End::Accepted, None) => wrong.push(format!("{dgi} {tag} {how}: accepted")),
+            (End::Spoiled(why), _) => wrong.push(format!("{dgi} {tag} {how}: {why}")),
         }
     }
     let [refused, told, found, accepted] = counts;
     println!("{product}: {refused} refused, {told} told, {found} found by verify, {accepted} accepted with a reason");
     assert!(wrong.is_empty(), "{product}:\n{}", wrong.join("\n"));
     if stride() == 1 {
-        let stale = ACCEPTED.iter().enumerate().filter(|(at, line)| line.0 == product && !used.contains(at));
-        let stale: Vec<String> = stale.map(|(_, (_, tag, how, _))| format!("{tag} {how}")).collect();
+        let own = ACCEPTED.iter().enumerate().filter(|(_, line)| line.0 == product);
+        let lines = own.flat_map(|(at, (_, tags, how, _))| tags.split(' ').map(move |tag| (at, tag.to_owned(), *how)));
+        let stale: Vec<String> = lines
+            .filter(|(at, tag, _)| !used.contains(&(*at, tag.clone())))
+            .map(|(_, tag, how)| format!("{tag} {how}"))
+            .collect();
         assert!(stale.is_empty(), "{product}: nothing is accepted any more by {stale:?}");
     }
 }

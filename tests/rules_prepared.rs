@@ -143,6 +143,8 @@ const SAMPLES: &[Sample] = &[
         let at = internal.windows(3).position(|it| *it == [0x9F, 0x36, 0x02]).unwrap();
         internal[at + 3..at + 5].fill(0xFF);
     }),
+    // A card in use shows the counter that it has come to, and no limit.
+    sample(46, RECORD, |it| *it.grouping(0x9010) = vec![4, 3]),
 ];
 
 /// Another log entry, inside the issuer's discretionary template.
@@ -406,6 +408,7 @@ const BEFORE: &[Before<'static>] = &[
     product(42, &[("88\", fixed = \"01", "88\", fixed = \"02")]),
     product(43, &[("87\", fixed = \"01\" },\n  { tag = \"5F2D", "87\", fixed = \"02\" },\n  { tag = \"5F2D")]),
     product(44, &[("9F07\", fixed = \"FFC0", "9F07\", fixed = \"0300")]),
+    product(46, &[("dgi = \"9010\"\nderive = \"pin-tries\"", "dgi = \"9010\"\nfixed = \"0403\"")]),
     product(45, &[("9F36\", fixed = \"0000", "9F36\", fixed = \"FFFF")]),
 ];
 

@@ -45,8 +45,12 @@ pub fn read_back(record: &Record, profile: &Profile) -> Vec<Problem> {
         let whole_fci = has(ReadBack::Fci) || has(ReadBack::FciContactless);
         let whole_options = has(ReadBack::Gpo) || has(ReadBack::GpoContactless);
         for (number, &dgi) in all.iter().enumerate() {
-            let Some(ReadBack::Tag(tag)) = how(dgi) else { continue };
             let path = format!("body.applications[{at}].groupings[{number}] ({dgi:04X})");
+            if how(dgi) == Some(ReadBack::GetData) && !named_by_get_data(app.clear_value(dgi)) {
+                let message = "GET DATA cannot read it back: it is not BER-TLV with tags of one or two bytes";
+                add(&mut problems, path.clone(), Code::RecordTlv, message.to_owned());
+            }
+            let Some(ReadBack::Tag(tag)) = how(dgi) else { continue };
             let mut wrong = |code, message: String| add(&mut problems, path.clone(), code, message);
             let value = app.clear_value(dgi).unwrap_or_default();
             let name = Tag::of(u32::from(tag));
@@ -79,6 +83,12 @@ pub fn read_back(record: &Record, profile: &Profile) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// Whether GET DATA can name every object of a grouping: P1 and P2 hold a tag of two bytes. // EMV B3 §6.5.7
+fn named_by_get_data(value: Option<&[u8]>) -> bool {
+    let Some(value) = value else { return true };
+    tlv::parse(value).is_ok_and(|objects| objects.iter().all(|object| object.tag.number() <= 0xFFFF))
 }
 
 /// What the consistency rules say of a record at a stage, knowing its product and today's date.

@@ -44,6 +44,7 @@ impl Record {
             records: records(app),
             all_records: true,
             internal: Some(internal(app)),
+            pin_tries: app.clear_value(0x9010).map(<[u8]>::to_vec),
             groupings: Some(app.groupings.iter().map(|grouping| grouping.dgi).collect()),
             tracks: Some(self.tracks()),
             twins: self.twins(app),

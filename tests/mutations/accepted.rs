@@ -1,9 +1,9 @@
 /// Easy to shrink: a line that accepts nothing any more can go, and `PERSO_MUTATIONS=all` lists those of a product.
 const ACCEPTED: &[Accepted] = &[
     // Which record holds an object is the card's own matter, as long as it comes once.
-    ("*", "*", "moved on", "EMV B3 §7.1, §10.2: a terminal takes an object from any record of the AFL"),
-    ("*", "*", "moved to answer", "EMV C-3 §5.4: a kernel takes an object from the answer as from a record"),
-    ("*", "*", "moved to record", "EMV C-3 §5.4: a kernel takes an object from a record as from the answer"),
+    ("*", "57 5A 5F20 5F24 5F25 5F28 5F30 5F34 8C 8D 8E 8F 90 92 93 9F07 9F08 9F0D 9F0E 9F0F 9F1F 9F24 9F32 9F42 9F46 9F47 9F48 9F49 9F4A 9F4B 9F69", "moved on", "EMV B3 §7.1, §10.2: a terminal takes an object from any record of the AFL"),
+    ("*", "57 5A 5F24 5F28 8F 90 92 9F07 9F32 9F46 9F47 9F48 9F4A 9F4B 9F69", "moved to answer", "EMV C-3 §5.4: a kernel takes an object from the answer as from a record"),
+    ("*", "57 5F34 9F6C", "moved to record", "EMV C-3 §5.4: a kernel takes an object from a record as from the answer"),
     // Objects that a card need not have.
     ("*", "57", "dropped", "EMV B3 annex A: optional over the contacts, where 5A and 5F24 say the same"),
     ("*", "5F20", "dropped", "EMV B3 annex A: a card need not show a name"),
@@ -44,4 +44,15 @@ const ACCEPTED: &[Accepted] = &[
     ("*", "9F69", "shortened", "EMV C-3 annex A.2: 5 to 16 bytes; the signature covers what the card gives"),
     ("*", "9F69", "lengthened", "EMV C-3 annex A.2: 5 to 16 bytes; the signature covers what the card gives"),
     ("*", "9F0E", "zeroed", "EMV B3 §10.7: the issuer denies nothing"),
+    // Whole groupings, and bits of them.
+    ("*", "9102 9103 3000 0101", "bit", "names, priorities, counters and limits are the issuer's; R8, R41 and R45 have form, lengths and counter"),
+    ("*", "9200", "bit", "key index, results and discretionary data are the issuer's; R39 has form and version"),
+    ("visa-like-combo", "aip_contactless", "bit", "as with visa-like-debit"),
+    ("visa-like-debit", "aip_contactless", "bit", "EMV C-3: magnetic stripe mode, risk management and cardholder verification are no matter of kernel 3's fast path"),
+    ("*", "aip", "bit", "EMV B3 §10: a card may claim fewer methods, or no terminal risk management; R10, R13, R36 and R44 have the rest"),
+    ("mastercard-like-debit", "aip_contactless", "bit", "EMV C-2 §6.6: on-device verification, risk management and EXTERNAL AUTHENTICATE are claims that kernel 2 need not take"),
+    ("*", "0101", "dropped", "57, 5F20 and 9F1F are optional over the contacts, as each of them is above"),
+    ("*", "3000 9104 9207 B104 9102 9103", "lengthened", "EMV B1 annex B1: 00 behind an object is padding"),
+    ("*", "9200", "lengthened", "discretionary data of the issuer have any length; R39 has form and version"),
+    ("mastercard-like-debit", "9200", "shortened", "8 bytes at least are Mastercard's version 14; R39 has form and version"),
 ];

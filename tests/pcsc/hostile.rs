@@ -14,44 +14,68 @@ mod cards;
 
 use cards::{Hostile, KINDS, Kind};
 
-/// Every kind of card, and every command that talks to a card.
+/// Cards: every kind with several seeds.
+const CARDS: usize = 100;
+const COMMANDS: [&str; 6] = ["info", "apps", "data", "verify", "run", "explain-auth"];
+/// All cards with all commands, on two processors.
+const BUDGET: Duration = Duration::from_secs(120);
+
+/// Every command that talks to a card, on 100 cards, as many at once as there are readers. Each command finds the card as
+/// nobody has touched it: the service loses some kinds after one command.
 pub fn commands_end_within_their_deadline() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: Vec<(usize, &str)> = (0..KINDS.len())
-        .flat_map(|kind| ["info", "apps", "data", "verify", "run", "explain-auth"].map(|command| (kind, command)))
-        .collect();
+    let cases: Vec<(usize, &str)> = (0..CARDS).flat_map(|seed| COMMANDS.map(|command| (seed, command))).collect();
+    let began = Instant::now();
     let took = on_all_readers(cases, |reader, (seed, command)| {
-        let bench = Bench::new(PROFILES[0]);
+        let name_of = PROFILES[seed / KINDS.len() % PROFILES.len()];
+        let bench = Bench::new(name_of);
         let (kind, hand, serving) =
             inserted(reader, || Hostile::new(seed as u64, bench.blank(), Duration::from_millis(300)));
-        let journal = folder.path().join(format!("{seed}")).display().to_string();
-        let (reader_name, record) = (name(reader), record(PROFILES[0]));
-        let limits = ["--reader", &reader_name, "--command-timeout", "1", "--job-timeout", "4"];
-        let arguments: Vec<&str> = match command {
-            "info" => vec!["card", "info"],
-            "apps" => vec!["card", "apps", "--keys", KEYS],
-            "data" => vec!["card", "data"],
-            "verify" => vec!["verify", &record, "--keys", KEYS],
-            "run" => vec!["run", &record, "--keys", KEYS, "--journal", &journal],
-            _ => vec!["explain-auth", "--keys", KEYS],
-        };
-        let began = Instant::now();
-        let (code, text) = perso(&[&arguments[..], &limits].concat());
-        let took = began.elapsed();
-        let what = format!("{kind:?}, {command}: exit code {code} after {took:?}: {text:.300}");
-        // The job's limit, a command more to let go of the reader, and a busy machine.
-        assert!(took < Duration::from_secs(4 + 1 + 20), "{what}");
-        assert!(!text.contains("panicked") && code != 101, "{what}");
-        if command == "run" && !matches!(kind, Kind::Slow | Kind::Mute | Kind::Endless) {
-            assert_ne!(code, 0, "{what}");
-        }
+        let took = carried_out(command, kind, (reader, seed), name_of, folder.path());
         hand.remove();
         serving.join().unwrap();
         until(reader, false);
         std::thread::sleep(POLL);
         took
     });
-    println!("{} commands, the slowest in {:?}", took.len(), took.iter().max());
+    let (whole, slowest) = (began.elapsed(), took.iter().max());
+    println!("{CARDS} cards with {} commands in {whole:?}, the slowest in {slowest:?}", COMMANDS.len());
+    // Other work on the machine must not fail it: what is held is the time of each command, below.
+    if whole > BUDGET {
+        println!("more than {BUDGET:?}: the machine is busy, or the commands have become slower");
+    }
+}
+
+/// One command of the program, and how long it took.
+fn carried_out(
+    command: &str,
+    kind: Kind,
+    (reader, seed): (usize, usize),
+    profile: &str,
+    folder: &std::path::Path,
+) -> Duration {
+    let journal = folder.join(format!("{seed}")).display().to_string();
+    let (reader_name, record) = (name(reader), record(profile));
+    let limits = ["--reader", &reader_name, "--command-timeout", "1", "--job-timeout", "3"];
+    let arguments: Vec<&str> = match command {
+        "info" => vec!["card", "info"],
+        "apps" => vec!["card", "apps", "--keys", KEYS],
+        "data" => vec!["card", "data"],
+        "verify" => vec!["verify", &record, "--keys", KEYS],
+        "run" => vec!["run", &record, "--keys", KEYS, "--journal", &journal],
+        _ => vec!["explain-auth", "--keys", KEYS],
+    };
+    let began = Instant::now();
+    let (code, text) = perso(&[&arguments[..], &limits].concat());
+    let took = began.elapsed();
+    let what = format!("seed {seed}, {kind:?}, {command}: exit code {code} after {took:?}: {text:.300}");
+    // The job's limit, a command more to let go of the reader, and a busy machine.
+    assert!(took < Duration::from_secs(3 + 1 + 20), "{what}");
+    assert!(!text.contains("panicked") && code != 101, "{what}");
+    if command == "run" && !matches!(kind, Kind::Slow | Kind::Mute | Kind::Endless) {
+        assert_ne!(code, 0, "{what}");
+    }
+    took
 }
 
 /// A hostile card that PC/SC sees. On a busy machine the service may miss it: then it is taken out and put in again.

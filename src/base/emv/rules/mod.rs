@@ -170,6 +170,7 @@ rules! {
     43, RecordContradiction, directory::entries, "The directory names whole AIDs, with priorities that differ and are those of the FCIs. EMV B1 §12.2.3, §12.4.";
     44, RecordContradiction, practice::unusual, "Effective date, usage control, CVM list, AIP and card transaction qualifiers hold nothing unusual. EMV B3 §10.4, §10.5, annexes C1 to C3.";
     45, RecordContradiction, practice::counter, "The transaction counter (9F36) leaves transactions, and the last online one (9F13) is not beyond it. EMV B3 §10.6.3, annex A.";
+    46, RecordContradiction, practice::pin_tries, "PIN try counter and limit (9010) are 1 to 15 tries, the counter not above the limit. EMV B3 §10.5.1, CPS 1.1 annex A.";
 }
 
 /// Every rule of a stage on one subject, in order.

@@ -1,4 +1,5 @@
-//! R44: what some products do on purpose and others by mistake. It is told only. R45: a transaction counter at its end.
+//! R44: what some products do on purpose and others by mistake. It is told only. R45 and R46: counters
+//! that leave nothing.
 
 use super::{Findings, Place, View};
 use crate::base::codec::tlv::{self, Tag};
@@ -8,7 +9,11 @@ const CARDHOLDER: u8 = 0x10;
 /// AIP: on-device verification, of kernel 2 alone; EMV or magnetic stripe mode and relay resistance, contactless only.
 /// // EMV B3 annex C1, EMV C-2 annex A.1.16
 const ON_DEVICE: u8 = 0x02;
+const XDA: u8 = 0x80;
 const OF_KERNELS: u8 = 0x81;
+const RELAY_RESISTANCE: u8 = 0x01;
+/// Most PIN tries: the low half byte of 63Cx.
+const MOST_TRIES: u8 = 15;
 /// Card transaction qualifiers (9F6C): online PIN or signature; verified on the device; reserved bits. // Visa VCPS, EMV C-3
 const CVM_REQUIRED: u8 = 0xC0;
 const ON_DEVICE_VERIFIED: u8 = 0x80;
@@ -60,9 +65,41 @@ pub(super) fn counter(view: &View<'_>, findings: &mut Findings) {
     }
 }
 
+/// R46. // EMV B3 §10.5.1, CPS 1.1 annex A
+pub(super) fn pin_tries(view: &View<'_>, findings: &mut Findings) {
+    let place = Place::Grouping(0x9010);
+    match (view.subject.pin_tries.as_deref(), view.grouping(0x9010)) {
+        (Some([counter, limit]), _) => {
+            findings.must((1..=MOST_TRIES).contains(limit), place, "the PIN try limit is not 1 to 15");
+            findings.must(counter <= limit, place, "the PIN try counter is above its limit");
+            findings.should(
+                counter == limit,
+                place,
+                "the PIN try counter is below its limit: the card begins with fewer tries",
+            );
+        }
+        (Some([counter]), _) => {
+            findings.must((1..=MOST_TRIES).contains(counter), place, "the PIN try counter is not 1 to 15");
+            findings.should(
+                false,
+                place,
+                "it has a PIN try counter and no limit: products may take the counter for both",
+            );
+        }
+        (Some(_), _) => findings.must(false, place, "it is a PIN try counter and a PIN try limit, one byte each"),
+        (None, None) => findings.unseen("PIN try counter and limit are not seen here"),
+        (None, Some(_)) => findings.absent("no PIN try counter is loaded"),
+    }
+}
+
 /// Bits of the AIP that no terminal of this interface knows. // EMV B3 annex C1
 fn interchange_profile(view: &View<'_>, findings: &mut Findings) {
     let Some([first, second]) = view.aip() else { return };
+    let what = "the AIP claims XDA, which older terminals do not know and this program does not check";
+    findings.should(first & XDA == 0, Place::Tag(0x82), what);
+    let what = "the AIP claims the relay resistance protocol, which this program does not check";
+    let relay = view.subject.contactless && second & RELAY_RESISTANCE != 0;
+    findings.should(!relay, Place::Tag(0x82), what);
     let reserved = match view.subject.contactless {
         true => second & !OF_KERNELS != 0,
         false => first & ON_DEVICE != 0 || second != 0,

@@ -135,6 +135,8 @@ pub struct Subject<'a> {
     pub internal: Option<Vec<Tlv>>,
     /// The data groupings that are loaded.
     pub groupings: Option<BTreeSet<u16>>,
+    /// PIN try counter and limit as they are loaded. // DGI 9010
+    pub pin_tries: Option<Vec<u8>>,
     /// The key check values beside the keys are theirs.
     pub check_values_match: Option<bool>,
     /// PAN sequence number that the card's keys were derived with.
