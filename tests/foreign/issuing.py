@@ -8,7 +8,7 @@ import sys
 
 from jwcrypto import jwe, jwk
 from psec import des, mac, pinblock, tr31
-from pyemv import cvn
+from pyemv import ac, cvn, kd
 
 un = bytes.fromhex
 
@@ -84,6 +84,11 @@ def asked(function, values):
 
 def version_request(name, imk, pan, psn, cdol, aip, atc, iad):
     data, iad = un(cdol), un(iad)
+    # Visa's version 17 (hexadecimal 11) by its primitives: amount, unpredictable number, counter, byte 5 of 9F10.
+    if name == "Visa 11":
+        key = kd.derive_icc_mk_a(un(imk), pan, psn)
+        covered = data[:6] + data[25:29] + un(atc) + iad[4:5]
+        return ac.generate_ac(key, covered, ac.PaddingType.VISA).hex().upper()
     values = {"tag_82": un(aip), "tag_9f36": un(atc), "tag_9f10": iad}
     for tag, length in (("9f02", 6), ("9f03", 6), ("9f1a", 2), ("95", 5), ("5f2a", 2), ("9a", 3), ("9c", 1), ("9f37", 4)):
         values["tag_" + tag], data = data[:length], data[length:]

@@ -3,15 +3,25 @@
 
 use perso::base::codec::tlv::{self, Tag};
 use perso::card::sim::SimCard;
+use perso::issuance::check;
 use perso::profile::Profile;
 
 use super::issuing::Strangers;
+use super::support::Bench;
 use super::table::Table;
 use super::{hold, prepared};
 
-/// The version as it stands in 9F10, the product, 9F10.
-const VERSIONS: [(&str, &str, &str); 7] = [
+/// Products with a recipe, the order and 9F10 that they have, and their payment applications.
+const PRODUCTS: [(&str, &str, &str, &[&str]); 4] = [
+    ("visa-like-debit", "visa-like", "06011203A00000", &["A0000009990301"]),
+    ("visa-like-contact", "visa-like", "06011203A00000", &["A0000009990301"]),
+    ("visa-like-combo", "visa-like", "06011203A00000", &["A0000009990501", "A0000009990502"]),
+    ("mastercard-like-debit", "mastercard-like", "0114A00000000000000000000000000000FF", &["A0000009990401"]),
+];
+/// The version as it stands in 9F10, the order, 9F10.
+const VERSIONS: [(&str, &str, &str); 8] = [
     ("Visa 0A", "visa-like", "06010A03A00000"),
+    ("Visa 11", "visa-like", "06011103A00000"),
     ("Visa 12", "visa-like", "06011203A00000"),
     ("Visa 22", "visa-like", "1F2201A000000000000000000000000000000000000000000000000000000000"),
     ("Mastercard 10", "mastercard-like", "0110A000000000000000000000000000FF"),
@@ -29,32 +39,55 @@ const MORE: &str = "2200000000000000000000000000";
 const NUMBER: &str = "11223344";
 
 pub fn run(table: &mut Table, strangers: Option<&Strangers>) {
-    for (name, product, issuer_data) in VERSIONS {
-        let cryptogram = format!("{name}: the ARQC of a card is as it computes it; under another key it is not");
-        let answer = format!("{name}: the card takes its answer; with a flipped bit it does not");
-        let Some(strangers) = strangers else {
-            [cryptogram, answer]
-                .iter()
-                .for_each(|what| table.skip("pyemv", "1.5.0", what, "it could not be installed"));
-            continue;
-        };
-        table.attempt("pyemv", "1.5.0", &cryptogram, || {
-            let seen = Begun::of(product, issuer_data)?;
-            hold(seen.theirs(strangers, name, IMK_AC)? == seen.arqc, "the ARQC differs", &seen.arqc)?;
-            hold(seen.theirs(strangers, name, ANOTHER)? != seen.arqc, "another key gives it too", "")
-        });
-        table.attempt("pyemv", "1.5.0", &answer, || {
-            for spoil in [0, 1] {
-                let mut seen = Begun::of(product, issuer_data)?;
-                let ask = ["version_answer", name, IMK_AC, &seen.pan, "01", &seen.arqc, &seen.atc];
-                let mut data = hex::decode(strangers.ask(&ask)?).map_err(|error| error.to_string())?;
-                data[0] ^= spoil;
-                let taken = if product == "visa-like" { seen.by_command(&data) } else { seen.in_list(&data)? };
-                hold(taken == (spoil == 0), "the card takes the wrong answer, or refuses the right one", name)?;
+    for made in PRODUCTS {
+        for (name, order, issuer_data) in VERSIONS.into_iter().filter(|(_, order, _)| *order == made.1) {
+            for aid in made.3 {
+                each(table, strangers, &Asked { product: made.0, order, own: made.2, aid, name, issuer_data });
             }
-            Ok(())
-        });
+        }
     }
+}
+
+/// A card of a product with this 9F10, and the application that is asked.
+struct Asked {
+    product: &'static str,
+    order: &'static str,
+    /// The product's own 9F10.
+    own: &'static str,
+    aid: &'static str,
+    name: &'static str,
+    issuer_data: &'static str,
+}
+
+fn each(table: &mut Table, strangers: Option<&Strangers>, it: &Asked) {
+    let (name, of) = (it.name, format!("{} {}", it.product, it.aid));
+    let cryptogram = format!("{name}, {of}: the ARQC of a card is as it computes it; under another key it is not");
+    let answer = format!("{name}, {of}: the card takes its answer; with a flipped bit it does not");
+    let Some(strangers) = strangers else {
+        let whats = [Some(cryptogram), Some(answer).filter(|_| name != "Visa 11")];
+        whats.iter().flatten().for_each(|what| table.skip("pyemv", "1.5.0", what, "it could not be installed"));
+        return;
+    };
+    table.attempt("pyemv", "1.5.0", &cryptogram, || {
+        let seen = Begun::of(it)?;
+        hold(seen.theirs(strangers, name, IMK_AC)? == seen.arqc, "the ARQC differs", &seen.arqc)?;
+        hold(seen.theirs(strangers, name, ANOTHER)? != seen.arqc, "another key gives it too", "")
+    });
+    // This version knows no answer.
+    if name == "Visa 11" {
+        return;
+    }
+    table.attempt("pyemv", "1.5.0", &answer, || {
+        for spoil in [0, 1] {
+            let mut seen = Begun::of(it)?;
+            let ask = ["version_answer", name, IMK_AC, &seen.pan, "01", &seen.arqc, &seen.atc];
+            let mut data = hex::decode(strangers.ask(&ask)?).map_err(|error| error.to_string())?;
+            data[0] ^= spoil;
+            let taken = if it.order == "visa-like" { seen.by_command(&data) } else { seen.in_list(&data)? };
+            hold(taken == (spoil == 0), "the card takes the wrong answer, or refuses the right one", name)?;
+        }
+        Ok(())
+    });
 }
 
 /// A card after an online request.
@@ -68,22 +101,31 @@ struct Begun {
 }
 
 impl Begun {
-    fn of(product: &str, issuer_data: &str) -> Result<Self, String> {
-        let file = prepared::text(&format!("card-profiles/{product}-debit.toml"));
-        let own = if product == "visa-like" { "06011203A00000" } else { "0114A00000000000000000000000000000FF" };
-        let line = format!("dgi = \"9200\"\nfixed = \"{own}\"");
-        hold(file.contains(&line), "the profile has another 9F10", "")?;
-        let file = file.replace(&line, &format!("dgi = \"9200\"\nfixed = \"{issuer_data}\""));
+    fn of(it: &Asked) -> Result<Self, String> {
+        let file = prepared::text(&format!("card-profiles/{}.toml", it.product));
+        let line = |value: &str| format!("dgi = \"9200\"\nfixed = \"{value}\"");
+        hold(file.contains(&line(it.own)), "the profile has another 9F10", "")?;
+        let file = file.replace(&line(it.own), &line(it.issuer_data));
         let profile = Profile::parse(&file).map_err(|problems| format!("{problems:?}"))?;
-        let ran = prepared::bench_of(product, profile).run(&[]);
+        let mut order = prepared::order_for(it.order);
+        order["product"]["profile"] = it.product.into();
+        if it.product.ends_with("-contact") {
+            order["product"]["contactless"] = false.into();
+        }
+        let made = prepared::prepared_with(&order, &profile, Some(&prepared::issuer_for(it.order)), None);
+        let record = made.map_err(|error| error.to_string())?.record;
+        let plan = check::plan(&record, &profile, &*prepared::KEYS).map_err(|problems| format!("{problems:?}"))?;
+        let store = super::support::keys();
+        let bench = Bench { record, profile, plan, store, contactless: false, ca_keys: None };
+        let ran = bench.run(&[]);
         hold(ran.result.state == "good", "the card is not good", &format!("{:?}", ran.result.fault))?;
-        let (aid, aip, data) = match product {
-            "visa-like" => ("A0000009990301", "7D00", DATA.to_owned()),
-            _ => ("A0000009990401", "3900", format!("{DATA}{MORE}")),
+        let (aid, aip, data) = match it.order {
+            "visa-like" => (it.aid, "7D00", DATA.to_owned()),
+            _ => (it.aid, "3900", format!("{DATA}{MORE}")),
         };
         let mut card = SimCard::of(ran.card);
         card.reset();
-        let pan = prepared::order_for(product)["card"]["pan"].as_str().unwrap_or_default().to_owned();
+        let pan = prepared::order_for(it.order)["card"]["pan"].as_str().unwrap_or_default().to_owned();
         send(&mut card, &format!("00A4040007{aid}00"))?;
         send(&mut card, "80A8000002830000")?;
         let answer = send(&mut card, &format!("80AE8000{:02X}{data}00", data.len() / 2))?;
