@@ -660,6 +660,9 @@ fn kbpk_weaker_than_its_content_needs_consent_at_import_and_is_refused_for_live_
     let block = bench.export("lab-pek", "lab-kbpk-des", "E");
     assert!(block.code == 0 && block.err.contains("weaker"), "{}", block.err);
     bench.refuses_import(&block.out, "lab-kbpk-des", &["KEY-WEAK", "--accept-weak-kbpk"]);
+    // Refused, and not told besides.
+    let refused = bench.import(&block.out, "lab-kbpk-des", "refused", &[]);
+    assert!(!refused.err.to_lowercase().contains("warning"), "{}", refused.err);
     let done = bench.import(&block.out, "lab-kbpk-des", "consented", &["--accept-weak-kbpk"]);
     assert!(done.code == 0 && done.err.contains("weaker"), "{}", done.err);
     let (live, passphrase, _) = live_keys::samples(bench.folder());
@@ -699,6 +702,9 @@ fn record_keys_have_no_check_value_by_aes_zero() {
     let (live, passphrase, _) = live_keys::samples(bench.folder());
     let done = bench.perso(&[&asked[..], &[&live, "--passphrase-file", &passphrase]].concat());
     assert!(done.code == 5 && done.err.contains("KEY-WEAK"), "{}", done.err);
+    let export = ["keys", "export", "lab-record", "--kbpk", AES, "--keys", &live, "--passphrase-file", &passphrase];
+    let block = bench.perso(&export);
+    assert_eq!(block.code, 0, "{}", block.err);
     let mut keys: Value = serde_json::from_str(&text.replace(from, to)).unwrap();
     keys["keys"].as_array_mut().unwrap().iter_mut().for_each(|key| key["test"] = false.into());
     let (live, passphrase) = live_keys::written(bench.folder(), &keys["keys"]);
@@ -714,6 +720,48 @@ fn record_keys_have_no_check_value_by_aes_zero() {
         &passphrase,
     ]);
     assert!(done.code == 5 && done.err.contains("KEY-WEAK"), "{}", done.err);
+    // The advice can be followed: the same key from its key block, or a new one.
+    assert!(["perso keys remove", "perso keys import"].iter().all(|it| done.err.contains(it)), "{}", done.err);
+    let block = bench.file("block", &block.out);
+    let sealed = ["--keys", &live, "--passphrase-file", &passphrase];
+    let follow = |verb: &[&str], code: i32| {
+        let done = bench.perso(&[&["keys"], verb, &sealed[..]].concat());
+        assert_eq!(done.code, code, "{verb:?}: {}", done.err);
+    };
+    let record = ["--purpose", "record", "--algorithm", "aes256"];
+    follow(&[&["generate", "--name", "next-record"], &record[..]].concat(), 0);
+    follow(&["kcv", "next-record"], 0);
+    follow(&["remove", "lab-record"], 0);
+    follow(&["import", "--name", "lab-record", "--block", &block, "--kbpk", AES, "--purpose", "record"], 0);
+    follow(&["kcv", "lab-record"], 0);
+}
+
+/// A file that is not there has no live keys to be told of.
+#[test]
+fn short_passphrase_of_a_new_live_file_is_refused_without_a_warning() {
+    let bench = Bench::new();
+    let (new, short) = (bench.path("new.json"), bench.secret("short", "elevenchars"));
+    let generate = ["keys", "generate", "--name", "a", "--purpose", "kek", "--algorithm", "aes256", "--keys", &new];
+    let done = bench.perso(&[&generate[..], &["--passphrase-file", &short]].concat());
+    assert!(done.code == 5 && done.err.contains("12 characters") && !done.err.contains("these live keys"), "{}", done.err);
+    let left = |name: &str| std::path::Path::new(&bench.path(name)).exists();
+    assert!(!left("new.json") && !left("new.json.lock"));
+}
+
+/// Each purpose in a message has the article that it is read with.
+#[test]
+fn purposes_have_their_articles_in_messages() {
+    for purpose in Purpose::ALL {
+        let vowel = purpose.name().starts_with(['a', 'e', 'i', 'o', 'u']);
+        let expected = format!("{} {purpose} key", if vowel { "an" } else { "a" });
+        let other = if purpose == Purpose::Kek { Purpose::Zpk } else { Purpose::Kek };
+        for (is, wanted) in [(purpose, other), (other, purpose)] {
+            let text = KeyError::Purpose { name: "k".into(), is, wanted }.to_string();
+            assert!(text.contains(&format!(" {expected}")), "{text}");
+        }
+        let text = KeyError::Verb { name: "k".into(), is: purpose, verb: perso::keys::Verb::Sign }.to_string();
+        assert!(text.contains(&format!(" {expected}")), "{text}");
+    }
 }
 
 /// Sealed before the sample's record key had its check value by cmac.

@@ -60,7 +60,8 @@ fn made(folder: &Path, name: &str, level: &str) -> (String, String) {
     let profiles = profiles.to_str().unwrap().to_owned();
     let record = folder.join(format!("{name}-{level}.json")).to_str().unwrap().to_owned();
     let clear = format!("tests/samples/{name}.clear.json");
-    let ran = perso(&[&["record", "seal", &clear, "--profiles", &profiles, "-o", &record][..], &KEYS].concat());
+    let seal = ["record", "seal", &clear, "--profiles", &profiles, "-o", &record, "--minimum-level", "00"];
+    let ran = perso(&[&seal[..], &KEYS].concat());
     assert_eq!(ran.code, 0, "{}", ran.said);
     (profiles, record)
 }
@@ -184,7 +185,15 @@ fn final_life_cycle_without_a_mac_is_refused_before_a_card_is_touched() {
         // The record is the same, its profile has another level.
         std::fs::write(profiles.join(format!("{name}.toml")), with_level(name, "00")).unwrap();
         std::fs::remove_file(&record).unwrap();
-        assert_eq!(seal(&with).code, 0, "{name}");
+        let refused = seal(&[&with[..], &["--minimum-level", "00"]].concat());
+        let paths = refused.json["problems"].to_string();
+        assert!(refused.code == 3 && paths.contains("(profile) final.life_cycle"), "{name}: {}", refused.json);
+        assert!(!Path::new(&record).exists());
+        let profile = Profile::parse(&with_level(name, "00")).unwrap();
+        let clear = std::fs::read(file_of(&format!("tests/samples/{name}.clear.json"))).unwrap();
+        let mut chance = perso::base::Chance::fixed((0..=255).cycle().take(4096).collect());
+        let sealed = perso::record::seal(&clear, &keys(), &hex::encode(profile.hash()), &mut chance).unwrap();
+        std::fs::write(&record, sealed).unwrap();
         let before = std::fs::read(&card).unwrap();
         let reader = format!("sim:{card}");
         for verb in [&["plan", &record][..], &["run", &record, "--reader", &reader]] {
@@ -197,6 +206,62 @@ fn final_life_cycle_without_a_mac_is_refused_before_a_card_is_touched() {
             );
         }
         assert!(std::fs::read(&card).unwrap() == before, "the card was touched");
+    }
+}
+
+/// What `run` refuses of a profile's level, `check` finds in the profile and in a record, and `record seal` does not seal: each
+/// profile, each level, each minimum.
+#[test]
+fn check_and_seal_ask_for_the_same_protection_as_a_run() {
+    for name in PROFILES {
+        let text = std::fs::read_to_string(file_of(&format!("card-profiles/{name}.toml"))).unwrap();
+        let (ecb, final_state) = (text.contains("protocol = \"SCP02\""), text.contains("[final]"));
+        for level in ["00", "01", "03"] {
+            let folder = tempfile::tempdir().unwrap();
+            let profiles = folder.path().join("profiles");
+            std::fs::create_dir_all(&profiles).unwrap();
+            let file = profiles.join(format!("{name}.toml"));
+            std::fs::write(&file, with_level(name, level)).unwrap();
+            let profile = Profile::parse(&with_level(name, level)).unwrap();
+            // The record states the level of its profile.
+            let text = std::fs::read_to_string(file_of(&format!("tests/samples/{name}.clear.json"))).unwrap();
+            let mut text: Value = serde_json::from_str(&text).unwrap();
+            if let Some(stated) = text.pointer_mut("/body/stated/level") {
+                *stated = level.into();
+            }
+            let clear = folder.path().join("clear.json");
+            std::fs::write(&clear, text.to_string()).unwrap();
+            let mut chance = perso::base::Chance::fixed((0..=255).cycle().take(4096).collect());
+            let bytes = std::fs::read(&clear).unwrap();
+            let sealed = perso::record::seal(&bytes, &keys(), &hex::encode(profile.hash()), &mut chance).unwrap();
+            let [record, out] = ["record.json", "out.json"].map(|it| folder.path().join(it).to_str().unwrap().to_owned());
+            std::fs::write(&record, &sealed).unwrap();
+            let opened = Record::open(sealed.as_bytes(), &keys()).unwrap();
+            let groupings = |app: &perso::record::Application| {
+                app.groupings().iter().any(|it| matches!(it.content(), perso::record::Content::Sealed(_)))
+            };
+            let in_record = opened.applications().iter().any(groupings);
+            let in_profile = profile.dgis().iter().any(|rule| rule.sealed());
+            for minimum in ["00", "01", "03"] {
+                let bits = |text| u8::from_str_radix(text, 16).unwrap();
+                let below = bits(level) & bits(minimum) != bits(minimum);
+                let refused = |secret: bool| below || level == "00" && (ecb && secret || final_state);
+                let with = ["--profiles", profiles.to_str().unwrap(), "--minimum-level", minimum];
+                let what = format!("{name} {level} {minimum}");
+                let alone = perso(&["check", file.to_str().unwrap(), "--minimum-level", minimum]);
+                assert_eq!(alone.code, if refused(in_profile) { 10 } else { 0 }, "{what}: {}", alone.json);
+                let checked = perso(&[&["check", &record][..], &with, &KEYS].concat());
+                assert_eq!(checked.code, if refused(in_record) { 10 } else { 0 }, "{what}: {}", checked.json);
+                let out = format!("{out}-{minimum}");
+                let made = perso(&[&["record", "seal", clear.to_str().unwrap(), "-o", &out][..], &with, &KEYS].concat());
+                assert_eq!(made.code, if refused(in_record) { 3 } else { 0 }, "{what}: {}", made.json);
+                if below {
+                    for done in [&alone, &checked, &made] {
+                        assert!(done.json.to_string().contains(&format!("at least {minimum}")), "{what}: {}", done.json);
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -291,5 +356,6 @@ fn live_keys_prepare_nothing_without_a_pinned_ca_key() {
         let ran = perso(&[&["prepare", ORDER][..], &keys, &SITE, more].concat());
         assert!(ran.code == 3 && ran.json["fault"]["code"] == "PREPARE-ISSUER", "{} {}", ran.json, ran.said);
         assert!(ran.json.to_string().contains(says) && !output.exists(), "{}", ran.json);
+        assert_eq!(ran.json.to_string().contains("Give --ca-keys FILE"), more.is_empty(), "{}", ran.json);
     }
 }

@@ -21,6 +21,7 @@ const SUPPORTED: &[&str] = &[
     "card_data",
     "cvv_pvv_offset",
     "emv_issuer_crypto",
+    "emv_issuer_crypto_pyemv",
     "emv_oda",
     "key_diversification",
     "pin_blocks",

@@ -104,7 +104,8 @@ pub fn run(args: &CheckArgs, out: &mut Out) -> Result<u8, CliError> {
     };
     let profiles = OnceCell::new();
     let profiles = Profiles { from: &args.profiles, folder: &profiles };
-    let sources = OrderSources { store: store.as_ref(), site: site.as_ref(), issuer: issuer.as_ref(), profiles };
+    let (store, site, issuer) = (store.as_ref(), site.as_ref(), issuer.as_ref());
+    let sources = OrderSources { store, site, issuer, profiles, minimum_level: args.level.minimum_level };
     let (mut all, mut total) = (Vec::new(), Total::default());
     let mut places = BTreeSet::new();
     for given in &args.files {
@@ -203,6 +204,7 @@ struct OrderSources<'a> {
     site: Option<&'a Site>,
     issuer: Option<&'a IssuerCertificate>,
     profiles: Profiles<'a>,
+    minimum_level: u8,
 }
 
 /// The profiles of all files. Their folder is read if a file needs one.
@@ -224,7 +226,6 @@ impl Profiles<'_> {
 
 /// Checks a file, which was named, or was found in a folder.
 fn one((path, named): (&Path, bool), args: &CheckArgs, sources: &OrderSources<'_>, out: &mut Out) -> Checked {
-    let store = sources.store;
     let file = common::shown(path);
     let bytes = match common::read(path).map(zeroize::Zeroizing::new) {
         Ok(bytes) => bytes,
@@ -242,9 +243,9 @@ fn one((path, named): (&Path, bool), args: &CheckArgs, sources: &OrderSources<'_
         FileKind::KeyFile => ("keys", keys(&bytes, args, &mut skipped, out)),
         FileKind::Record => ("record", record(&bytes, sources, &mut skipped, (&mut rules, &mut warnings))),
         FileKind::ClearRecord => ("clear record", clear(&bytes, sources, &mut skipped, (&mut rules, &mut warnings))),
-        FileKind::Profile => ("profile", profile(&bytes, store, &mut skipped, &mut warnings)),
+        FileKind::Profile => ("profile", profile(&bytes, sources, &mut skipped, &mut warnings)),
         // A profile whose faults hide what it is.
-        FileKind::Toml | FileKind::Text if toml => ("profile", profile(&bytes, store, &mut skipped, &mut warnings)),
+        FileKind::Toml | FileKind::Text if toml => ("profile", profile(&bytes, sources, &mut skipped, &mut warnings)),
         other => {
             let message = format!(
                 "it is {}; this command examines orders, records, clear records, profiles and key files. {}",
@@ -258,7 +259,7 @@ fn one((path, named): (&Path, bool), args: &CheckArgs, sources: &OrderSources<'_
 }
 
 fn order(path: &Path, bytes: &[u8], sources: &OrderSources<'_>) -> Checked {
-    let OrderSources { store, site, issuer, profiles } = *sources;
+    let OrderSources { store, site, issuer, profiles, .. } = *sources;
     let store = store.map(|store| store as &dyn KeyStore);
     let order::Checked { source, order, mut problems, mut skipped, mut warnings } = order::check(bytes, site, store);
     match (&order, store) {
@@ -299,7 +300,7 @@ fn is_profile(path: &Path, named: bool) -> bool {
 
 fn profile(
     bytes: &[u8],
-    store: Option<&AnyStore>,
+    sources: &OrderSources<'_>,
     skipped: &mut Vec<String>,
     warnings: &mut Vec<Warning>,
 ) -> Vec<Problem> {
@@ -309,8 +310,10 @@ fn profile(
     match Profile::parse(text) {
         Ok(profile) => {
             warnings.extend(profile.warnings());
-            let mut problems = Vec::new();
-            match store {
+            let unprotected = check::protection(None, &profile, sources.minimum_level).into_iter();
+            let mut problems: Vec<_> =
+                unprotected.map(|it| Problem::new(it.path, it.code, it.message)).collect();
+            match sources.store {
                 Some(store) => config::keys_of(&profile, store, &mut |problem| problems.push(problem)),
                 None => skipped.push("whether the keys that it names exist: no --keys were given".into()),
             }
@@ -400,6 +403,7 @@ fn record(
     let mut problems = check::refusals(&outcomes);
     let missing = match profile {
         Ok(profile) => {
+            problems.extend(check::minimum_level(&profile, sources.minimum_level).err());
             problems.extend(check::plan(&record, &profile, store).err().unwrap_or_default());
             None
         }

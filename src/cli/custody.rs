@@ -36,10 +36,11 @@ pub fn import(args: &ImportArgs, out: &mut Out) -> Result<(), CliError> {
             let arrived = ring.with(|store| store.tr31_unwrap(&store.open(kbpk, Purpose::Kbpk)?, &block))?;
             let wanted = args.purpose.as_deref().map(purpose).transpose()?;
             new.purpose = arrived.purpose(wanted).map_err(KeyError::from)?;
-            for warning in arrived.warnings() {
-                out.warning(Warning::new(format!("keys/{}", new.name), warning.to_string()));
-            }
+            let path = format!("keys/{}", new.name);
+            let told: Vec<_> = arrived.warnings().iter().map(|it| Warning::new(&path, it.to_string())).collect();
+            // What is refused is not told before.
             let info = ring.keys.add_arrived(&new, arrived, args.accept_weak_kbpk)?.clone();
+            told.into_iter().for_each(|warning| out.warning(warning));
             ring.tell(out);
             ring.write()?;
             show("Imported", &info, out);

@@ -347,6 +347,7 @@ impl Fault for CliError {
             CliError::Link(error) => return error.remedy(),
             CliError::Keys { source, .. } => return source.remedy(),
             CliError::Key(error) => return error.remedy(),
+            CliError::Preparation(error) => return error.remedy(),
             _ => return None,
         })
     }

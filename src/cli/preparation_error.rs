@@ -53,4 +53,17 @@ impl Fault for PreparationError {
             PreparationError::PoolLock { .. } => Code::OperatorInput,
         }
     }
+
+    fn remedy(&self) -> Option<String> {
+        let text = match self {
+            PreparationError::Issuer { source: IssuerFileError::NotPinned, .. } => {
+                "Give --ca-keys FILE with the scheme's CA keys; `perso ca list FILE` shows a file's keys."
+            }
+            PreparationError::Issuer { source: IssuerFileError::Syntax { .. }, .. } => {
+                "Name the file that `perso ca` wrote, or that docs/ca-keys.md describes."
+            }
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
 }

@@ -15,7 +15,7 @@ use crate::record::{self, Record, RecordView};
 /// The record, its profile or its keys are wrong.
 pub fn run(command: &RecordCommand, out: &mut Out) -> Result<u8, CliError> {
     match command {
-        RecordCommand::Seal { clear, sources, output, replace } => {
+        RecordCommand::Seal { clear, sources, level, output, replace } => {
             let refused =
                 |problems| CliError::Refused { what: common::shown(clear), problems: record_problems(problems) };
             let bytes = zeroize::Zeroizing::new(common::read_kind(clear, &[FileKind::ClearRecord])?);
@@ -24,9 +24,12 @@ pub fn run(command: &RecordCommand, out: &mut Out) -> Result<u8, CliError> {
             let profile = profiles::profile(&name, &sources.profiles)?;
             let hash = hex::encode(profile.hash());
             let sealed = record::seal(&bytes, &store, &hash, &mut common::chance()).map_err(refused)?;
-            let misfits = Record::open(sealed.as_bytes(), &store).map(|record| check::read_back(&record, &profile));
+            let misfits = Record::open(sealed.as_bytes(), &store).map(|record| {
+                let unprotected = check::protection(Some(&record), &profile, level.minimum_level);
+                unprotected.into_iter().chain(check::read_back(&record, &profile))
+            });
             let misfits: Vec<Problem> =
-                misfits.map_err(refused)?.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect();
+                misfits.map_err(refused)?.map(|it| Problem::new(it.path, it.code, it.message)).collect();
             if !misfits.is_empty() {
                 return Err(CliError::Refused { what: common::shown(clear), problems: misfits });
             }

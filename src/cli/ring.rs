@@ -66,7 +66,12 @@ impl Ring {
         };
         let live =
             if keys.infos().next().is_some() { keys.infos().any(|info| !info.test) } else { passphrase.is_some() };
-        stores::guard(&args.passphrase, &path, passphrase.as_ref(), live, out)?;
+        match keys.infos().next() {
+            Some(_) => stores::guard(&args.passphrase, &path, passphrase.as_ref(), live, out)?,
+            // A file that is not there yet has no keys to be told of; a short passphrase is refused when it is written.
+            None if passphrase.is_some() => stores::guard_pin(&args.passphrase, live, out)?,
+            None => {}
+        }
         let ring = Self { keys, place: Place::File { path, passphrase, _lock: lock } };
         ring.tell(out);
         Ok(ring)

@@ -184,6 +184,24 @@ pub fn minimum_level(profile: &Profile, minimum: u8) -> Result<(), Problem> {
     Err(Problem { path: "(profile) channel.level".into(), code: Code::ProfileSense, message })
 }
 
+/// Everything in which a profile is not protected as a site asks and its secrets need: the level against the site's minimum,
+/// secret groupings under ECB and a final life cycle against C-MAC. Of a record its own groupings count, without one those
+/// that the profile seals.
+pub fn protection(record: Option<&Record>, profile: &Profile, minimum: u8) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = minimum_level(profile, minimum).err().into_iter().collect();
+    match record {
+        Some(record) => secrets_under_ecb(record, profile, &mut problems),
+        None if is_ecb_without_mac(profile) => {
+            if let Some(rule) = profile.dgis().iter().find(|rule| rule.sealed()) {
+                add(&mut problems, "(profile) channel.level", Code::ProfileSense, without_mac(rule.first()));
+            }
+        }
+        None => {}
+    }
+    final_without_mac(profile, &mut problems);
+    problems
+}
+
 /// What is said of a run whose commands carry no MAC.
 pub fn unprotected(profile: &Profile) -> Option<Warning> {
     let message = "the security level is 00: after the login every command goes to the card without a MAC, and whoever \
@@ -193,21 +211,26 @@ pub fn unprotected(profile: &Profile) -> Option<Warning> {
 
 /// ECB under SCP02's DEK hides neither equal blocks nor their order, so that blocks could be exchanged unseen.
 fn secrets_under_ecb(record: &Record, profile: &Profile, problems: &mut Vec<Problem>) {
-    let ecb = matches!(profile.channel().protocol, profile::Protocol::Scp02 { .. });
-    if !ecb || profile.channel().level & C_MAC != 0 {
+    if !is_ecb_without_mac(profile) {
         return;
     }
     for (at, app) in record.applications().iter().enumerate() {
         let secret = app.groupings().iter().find(|grouping| matches!(grouping.content(), Content::Sealed(_)));
         if let Some(grouping) = secret {
-            let message = format!(
-                "secret grouping {:04X} would go to the card under ECB without a MAC; the profile needs a security level \
-                 with C-MAC (01, 03, 11 or 13)",
-                grouping.dgi()
-            );
-            add(problems, format!("body.applications[{at}]"), Code::ProfileSense, message);
+            add(problems, format!("body.applications[{at}]"), Code::ProfileSense, without_mac(grouping.dgi()));
         }
     }
+}
+
+fn is_ecb_without_mac(profile: &Profile) -> bool {
+    matches!(profile.channel().protocol, profile::Protocol::Scp02 { .. }) && profile.channel().level & C_MAC == 0
+}
+
+fn without_mac(dgi: u16) -> String {
+    format!(
+        "secret grouping {dgi:04X} would go to the card under ECB without a MAC; the profile needs a security level with \
+         C-MAC (01, 03, 11 or 13)"
+    )
 }
 
 /// A security domain may refuse SET STATUS without a MAC, and by then the applications are personalized.

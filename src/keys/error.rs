@@ -38,6 +38,12 @@ impl KeyError {
     }
 }
 
+/// The article before a name of a purpose or an algorithm.
+pub(super) fn article(name: &str) -> &'static str {
+    // RSA is read by its letters.
+    if name.starts_with(['a', 'e', 'i', 'o', 'u']) || name.starts_with("rsa") { "an" } else { "a" }
+}
+
 /// What went wrong with a key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -45,7 +51,7 @@ pub enum KeyError {
     #[error("there is no key named {0}")]
     Unknown(UnknownName),
     /// The key is for something else.
-    #[error("key {name:?} is a {is} key, not a {wanted} key")]
+    #[error("key {name:?} is {} {is} key, not {} {wanted} key", article(is.name()), article(wanted.name()))]
     Purpose {
         /// Name of the key.
         name: String,
@@ -55,7 +61,7 @@ pub enum KeyError {
         wanted: Purpose,
     },
     /// Keys of this purpose do not do that.
-    #[error("key {name:?} is a {is} key and may not {}", verb.words())]
+    #[error("key {name:?} is {} {is} key and may not {}", article(is.name()), verb.words())]
     Verb {
         /// Name of the key.
         name: String,
@@ -190,8 +196,10 @@ pub enum KeyError {
     Token {
         /// Name of the key, or label of the token.
         name: String,
-        /// In the module's words: codes and functions.
+        /// In words, or the module's function and its answer.
         why: String,
+        /// What to do next, if it is known.
+        next: Option<&'static str>,
     },
     /// Something that a computation does not take.
     #[error("{0}")]
@@ -252,6 +260,7 @@ impl Fault for KeyError {
     fn remedy(&self) -> Option<String> {
         let text = match self {
             KeyError::Tr31(error) => return error.remedy(),
+            KeyError::Token { next, .. } => return next.map(str::to_owned),
             KeyError::Refused { field: "name", .. } => {
                 "Choose another name; `perso keys list` shows those that are taken."
             }
@@ -263,6 +272,10 @@ impl Fault for KeyError {
             KeyError::Limited { .. } => "Name another key, or ask the sender for a key block that allows it.",
             KeyError::LiveCheckValue(_) => "Ask for 3 bytes, or use a test key.",
             KeyError::LiveCalculation { .. } => "Use a test key; a job or `--expect` works with the live one.",
+            KeyError::Weak { weakness: Weakness::GhashKey, .. } => {
+                "Remove it with `perso keys remove`, then import it again with `perso keys import`; or make a new one."
+            }
+            KeyError::Weak { .. } => "Make a new key with `perso keys generate`, or ask the sender for another one.",
             KeyError::HeaderKcv(_) => {
                 "Restore the key file from its copy, or remove the key and import its key block again."
             }

@@ -74,8 +74,9 @@ impl std::fmt::Display for Weakness {
                 write!(f, "the issuer's RSA key has {bits} bits; use at least {SHORT_ISSUER_BITS} for a new one")
             }
             Weakness::GhashKey => f.write_str(
-                "the record key has a check value by aes-zero, which gives away bytes of its GHASH key; state its check \
-                 value by cmac (`perso keys kcv --kcv-method cmac`), or make a new key",
+                "the record key has a check value by aes-zero, which gives away bytes of its GHASH key; remove the key \
+                 (`perso keys remove`) and import it again from its components or key block, whose check value is then by \
+                 cmac, or make a new key (`perso keys generate`) for new records",
             ),
         }
     }

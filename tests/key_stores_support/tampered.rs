@@ -107,6 +107,8 @@ fn two_descriptions_of_one_name_are_refused() {
     describe(&session, "lab-zpk", &good);
     let second = describe(&session, "lab-zpk", &good);
     refused("twice", "two descriptions");
+    let next = open("twice").err().unwrap().next();
+    assert!(next.contains("perso keys remove") && !next.contains("HSM"), "{next}");
     session.destroy_object(second).unwrap();
     let other = describe(&session, "lab-zpk", &good.replace("EF9351", "EF9352"));
     refused("twice", "lab-zpk");

@@ -270,12 +270,19 @@ fn wrong_module_label_and_pin_are_named() {
         let error = Pkcs11Store::open(&TokenPlace::labelled(module, label), &pin, &TokenRules::default()).err();
         let error = error.unwrap_or_else(|| panic!("{label} opened"));
         assert_eq!(error.code(), Code::KeyToken);
-        error.to_string()
+        format!("{error}. {}", error.next())
     };
     assert!(open(Path::new("/nowhere/module.so"), "named", PIN).contains("named"));
     assert!(open(&module, "nobody", PIN).contains("there is no token of this label"));
     let wrong = open(&module, "named", "000000");
-    assert!(wrong.to_lowercase().contains("pin") && !wrong.contains("000000"), "{wrong}");
+    let says = ["it refused the PIN (CKR_PIN_INCORRECT), and nothing was changed", "a few wrong PINs", "Make sure of the PIN"];
+    assert!(says.iter().all(|it| wrong.contains(it)) && !wrong.contains("000000"), "{wrong}");
+    let empty = open(&module, "named", "");
+    assert!(empty.contains("the PIN is empty") && empty.contains("--passphrase-file"), "{empty}");
+    // None of them is sent to look after its HSM.
+    assert!(!wrong.contains("HSM") && !empty.contains("HSM"), "{wrong} {empty}");
+    let nobody = open(&module, "nobody", PIN);
+    assert!(nobody.contains("Compare the URI"), "{nobody}");
 }
 
 fn handles_of_another_store_are_refused() {

@@ -269,6 +269,9 @@ pub struct CheckArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub profiles: ProfileArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub level: LevelArgs,
 }
 
 /// `perso plan`
@@ -311,6 +314,9 @@ pub enum RecordCommand {
         #[command(flatten)]
         #[allow(missing_docs)]
         sources: Sources,
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        level: LevelArgs,
         /// Write here; standard output otherwise.
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,

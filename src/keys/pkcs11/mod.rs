@@ -26,7 +26,7 @@ use crate::base::{Secret, Warning};
 pub(super) use object::TokenObject;
 pub use place::{TokenPlace, TokenRules};
 use template::needs_companion;
-use token::{Token, refused, token_error};
+use token::{PUT_AGAIN, Token, refused_next, token_error};
 
 /// The application of the data objects that describe keys.
 const APPLICATION: &[u8] = b"perso";
@@ -224,19 +224,13 @@ fn descriptions(token: &Token) -> Result<Vec<(KeyInfo, Vec<u8>)>, KeyError> {
             Some(Attribute::Value(text)) => file::described(&text).ok().map(|info| (info, text)),
             _ => None,
         };
-        let why = "its description in the token cannot be read; remove the key with `perso keys remove`";
-        let described = described.ok_or_else(|| refused(&label, why))?;
+        let why = "its description in the token cannot be read";
+        let described = described.ok_or_else(|| refused_next(&label, why, PUT_AGAIN))?;
         if described.0.name != label {
-            return Err(refused(
-                &label,
-                "its description in the token is of another key; remove it with `perso keys remove`",
-            ));
+            return Err(refused_next(&label, "its description in the token is of another key", PUT_AGAIN));
         }
         if all.iter().any(|(info, _)| info.name == label) {
-            return Err(refused(
-                &label,
-                "the token has two descriptions of it; remove the key with `perso keys remove`",
-            ));
+            return Err(refused_next(&label, "the token has two descriptions of it", PUT_AGAIN));
         }
         all.push(described);
     }

@@ -9,7 +9,7 @@ use openssl::bn::BigNum;
 use super::identity::{self, OLD_KEY, OLD_LEFT, Part};
 use super::object::Mac;
 use super::template::{Shape, Stay, companion, shapes};
-use super::token::{refused, token_error};
+use super::token::{PUT_AGAIN, refused, refused_next, token_error};
 use super::{OLDER, Pkcs11Store};
 use crate::keys::{Algorithm, KeyError, KeyInfo};
 
@@ -59,16 +59,12 @@ impl Pkcs11Store {
                 }
                 OLD_LEFT => &mut left,
                 _ => {
-                    let why = "its description was changed or replaced: the key object's CKA_ID is another. \
-                        Remove the key with `perso keys remove`, then put it there again";
-                    return Err(refused(name, why));
+                    let why = "its description was changed or replaced: the key object's CKA_ID is another";
+                    return Err(refused_next(name, why, PUT_AGAIN));
                 }
             };
             if place.replace(object).is_some() {
-                return Err(refused(
-                    name,
-                    "the token holds more than one such key; remove it with `perso keys remove`",
-                ));
+                return Err(refused_next(name, "the token holds more than one such key", PUT_AGAIN));
             }
         }
         Ok(key.map(|key| Found { key, left, older }))
@@ -86,7 +82,7 @@ impl Pkcs11Store {
         let left = found.left.filter(|_| info.test || self.token.left_half);
         let by_left = left.map_or(Mac::None, Mac::Left);
         if found.older {
-            return if info.test { Ok(by_left) } else { Err(refused(name, OLDER)) };
+            return if info.test { Ok(by_left) } else { Err(refused_next(name, OLDER, PUT_AGAIN)) };
         }
         if let Some(left) = found.left {
             self.has_shape(left, &companion(Stay::Token), name)?;
@@ -122,7 +118,7 @@ impl Pkcs11Store {
         if seen.contains(&Attribute::Extractable(false)) && seen.contains(&Attribute::Sensitive(true)) {
             return Ok(());
         }
-        Err(refused(name, "it can be read out of the token; put it there again, not extractable and sensitive"))
+        Err(refused_next(name, "it can be read out of the token", PUT_AGAIN))
     }
 
     fn has_shape(&self, object: ObjectHandle, shape: &Shape, name: &str) -> Result<(), KeyError> {
@@ -138,9 +134,7 @@ impl Pkcs11Store {
         match other {
             None => Ok(()),
             Some(other) => {
-                let why =
-                    format!("{other} is not as its purpose has it (docs/keys.md); remove the key, then put it again");
-                Err(refused(name, &why))
+                Err(refused_next(name, &format!("{other} is not as its purpose has it (docs/keys.md)"), PUT_AGAIN))
             }
         }
     }

@@ -57,10 +57,10 @@ pub(super) struct PinState {
 pub(super) fn may_try(pin: PinState, last_try: bool) -> Result<Option<&'static str>, &'static str> {
     match pin {
         PinState { locked: true, .. } => {
-            Err("its PIN is locked, and nothing was tried; have the security officer set a new one")
+            Err("its PIN is locked, and nothing was tried")
         }
         PinState { final_try: true, .. } if !last_try => Err(
-            "one try of its PIN is left, and nothing was tried: a wrong PIN would lock the token. Make sure of the PIN, then use --last-try",
+            "one try of its PIN is left, and nothing was tried without --last-try: a wrong PIN would lock the token",
         ),
         PinState { final_try: true, .. } => Ok(Some("this is the last try of its PIN: a wrong one locks the token")),
         PinState { count_low: true, .. } => {

@@ -54,9 +54,9 @@ impl Token {
         let shown = place.shown();
         let failed = |error: Error| token_error(&shown)(error);
         if pin.is_empty() {
-            return Err(refused(&shown, "the PIN is empty, and nothing was tried; give the PIN of the token's user"));
+            return Err(refused_next(&shown, "the PIN is empty, and nothing was tried", GIVE_PIN));
         }
-        let text = std::str::from_utf8(pin.expose()).map_err(|_| refused(&shown, "the PIN is not UTF-8 text"))?;
+        let text = std::str::from_utf8(pin.expose()).map_err(|_| refused_next(&shown, "the PIN is not UTF-8 text", GIVE_PIN))?;
         let context = context(&place.module).map_err(failed)?;
         let (slot, info) = find_slot(&context, place)?;
         let label = info.label().to_owned();
@@ -68,7 +68,7 @@ impl Token {
         if let Some(open) = logins.get(&at).and_then(Weak::upgrade) {
             return match open.proof.fits(pin) {
                 true => Ok((open, Vec::new())),
-                false => Err(refused(&label, "the PIN is not the one that this process has logged in with")),
+                false => Err(refused_next(&label, "the PIN is not the one that this process has logged in with", GIVE_PIN)),
             };
         }
         let state = PinState {
@@ -76,16 +76,14 @@ impl Token {
             final_try: info.user_pin_final_try(),
             locked: info.user_pin_locked(),
         };
-        let told = may_try(state, rules.last_try).map_err(|why| refused(&label, why))?;
+        let told = may_try(state, rules.last_try).map_err(|why| {
+            refused_next(&label, why, if state.locked { UNLOCK } else { "Make sure of the PIN, then give --last-try." })
+        })?;
         let warnings = told.map(|told| Warning::new(format!("token/{label}"), told)).into_iter().collect();
         let session = context.open_rw_session(slot).map_err(failed)?;
-        session.login(UserType::User, Some(&AuthPin::new(text.into()))).map_err(|error| match error {
-            Error::Pkcs11(RvError::UserAlreadyLoggedIn, _) => refused(
-                &label,
-                "this process is logged in already, so the PIN could not be tested; close that login first",
-            ),
-            other => failed(other),
-        })?;
+        session
+            .login(UserType::User, Some(&AuthPin::new(text.into())))
+            .map_err(|error| login_error(&context, slot, &label, error))?;
         let mut key = [0; 32];
         session.generate_random_slice(&mut key).map_err(failed)?;
         let proof = PinProof { key, digest: hmac_sha256(&key, pin.expose()) };
@@ -155,10 +153,14 @@ fn find_slot(context: &Pkcs11, place: &TokenPlace) -> Result<(Slot, TokenInfo), 
     }
     match (found.pop(), found.is_empty(), unread) {
         (Some(only), true, _) => Ok(only),
-        (Some(_), false, _) => Err(refused(&shown, "there is more than one such token; give its serial number")),
+        (Some(_), false, _) => Err(refused_next(&shown, "there is more than one such token", OTHER_URI)),
         (None, _, Some(error)) => Err(failed(error)),
         (None, _, None) => {
-            Err(refused(&shown, "there is no token of this label, serial number, model, manufacturer and slot"))
+            Err(refused_next(
+                &shown,
+                "there is no token of this label, serial number, model, manufacturer and slot",
+                OTHER_URI,
+            ))
         }
     }
 }
@@ -216,12 +218,77 @@ fn context(module: &Path) -> Result<Pkcs11, Error> {
     Ok(context)
 }
 
-/// A token's error with the name of what it was about.
+/// A token's error with the name of what it was about: the function and its answer, by their names in the specification.
 pub(super) fn token_error(name: &str) -> impl Fn(Error) -> KeyError {
     let name = name.to_owned();
-    move |error| KeyError::Token { name: name.clone(), why: error.to_string() }
+    move |error| {
+        let why = match &error {
+            Error::Pkcs11(answer, function) => format!("C_{function:?} failed: {}", answer_name(answer)),
+            other => other.to_string(),
+        };
+        KeyError::Token { name: name.clone(), why, next: None }
+    }
 }
 
+/// The name of an answer: `CKR_PIN_INCORRECT` of `PinIncorrect`.
+fn answer_name(answer: &RvError) -> String {
+    let name = format!("{answer:?}");
+    let mut spelled = String::from("CKR");
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() {
+            spelled.push('_');
+        }
+        spelled.push(letter.to_ascii_uppercase());
+    }
+    spelled
+}
+
+/// A login that the token refused. PKCS#11 counts no tries: its flags say if few or one are left.
+fn login_error(context: &Pkcs11, slot: Slot, label: &str, error: Error) -> KeyError {
+    match &error {
+        Error::Pkcs11(RvError::UserAlreadyLoggedIn, _) => refused(
+            label,
+            "this process is logged in already, so the PIN could not be tested; close that login first",
+        ),
+        Error::Pkcs11(answer, _) if is_about_the_pin(answer) => {
+            let left = match context.get_token_info(slot) {
+                _ if matches!(answer, RvError::PinLocked) => "; its PIN is locked",
+                Ok(info) if info.user_pin_locked() => "; its PIN is locked now",
+                Ok(info) if info.user_pin_final_try() => "; one try is left",
+                Ok(info) if info.user_pin_count_low() => "; it locks itself after a few wrong PINs",
+                _ => "",
+            };
+            let why = format!("it refused the PIN ({}), and nothing was changed{left}", answer_name(answer));
+            let next = if left.contains("locked") { UNLOCK } else { ANOTHER_PIN };
+            refused_next(label, &why, next)
+        }
+        _ => token_error(label)(error),
+    }
+}
+
+fn is_about_the_pin(answer: &RvError) -> bool {
+    matches!(
+        answer,
+        RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange | RvError::PinExpired | RvError::PinLocked
+    )
+}
+
+/// What to do about a PIN that was not given.
+const GIVE_PIN: &str = "Give the PIN of the token's user: --passphrase-file FILE, --passphrase-fd N, or type it.";
+/// About a wrong one.
+const ANOTHER_PIN: &str = "Make sure of the PIN before the next try: each wrong one counts.";
+/// About a locked one.
+const UNLOCK: &str = "Have the token's security officer set a new PIN.";
+/// About a key whose objects are not as they should be.
+pub(super) const PUT_AGAIN: &str = "Remove it with `perso keys remove NAME --keys URI`, then put it there again with \
+    `perso keys load` or `perso keys import` (docs/keys.md).";
+/// About a URI that names none, or several.
+const OTHER_URI: &str = "Compare the URI with the tokens that the module's own tool lists; serial and slot-id choose one.";
+
 pub(super) fn refused(name: &str, why: &str) -> KeyError {
-    KeyError::Token { name: name.to_owned(), why: why.to_owned() }
+    KeyError::Token { name: name.to_owned(), why: why.to_owned(), next: None }
+}
+
+pub(super) fn refused_next(name: &str, why: &str, next: &'static str) -> KeyError {
+    KeyError::Token { name: name.to_owned(), why: why.to_owned(), next: Some(next) }
 }

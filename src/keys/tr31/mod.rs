@@ -20,6 +20,7 @@ use std::fmt;
 
 use crate::base::fault::{Code, Fault};
 use crate::keys::Purpose;
+use crate::keys::error::article;
 
 /// What is wrong with a key block, or with using it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +55,7 @@ pub enum Tr31Error {
     #[error("the key in the key block has not a length that its algorithm has")]
     Key,
     /// The KBPK cannot protect blocks of this version.
-    #[error("key blocks of version {version} are not protected by a {kbpk} key")]
+    #[error("key blocks of version {version} are not protected by {} {kbpk} key", article(kbpk.name()))]
     Kbpk {
         /// The block's.
         version: Version,
