@@ -743,7 +743,11 @@ fn short_passphrase_of_a_new_live_file_is_refused_without_a_warning() {
     let (new, short) = (bench.path("new.json"), bench.secret("short", "elevenchars"));
     let generate = ["keys", "generate", "--name", "a", "--purpose", "kek", "--algorithm", "aes256", "--keys", &new];
     let done = bench.perso(&[&generate[..], &["--passphrase-file", &short]].concat());
-    assert!(done.code == 5 && done.err.contains("12 characters") && !done.err.contains("these live keys"), "{}", done.err);
+    assert!(
+        done.code == 5 && done.err.contains("12 characters") && !done.err.contains("these live keys"),
+        "{}",
+        done.err
+    );
     let left = |name: &str| std::path::Path::new(&bench.path(name)).exists();
     assert!(!left("new.json") && !left("new.json.lock"));
 }

@@ -234,7 +234,8 @@ fn check_and_seal_ask_for_the_same_protection_as_a_run() {
             let mut chance = perso::base::Chance::fixed((0..=255).cycle().take(4096).collect());
             let bytes = std::fs::read(&clear).unwrap();
             let sealed = perso::record::seal(&bytes, &keys(), &hex::encode(profile.hash()), &mut chance).unwrap();
-            let [record, out] = ["record.json", "out.json"].map(|it| folder.path().join(it).to_str().unwrap().to_owned());
+            let [record, out] =
+                ["record.json", "out.json"].map(|it| folder.path().join(it).to_str().unwrap().to_owned());
             std::fs::write(&record, &sealed).unwrap();
             let opened = Record::open(sealed.as_bytes(), &keys()).unwrap();
             let groupings = |app: &perso::record::Application| {
@@ -253,11 +254,16 @@ fn check_and_seal_ask_for_the_same_protection_as_a_run() {
                 let checked = perso(&[&["check", &record][..], &with, &KEYS].concat());
                 assert_eq!(checked.code, if refused(in_record) { 10 } else { 0 }, "{what}: {}", checked.json);
                 let out = format!("{out}-{minimum}");
-                let made = perso(&[&["record", "seal", clear.to_str().unwrap(), "-o", &out][..], &with, &KEYS].concat());
+                let made =
+                    perso(&[&["record", "seal", clear.to_str().unwrap(), "-o", &out][..], &with, &KEYS].concat());
                 assert_eq!(made.code, if refused(in_record) { 3 } else { 0 }, "{what}: {}", made.json);
                 if below {
                     for done in [&alone, &checked, &made] {
-                        assert!(done.json.to_string().contains(&format!("at least {minimum}")), "{what}: {}", done.json);
+                        assert!(
+                            done.json.to_string().contains(&format!("at least {minimum}")),
+                            "{what}: {}",
+                            done.json
+                        );
                     }
                 }
             }

@@ -311,8 +311,7 @@ fn profile(
         Ok(profile) => {
             warnings.extend(profile.warnings());
             let unprotected = check::protection(None, &profile, sources.minimum_level).into_iter();
-            let mut problems: Vec<_> =
-                unprotected.map(|it| Problem::new(it.path, it.code, it.message)).collect();
+            let mut problems: Vec<_> = unprotected.map(|it| Problem::new(it.path, it.code, it.message)).collect();
             match sources.store {
                 Some(store) => config::keys_of(&profile, store, &mut |problem| problems.push(problem)),
                 None => skipped.push("whether the keys that it names exist: no --keys were given".into()),

@@ -69,7 +69,7 @@ impl PrivateKey {
         if algorithm == Algorithm::Rsa {
             let rsa = Rsa::private_key_from_der(rsa_within(der)?).ok()?;
             let bits = rsa.n().num_bits() as u32;
-            let fits = MODULUS_BITS.contains(&bits) && bits % 8 == 0 && is_unchanged(&rsa).ok()?;
+            let fits = MODULUS_BITS.contains(&bits) && bits.is_multiple_of(8) && is_unchanged(&rsa).ok()?;
             return fits.then(|| Some(Self { key: Arc::new(PKey::from_rsa(rsa).ok()?) }))?;
         }
         let key = PKey::private_key_from_pkcs8(der.expose()).ok()?;
@@ -387,7 +387,7 @@ mod tests {
             let der = PKey::from_rsa(rsa.unwrap()).unwrap().private_key_to_pkcs8().unwrap();
             assert_eq!(modulus_bits(&Secret::new(der.clone())), Some(bits as usize));
             for length in 0..60 {
-                assert_eq!(modulus_bits(&Secret::new(der[..length].to_vec())), None, "{length}");
+                assert_eq!(modulus_bits(&Secret::new(der.iter().take(length).copied().collect())), None, "{length}");
             }
         }
         for wrong in [&[][..], &[0x30], &[0x30, 0x84, 0xFF, 0xFF, 0xFF, 0xFF], &[0x30, 0x80], &[0x02, 0x01, 0x00]] {

@@ -275,7 +275,8 @@ fn wrong_module_label_and_pin_are_named() {
     assert!(open(Path::new("/nowhere/module.so"), "named", PIN).contains("named"));
     assert!(open(&module, "nobody", PIN).contains("there is no token of this label"));
     let wrong = open(&module, "named", "000000");
-    let says = ["it refused the PIN (CKR_PIN_INCORRECT), and nothing was changed", "a few wrong PINs", "Make sure of the PIN"];
+    let says =
+        ["it refused the PIN (CKR_PIN_INCORRECT), and nothing was changed", "a few wrong PINs", "Make sure of the PIN"];
     assert!(says.iter().all(|it| wrong.contains(it)) && !wrong.contains("000000"), "{wrong}");
     let empty = open(&module, "named", "");
     assert!(empty.contains("the PIN is empty") && empty.contains("--passphrase-file"), "{empty}");

@@ -56,9 +56,7 @@ pub(super) struct PinState {
 /// asked for.
 pub(super) fn may_try(pin: PinState, last_try: bool) -> Result<Option<&'static str>, &'static str> {
     match pin {
-        PinState { locked: true, .. } => {
-            Err("its PIN is locked, and nothing was tried")
-        }
+        PinState { locked: true, .. } => Err("its PIN is locked, and nothing was tried"),
         PinState { final_try: true, .. } if !last_try => Err(
             "one try of its PIN is left, and nothing was tried without --last-try: a wrong PIN would lock the token",
         ),

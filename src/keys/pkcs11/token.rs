@@ -56,7 +56,8 @@ impl Token {
         if pin.is_empty() {
             return Err(refused_next(&shown, "the PIN is empty, and nothing was tried", GIVE_PIN));
         }
-        let text = std::str::from_utf8(pin.expose()).map_err(|_| refused_next(&shown, "the PIN is not UTF-8 text", GIVE_PIN))?;
+        let text = std::str::from_utf8(pin.expose())
+            .map_err(|_| refused_next(&shown, "the PIN is not UTF-8 text", GIVE_PIN))?;
         let context = context(&place.module).map_err(failed)?;
         let (slot, info) = find_slot(&context, place)?;
         let label = info.label().to_owned();
@@ -68,7 +69,9 @@ impl Token {
         if let Some(open) = logins.get(&at).and_then(Weak::upgrade) {
             return match open.proof.fits(pin) {
                 true => Ok((open, Vec::new())),
-                false => Err(refused_next(&label, "the PIN is not the one that this process has logged in with", GIVE_PIN)),
+                false => {
+                    Err(refused_next(&label, "the PIN is not the one that this process has logged in with", GIVE_PIN))
+                }
             };
         }
         let state = PinState {
@@ -155,13 +158,11 @@ fn find_slot(context: &Pkcs11, place: &TokenPlace) -> Result<(Slot, TokenInfo), 
         (Some(only), true, _) => Ok(only),
         (Some(_), false, _) => Err(refused_next(&shown, "there is more than one such token", OTHER_URI)),
         (None, _, Some(error)) => Err(failed(error)),
-        (None, _, None) => {
-            Err(refused_next(
-                &shown,
-                "there is no token of this label, serial number, model, manufacturer and slot",
-                OTHER_URI,
-            ))
-        }
+        (None, _, None) => Err(refused_next(
+            &shown,
+            "there is no token of this label, serial number, model, manufacturer and slot",
+            OTHER_URI,
+        )),
     }
 }
 
@@ -246,10 +247,9 @@ fn answer_name(answer: &RvError) -> String {
 /// A login that the token refused. PKCS#11 counts no tries: its flags say if few or one are left.
 fn login_error(context: &Pkcs11, slot: Slot, label: &str, error: Error) -> KeyError {
     match &error {
-        Error::Pkcs11(RvError::UserAlreadyLoggedIn, _) => refused(
-            label,
-            "this process is logged in already, so the PIN could not be tested; close that login first",
-        ),
+        Error::Pkcs11(RvError::UserAlreadyLoggedIn, _) => {
+            refused(label, "this process is logged in already, so the PIN could not be tested; close that login first")
+        }
         Error::Pkcs11(answer, _) if is_about_the_pin(answer) => {
             let left = match context.get_token_info(slot) {
                 _ if matches!(answer, RvError::PinLocked) => "; its PIN is locked",
@@ -283,7 +283,8 @@ const UNLOCK: &str = "Have the token's security officer set a new PIN.";
 pub(super) const PUT_AGAIN: &str = "Remove it with `perso keys remove NAME --keys URI`, then put it there again with \
     `perso keys load` or `perso keys import` (docs/keys.md).";
 /// About a URI that names none, or several.
-const OTHER_URI: &str = "Compare the URI with the tokens that the module's own tool lists; serial and slot-id choose one.";
+const OTHER_URI: &str =
+    "Compare the URI with the tokens that the module's own tool lists; serial and slot-id choose one.";
 
 pub(super) fn refused(name: &str, why: &str) -> KeyError {
     KeyError::Token { name: name.to_owned(), why: why.to_owned(), next: None }
