@@ -1,12 +1,11 @@
 //! Committing a batch: the part that all stores share. The caller holds a transaction open.
 
-use super::event::{Event, What};
+use super::event::{BootTime, Event, What};
 use super::ids::{EventId, JobId};
 use super::lease::Term;
 use super::refusal::Refusal;
 use super::store::{Batch, Committed, Numbered};
 use super::tables::{NotApplied, Tables, apply};
-use crate::ledger::event::BootTime;
 
 /// The events of a store and its leases, within one transaction.
 pub(super) trait Log: Tables {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::commit::{Log, commit};
 use super::event::ChipUse;
-use super::event::{Event, Origin, VERSION, What};
+use super::event::{Event, Origin, What};
 use super::fold::Change;
 use super::identity::IdentityKey;
 use super::ids::{CardDigest, EventId, Fence, JobId, LedgerId, OrderId, PayloadDigest};
@@ -36,14 +36,8 @@ impl MemoryStore {
     pub fn new(origin: Origin, mut ports: Ports) -> Result<Self, StoreError> {
         let facts = Facts { ledger: LedgerId::new(ports.chance.bytes()?), live: false };
         let identity = IdentityKey::new(Secret::new(ports.chance.bytes()?));
-        let event = Event {
-            v: VERSION,
-            id: EventId::new(ports.chance.bytes()?),
-            at: ports.moment(),
-            by: origin,
-            spooled: false,
-            what: What::LedgerCreated { ledger: facts.ledger, live: facts.live },
-        };
+        let created = What::LedgerCreated { ledger: facts.ledger, live: facts.live };
+        let event = ports.event(&origin, created)?;
         let mut store = Self { log: MemoryLog::default(), ports, facts, identity };
         store.commit(&Batch { events: vec![event], lease: None })?;
         Ok(store)

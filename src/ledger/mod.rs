@@ -18,14 +18,17 @@ pub mod lease;
 pub mod memory;
 mod memory_store;
 pub mod ports;
+pub mod recover;
 mod refusal;
 pub mod rows;
+pub mod spool;
 mod sqlite;
 pub mod step;
 mod store;
 mod tables;
 mod text;
 mod verify;
+pub mod worker;
 
 pub use bounded::{Bounded, DEADLINE};
 pub use event::{Event, Origin, What};

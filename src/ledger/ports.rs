@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::event::{BootTime, Moment};
+use super::event::{BootTime, Event, Moment, Origin, VERSION, What};
+use super::ids::EventId;
 use crate::base::chance::ChanceError;
 use crate::base::{Chance, Clock};
 
@@ -57,6 +58,15 @@ impl Ports {
     /// Now, on both clocks.
     pub fn moment(&self) -> Moment {
         Moment { wall: self.clock.now().0, boot: self.boot.now() }
+    }
+
+    /// A new event, with an id and the time.
+    ///
+    /// # Errors
+    /// The random source failed.
+    pub fn event(&mut self, by: &Origin, what: What) -> Result<Event, ChanceError> {
+        let id = EventId::new(self.chance.bytes()?);
+        Ok(Event { v: VERSION, id, at: self.moment(), by: by.clone(), spooled: false, what })
     }
 
     /// A pause before the next try, 0.2 to 5 ms at random, so that processes that wait do not move in step.

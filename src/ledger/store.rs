@@ -26,7 +26,7 @@ pub trait LedgerStore: Send {
     ///
     /// # Errors
     /// [`StoreError::Refused`], and nothing was written; [`StoreError::Unknown`], and nobody knows; every other one, and
-    /// nothing was written.
+    /// nothing was written. A call that is answered after [`StoreError::Unknown`] sees what became of that commit.
     fn commit(&mut self, batch: &Batch) -> Result<Committed, StoreError>;
 
     /// Renews a worker's lease, counted from now.

@@ -24,11 +24,12 @@ pub const LEASE: Duration = Duration::from_secs(30);
 pub struct Time {
     micros: Arc<AtomicU64>,
     boot: Arc<AtomicU64>,
+    ports: Arc<AtomicU64>,
 }
 
 impl Default for Time {
     fn default() -> Self {
-        Self { micros: Arc::new(AtomicU64::new(1_000_000)), boot: Arc::new(AtomicU64::new(1)) }
+        Self { micros: Arc::new(AtomicU64::new(1_000_000)), boot: Arc::new(AtomicU64::new(1)), ports: Arc::default() }
     }
 }
 
@@ -55,14 +56,17 @@ impl Time {
     /// Effects on this clock: waiting moves it.
     pub fn ports(&self) -> Ports {
         let (wall, boot, wait) = (self.clone(), self.clone(), self.clone());
-        let mut n = 0u64;
+        // Each its own numbers, the same in every run.
+        let mut state = (self.ports.fetch_add(1, Ordering::SeqCst) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         Ports {
             clock: Clock::new(move || Instant(wall.moment().wall)),
             boot: BootClock::new(move || boot.boot()),
             chance: Chance::new(move |buffer| {
                 for byte in buffer.iter_mut() {
-                    n += 1;
-                    *byte = (n * 7 + 3) as u8;
+                    state ^= state << 13;
+                    state ^= state >> 7;
+                    state ^= state << 17;
+                    *byte = state as u8;
                 }
                 Ok(())
             }),

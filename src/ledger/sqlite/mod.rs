@@ -12,9 +12,9 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use self::error::Db;
-use super::event::{Event, Origin, VERSION, What};
+use super::event::{Origin, What};
 use super::identity::IdentityKey;
-use super::ids::{EventId, LedgerId};
+use super::ids::LedgerId;
 use super::ports::{Ports, elapsed};
 use super::rows::Facts;
 use super::store::StoreError;
@@ -46,14 +46,8 @@ impl SqliteStore {
             return Err(place::exists(path));
         }
         let facts = Facts { ledger: LedgerId::new(ports.chance.bytes()?), live: false };
-        let event = Event {
-            v: VERSION,
-            id: EventId::new(ports.chance.bytes()?),
-            at: ports.moment(),
-            by: origin,
-            spooled: false,
-            what: What::LedgerCreated { ledger: facts.ledger, live: facts.live },
-        };
+        let created = What::LedgerCreated { ledger: facts.ledger, live: facts.live };
+        let event = ports.event(&origin, created)?;
         let key = Secret::new(ports.chance.bytes::<32>()?);
         let new = place::NewFile::make(path, &folder, &facts.ledger)?;
         let mut db = Db { connection: connect(new.path(), path)?, place: path.display().to_string() };
