@@ -99,16 +99,15 @@ fn verification(file: &ProfileFile, recipe: Option<&Recipe>, problems: &mut Prob
     if let (Some(stated), Some(prepared)) = (file.verify.card_key, prepared)
         && stated != prepared
     {
-        let message =
-            "prepare.make.icc_key derives the card's keys by the other option; leave card_key out, or let them agree";
+        let message = "prepare.make.icc_key derives the card's keys by the other option; leave card_key out";
         problems.add("verify.card_key", message);
     }
 }
 
 fn names(file: &ProfileFile, problems: &mut Problems) {
     if file.perso_profile != 1 {
-        problems
-            .add("perso_profile", format!("version {} is not known; this program reads version 1", file.perso_profile));
+        let message = format!("version {} is not known; this program reads version 1", file.perso_profile);
+        problems.add("perso_profile", message);
     }
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if file.name.is_empty() || file.name.len() > 64 || !file.name.chars().all(good) {

@@ -283,8 +283,7 @@ impl AuthReport {
     }
 
     /// Adds what the card tells of itself beside the handshake: the channels that it offers, its key versions, and the
-    /// status word of its selection.
-    /// `protocols`: number and `i` of each channel of the card data.
+    /// status word of its selection. `protocols`: number and `i` of each channel of the card data.
     pub fn card_tells(
         &mut self,
         offered: Option<String>,
