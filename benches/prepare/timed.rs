@@ -67,6 +67,7 @@ timed! {
     encipher(key: &KeyHandle, data: &[u8], cbc: bool) -> Secret<Vec<u8>>;
     compare(key: &KeyHandle, how: &Computation<'_>, expected: &[u8]) -> bool;
     retail_mac(key: &KeyHandle, data: &[u8]) -> [u8; 8];
+    retail_mac_to_check(key: &KeyHandle, data: &[u8]) -> [u8; 8];
     jwe_content_key(key: &KeyHandle, how: JweAlgorithm<'_>) -> Secret<Vec<u8>>;
     rsa_sign(key: &KeyHandle, block: &[u8]) -> Vec<u8>;
     rsa_public(key: &KeyHandle) -> RsaPublic;
