@@ -127,7 +127,6 @@ impl From<VerifyError> for JobError {
         match error {
             VerifyError::Card(error) => JobError::Card(error),
             VerifyError::Chance(error) => JobError::Chance(error),
-            VerifyError::Compare(error) => error,
             error @ (VerifyError::Issuer(_) | VerifyError::Clock) => JobError::Proof(Box::new(error)),
         }
     }

@@ -1,5 +1,6 @@
 //! Which chip is this, and is it the blank that the profile expects?
 
+use super::chip::Chip;
 use super::error::JobError;
 use super::job::Job;
 use super::logins::Logins;
@@ -16,47 +17,6 @@ use crate::record::{Method, Record};
 
 /// The directories of payment systems: a finished card has one at least. // EMV B1 §12.2, EMV contactless B §3.3.1
 const DIRECTORIES: [&[u8]; 2] = [b"1PAY.SYS.DDF01", b"2PAY.SYS.DDF01"];
-
-/// A chip, identified.
-#[derive(Debug, Clone)]
-pub struct Chip {
-    id: Option<String>,
-    source: &'static str,
-    atr: Vec<u8>,
-    cplc: Option<Cplc>,
-    kdd: Option<Vec<u8>>,
-    card_data: Option<CardData>,
-}
-
-impl Chip {
-    /// Identity: CPLC fabricator, type, fabrication date, serial and batch; else the key diversification data. None if the
-    /// product has no identity.
-    pub fn id(&self) -> Option<&str> {
-        self.id.as_deref()
-    }
-
-    /// Where the identity comes from: `cplc`, `key-data`, `initialize-update` or `none`.
-    pub fn source(&self) -> &'static str {
-        self.source
-    }
-
-    /// Whether it is read over its antenna, which shows in the ATR that the reader makes.
-    pub fn is_contactless(&self) -> bool {
-        Atr::parse(&self.atr).is_ok_and(|atr| atr.is_contactless())
-    }
-
-    /// The answer to reset.
-    pub fn atr(&self) -> &[u8] {
-        &self.atr
-    }
-
-    /// What is compared when the card is looked at again. Without an identity, everything that it tells.
-    fn known_by(&self) -> String {
-        let bytes = |data: &Option<Vec<u8>>| data.as_ref().map(hex::encode_upper).unwrap_or_default();
-        let atr = hex::encode_upper(&self.atr);
-        self.id.clone().unwrap_or_else(|| format!("ATR {atr}, CPLC {:?}, key data {}", self.cplc, bytes(&self.kdd)))
-    }
-}
 
 /// Resets the card and identifies it at its issuer security domain. Changes nothing on the card, but with
 /// `identity = "initialize-update"` the sequence counter of cards that count INITIALIZE UPDATE.

@@ -1,7 +1,9 @@
 //! Doing it once, and being able to prove it: where record, profile and card meet.
 
+mod attempt;
 pub mod blank;
 pub mod check;
+mod chip;
 mod chip_id;
 mod compare;
 mod error;

@@ -1,7 +1,8 @@
 //! Carrying the plan out. Each step that changes the card is durable in the journal before its first byte.
 
+use super::chip::Chip;
 use super::error::JobError;
-use super::identify::{self, Chip};
+use super::identify;
 use super::job::{Job, ProgressEvent};
 use super::journal::Event;
 use super::label;

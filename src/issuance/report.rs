@@ -1,6 +1,6 @@
 //! Gathering the result of a job while it runs.
 
-use super::identify::Chip;
+use super::chip::Chip;
 use super::logins::Logins;
 use super::plan::Plan;
 use super::result::{

@@ -4,7 +4,6 @@
 //! read is listed as *loaded, not proven*; nothing is taken to be right because it was sent.
 
 use super::compare;
-use super::error::JobError;
 use super::plan::{AppPlan, Grouping};
 use super::result::{CounterRef, Evidence, Finding};
 use crate::base::codec::tlv::{self, Tag, Tlv};
@@ -62,7 +61,7 @@ pub fn read_back(
     refused: &[u16],
     (contactless, age): (bool, Age),
     report: &mut ReadBackReport,
-) -> Result<(), JobError> {
+) -> Result<(), CardError> {
     let has = |how| app.groupings.iter().any(|grouping| grouping.read_back == how);
     let fci = if contactless && has(ReadBack::FciContactless) { ReadBack::FciContactless } else { ReadBack::Fci };
     let gpo = if contactless && has(ReadBack::GpoContactless) { ReadBack::GpoContactless } else { ReadBack::Gpo };
@@ -93,7 +92,7 @@ struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     /// SELECT; the FCI's proprietary template is grouping 9102. // EMV B1 §11.3
-    fn select(&mut self) -> Result<Option<Vec<u8>>, JobError> {
+    fn select(&mut self) -> Result<Option<Vec<u8>>, CardError> {
         let answer = terminal::select(self.card, &self.app.aid);
         let Some(fci) = self.answered(answer, "SELECT", FCI)? else { return Ok(None) };
         let raw = fci.raw().to_vec();
@@ -141,7 +140,7 @@ impl<'a> Reading<'a> {
     }
 
     /// GET DATA, before GET PROCESSING OPTIONS counts the application transaction counter up. // EMV B3 §6.5.7
-    fn data_objects(&mut self) -> Result<(), JobError> {
+    fn data_objects(&mut self) -> Result<(), CardError> {
         for grouping in self.groupings(ReadBack::GetData) {
             let Some(objects) = self.clear(grouping).and_then(|value| tlv::parse(value).ok()) else {
                 self.find(Code::RecordTlv, "GET DATA", FCI, "the grouping is not BER-TLV".into());
@@ -185,7 +184,7 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    fn data_object(&mut self, tag: Tag, loaded: &[u8]) -> Result<(), JobError> {
+    fn data_object(&mut self, tag: Tag, loaded: &[u8]) -> Result<(), CardError> {
         let Ok(number) = u16::try_from(tag.number()) else {
             self.find(Code::RecordTlv, "GET DATA", tag, "GET DATA cannot name this tag".into());
             return Ok(());
@@ -215,7 +214,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Grouping 9010 holds the try counter, which can be read, and the try limit, which cannot.
-    fn try_counter(&mut self, grouping: &Grouping) -> Result<(), JobError> {
+    fn try_counter(&mut self, grouping: &Grouping) -> Result<(), CardError> {
         let Some((counter, limit)) =
             self.clear(grouping).and_then(<[u8]>::split_first).map(|(&counter, rest)| (counter, !rest.is_empty()))
         else {
@@ -238,7 +237,7 @@ impl<'a> Reading<'a> {
     }
 
     /// GET PROCESSING OPTIONS: AIP and AFL are grouping 9104. // EMV B3 §6.5.8
-    fn processing_options(&mut self, fci: Option<&[u8]>) -> Result<(), JobError> {
+    fn processing_options(&mut self, fci: Option<&[u8]>) -> Result<(), CardError> {
         let groupings = self.groupings(self.gpo);
         let bare = self.bare(Shown::ProcessingOptions);
         if groupings.is_empty() && bare.is_empty() {
@@ -271,7 +270,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Every record of the AFL, and every record that was loaded beside it. // EMV B3 §10.2
-    fn records(&mut self) -> Result<(), JobError> {
+    fn records(&mut self) -> Result<(), CardError> {
         for grouping in self.groupings(ReadBack::Record) {
             let [sfi, record] = grouping.dgi.to_be_bytes();
             let at = format!("SFI {sfi} record {record}");
@@ -391,7 +390,7 @@ impl<'a> Reading<'a> {
     }
 
     /// What the card answered; a refusal or a malformed answer becomes a finding, a broken link ends the reading.
-    fn answered<T>(&mut self, answer: Result<T, CardError>, at: &str, tag: Tag) -> Result<Option<T>, JobError> {
+    fn answered<T>(&mut self, answer: Result<T, CardError>, at: &str, tag: Tag) -> Result<Option<T>, CardError> {
         match answer {
             Ok(answer) => Ok(Some(answer)),
             Err(error @ CardError::Link(_)) => Err(error.into()),

@@ -1,6 +1,5 @@
 //! Whether a profile makes sense.
 
-use super::aids;
 use super::file::{DgiFile, Method, ModeName, PaddingName, ProfileFile, ProtocolName};
 use super::prepare::{Recipe, Role, recipe};
 use super::{ApplicationRule, Channel, DgiRule, Interface, Masters, Problem, Profile, Protocol, ReadBack, hash};
@@ -51,7 +50,7 @@ impl Problems {
 
 pub(super) fn make(mut file: ProfileFile) -> Result<Profile, Vec<Problem>> {
     let mut problems = Problems::default();
-    aids::resolve(&mut file, &mut |path, message| problems.add(path, message));
+    super::aids::resolve(&mut file, &mut |path, message| problems.add(path, message));
     names(&file, &mut problems);
     let channel = channel(&file, &mut problems);
     let domain = domain(&file, &mut problems);

@@ -166,7 +166,7 @@ fn tokens(path: &str, text: &str) -> Vec<Token> {
 }
 
 fn flatten(stream: TokenStream, out: &mut Vec<Token>) {
-    let mut push = |text: &str, span: Span, out: &mut Vec<Token>| {
+    let push = |text: &str, span: Span, out: &mut Vec<Token>| {
         out.push(Token { text: text.to_owned(), line: span.start().line, inline_modules: 0, test: false });
     };
     // The first colon of `::`.

@@ -4,8 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Mode;
-use super::explain::{Comparison, Fit};
-use super::handshake::{Answered, Handshake, HandshakeError};
+use super::{Answered, Comparison, Fit, Handshake, HandshakeError};
 use crate::base::crypto::Cipher;
 use crate::card::apdu::{StatusWord, meaning};
 use crate::keys::{KeyInfo, KeySet, KeyStore, Purpose, is_chosen};

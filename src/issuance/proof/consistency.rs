@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::application::AppProof;
 use super::result::CheckRef;
+use super::shown::AppProof;
 use crate::base::codec::tlv::{self, Tag, Tlv};
 use crate::base::emv::certificate::{MonthYear, open_card, open_issuer};
 use crate::base::emv::rules::{

@@ -1,6 +1,6 @@
 //! What the checks prove of what was loaded: *loaded, not proven* becomes shorter.
 
-use super::application::{AppProof, PinProof};
+use super::shown::{AppProof, PinProof};
 use crate::issuance::result::Evidence;
 use crate::issuance::verify::ReadBackReport;
 

@@ -5,11 +5,10 @@ use super::VerifyError;
 use super::result::Ended;
 use crate::base::Chance;
 use crate::base::fault::Code;
-use crate::card::channel::{self, ChannelError};
+use crate::card::channel::ChannelError;
 use crate::card::{Card, CardError, gp};
-use crate::issuance::error::JobError;
-use crate::issuance::options;
-use crate::keys::{self, KeyStore};
+use crate::issuance::login::{self, LoginError};
+use crate::keys::KeyStore;
 use crate::profile::Profile;
 
 /// The name of the check.
@@ -34,21 +33,15 @@ pub(super) fn check(
             Ok(Ended::Failed(Code::CardMismatch, why))
         }
         Err(
-            JobError::Channel(ChannelError::Card(error @ CardError::Link(_)))
-            | JobError::Card(error @ CardError::Link(_)),
+            LoginError::Channel(ChannelError::Card(error @ CardError::Link(_)))
+            | LoginError::Card(error @ CardError::Link(_)),
         ) => Err(error.into()),
         Err(error) => Ok(Ended::Skipped(format!("no secure channel to ask for it: {error}"))),
     }
 }
 
-fn asked(card: &mut Card, profile: &Profile, store: &dyn KeyStore, chance: &mut Chance) -> Result<u8, JobError> {
-    drop(gp::select(card, profile.domain())?);
-    let spec = options::spec(profile, profile.domain())?;
-    let pending = channel::begin(card, &spec, chance)?;
-    let kdd = *pending.kdd();
-    let master = keys::select_kmc(store, profile.masters(), profile.diversification(), &kdd, pending.key_version())?;
-    let set = keys::card_keys(store, &master, &profile.diversification(), &kdd)?;
-    let mut session = pending.login(store, set)?;
+fn asked(card: &mut Card, profile: &Profile, store: &dyn KeyStore, chance: &mut Chance) -> Result<u8, LoginError> {
+    let (mut session, _) = login::with_profile(card, profile, store, chance)?;
     let seen = gp::card_life_cycle(&mut session)?;
     session.close();
     Ok(seen)

@@ -6,37 +6,38 @@
 
 mod application;
 mod consistency;
+mod error;
 mod evidence;
 mod host;
 mod life_cycle;
 mod made;
 mod pin;
 pub mod result;
+mod shown;
 mod transaction;
 
 use std::sync::{Arc, Mutex};
 
+pub use error::VerifyError;
 pub(super) use made::Made;
 
-use application::{AppProof, Prover};
+use application::Prover;
 use host::Host;
 use result::{CheckRef, Ended, VerifyResult};
+use shown::AppProof;
 
-use super::error::JobError;
 use super::plan::Plan;
 use super::report::{self, Report};
 use super::result::{ProgramRef, StepRef};
 use super::verify::{self, Age, ReadBackReport};
-use crate::base::chance::ChanceError;
 use crate::base::emv::certificate::MonthYear;
-use crate::base::fault::{Code, Fault};
+use crate::base::fault::Code;
 use crate::base::{Chance, Clock, Secret};
 use crate::card::emv::{CardContents, Terminal, Wanted, read_and_visit};
 use crate::card::transport::Transport;
 use crate::card::{Card, CardError, Recorder, TraceEvent};
 use crate::keys::KeyStore;
 use crate::keys::ca_keys::CaKeys;
-use crate::keys::issuer::IssuerError;
 use crate::profile::Profile;
 use crate::record::Record;
 
@@ -71,38 +72,6 @@ pub struct Verification<'a> {
     pub program: ProgramRef,
     /// Whether the card is a simulated one.
     pub simulated: bool,
-}
-
-/// Why a verification did not come to its end.
-#[derive(Debug, thiserror::Error)]
-pub enum VerifyError {
-    /// The link.
-    #[error(transparent)]
-    Card(#[from] CardError),
-    /// The host's keys.
-    #[error(transparent)]
-    Issuer(#[from] IssuerError),
-    /// Randomness.
-    #[error(transparent)]
-    Chance(#[from] ChanceError),
-    /// Comparing with the record.
-    #[error(transparent)]
-    Compare(#[from] JobError),
-    /// A clock beyond the years that certificates know.
-    #[error("the clock of this machine shows no year from 1950 to 2049")]
-    Clock,
-}
-
-impl Fault for VerifyError {
-    fn code(&self) -> Code {
-        match self {
-            VerifyError::Card(error) => error.code(),
-            VerifyError::Issuer(error) => error.code(),
-            VerifyError::Chance(_) => Code::ProgramFault,
-            VerifyError::Compare(error) => error.code(),
-            VerifyError::Clock => Code::OperatorInput,
-        }
-    }
 }
 
 impl Verification<'_> {

@@ -1,8 +1,9 @@
 //! One offline PIN try, where product and operator agree, and the try counter is at its limit. // EMV B3 §10.5, B2 §7
 
 use super::VerifyError;
-use super::application::{AppProof, Notes, PinProof, Prover, View};
+use super::application::Prover;
 use super::result::Ended;
+use super::shown::{AppProof, Notes, PinProof, View};
 use crate::base::Secret;
 use crate::base::codec::tlv;
 use crate::base::crypto::RsaPublic;

@@ -3,9 +3,9 @@
 use subtle::ConstantTimeEq;
 
 use super::VerifyError;
-use super::application::{AIP_CDA, AIP_ISSUER, AppProof, Notes, View};
 use super::host::{APPROVED, Host, Keys, Scheme, Transaction};
 use super::result::Ended;
+use super::shown::{AIP_CDA, AIP_ISSUER, AppProof, Notes, UNKNOWN_VERSION, View};
 use crate::base::codec::tlv::Tag;
 use crate::base::crypto::RsaPublic;
 use crate::base::fault::{Code, Fault};
@@ -150,7 +150,7 @@ impl Work<'_> {
             return Ok(None);
         };
         let Some(scheme) = self.host.scheme(&made.issuer_data) else {
-            self.skip(&[CRYPTOGRAM], super::application::UNKNOWN_VERSION);
+            self.skip(&[CRYPTOGRAM], UNKNOWN_VERSION);
             return Ok(None);
         };
         let covered = [0x9F02, 0x9F03, 0x9F1A, 0x95, 0x5F2A, 0x9A, 0x9C, 0x9F37];
