@@ -63,6 +63,22 @@ fn every_profile_ends_good_and_its_result_fits_the_schema() {
     }
 }
 
+/// The executable is hashed after the verdict: in JSON, in the result's file, and in that of a refusal.
+#[test]
+fn result_names_the_hash_of_the_executable() {
+    let program = std::fs::read(assert_cmd::cargo::cargo_bin("perso")).unwrap();
+    let hash = hex::encode(openssl::sha::sha256(&program));
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (file, journal) = (path("result"), path("journal"));
+    let arguments = ["run", &record(PROFILES[0]), "--keys", KEYS, "--reader", "sim", "--journal", &journal];
+    let run = done(&[&arguments[..], &["--result", &file]].concat());
+    assert_eq!(run.code, 0, "{}", run.err);
+    assert_eq!(json(&std::fs::read_to_string(&file).unwrap())["program"]["sha256"], *hash);
+    let again = done(&[&arguments[..], &["--format", "json"]].concat());
+    assert_eq!((again.code, &json(&again.out)["program"]["sha256"]), (9, &Value::from(hash)), "{}", again.out);
+}
+
 #[test]
 fn people_get_a_short_verdict_without_colour() {
     let run = done(&["run", &record(PROFILES[0]), "--keys", KEYS, "--reader", "sim"]);
