@@ -69,6 +69,7 @@ fn is_no_blank(fault: Code) -> bool {
             | Code::CardLogin
             | Code::CardSwapped
             | Code::LedgerCard
+            | Code::LedgerFence
             | Code::LedgerDoubt
             | Code::ReaderMute
     )
