@@ -92,8 +92,8 @@ impl Made<'_> {
             let faults = proof.offline_faults.iter().map(|what| ("CARD-ODA", what.clone()));
             // A cryptogram that is wrong, or that the data on the card do not allow.
             let refused = proof.checks.iter().filter_map(|it| {
-                let code = [Code::CardAc, Code::RecordDgi].map(Code::name).into_iter();
-                let code = code.filter(|code| it.code.as_deref() == Some(code)).next()?;
+                let mut codes = [Code::CardAc, Code::RecordDgi].map(Code::name).into_iter();
+                let code = codes.find(|code| it.code.as_deref() == Some(code))?;
                 Some((code, format!("{}: {}", it.check, it.why.clone().unwrap_or_default())))
             });
             for (code, what) in faults.chain(refused) {
