@@ -393,7 +393,7 @@ impl<'a> Reading<'a> {
     fn answered<T>(&mut self, answer: Result<T, CardError>, at: &str, tag: Tag) -> Result<Option<T>, CardError> {
         match answer {
             Ok(answer) => Ok(Some(answer)),
-            Err(error @ CardError::Link(_)) => Err(error.into()),
+            Err(error @ CardError::Link(_)) => Err(error),
             Err(error) => {
                 self.find(error.code(), at, tag, error.to_string());
                 Ok(None)
