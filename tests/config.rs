@@ -48,7 +48,7 @@ impl Bench {
 
     fn perso_in(&self, folder: &str, arguments: &[&str]) -> Done {
         let mut command = Command::cargo_bin("perso").unwrap();
-        command.env_remove("PERSO_CONFIG").env_remove("PERSO_KEYS");
+        command.env_remove("PERSO_CONFIG").env_remove("PERSO_KEYS").env_remove("PERSO_LEDGER");
         let output = command.current_dir(self.path(folder)).args(arguments).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Done { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }

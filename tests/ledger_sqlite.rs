@@ -72,7 +72,7 @@ fn a_ledger_is_never_made_by_opening_it_and_never_made_over_a_file() {
     let missing = folder.path().join("missing.db");
     let error = refused(&missing);
     assert_eq!(error.code(), Code::LedgerPlace);
-    assert!(error.next().contains("Check the path"), "{}", error.next());
+    assert!(error.next().contains("perso ledger init"), "{}", error.next());
     assert!(!missing.exists());
     let before = std::fs::read(&path).unwrap();
     let again = SqliteStore::create_test(&path, origin(), &mut time.ports()).unwrap_err();

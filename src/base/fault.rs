@@ -319,16 +319,16 @@ catalogue! {
         "Compare the two orders; a supervisor releases the order if a further card is wanted.";
     LedgerState = "LEDGER-STATE", Ledger, No, false, 9,
         "The order or job is in a state in which this is not done.",
-        "Take the next step that its state allows; docs/ledger.md has the table.";
+        "Take the next step that its state allows: `perso ledger show` names it, and docs/ledger.md has the table.";
     LedgerFence = "LEDGER-FENCE", Ledger, ByState, false, 9,
         "The job was taken from this worker, because its lease had run out.",
-        "Keep the card aside; docs/ledger.md says what comes next for each state.";
+        "Keep the card aside; `perso ledger show` says what comes next.";
     LedgerUnknown = "LEDGER-UNKNOWN", Ledger, ByState, false, 9,
         "The ledger has not answered in time, or not confirmed a commit: nobody knows whether it was made.",
         "Keep the card aside and check the disk or server that holds the ledger; docs/ledger.md says how the job is settled.";
     LedgerPlace = "LEDGER-PLACE", Ledger, No, false, 9,
         "The file or its place cannot hold a ledger, or it is not a ledger.",
-        "Name the ledger's file, on a local disk; docs/ledger.md says how a ledger is made.";
+        "Name the ledger's file, on a local disk; `perso ledger init` makes a test ledger.";
     LedgerSchema = "LEDGER-SCHEMA", Ledger, No, false, 9,
         "The schema of the ledger is newer than this program, or was altered.",
         "Use the version of perso that wrote the ledger or a newer one; restore an altered file from its backup.";

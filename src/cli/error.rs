@@ -17,6 +17,7 @@ use crate::issuance::file_kind::FileKind;
 use crate::issuance::journal::JournalError;
 use crate::issuance::proof::VerifyError;
 use crate::keys::file::KeyFileError;
+use crate::ledger::StoreError;
 use crate::order::{D1Answer, SiteError};
 
 /// Why a file is not written if `--replace` would help.
@@ -180,6 +181,20 @@ pub enum CliError {
     /// The link.
     #[error(transparent)]
     Link(#[from] LinkError),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] StoreError),
+    /// No ledger where one is needed.
+    #[error("no ledger is named")]
+    NoLedger,
+    /// Digits that name no order, or several.
+    #[error("{text:?} {why}")]
+    LedgerName {
+        /// What was typed.
+        text: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -289,6 +304,8 @@ impl Fault for CliError {
             }
             CliError::Link(error) => error.code(),
             CliError::Journal(error) => error.code(),
+            CliError::Ledger(error) => error.code(),
+            CliError::NoLedger | CliError::LedgerName { .. } => Code::OperatorInput,
             CliError::Key(error) => error.code(),
             CliError::Config(error) => error.code(),
             CliError::Ca(error) => error.code(),
@@ -343,6 +360,11 @@ impl Fault for CliError {
             CliError::ProfileName { .. } => "Leave one profile of that name in the folder.".to_owned(),
             CliError::Option { option, .. } => advice_on(option, "the command's"),
             CliError::Unexplained { .. } => "Run `perso explain` for a list of all codes.".to_owned(),
+            CliError::NoLedger => {
+                "Name one with --ledger FILE, with PERSO_LEDGER, or as ledger.file in perso.toml; `perso ledger init FILE` makes a test ledger.".to_owned()
+            }
+            CliError::LedgerName { .. } => "Run `perso ledger list`, and type the order's first 12 digits.".to_owned(),
+            CliError::Ledger(error) => return error.remedy(),
             CliError::Config(error) => return error.remedy(),
             CliError::Link(error) => return error.remedy(),
             CliError::Keys { source, .. } => return source.remedy(),

@@ -20,8 +20,10 @@ mod keys;
 mod keys_needed;
 mod keys_passphrase;
 mod keys_public;
+mod ledger;
 mod listed_keys;
 mod lock;
+mod machine;
 mod orders;
 mod out;
 mod paths;
@@ -178,6 +180,7 @@ fn dispatch(command: Command, settings: &Settings, out: &mut Out) -> Result<u8, 
         Command::Record(command) => record::run(&command, out),
         Command::Keys(command) => keys::run(&command, out),
         Command::Ca(command) => ca::run(&command, out),
+        Command::Ledger(command) => ledger::run(&command, out),
         Command::Sim(command) => sim::run(&command, out),
         Command::Trace(command) => trace::run(&command, out),
         Command::ExplainAuth(args) => explain_auth::run(&args, out).or_else(|error| {

@@ -54,4 +54,8 @@ fn schemas_are_in_step() {
     held::<super::Failed<'_>>("fault");
     held::<Vec<super::ca::Listed>>("ca-list");
     held::<super::ca::Certified>("ca-certify");
+    held::<super::ledger::view::LedgerView>("ledger-init");
+    held::<super::ledger::view::ListView>("ledger-list");
+    held::<super::ledger::view::ShowView>("ledger-show");
+    held::<super::ledger::view::CheckView>("ledger-check");
 }

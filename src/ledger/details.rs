@@ -127,6 +127,18 @@ pub enum Verdict {
     InDoubt,
 }
 
+impl Verdict {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Good => "good",
+            Verdict::Untouched => "untouched",
+            Verdict::Spoiled => "spoiled",
+            Verdict::InDoubt => "in-doubt",
+        }
+    }
+}
+
 /// A chip, and the number of its use: 1, and more only for cards of a lab that are used again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

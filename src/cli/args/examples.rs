@@ -112,6 +112,16 @@ pub(super) const EXAMPLES: &[(&str, &[&str])] = &[
             "perso ca certify lab-ca.json --key issuer --keys mine.json --issuer 476173 --expiry 2035-12 --serial 000001 -o lab-issuer.json",
         ],
     ),
+    ("ledger init", &["perso ledger init lab-ledger.db"]),
+    (
+        "ledger list",
+        &[
+            "perso ledger list --ledger lab-ledger.db --state in-doubt --state spoiled",
+            "perso ledger list --ledger lab-ledger.db --jobs --day 2026-01-31 --csv",
+        ],
+    ),
+    ("ledger show", &["perso ledger show 3fa29c11d0b4 --ledger lab-ledger.db"]),
+    ("ledger check", &["perso ledger check --ledger lab-ledger.db"]),
     ("config check", &["perso config check --config station.toml"]),
     ("config show", &["perso config show"]),
     ("readers", &["perso readers", "perso readers --watch --format json"]),

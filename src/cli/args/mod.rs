@@ -12,6 +12,7 @@ mod global;
 mod help;
 mod keep;
 mod keys;
+mod ledger;
 mod prepare;
 mod readers;
 mod run;
@@ -39,6 +40,7 @@ pub use self::keys::{
     ExportArgs, GenerateArgs, ImportArgs, KcvArgs, KeyFileArgs, KeysCommand, LoadArgs, NamedArgs, RotateArgs,
 };
 pub use self::keys::{NeededArgs, NewPassphraseArgs, PublicArgs, PublicForm, RemoveArgs};
+pub use self::ledger::{LedgerArgs, LedgerCommand, LedgerListArgs, LedgerShowArgs};
 pub use self::prepare::{PoolCommand, PreparationArgs, PrepareArgs};
 pub use self::readers::ReadersArgs;
 pub use self::run::{LevelArgs, RunArgs};
@@ -123,6 +125,9 @@ pub enum Command {
     /// List CA public keys; run a CA for tests.
     #[command(subcommand)]
     Ca(CaCommand),
+    /// Make, list, show and check the ledger: what has happened to each order and card.
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// Check the station's configuration.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -30,6 +30,9 @@ pub struct ConfigFile {
     /// The journal of cards that real readers make.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) journal: Option<JournalConfig>,
+    /// The ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ledger: Option<LedgerConfig>,
     /// Readers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) readers: Option<ReadersConfig>,
@@ -90,6 +93,14 @@ pub struct ProfilesConfig {
 #[serde(deny_unknown_fields)]
 pub struct JournalConfig {
     /// Its file, for cards in real readers where `--journal` names no other.
+    pub(super) file: PathBuf,
+}
+
+/// The ledger.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerConfig {
+    /// Its file; `--ledger`.
     pub(super) file: PathBuf,
 }
 

@@ -17,6 +17,8 @@ pub(super) const NAME: &str = "perso.toml";
 pub(super) const CONFIG_VARIABLE: &str = "PERSO_CONFIG";
 /// The environment variable that names the key file.
 pub(super) const KEYS_VARIABLE: &str = "PERSO_KEYS";
+/// The environment variable that names the ledger.
+pub(super) const LEDGER_VARIABLE: &str = "PERSO_LEDGER";
 /// The value of `--config` and `PERSO_CONFIG` that means: no configuration.
 const NONE: &str = "none";
 

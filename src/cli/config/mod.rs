@@ -30,7 +30,7 @@ use clap::{ArgMatches, Command};
 
 use self::defaults::{Default, Misfit, Origin, Taken};
 use self::file::{OptionValue, TokenConfig};
-use self::find::{CONFIG_VARIABLE, KEYS_VARIABLE};
+use self::find::{CONFIG_VARIABLE, KEYS_VARIABLE, LEDGER_VARIABLE};
 use super::args::{ConfigCommand, PassphraseArgs};
 use super::common::{self, CliError, Out};
 use super::token_uri;
@@ -44,6 +44,8 @@ pub struct Settings {
     searched: Vec<PathBuf>,
     /// The key file that `PERSO_KEYS` names.
     keys: Option<OsString>,
+    /// The ledger that `PERSO_LEDGER` names.
+    ledger: Option<OsString>,
     misfits: Vec<Misfit>,
     unknown: Vec<(Origin, String)>,
     taken: Vec<Taken>,
@@ -57,7 +59,8 @@ impl Settings {
     pub fn find(arguments: &[OsString]) -> Result<Self, CliError> {
         let find::Search { config, searched } = find::find(arguments)?;
         let keys = find::variable(KEYS_VARIABLE);
-        Ok(Self { config, searched, keys, misfits: Vec::new(), unknown: Vec::new(), taken: Vec::new() })
+        let ledger = find::variable(LEDGER_VARIABLE);
+        Ok(Self { config, searched, keys, ledger, misfits: Vec::new(), unknown: Vec::new(), taken: Vec::new() })
     }
 
     /// No settings: for help, and for what explains errors.
@@ -66,6 +69,7 @@ impl Settings {
             config: None,
             searched: Vec::new(),
             keys: None,
+            ledger: None,
             misfits: Vec::new(),
             unknown: Vec::new(),
             taken: Vec::new(),
@@ -83,8 +87,10 @@ impl Settings {
             Some(config) => format!("{} ({})", config.path.display(), config.found.words()),
             None => "none".to_owned(),
         };
-        let keys = self.keys.as_ref().map(|keys| format!("; {KEYS_VARIABLE} names {}", keys.display()));
-        format!("{config}{}", keys.unwrap_or_default())
+        let named = |variable: &str, value: &Option<OsString>| {
+            value.as_ref().map(|value| format!("; {variable} names {}", value.display())).unwrap_or_default()
+        };
+        format!("{config}{}{}", named(KEYS_VARIABLE, &self.keys), named(LEDGER_VARIABLE, &self.ledger))
     }
 
     /// Gives the defaults to the options of every command.
@@ -118,14 +124,17 @@ impl Settings {
 
     fn defaults(&self) -> Vec<Default> {
         let mut defaults = self.config.as_ref().map(Config::defaults).unwrap_or_default();
-        defaults.extend(self.keys.as_ref().map(|keys| Default {
-            command: None,
-            long: "keys".to_owned(),
-            values: vec![keys.clone()],
-            origin: Origin::Environment(KEYS_VARIABLE),
-            must_fit: false,
-            only_with_keys: None,
-        }));
+        let variables = [("keys", &self.keys, KEYS_VARIABLE), ("ledger", &self.ledger, LEDGER_VARIABLE)];
+        for (long, value, variable) in variables {
+            defaults.extend(value.as_ref().map(|value| Default {
+                command: None,
+                long: long.to_owned(),
+                values: vec![value.clone()],
+                origin: Origin::Environment(variable),
+                must_fit: false,
+                only_with_keys: None,
+            }));
+        }
         defaults
     }
 
@@ -293,7 +302,7 @@ impl Config {
     }
 
     fn defaults(&self) -> Vec<Default> {
-        let ConfigFile { site, keys, profiles, journal, readers, run, options, .. } = &self.file;
+        let ConfigFile { site, keys, profiles, journal, ledger, readers, run, options, .. } = &self.file;
         let own_keys = self.keys();
         let entry = |long: &str, key: &[&str], values: Vec<OsString>| Default {
             command: None,
@@ -309,6 +318,7 @@ impl Config {
         };
         path("site", &["site", "file"], site.as_ref().map(|site| &site.file));
         path("profiles", &["profiles", "folder"], profiles.as_ref().map(|profiles| &profiles.folder));
+        path("ledger", &["ledger", "file"], ledger.as_ref().map(|ledger| &ledger.file));
         path("station-journal", &["journal", "file"], journal.as_ref().map(|journal| &journal.file));
         out.extend(own_keys.iter().map(|keys| entry("keys", &["keys", "file"], vec![keys.clone().into()])));
         // A passphrase goes with its own key file: for another it is wrong, and a token counts a wrong PIN.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::defaults::{Default, Origin};
-use super::find::{CONFIG_VARIABLE, KEYS_VARIABLE};
+use super::find::{CONFIG_VARIABLE, KEYS_VARIABLE, LEDGER_VARIABLE};
 use super::{Found, Settings};
 use crate::cli::out::Out;
 
@@ -12,6 +12,7 @@ const PROGRAM: &[(&str, &str, Option<&str>)] = &[
     ("keys.file", "keys", None),
     ("profiles.folder", "profiles", Some("card-profiles")),
     ("journal.file", "station-journal", Some("perso.journal")),
+    ("ledger.file", "ledger", None),
     ("readers.default", "reader", None),
     ("site.file", "site", None),
 ];
@@ -112,7 +113,7 @@ fn setting(default: &Default, settings: &Settings) -> SettingView {
         values: default.values.iter().map(|value| value.display().to_string()).collect(),
         from,
         line,
-        replaced: default.long == "keys" && from == "configuration" && settings.keys.is_some(),
+        replaced: from == "configuration" && replacing(&default.long, settings).is_some(),
     }
 }
 
@@ -131,11 +132,21 @@ fn lines(view: &ConfigView, settings: &Settings) -> Vec<String> {
             ("program", _) => "built in".to_owned(),
             (from, _) => from.to_owned(),
         };
-        let replaced = if row.replaced { format!(", replaced by {KEYS_VARIABLE}") } else { String::new() };
+        let variable = replacing(row.option.trim_start_matches('-'), settings).filter(|_| row.replaced);
+        let replaced = variable.map(|variable| format!(", replaced by {variable}")).unwrap_or_default();
         lines.push(format!("{:<keys$}  {:<values$}  {from}{replaced}", row.key, shown(row)));
     }
     lines.push("The command line overrides the environment, the environment overrides the configuration.".to_owned());
     lines
+}
+
+/// The variable of the environment that replaces the configuration's value of an option.
+fn replacing(long: &str, settings: &Settings) -> Option<&'static str> {
+    match long {
+        "keys" => settings.keys.as_ref().map(|_| KEYS_VARIABLE),
+        "ledger" => settings.ledger.as_ref().map(|_| LEDGER_VARIABLE),
+        _ => None,
+    }
 }
 
 fn shown(row: &SettingView) -> String {

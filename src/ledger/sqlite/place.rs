@@ -19,7 +19,7 @@ pub(super) fn is_there(path: &Path) -> Result<(), StoreError> {
             return Err(StoreError::Place {
                 path: path.to_owned(),
                 why: "it does not exist".into(),
-                next: Some("Check the path; docs/ledger.md says how a ledger is made.".into()),
+                next: Some("Check the path, or make a test ledger with `perso ledger init FILE`.".into()),
             });
         }
         Err(error) => return Err(failed(path, "opened", error)),
