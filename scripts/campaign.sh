@@ -3,7 +3,7 @@
 #
 #   scripts/campaign.sh NAME [ARGUMENT…]
 #
-#   mutations          every mutation of every product's file: refused, told, found, or accepted with its reason (tests/mutations.rs)
+#   mutations          every mutation of every product's file: refused, told, found, or accepted with its reason (tests/it/mutations.rs)
 #   crash [N [SEED]]   killed and interrupted runs, as scripts/crash.sh; 1,000 runs unless stated
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -15,7 +15,7 @@ case "${1:-}" in
     [ $# = 1 ] || { usage >&2; exit 2; }
     need_rust
     need_libraries
-    PERSO_MUTATIONS=all cargo test --locked "${features[@]}" --test mutations -- --nocapture
+    PERSO_MUTATIONS=all cargo test --locked "${features[@]}" --test it mutations:: -- --nocapture
     ;;
   crash)
     shift

@@ -13,4 +13,4 @@ for number in "$runs" "$seed"; do
 done
 need_rust
 need_libraries
-PERSO_CRASH_RUNS=$runs PERSO_CRASH_SEED=$seed cargo test --locked "${features[@]}" --test crash -- --nocapture
+PERSO_CRASH_RUNS=$runs PERSO_CRASH_SEED=$seed cargo test --locked "${features[@]}" --test it crash:: -- --nocapture

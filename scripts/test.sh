@@ -46,12 +46,6 @@ documentation() { RUSTDOCFLAGS="${denied[*]}" cargo doc --locked --no-deps "${fe
 build() { cargo test --locked --no-run "${features[@]}"; }
 # Unit tests, the benchmarks once each, and the examples in the documentation.
 units() { cargo test --locked --lib --bins --benches "${features[@]}" && cargo test --locked --doc "${features[@]}"; }
-# Test files by name, e.g. `files vectors replay`.
-files() {
-  local options=() name
-  for name in "$@"; do options+=(--test "$name"); done
-  cargo test --locked --no-fail-fast "${features[@]}" "${options[@]}"
-}
 
 if need_component rustfmt cargo-fmt; then
   step "format" format
@@ -77,45 +71,23 @@ have softhsm2-util || skip "keys in a token" "softhsm2 is not installed and coul
 step "build of the tests" build
 step "unit tests, benchmarks once, documentation examples" units
 
-# The test files, by rung; whatever is not named here runs under "other tests".
-vectors=(vectors)
-replay=(replay)
-simulated=(sim_card foreign_scll channel_matrix faults read_back program leak bad_input bad_records)
-cuts=(power_cuts)
-virtual=(pcsc)
-# Has a script of its own.
-strangers=(foreign)
-# Likewise.
-crashes=(crash)
-others=()
-present() { for name in "$@"; do [ -f "tests/$name.rs" ] && echo "$name"; done || true; }
-for file in tests/*.rs; do
-  name=$(basename "$file" .rs)
-  case " ${vectors[*]} ${replay[*]} ${simulated[*]} ${cuts[*]} ${virtual[*]} ${strangers[*]} ${crashes[*]} " in
-    *" $name "*) ;;
-    *) others+=("$name") ;;
-  esac
-done
-rung() {
-  local title=$1 reason=$2 names
-  shift 2
-  mapfile -t names < <(present "$@")
-  if [ ${#names[@]} = 0 ]; then skip "$title" "$reason"; else step "$title: ${names[*]}" files "${names[@]}"; fi
-}
-rung "other tests" "there are none" "${others[@]}"
-rung "rung 1, vectors from outside" "there are none" "${vectors[@]}"
-rung "rung 2, recorded exchanges of real cards" "no recording is in the repository yet" "${replay[@]}"
-rung "rung 3, the simulated card" "there are none" "${simulated[@]}"
+files() { cargo test --locked --no-fail-fast "${features[@]}" "$@"; }
+
+step "rung 1, vectors from outside: vectors" files --test vectors
+# Rung 2, recorded exchanges of real cards, is among these as soon as a recording is in the repository; so is rung 3, the
+# simulated card.
+step "the program and its parts, rungs 2 and 3: it" \
+  files --test it -- --skip power_cuts:: --skip crash::
+step "keys in files, processes and tokens: custody, key_stores" files --test custody --test key_stores
 # Says how many exchanges each profile takes.
-step "rung 3, the power cut at every exchange: ${cuts[*]}" \
-  cargo test --locked "${features[@]}" "${cuts[@]/#/--test=}" -- --show-output
+step "rung 3, the power cut at every exchange: it power_cuts" files --test it power_cuts:: -- --show-output
 step "rung 3, runs killed and interrupted at random moments: scripts/crash.sh" scripts/crash.sh 50
 if [ ${#features[@]} != 0 ]; then
   skip "rung 4, virtual readers behind pcscd" "libpcsclite-dev is not installed"
 elif why=$(scripts/virtual-readers.sh --ready 2>&1); then
   # No network in there, so nothing may be fetched.
-  step "rung 4, virtual readers behind pcscd: ${virtual[*]}" \
-    scripts/virtual-readers.sh --readers 16 cargo test --locked --offline "${virtual[@]/#/--test=}"
+  step "rung 4, virtual readers behind pcscd: pcsc" \
+    scripts/virtual-readers.sh --readers 16 cargo test --locked --offline --test pcsc
   # As on a machine that permits none. One test that takes the service down and starts it again.
   step "rung 4, virtual readers without a namespace" \
     scripts/virtual-readers.sh --no-namespace --readers 16 cargo test --locked --offline --test pcsc -- "through a restart"

@@ -3,7 +3,7 @@
 //! A prepared record goes in; the chip is loaded through a GlobalPlatform secure channel as EMV CPS prescribes, read
 //! back as a terminal would, and the verdict says with evidence whether one order has become exactly one good card.
 //!
-//! The rooms, from the ground up; a room may use those below it, never one above (`tests/architecture.rs`):
+//! The rooms, from the ground up; a room may use those below it, never one above (`tests/it/architecture.rs`):
 //!
 //! - [`base`]: codecs, ciphers, secrets, the EMV dictionary. No I/O, no clock, no randomness.
 //! - [`keys`]: who holds the secrets.

@@ -14,7 +14,7 @@ use super::tables::NotApplied;
 use crate::base::chance::ChanceError;
 use crate::base::fault::{Code, Fault};
 
-/// Where the ledger is kept. One test suite runs over every implementation (`tests/ledger_stores.rs`).
+/// Where the ledger is kept. One test suite runs over every implementation (`tests/it/ledger_stores.rs`).
 pub trait LedgerStore: Send {
     /// The ledger: its name, and whether it is for live keys.
     fn facts(&self) -> Facts;

@@ -1,7 +1,7 @@
 //! What texts must look like: every pattern that the upstream documents publish, as it stands there and as it is used.
 //!
 //! The used form differs where the published one does not compile, is not anchored, or leaves a digit to Unicode.
-//! `tests/order_fields.rs` holds this table against the published list.
+//! `tests/it/order_fields.rs` holds this table against the published list.
 
 use std::sync::OnceLock;
 

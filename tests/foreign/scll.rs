@@ -1,4 +1,4 @@
-//! The crate `scll` over PC/SC; tests/foreign_scll.rs has more of it in process.
+//! The crate `scll` over PC/SC; tests/it/foreign_scll.rs has more of it in process.
 
 use perso::card::transport::Transport as Link;
 use scll::CardManager;

@@ -113,7 +113,7 @@ impl Table {
 
 const HEAD: &str = "# Programs that are not ours\n\nMade by `PERSO_BLESS=1 scripts/foreign.sh`: programs of others against our \
 simulated cards, through pcscd and vpcd. `scripts/test.sh` runs it again; what was not skipped there has to be as it stands \
-here.\n\nBeyond the table, `tests/foreign_emv.rs` has the flow of the crate `emv` pay with prepared cards in process: SDA, DDA and CDA \
+here.\n\nBeyond the table, `tests/it/foreign_emv.rs` has the flow of the crate `emv` pay with prepared cards in process: SDA, DDA and CDA \
 pass. The crate's functions for offline data authentication in a flow of our own pass fDDA, too, and find nothing proven if one bit of a \
 signature is flipped. Its program `emv-test-transaction` fails CDA with every card (version 0.1.1): the check takes the unpredictable number from \
 the tag store (`src/contact/transaction_driver.rs`, 1160), where only `start` of `src/contact/transaction_flow.rs` (114) puts it, \

@@ -1,4 +1,4 @@
-//! Examples in the help of every command. tests/shell.rs runs each of them, in this order, in one folder.
+//! Examples in the help of every command. tests/it/shell.rs runs each of them, in this order, in one folder.
 
 /// The command, and lines that a shell runs as they are.
 pub(super) const EXAMPLES: &[(&str, &[&str])] = &[
