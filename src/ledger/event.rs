@@ -149,6 +149,9 @@ pub enum What {
     OrderReleased {
         /// The order.
         order: OrderId,
+        /// The second person, if the act takes two.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        second: Option<Text>,
     },
     /// The order is cancelled before its card was begun.
     OrderCancelled {
@@ -328,7 +331,7 @@ impl What {
             What::OrderPrepared { order, .. }
             | What::OrderRefused { order, .. }
             | What::OrderHeld { order, .. }
-            | What::OrderReleased { order }
+            | What::OrderReleased { order, .. }
             | What::OrderCancelled { order }
             | What::OrderGivenUp { order, .. }
             | What::OrderExpired { order }

@@ -14,6 +14,7 @@ pub mod event;
 pub mod fold;
 pub mod identity;
 pub mod ids;
+pub mod intake;
 pub mod lease;
 pub mod memory;
 mod memory_store;

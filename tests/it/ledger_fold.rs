@@ -128,8 +128,8 @@ fn another_order_of_the_same_card_is_held() {
     assert!(matches!(world.refuses(other(SameCard::Warned)), Refusal::TestOnly(_)));
     world.then(vec![other(SameCard::Held), prepared(2)]);
     assert!(matches!(world.refuses(claimed(2, 1, 1, plan())), Refusal::Held(_, HoldReason::SameCard)));
-    world.then(vec![What::OrderReleased { order: order(2) }, claimed(2, 1, 1, plan())]);
-    assert_eq!(world.refuses(What::OrderReleased { order: order(2) }), Refusal::NotHeld(order(2)));
+    world.then(vec![What::OrderReleased { order: order(2), second: None }, claimed(2, 1, 1, plan())]);
+    assert_eq!(world.refuses(What::OrderReleased { order: order(2), second: None }), Refusal::NotHeld(order(2)));
 }
 
 #[test]
@@ -503,7 +503,7 @@ fn a_hold_is_obeyed_until_the_chip_is_begun() {
     assert!(matches!(world.refuses(about_to(1, 1, 1, 0, store(1))), Refusal::Held(..)));
     world.then(vec![ended(1, 1, 1, Verdict::Untouched)]);
     assert!(matches!(world.refuses(claimed(1, 2, 1, plan())), Refusal::Held(..)));
-    world.then(vec![What::OrderReleased { order: order(1) }]);
+    world.then(vec![What::OrderReleased { order: order(1), second: None }]);
     world.then(begun(1, 2, 1, 1));
     assert!(matches!(world.refuses(hold), Refusal::OrderState { .. }));
 }

@@ -62,7 +62,7 @@ fn event(writer: &mut Writer, tables: &MemoryTables, choice: Choice) -> Event {
         }
         3..=5 => prepared(n),
         6 => What::OrderHeld { order: order_id, reason: HoldReason::Asked },
-        7 => What::OrderReleased { order: order_id },
+        7 => What::OrderReleased { order: order_id, second: None },
         8 if wrong < 4 => What::OrderCancelled { order: order_id },
         9 if wrong < 2 => What::OrderGivenUp { order: order_id, reason: Text::new("x") },
         9 if wrong < 4 => What::OrderRefused { order: order_id, code: Text::new("X") },

@@ -330,7 +330,7 @@ fn refusals_have_their_codes(mut bench: Bench) {
     ] {
         assert_eq!(bench.refused(vec![what]).code(), code);
     }
-    bench.commit(vec![What::OrderReleased { order: order(3) }, claimed(3, 1, 3, plan())]);
+    bench.commit(vec![What::OrderReleased { order: order(3), second: None }, claimed(3, 1, 3, plan())]);
     assert_eq!(bench.refused(vec![identified(3, 1, 3, chip(1))]).code(), Code::LedgerCard);
     bench.time.pass(LEASE);
     bench.commit(vec![What::LeaseExpired { job: job(2, 1), fence: fence(2) }]);

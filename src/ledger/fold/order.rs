@@ -90,7 +90,8 @@ pub(super) fn act(mut order: OrderRow, facts: Facts, event: &Event) -> Result<Or
             }
             order.held = Some(*reason);
         }
-        What::OrderReleased { .. } => {
+        What::OrderReleased { second, .. } => {
+            second.iter().try_for_each(|second| two(event, second))?;
             order.held.take().ok_or(Refusal::NotHeld(id))?;
         }
         What::OrderCancelled { .. } => {
