@@ -18,6 +18,7 @@ use crate::issuance::journal::JournalError;
 use crate::issuance::proof::VerifyError;
 use crate::keys::file::KeyFileError;
 use crate::ledger::StoreError;
+use crate::ledger::worker::WorkerError;
 use crate::order::{D1Answer, SiteError};
 
 /// Why a file is not written if `--replace` would help.
@@ -184,6 +185,9 @@ pub enum CliError {
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] StoreError),
+    /// Jobs of dead workers.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
     /// No ledger where one is needed.
     #[error("no ledger is named")]
     NoLedger,
@@ -305,6 +309,7 @@ impl Fault for CliError {
             CliError::Link(error) => error.code(),
             CliError::Journal(error) => error.code(),
             CliError::Ledger(error) => error.code(),
+            CliError::Worker(error) => error.code(),
             CliError::NoLedger | CliError::LedgerName { .. } => Code::OperatorInput,
             CliError::Key(error) => error.code(),
             CliError::Config(error) => error.code(),
@@ -365,6 +370,7 @@ impl Fault for CliError {
             }
             CliError::LedgerName { .. } => "Run `perso ledger list`, and type the order's first 12 digits.".to_owned(),
             CliError::Ledger(error) => return error.remedy(),
+            CliError::Worker(error) => return error.remedy(),
             CliError::Config(error) => return error.remedy(),
             CliError::Link(error) => return error.remedy(),
             CliError::Keys { source, .. } => return source.remedy(),

@@ -58,4 +58,5 @@ fn schemas_are_in_step() {
     held::<super::ledger::view::ListView>("ledger-list");
     held::<super::ledger::view::ShowView>("ledger-show");
     held::<super::ledger::view::CheckView>("ledger-check");
+    held::<super::ledger::view::ActView>("ledger-act");
 }

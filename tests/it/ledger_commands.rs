@@ -217,6 +217,74 @@ fn digits_that_name_two_orders_are_refused_with_both() {
 }
 
 #[test]
+fn people_act_on_orders_and_see_what_comes_next() {
+    let lab = Lab::busy();
+    let act = |arguments: &[&str]| {
+        let (code, out, err) = lab.perso(&[&["ledger"], arguments, &["--ledger", "site.db"]].concat());
+        (code, format!("{out}{err}"))
+    };
+    let state = |digits: &str| lab.json(&["ledger", "show", digits])["order"]["state"].as_str().unwrap().to_owned();
+    // Held, released, cancelled.
+    assert_eq!(act(&["release", "3333"]).0, 0);
+    assert!(act(&["release", "3333"]).1.contains("is not held"));
+    let (code, text) = act(&["hold", "3333"]);
+    assert!(code == 0 && text.contains("A supervisor releases"), "{text}");
+    assert_eq!((act(&["cancel", "3333"]).0, state("3333")), (0, "cancelled".into()));
+    assert!(act(&["hold", "1111"]).1.contains("[LEDGER-STATE]"), "its card is made");
+    // In doubt: two people see it destroyed.
+    let me = lab.json(&["ledger", "show", "3333"])["events"].as_array().unwrap().last().unwrap()["person"].clone();
+    let (code, text) = act(&["settle", "2222", "--destroyed", "--second", me.as_str().unwrap()]);
+    assert!(code == 9 && text.contains("second person"), "{text}");
+    assert_eq!(act(&["settle", "2222", "--second", "bert"]).0, 2, "without --destroyed");
+    let (code, text) = act(&["settle", "2222-1", "--destroyed", "--second", "bert"]);
+    assert!(code == 0 && text.contains("not verified") && text.contains("bert"), "{text}");
+    assert_eq!(state("2222"), "spoiled");
+    // Remade, given up.
+    assert_eq!(act(&["remake", "2222", "--second", "bert"]).0, 0);
+    assert_eq!(act(&["give-up", "2222", "--reason", "no stock"]).0, 9, "a remake is open");
+    assert_eq!((act(&["give-up", "4444", "--reason", "no stock"]).0, state("4444")), (0, "given-up".into()));
+    // Made, handed over, rejected.
+    assert_eq!(act(&["made", "1111"]).0, 9, "it is made already");
+    assert_eq!(act(&["hand-over", "1111"]).0, 0);
+    assert_eq!(act(&["ship", "1111", "--carrier", "post", "--tracking", "R R"]).0, 2);
+    assert_eq!(
+        (act(&["ship", "1111", "--carrier", "post", "--tracking", "RR1"]).0, state("1111")),
+        (0, "shipped".into())
+    );
+    assert_eq!(act(&["reject", "1111", "--reason", " "]).0, 2);
+    let rejected = lab.json(&["ledger", "reject", "1111", "--reason", "pan 4761739001010010 printed twice"]);
+    assert_eq!(rejected["order"]["state"], "rejected");
+    let (_, history) = act(&["show", "1111"]);
+    assert!(history.contains("476173******0010") && !history.contains("4761739001010010"), "{history}");
+    assert_eq!(act(&["made", "5555"]).0, 2);
+    assert_eq!(lab.json(&["ledger", "check"])["equal"], true);
+}
+
+/// The order is tried for the first time at another moment: there is no job to act on.
+#[test]
+fn an_act_on_a_job_that_is_not_there_is_refused() {
+    let lab = Lab::busy();
+    lab.fails(&["ledger", "made", "3333", "--ledger", "site.db"], 9, "job 333333333333-1 is not in the ledger");
+    lab.fails(&["ledger", "made", "1111-7", "--ledger", "site.db"], 9, "job 111111111111-7 is not in the ledger");
+}
+
+/// Any act first takes jobs from workers that died: their leases are of another start of the machine here.
+#[test]
+fn an_act_takes_jobs_from_dead_workers_first() {
+    let lab = Lab::new();
+    let time = Time::default();
+    let mut store = SqliteStore::open(&lab.path("site.db"), time.ports()).unwrap();
+    let whats = [ready(0x55), begun(0x55, 1, 1, 1)].concat();
+    store.commit(&Writer::new(time).batch(whats)).unwrap();
+    let (code, out, err) =
+        lab.perso(&["ledger", "settle", "5555", "--destroyed", "--second", "bert", "--ledger", "site.db"]);
+    assert_eq!(code, 0, "{out}{err}");
+    let events = lab.json(&["ledger", "show", "5555"])["events"].clone();
+    let names: Vec<&str> = events.as_array().unwrap().iter().map(|it| it["event"].as_str().unwrap()).collect();
+    assert!(names.ends_with(&["step-about-to", "lease-expired", "job-settled"]), "{names:?}");
+}
+
+#[test]
 fn check_finds_a_row_that_was_changed_by_hand() {
     let lab = Lab::busy();
     assert_eq!(lab.json(&["ledger", "check"])["equal"], true);

@@ -25,6 +25,75 @@ pub enum LedgerCommand {
         #[allow(missing_docs)]
         ledger: LedgerArgs,
     },
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    Act(ActCommand),
+}
+
+/// The commands of `perso ledger` that write.
+#[derive(Debug, Subcommand)]
+pub enum ActCommand {
+    /// Hold an order: no card of it is begun until it is released.
+    Hold(ActArgs),
+    /// Release a held order.
+    Release(ActArgs),
+    /// Cancel an order before its card is begun.
+    Cancel(ActArgs),
+    /// Give an order up: it is never made here.
+    GiveUp {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        act: ActArgs,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Approve a further attempt after a spoiled or rejected card. Takes two people.
+    Remake {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        act: ActArgs,
+        /// The second person.
+        #[arg(long, value_name = "NAME")]
+        second: String,
+    },
+    /// Settle a card in doubt as destroyed. Takes two people who have seen that.
+    Settle {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        act: ActArgs,
+        /// The card was destroyed.
+        #[arg(long, required = true)]
+        destroyed: bool,
+        /// The second person.
+        #[arg(long, value_name = "NAME")]
+        second: String,
+    },
+    /// Confirm stripe, print and look of a good card.
+    Made(ActArgs),
+    /// Take a good, made or shipped card back: it must be destroyed.
+    Reject {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        act: ActArgs,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Hand a made card to its holder.
+    HandOver(ActArgs),
+    /// Ship a made card.
+    Ship {
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        act: ActArgs,
+        /// Who carries it.
+        #[arg(long, value_name = "NAME")]
+        carrier: String,
+        /// Number of the shipment: letters, digits and - / . : _ +
+        #[arg(long, value_name = "NUMBER")]
+        tracking: String,
+    },
 }
 
 /// Which ledger.
@@ -36,6 +105,16 @@ pub struct LedgerArgs {
     /// Wait this long while another process writes.
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u32).range(..=3600))]
     pub wait: u32,
+}
+
+/// Which order, in which ledger.
+#[derive(Debug, Clone, Args)]
+pub struct ActArgs {
+    /// The order's first digits (at least 4), or a job, as `perso ledger list` prints them.
+    pub order: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub ledger: LedgerArgs,
 }
 
 /// `perso ledger list`

@@ -40,7 +40,7 @@ pub use self::keys::{
     ExportArgs, GenerateArgs, ImportArgs, KcvArgs, KeyFileArgs, KeysCommand, LoadArgs, NamedArgs, RotateArgs,
 };
 pub use self::keys::{NeededArgs, NewPassphraseArgs, PublicArgs, PublicForm, RemoveArgs};
-pub use self::ledger::{LedgerArgs, LedgerCommand, LedgerListArgs, LedgerShowArgs};
+pub use self::ledger::{ActArgs, ActCommand, LedgerArgs, LedgerCommand, LedgerListArgs, LedgerShowArgs};
 pub use self::prepare::{PoolCommand, PreparationArgs, PrepareArgs};
 pub use self::readers::ReadersArgs;
 pub use self::run::{LevelArgs, RunArgs};

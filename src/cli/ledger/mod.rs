@@ -1,5 +1,6 @@
 //! `perso ledger …`: the ledger made, listed, shown and checked.
 
+mod acts;
 pub(super) mod view;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ pub fn run(command: &LedgerCommand, out: &mut Out) -> Result<u8, CliError> {
         LedgerCommand::List(args) => list(args, out),
         LedgerCommand::Show(args) => show(args, out),
         LedgerCommand::Check { ledger } => check(ledger, out),
+        LedgerCommand::Act(command) => acts::run(command, out),
     }
 }
 
@@ -76,7 +78,7 @@ fn list(args: &LedgerListArgs, out: &mut Out) -> Result<u8, CliError> {
 
 fn show(args: &LedgerShowArgs, out: &mut Out) -> Result<u8, CliError> {
     let mut store = open(&args.ledger)?;
-    let order = find(store.as_mut(), &args.order)?;
+    let (order, _) = find(store.as_mut(), &args.order)?;
     let missing = || CliError::LedgerName { text: args.order.clone(), why: "is not in the ledger".into() };
     let row = store.order(&order)?.ok_or_else(missing)?;
     let jobs = store.jobs_of(&order)?;
@@ -122,13 +124,13 @@ fn open(args: &LedgerArgs) -> Result<Box<dyn LedgerStore>, CliError> {
     Ok(Box::new(Bounded::new(Box::new(store), &path.display().to_string(), deadline)))
 }
 
-/// The order that digits or a job name.
-fn find(store: &mut dyn LedgerStore, text: &str) -> Result<OrderId, CliError> {
+/// The order that digits or a job name, and the number of the attempt if it is a job.
+fn find(store: &mut dyn LedgerStore, text: &str) -> Result<(OrderId, Option<u32>), CliError> {
     let named = |why: String| CliError::LedgerName { text: text.to_owned(), why };
-    let digits = match text.split_once('-') {
-        Some((digits, attempt)) if attempt.parse::<u32>().is_ok() => digits,
+    let (digits, attempt) = match text.split_once('-').map(|(digits, attempt)| (digits, attempt.parse::<u32>())) {
+        Some((digits, Ok(attempt))) => (digits, Some(attempt)),
         Some(_) => return Err(named("is neither an order nor a job".into())),
-        None => text,
+        None => (text, None),
     };
     let digits = digits.to_ascii_lowercase();
     if digits.len() < FEWEST_DIGITS || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -137,7 +139,7 @@ fn find(store: &mut dyn LedgerStore, text: &str) -> Result<OrderId, CliError> {
     let found = store.find(&digits, NAMED)?;
     match found.as_slice() {
         [] => Err(named("is not in the ledger".into())),
-        [order] => Ok(*order),
+        [order] => Ok((*order, attempt)),
         several => {
             let longer = |order: &OrderId| order.to_string().chars().take(digits.len() + 8).collect::<String>();
             let short: Vec<String> = several.iter().map(longer).collect();

@@ -196,6 +196,36 @@ pub struct ShowView {
     events: Vec<EventLine>,
 }
 
+/// What the commands that write print with `--format json`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "LedgerActView")]
+pub struct ActView {
+    /// The order as it is now.
+    order: OrderLine,
+    /// What comes next, in words.
+    next: &'static str,
+    /// The two people of an act that takes two. A test ledger does not verify them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    people: Option<[String; 2]>,
+}
+
+impl ActView {
+    pub(super) fn new(order: &OrderRow, people: Option<[String; 2]>) -> Self {
+        Self { order: OrderLine::of(order), next: next(order), people }
+    }
+
+    pub(super) fn print(&self, out: &mut Out) {
+        let held = self.order.held.map(|reason| format!(", held: {reason}")).unwrap_or_default();
+        let digits: String = self.order.order.chars().take(12).collect();
+        out.line(format!("Order {digits} is {}{held}. {}", self.order.state, self.next));
+        if let Some([first, second]) = &self.people {
+            out.line(format!(
+                "Two people: {first} and {second}. Their names are not verified: a test ledger has no accounts."
+            ));
+        }
+    }
+}
+
 /// An event.
 #[derive(Serialize, JsonSchema)]
 pub struct EventLine {
