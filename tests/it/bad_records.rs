@@ -203,9 +203,9 @@ const CASES: &[(&str, Mutation, Code, &str)] = &[
     ),
     (
         "a grouping longer than the profile allows",
-        |it| it.grouping("9010")["value"] = "030303".into(),
+        |it| it.grouping("9000")["value"] = "00112233445566778899".into(),
         Code::RecordDgi,
-        "(9010)",
+        "(9000)",
     ),
     ("a mandatory grouping missing", |it| it.drop("9000"), Code::RecordDgi, "body.applications[0].groupings"),
     (

@@ -77,7 +77,6 @@ const KINDS: [Kind; 3] = [
             "/request",
             "/request/reissueType",
             "/response",
-            "/response/newCardExpiryDate",
             "/response/plasticId",
             "/response/newSequenceNumber",
             "/client",

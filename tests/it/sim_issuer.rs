@@ -10,9 +10,12 @@ use perso::card::sim::{Hex, SimCard};
 use serde_json::Value;
 
 fn vector(name: &str) -> Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/emv_issuer_crypto.json");
-    let all: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    all.as_array().unwrap().iter().find(|one| one["name"] == name).unwrap_or_else(|| panic!("no vector {name}")).clone()
+    let all = |file: &str| {
+        let path = format!("{}/tests/vectors/{file}", env!("CARGO_MANIFEST_DIR"));
+        serde_json::from_str::<Vec<Value>>(&std::fs::read_to_string(path).unwrap()).unwrap()
+    };
+    let mut vectors = all("emv_issuer_crypto.json").into_iter().chain(all("emv_issuer_crypto_pyemv.json"));
+    vectors.find(|one| one["name"] == name).unwrap_or_else(|| panic!("no vector {name}"))
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {

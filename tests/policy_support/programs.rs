@@ -397,6 +397,7 @@ const KEYS: &[(&str, Option<Verb>)] = &[
     ("kcv", Some(Verb::CheckValue)),
     ("public", Some(Verb::PublicKey)),
     ("remove", None),
+    ("needed", None),
     ("passphrase", None),
 ];
 
