@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::engine::Engine;
 use super::handle::Label;
 use super::pkcs11::Pkcs11Store;
-use super::policy::Use;
+use super::verb::Use;
 use super::{Derivation, JweAlgorithm, KeyError, KeyHandle, KeyInfo, SoftwareStore};
 use crate::base::Secret;
 use crate::base::crypto::{NONCE, RsaPublic, TAG};

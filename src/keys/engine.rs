@@ -5,7 +5,7 @@ use super::{Derivation, JweAlgorithm, KeyError, KeyHandle, KeyInfo};
 use crate::base::Secret;
 use crate::base::crypto::{CryptoError, NONCE, RsaPublic, TAG};
 use crate::keys::handle::Label;
-use crate::keys::policy::Use;
+use crate::keys::verb::Use;
 
 /// The operations. None of them looks at purposes.
 pub trait Engine: Send + Sync {

@@ -1,10 +1,12 @@
 //! What can go wrong with keys.
 
+use super::info::article;
+use super::operation::Operation;
 use super::pin::PinError;
-use super::policy::Verb;
 use super::tr31::Tr31Error;
-use super::usage::Operation;
-use super::{Algorithm, Kcv, KeyInfo, Limits, Purpose, Weakness};
+use super::verb::Verb;
+use super::weakness::Weakness;
+use super::{Algorithm, Kcv, KeyInfo, Limits, Purpose};
 use crate::base::chance::ChanceError;
 use crate::base::crypto::CryptoError;
 use crate::base::fault::{Code, Fault};
@@ -36,12 +38,6 @@ impl KeyError {
         let meant = suggest::nearest(name, held.into_iter().map(|info| info.name.as_str()));
         KeyError::Unknown(UnknownName { name: name.to_owned(), meant: meant.map(str::to_owned) })
     }
-}
-
-/// The article before a name of a purpose or an algorithm.
-pub(super) fn article(name: &str) -> &'static str {
-    // RSA is read by its letters.
-    if name.starts_with(['a', 'e', 'i', 'o', 'u']) || name.starts_with("rsa") { "an" } else { "a" }
 }
 
 /// What went wrong with a key.

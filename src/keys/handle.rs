@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::header::Limits;
 use super::pkcs11::TokenObject;
-use super::policy::{Use, Verb};
 use super::private::PrivateKey;
-use super::{Algorithm, KeyError, KeyInfo, Purpose};
+use super::verb::Use;
+use super::{Algorithm, KeyInfo, Purpose};
 use crate::base::Secret;
 
 /// A key in custody. Other rooms see its name, kind, purpose and whether it is a test key; only its store can use it.
@@ -60,14 +60,6 @@ pub(super) enum Repr {
 impl KeyHandle {
     pub(super) fn new(label: Label, repr: Repr) -> Self {
         Self { label, repr }
-    }
-
-    /// Asks the table of `policy.rs` whether the key may do this, before anything is done with it.
-    ///
-    /// # Errors
-    /// It may not: [`KeyError::Purpose`], [`KeyError::Verb`], [`KeyError::LiveCalculation`], [`KeyError::Live`].
-    pub fn may(&self, verb: Verb) -> Result<(), KeyError> {
-        super::policy::allowed(self, verb).map(drop)
     }
 
     /// The same key for this use.

@@ -272,3 +272,9 @@ pub struct KeyInfo {
     /// The header of the key block that it came in; `None`: no limits.
     pub header: Option<KeyHeader>,
 }
+
+/// The article before a name of a purpose or an algorithm.
+pub(super) fn article(name: &str) -> &'static str {
+    // RSA is read by its letters.
+    if name.starts_with(['a', 'e', 'i', 'o', 'u']) || name.starts_with("rsa") { "an" } else { "a" }
+}

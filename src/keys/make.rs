@@ -8,7 +8,7 @@ use openssl::pkey::PKey;
 use openssl::rsa::Rsa;
 use zeroize::Zeroizing;
 
-use super::custody::odd;
+use super::arrivals::odd;
 use super::{Algorithm, KeyError, weak};
 use crate::base::crypto::{Cipher, RsaError, RsaPrivate};
 use crate::base::{Chance, Secret};

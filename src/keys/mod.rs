@@ -5,6 +5,7 @@
 //! session.
 
 mod any;
+mod arrivals;
 pub mod ca_keys;
 pub mod card_values;
 mod compute;
@@ -21,6 +22,7 @@ pub mod issuer;
 mod locked;
 mod make;
 mod oaep;
+mod operation;
 pub mod pin;
 pub mod pkcs11;
 mod pkcs11_derive;
@@ -34,8 +36,10 @@ mod store;
 pub mod test_ca;
 pub mod tr31;
 pub mod usage;
+mod verb;
 mod verbs;
 mod weak;
+mod weakness;
 
 pub use any::{AnyStore, ForCalculator, ForJobs, Serving};
 pub use diversify::{CardKeys, Diversification, card_keys, card_keys_to_show, is_chosen, select_kmc};
@@ -45,11 +49,11 @@ pub use header::{KeyHeader, Limits, OptionalBlock};
 pub use info::{Algorithm, Kcv, KeyInfo, Purpose};
 pub use locked::lock_pages;
 pub use make::{from_components, random};
-pub use policy::{Use, Verb};
+pub use operation::Operation;
 pub use public::PublicKey;
 pub use sets::KeySet;
 pub use software::SoftwareStore;
 pub use store::{BlockForm, KeyStore};
-pub use usage::Operation;
+pub use verb::{Use, Verb};
 pub use verbs::{CardForm, CardPadding, Computation, Derivation, JweAlgorithm, Sealed, WrappedKey};
-pub use weak::Weakness;
+pub use weakness::Weakness;

@@ -2,7 +2,7 @@
 //! folder's `mod.rs` hands a name on and is no import. A folder's `mod.rs` puts its own files together, and they use the
 //! types that stand there: that is a folder, not a circle.
 
-use crate::architecture::source::{Source, is_word};
+use super::source::{Source, is_word};
 use std::collections::{BTreeMap, BTreeSet};
 use syn::{Item, UseTree, Visibility};
 

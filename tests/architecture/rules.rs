@@ -1,6 +1,6 @@
 //! The walls: each rule takes one file and returns what breaks it.
 
-use crate::architecture::source::{Named, Source, is_word};
+use super::source::{Named, Source, is_word};
 
 /// One breach: file and line, then what is wrong.
 pub type Breach = String;

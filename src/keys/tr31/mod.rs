@@ -20,7 +20,7 @@ use std::fmt;
 
 use crate::base::fault::{Code, Fault};
 use crate::keys::Purpose;
-use crate::keys::error::article;
+use crate::keys::info::article;
 
 /// What is wrong with a key block, or with using it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
