@@ -70,6 +70,7 @@ fn is_no_blank(fault: Code) -> bool {
             | Code::CardSwapped
             | Code::LedgerCard
             | Code::LedgerFence
+            | Code::LedgerUnknown
             | Code::LedgerDoubt
             | Code::ReaderMute
     )
