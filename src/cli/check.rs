@@ -1,27 +1,26 @@
 //! `perso check`: every problem with its path.
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::rc::Rc;
 
 use serde::Serialize;
 
-use super::args::{CheckArgs, ProfileArgs};
+use super::args::CheckArgs;
 use super::check_files::{Total, below};
 use super::common::{self, CliError, Out, Problem};
 use super::config;
-use super::orders;
-use super::profiles::ProfileFolder;
-use super::ready::record_problems;
+use super::profiles;
+use super::ready::{record_problems, shown};
 use super::screen;
 use super::stores;
 use crate::base::emv::rules::Stage;
 use crate::base::{Code, Fault, Warning};
 use crate::issuance::check;
 use crate::issuance::file_kind::FileKind;
+use crate::issuance::intake;
 use crate::issuance::report;
 use crate::issuance::result::{FaultRef, RuleRef};
+use crate::issuance::setup::{ProfileFolder, Profiles};
 use crate::keys::{AnyStore, KeyStore, file};
 use crate::order::{self, D1Answer, OrderView, Site, Source};
 use crate::prepare::{self, IssuerCertificate};
@@ -102,10 +101,9 @@ pub fn run(args: &CheckArgs, out: &mut Out) -> Result<u8, CliError> {
         (Some(path), Some(store)) => Some(super::prepare::issuer(path, ca_keys.as_ref(), store, out)?),
         _ => None,
     };
-    let profiles = OnceCell::new();
-    let profiles = Profiles { from: &args.profiles, folder: &profiles };
+    let profiles = profiles::folder(&args.profiles);
     let (store, site, issuer) = (store.as_ref(), site.as_ref(), issuer.as_ref());
-    let sources = OrderSources { store, site, issuer, profiles, minimum_level: args.level.minimum_level };
+    let sources = OrderSources { store, site, issuer, profiles: &profiles, minimum_level: args.level.minimum_level };
     let (mut all, mut total) = (Vec::new(), Total::default());
     let mut places = BTreeSet::new();
     for given in &args.files {
@@ -203,25 +201,8 @@ struct OrderSources<'a> {
     store: Option<&'a AnyStore>,
     site: Option<&'a Site>,
     issuer: Option<&'a IssuerCertificate>,
-    profiles: Profiles<'a>,
+    profiles: &'a ProfileFolder,
     minimum_level: u8,
-}
-
-/// The profiles of all files. Their folder is read if a file needs one.
-#[derive(Clone, Copy)]
-struct Profiles<'a> {
-    from: &'a ProfileArgs,
-    folder: &'a OnceCell<ProfileFolder>,
-}
-
-impl Profiles<'_> {
-    fn find(&self, name: &str) -> Result<Rc<Profile>, CliError> {
-        if let Some(folder) = self.folder.get() {
-            return folder.profile(name);
-        }
-        let read = ProfileFolder::open(self.from)?;
-        self.folder.get_or_init(|| read).profile(name)
-    }
 }
 
 /// Checks a file, which was named, or was found in a folder.
@@ -264,7 +245,7 @@ fn order(path: &Path, bytes: &[u8], sources: &OrderSources<'_>) -> Checked {
     let order::Checked { source, order, mut problems, mut skipped, mut warnings } = order::check(bytes, site, store);
     match (&order, store) {
         (Some(order), Some(store)) => {
-            let profile = profiles.find(order.product().profile()).ok();
+            let profile = profiles.profile(order.product().profile()).ok();
             let today = report::day(common::clock().now());
             let examined = prepare::examine(order, profile.as_deref(), store, issuer, &mut common::chance(), today);
             problems.extend(examined.problems);
@@ -289,7 +270,7 @@ fn order(path: &Path, bytes: &[u8], sources: &OrderSources<'_>) -> Checked {
         order: order.as_ref().filter(|_| problems.is_empty()).map(order::view),
         answer: order::d1_answer(&problems).filter(|_| source == Some(Source::D1)),
         skipped,
-        ..Checked::of(common::shown(path), "order", orders::shown(source, problems))
+        ..Checked::of(common::shown(path), "order", shown(intake::order_problems(source, problems)))
     }
 }
 
@@ -365,7 +346,7 @@ fn clear(
         skipped.push("everything in the body: no --keys were given".into());
         return Vec::new();
     };
-    let profile = match sources.profiles.find(&name) {
+    let profile = match sources.profiles.profile(&name).map_err(CliError::from) {
         Ok(profile) => profile,
         Err(error) => return vec![Problem::new("profile", error.code(), error.to_string())],
     };
@@ -394,7 +375,7 @@ fn record(
         Ok(record) => record,
         Err(problems) => return record_problems(problems),
     };
-    let profile = sources.profiles.find(header.profile_name());
+    let profile = sources.profiles.profile(header.profile_name()).map_err(CliError::from);
     let today = report::day(common::clock().now());
     let outcomes = check::rules(Stage::Check, &record, profile.as_deref().ok(), today);
     rules.extend(outcomes.iter().map(RuleRef::of));

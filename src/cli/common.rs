@@ -26,14 +26,14 @@ const HASHED_AT_ONCE: usize = 64 * 1024;
 /// # Errors
 /// [`CliError::Kind`].
 pub fn expect(path: &Path, bytes: &[u8], wanted: &[FileKind]) -> Result<(), CliError> {
-    match FileKind::other_than(wanted, bytes) {
-        None => Ok(()),
-        Some(found) => {
-            let word = |kind: &FileKind| if *kind == FileKind::Text { "text".to_owned() } else { kind.what() };
-            let wanted = wanted.iter().map(word).collect::<Vec<_>>().join(" or ");
-            Err(CliError::Kind { path: path.to_owned(), found, wanted })
-        }
-    }
+    FileKind::other_than(wanted, bytes).map_or(Ok(()), |found| Err(kind_error(path, found, wanted)))
+}
+
+/// A file of another kind than the wanted ones.
+pub fn kind_error(path: &Path, found: FileKind, wanted: &[FileKind]) -> CliError {
+    let word = |kind: &FileKind| if *kind == FileKind::Text { "text".to_owned() } else { kind.what() };
+    let wanted = wanted.iter().map(word).collect::<Vec<_>>().join(" or ");
+    CliError::Kind { path: path.to_owned(), found, wanted }
 }
 
 /// Reads a file of these kinds.

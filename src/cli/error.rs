@@ -229,6 +229,9 @@ pub enum CliError {
     /// Data preparation.
     #[error(transparent)]
     Preparation(#[from] super::preparation_error::PreparationError),
+    /// What a port of a job met, with its code.
+    #[error("{1}")]
+    Port(Code, Box<dyn std::error::Error + Send + Sync>),
     /// Logging in to a card.
     #[error(transparent)]
     Login(#[from] crate::issuance::login::LoginError),
@@ -319,6 +322,7 @@ impl Fault for CliError {
             CliError::Verify(error) => error.code(),
             CliError::Chance(_) => Code::ProgramFault,
             CliError::Blank(error) => error.code(),
+            CliError::Port(code, _) => *code,
             CliError::Preparation(error) => error.code(),
             CliError::Login(error) => error.code(),
             CliError::Trace { source, .. } => source.code(),

@@ -24,7 +24,6 @@ mod ledger;
 mod listed_keys;
 mod lock;
 mod machine;
-mod orders;
 mod out;
 mod paths;
 mod plan;

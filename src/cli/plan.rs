@@ -2,7 +2,7 @@
 
 use super::args::{PlanArgs, Wire};
 use super::common::{CliError, Out};
-use super::ready::{minimum_level, ready};
+use super::ready::ready;
 use crate::issuance::check;
 use crate::issuance::plan_view::PlanView;
 use crate::issuance::wire::{self, Link};
@@ -12,8 +12,7 @@ use crate::issuance::wire::{self, Link};
 /// # Errors
 /// Record, profile or keys are wrong.
 pub fn run(args: &PlanArgs, out: &mut Out) -> Result<u8, CliError> {
-    let ready = ready(&args.record, &args.sources, out)?;
-    minimum_level(&args.record, &ready.profile, args.level.minimum_level)?;
+    let (_, ready) = ready(&args.record, &args.sources, Some(args.level.minimum_level), out)?;
     check::unprotected(&ready.profile).into_iter().for_each(|warning| out.warning(warning));
     let wire = match args.wire {
         Wire::T0 => wire::Wire::T0,

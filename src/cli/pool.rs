@@ -12,7 +12,8 @@ use super::preparation_error::PreparationError;
 use super::progress::Counter;
 use super::replaced;
 use crate::issuance::file_kind::FileKind;
-use crate::keys::AnyStore;
+use crate::issuance::setup::{self, CardKeyPool, PortError};
+use crate::keys::KeyStore;
 use crate::prepare::{Pool, PoolError};
 
 /// A pool that no other process takes from until this is gone.
@@ -27,14 +28,14 @@ impl HeldPool {
     ///
     /// # Errors
     /// It is in use, cannot be locked, or does not open.
-    pub fn open(path: &Path, store: &AnyStore) -> Result<Self, CliError> {
+    pub fn open(path: &Path, store: &dyn KeyStore) -> Result<Self, CliError> {
         // Another file, or none, gets no lock beside it.
         common::read_kind(path, &[FileKind::Pool]).map(drop)?;
         Self::lock(path, |path| open(path, store))
     }
 
     /// Locks a pool and opens it; an empty one where there is no file yet.
-    fn open_or_new(path: &Path, store: &AnyStore, first_serial: Option<[u8; 3]>) -> Result<Self, CliError> {
+    fn open_or_new(path: &Path, store: &dyn KeyStore, first_serial: Option<[u8; 3]>) -> Result<Self, CliError> {
         Self::lock(path, |path| match path.exists() {
             true => open(path, store),
             false => Ok(first_serial.map_or_else(Pool::new, Pool::counting_from)),
@@ -49,24 +50,37 @@ impl HeldPool {
         Ok(Self { path, keys, _lock })
     }
 
-    /// The keys.
-    pub fn keys(&mut self) -> &mut Pool {
-        &mut self.keys
-    }
-
-    /// Replaces the file, sealed under the key that it came with, and lets go of it.
-    ///
-    /// # Errors
-    /// It cannot be sealed or written; the file is then as it was.
-    pub fn save(self, store: &AnyStore) -> Result<(), CliError> {
-        let key = self.keys.key().unwrap_or_default().to_owned();
-        self.save_under(&key, store)
-    }
-
-    fn save_under(&self, key: &str, store: &AnyStore) -> Result<(), CliError> {
+    fn save_under(&self, key: &str, store: &dyn KeyStore) -> Result<(), CliError> {
         let failed = |source| PreparationError::Pool { path: self.path.clone(), source };
         let text = self.keys.seal(key, store, &mut common::chance()).map_err(failed)?;
         replaced::replace(&self.path, &text, |written| Ok(self.keys.verify(written, store).map_err(failed)?))
+    }
+}
+
+/// The pool in a file.
+pub struct PoolFile(pub PathBuf);
+
+impl CardKeyPool for PoolFile {
+    fn hold(&self, keys: &dyn KeyStore) -> Result<Box<dyn setup::HeldPool>, PortError> {
+        Ok(Box::new(HeldPool::open(&self.0, keys)?))
+    }
+}
+
+impl setup::HeldPool for HeldPool {
+    fn keys(&mut self) -> &mut Pool {
+        &mut self.keys
+    }
+
+    /// Replaces the file, sealed under the key that it came with.
+    fn save(self: Box<Self>, keys: &dyn KeyStore) -> Result<(), PortError> {
+        let key = self.keys.key().unwrap_or_default().to_owned();
+        Ok(self.save_under(&key, keys)?)
+    }
+}
+
+impl From<CliError> for PortError {
+    fn from(error: CliError) -> Self {
+        Box::new(error)
     }
 }
 
@@ -81,7 +95,7 @@ fn serial(text: &str) -> Result<[u8; 3], CliError> {
 ///
 /// # Errors
 /// It cannot be read, or does not open.
-pub(super) fn open(path: &Path, store: &AnyStore) -> Result<Pool, CliError> {
+pub(super) fn open(path: &Path, store: &dyn KeyStore) -> Result<Pool, CliError> {
     let failed = |source| PreparationError::Pool { path: path.to_owned(), source };
     Ok(Pool::open(&common::read_kind(path, &[FileKind::Pool])?, store).map_err(failed)?)
 }

@@ -42,7 +42,7 @@ pub fn run(command: &RecordCommand, out: &mut Out) -> Result<u8, CliError> {
             }
         }
         RecordCommand::Show { record, sources } => {
-            let ready = ready(record, sources, out)?;
+            let (_, ready) = ready(record, sources, None, out)?;
             let view = record::view(&ready.record);
             if !out.json(&view) {
                 print(&view, out);

@@ -7,22 +7,21 @@ use std::time::Duration;
 use super::args::RunArgs;
 use super::ca;
 use super::claimed::{self, Access, ClaimedFile, Existing};
-use super::common::{self, CliError, Out, Problem, warn};
+use super::common::{self, CliError, Out, warn};
 use super::file_names::FileNames;
 use super::prepare::{Preparation, Prepare, ready_from};
 use super::progress;
 use super::reader::{self, Place};
-use super::ready::Ready;
+use super::ready;
 use super::signals::{self, Response};
 use super::verify::not_proven;
-use crate::base::emv::rules::Stage;
 use crate::base::{Chance, Clock, Code, Interrupted, StopRequest, Warning};
 use crate::card::Recorder;
 use crate::card::sim::{FaultRule, SimTransport};
 use crate::card::trace::Writer;
 use crate::card::transport::{LinkError, Transport};
 use crate::issuance::blank;
-use crate::issuance::check;
+use crate::issuance::intake::Ready;
 use crate::issuance::job::Job;
 use crate::issuance::journal::Journal;
 use crate::issuance::report::{self, Report};
@@ -56,31 +55,23 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     ];
     common::distinct(&named)?;
     let ca_keys = args.ca_keys.as_deref().map(ca::ca_keys).transpose()?;
-    let minimum_level = Some(args.level.minimum_level);
-    let preparation = Preparation { from: &args.preparation, ca_keys: ca_keys.as_ref(), minimum_level };
-    let Prepare { ready, keep } = ready_from(&args.record, &args.sources, &preparation, &args.keep, existing, out)?;
-    check::unprotected(&ready.profile).into_iter().for_each(|warning| out.warning(warning));
+    let preparation = Preparation { from: &args.preparation, minimum_level: Some(args.level.minimum_level) };
+    let prepared = ready_from(&args.record, &args.sources, (&preparation, ca_keys), &args.keep, existing, out)?;
+    let Prepare { mut setup, ready, keep } = prepared;
     let mut report = Report::new(ProgramRef::unhashed(), args.reader.is_simulated(), &started);
-    report.subject(&ready.record, &ready.plan, &ready.store);
-    let outcomes = check::rules(Stage::Run, &ready.record, Some(&ready.profile), report::day(clock.now()));
-    report.rules(&outcomes);
-    ready.record.warnings(&outcomes).into_iter().for_each(|warning| out.warning(warning));
-    // An order has said so itself.
-    let ruled = ready.record.expiry_rule().filter(|rule| !out.warnings().iter().any(|held| held.message == *rule));
-    ruled.into_iter().for_each(|rule| out.warning(Warning::new("body.expiry_rule", rule)));
-    let refusals = check::refusals(&outcomes);
-    if !refusals.is_empty() {
-        let problems = refusals.into_iter().map(|it| Problem::new(it.path, it.code, it.message)).collect();
-        return Err(CliError::Refused { what: common::shown(&args.record), problems });
-    }
+    report.subject(&ready.record, &ready.plan, &*setup.keys);
+    let mut notes = Vec::new();
+    let ruled = ready.rules(&setup, &mut notes);
+    ready::print_notes(notes, None, out);
+    report.rules(&ruled.map_err(|error| ready::fault(error, &args.record, None))?);
 
     // All that can fail for reasons of its own fails before a card is asked for.
     let rules = faults(&args.fault)?;
-    let mut chance = common::chance();
     // A simulated card is there or is not: a mistyped name leaves no journal behind. Its serial number is no part of the
     // job, and so not of its trace.
     let stop = StopRequest::default();
-    let open = |args: &RunArgs| open(args, &ready, rules.clone(), &mut common::chance(), &stop);
+    let keys = Arc::clone(&setup.keys);
+    let open = |args: &RunArgs| open(args, &ready, &*keys, rules.clone(), &stop);
     let simulated = args.reader.is_simulated().then(|| open(args)).transpose()?;
     let mut journal = match &journal {
         Some(path) => Journal::open(path)?,
@@ -92,19 +83,8 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
         started: report::timestamp(started.now()),
     };
     let (events, progress) = mpsc::channel();
-    let mut job = Job {
-        record: &ready.record,
-        profile: &ready.profile,
-        plan: &ready.plan,
-        store: &ready.store,
-        ca_keys: ca_keys.as_ref(),
-        journal: &mut journal,
-        clock,
-        chance: &mut chance,
-        progress: events,
-        recorder: None,
-        stop: stop.clone(),
-    };
+    let mut job = Job::new(&ready, &mut setup, &mut journal);
+    (job.progress, job.stop) = (events, stop.clone());
     let result = args.result.as_deref().map(|path| names.fill("--result", path)).transpose()?;
     if let Err(refusal) = job.may_begin() {
         // The result of the card that was made is not replaced by a refusal to make it again.
@@ -120,11 +100,7 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     if let Some(path) = &result {
         result_file.claim(path, existing)?;
     }
-    let traced = trace.map(|path| begin_trace(&path, existing, &ready, job.chance)).transpose()?;
-    let trace = traced.map(|(recorder, trace)| {
-        job.recorder = Some(recorder);
-        trace
-    });
+    let trace = trace.map(|path| begin_trace(&path, existing, &mut job)).transpose()?;
     keep.write(existing)?;
 
     // From here on a signal is a request, and the job says what it led to.
@@ -266,8 +242,8 @@ fn journal_path(args: &RunArgs) -> Option<PathBuf> {
 fn open(
     args: &RunArgs,
     ready: &Ready,
+    keys: &dyn KeyStore,
     faults: Vec<FaultRule>,
-    chance: &mut Chance,
     stop: &StopRequest,
 ) -> Result<Box<dyn Transport>, CliError> {
     let card = match args.reader.place() {
@@ -282,8 +258,8 @@ fn open(
         Place::CardFile(path) => reader::card_file(path)?,
         Place::FreshBlank => SimTransport::memory(blank::make(
             &blank::Wanted { profile: &ready.profile, aids: blank::aids(&ready.record), master: None, serial: None },
-            &ready.store,
-            chance,
+            keys,
+            &mut common::chance(),
         )?),
     };
     let card = card.with_faults(faults).approach(args.reader.is_contactless())?;
@@ -308,25 +284,20 @@ pub(super) fn faults(rules: &[String]) -> Result<Vec<FaultRule>, CliError> {
 
 type Traced = (Arc<Mutex<Writer<std::fs::File>>>, ClaimedFile);
 
-/// Begins a trace, and has the randomness that the host draws written into it: a replay needs it.
-fn begin_trace(
-    path: &Path,
-    existing: Existing,
-    ready: &Ready,
-    chance: &mut Chance,
-) -> Result<(Recorder, Traced), CliError> {
-    let full = ready.store.keys().iter().all(|key| key.test);
+/// Begins a job's trace, with the random bytes that the host draws: a replay needs them.
+fn begin_trace(path: &Path, existing: Existing, job: &mut Job<'_>) -> Result<Traced, CliError> {
+    let full = job.store.keys().iter().all(|key| key.test);
     let access = if full { Access::Owner } else { Access::Umask };
     let file = ClaimedFile::claim(path, existing, access)?;
     let meta = [
         ("program", env!("CARGO_PKG_VERSION").to_owned()),
-        ("record", ready.record.id().to_owned()),
-        ("profile", format!("{} {}", ready.plan.profile, hex::encode(ready.plan.profile_hash))),
+        ("record", job.record.id().to_owned()),
+        ("profile", format!("{} {}", job.plan.profile, hex::encode(job.plan.profile_hash))),
     ];
     let writer = Arc::new(Mutex::new(Writer::new(file.stream()?, full, &meta)));
     let drawn = Arc::clone(&writer);
-    let mut source = std::mem::replace(chance, Chance::fixed(Vec::new()));
-    *chance = Chance::new(move |buffer| {
+    let mut source = std::mem::replace(job.chance, Chance::fixed(Vec::new()));
+    *job.chance = Chance::new(move |buffer| {
         source.fill(buffer)?;
         if let Ok(mut writer) = drawn.lock() {
             writer.chance(buffer);
@@ -334,12 +305,12 @@ fn begin_trace(
         Ok(())
     });
     let kept = Arc::clone(&writer);
-    let recorder = Recorder::new(move |event| {
+    job.recorder = Some(Recorder::new(move |event| {
         if let Ok(mut writer) = writer.lock() {
             writer.event(&event);
         }
-    });
-    Ok((recorder, (kept, file)))
+    }));
+    Ok((kept, file))
 }
 
 /// The result for people: the verdict, what to do with the card, and why.

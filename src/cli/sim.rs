@@ -1,11 +1,14 @@
 //! `perso sim`: a simulated blank in a file.
 
+use std::sync::Arc;
+
 use super::args::{SimCommand, SimNewArgs};
 use super::common::{self, CliError, Out, warn};
 use super::profiles;
 use super::ready::ready;
 use super::serve;
 use crate::issuance::blank::{self, Wanted};
+use crate::keys::KeyStore;
 
 /// Makes a blank, or serves cards.
 ///
@@ -25,11 +28,13 @@ fn new(args: &SimNewArgs, out: &mut Out) -> Result<u8, CliError> {
         if file.is_file() { profiles::profile_file(file)? } else { profiles::profile(profile, &sources.profiles)? };
     let (store, aids) = match record {
         Some(path) => {
-            let ready = ready(path, sources, out)?;
-            let aids = blank::aids(&ready.record);
-            (ready.store, aids)
+            let (setup, ready) = ready(path, sources, None, out)?;
+            (setup.keys, blank::aids(&ready.record))
         }
-        None => (common::keys(&sources.keys, &sources.passphrase, out)?, aids(aid)?),
+        None => {
+            let keys: Arc<dyn KeyStore> = Arc::new(common::keys(&sources.keys, &sources.passphrase, out)?);
+            (keys, aids(aid)?)
+        }
     };
     let serial = serial.as_deref().map(read_serial).transpose()?;
     if output.exists() {
@@ -38,7 +43,7 @@ fn new(args: &SimNewArgs, out: &mut Out) -> Result<u8, CliError> {
         return Err(CliError::Advised { option: "--output", why, next });
     }
     let wanted = Wanted { profile: &profile, aids, master: master.as_deref(), serial };
-    let mut card = blank::make(&wanted, &store, &mut common::chance())?;
+    let mut card = blank::make(&wanted, &*store, &mut common::chance())?;
     let wrong_atr = |error: crate::card::AtrError| CliError::Option { option: "--t0", why: error.to_string() };
     let known = !t0 || blank::talk_t0(&mut card, &profile).map_err(wrong_atr)?;
     card.file_mut().blank.strict_le = *strict_le;

@@ -1,13 +1,12 @@
 //! `perso trace`: explaining traces, and running the host against one.
 
 use std::sync::atomic::Ordering;
-use std::sync::mpsc;
 
 use super::args::TraceCommand;
 use super::ca;
 use super::common::{self, CliError, Out};
 use super::reader;
-use super::ready::{minimum_level, ready};
+use super::ready::ready;
 use crate::base::Chance;
 use crate::card::transport::Replay;
 use crate::issuance::job::Job;
@@ -35,27 +34,13 @@ pub fn run(command: &TraceCommand, out: &mut Out) -> Result<u8, CliError> {
         TraceCommand::Replay { trace, record, ca_keys, sources, level } => {
             let ca_keys = ca_keys.as_deref().map(ca::ca_keys).transpose()?;
             let trace = reader::trace(trace)?;
-            let ready = ready(record, sources, out)?;
-            minimum_level(record, &ready.profile, level.minimum_level)?;
-            let clock = common::clock();
-            let mut report = Report::new(common::program(), true, &clock);
-            report.subject(&ready.record, &ready.plan, &ready.store);
-            let (told, _nobody) = mpsc::channel();
-            let mut chance = Chance::fixed(trace.chance());
-            let job = Job {
-                record: &ready.record,
-                profile: &ready.profile,
-                plan: &ready.plan,
-                store: &ready.store,
-                ca_keys: ca_keys.as_ref(),
-                // A replay makes no card, so it leaves no mark.
-                journal: &mut Journal::in_memory(),
-                clock,
-                chance: &mut chance,
-                progress: told,
-                recorder: None,
-                stop: crate::base::StopRequest::default(),
-            };
+            let (mut setup, ready) = ready(record, sources, Some(level.minimum_level), out)?;
+            (setup.ca_keys, setup.chance) = (ca_keys, Chance::fixed(trace.chance()));
+            let mut report = Report::new(common::program(), true, &setup.clock);
+            report.subject(&ready.record, &ready.plan, &*setup.keys);
+            // A replay makes no card, so it leaves no mark.
+            let mut journal = Journal::in_memory();
+            let job = Job::new(&ready, &mut setup, &mut journal);
             let replay = Replay::new(&trace);
             let left = replay.left();
             let mut result = job.run(Box::new(replay), report);

@@ -1,15 +1,17 @@
 //! `perso verify`: what a terminal and an issuer host would say of a card.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::args::VerifyArgs;
 use super::ca;
 use super::common::{self, CliError, Out};
 use super::profiles;
 use super::reader;
-use super::ready::{Ready, ready_from};
+use super::ready::{self, record_file};
 use super::screen;
 use crate::base::{Fault, Secret, StopRequest};
+use crate::issuance::intake::Ready;
 use crate::issuance::proof::result::{CheckRef, VerifyResult};
 use crate::issuance::proof::{Consent, Verification};
 use crate::issuance::result::Evidence;
@@ -31,14 +33,14 @@ pub fn run(args: &VerifyArgs, out: &mut Out) -> Result<u8, CliError> {
     let aids = args.aid.iter().map(|aid| common::aid("--aid", aid)).collect::<Result<_, _>>()?;
     let pin = args.pin_from.as_deref().map(pin).transpose()?;
     let (store, profile, record) = match &sources {
-        Source::Record(ready) => (Some(&ready.store), Some(&ready.profile), Some((&ready.record, &ready.plan))),
-        Source::Other { store, profile } => (store.as_ref(), profile.as_deref(), None),
+        Source::Record(keys, ready) => (Some(&**keys), Some(&*ready.profile), Some((&ready.record, &ready.plan))),
+        Source::Other { store, profile } => (store.as_ref().map(|it| it as &dyn KeyStore), profile.as_deref(), None),
     };
     let (transport, mut chance) = reader::open_with_chance(&args.reader, "the card", &StopRequest::default())?;
     let verification = Verification {
         profile,
         record,
-        store: store.map(|store| store as &dyn KeyStore),
+        store,
         ca_keys: ca_keys.as_ref(),
         aids,
         consent: Consent { generate_ac: args.generate_ac, pin },
@@ -63,8 +65,8 @@ pub fn exit(error: &CliError) -> u8 {
 
 /// What the card is held against.
 enum Source {
-    Record(Box<Ready>),
-    Other { store: Option<AnyStore>, profile: Option<Box<Profile>> },
+    Record(Arc<dyn KeyStore>, Box<Ready>),
+    Other { store: Option<AnyStore>, profile: Option<Arc<Profile>> },
 }
 
 fn sources(args: &VerifyArgs, out: &mut Out) -> Result<Source, CliError> {
@@ -73,13 +75,17 @@ fn sources(args: &VerifyArgs, out: &mut Out) -> Result<Source, CliError> {
         common::named_keys(args.keys.as_ref(), "a record")?;
     }
     match (&args.record, store) {
-        (Some(record), Some(store)) => Ok(Source::Record(Box::new(ready_from(record, store, &args.profiles)?))),
+        (Some(record), Some(store)) => {
+            let setup = ready::setup(store, &args.profiles);
+            let ready = record_file(record, &setup)?;
+            Ok(Source::Record(setup.keys, Box::new(ready)))
+        }
         (_, store) => {
             let named = |name: &String| match Path::new(name) {
                 path if path.extension().is_some() => profiles::profile_file(path),
                 _ => profiles::profile(name, &args.profiles),
             };
-            Ok(Source::Other { store, profile: args.profile.as_ref().map(named).transpose()?.map(Box::new) })
+            Ok(Source::Other { store, profile: args.profile.as_ref().map(named).transpose()? })
         }
     }
 }

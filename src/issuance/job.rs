@@ -1,9 +1,11 @@
 //! One record, one card, one verdict: what a job needs, and what it tells while it runs. `attempt.rs` is how it runs.
 
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, channel};
 
+use super::intake::Ready;
 use super::journal::Journal;
 use super::plan::Plan;
+use super::setup::Setup;
 use crate::base::{Chance, Clock, StopRequest};
 use crate::card::Recorder;
 use crate::keys::KeyStore;
@@ -65,7 +67,25 @@ pub enum ProgressEvent {
     SettingLifeCycle,
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
+    /// A job on what is ready, with nobody listening to its progress, no recorder, and nobody to stop it.
+    pub fn new(ready: &'a Ready, setup: &'a mut Setup, journal: &'a mut Journal) -> Self {
+        let (progress, _) = channel();
+        Self {
+            record: &ready.record,
+            profile: &ready.profile,
+            plan: &ready.plan,
+            store: &*setup.keys,
+            ca_keys: setup.ca_keys.as_ref(),
+            journal,
+            clock: setup.clock.clone(),
+            chance: &mut setup.chance,
+            progress,
+            recorder: None,
+            stop: StopRequest::default(),
+        }
+    }
+
     pub(super) fn emit(&self, event: ProgressEvent) {
         // The receiver may be dropped.
         let _ = self.progress.send(event);

@@ -124,6 +124,7 @@ mod sim_t0;
 mod site_rules;
 mod trace_replay;
 mod traps;
+mod use_case;
 mod verdicts;
 mod verify;
 mod verify_program;

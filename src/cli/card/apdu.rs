@@ -159,7 +159,7 @@ fn card(
 struct Wanted<'a> {
     spec: ChannelSpec,
     select: Option<Vec<u8>>,
-    profile: Option<Profile>,
+    profile: Option<Arc<Profile>>,
     set: Option<KeySet<'a>>,
     method: Option<Diversification>,
 }
@@ -203,7 +203,7 @@ impl<'a> Wanted<'a> {
             }
             _ => {}
         }
-        let stated = if set.is_none() { profile.as_ref().map(Profile::masters).unwrap_or_default() } else { &[] };
+        let stated = if set.is_none() { profile.as_deref().map(Profile::masters).unwrap_or_default() } else { &[] };
         match store.keys().iter().find(|key| !key.test && stated.contains(&key.name)) {
             Some(live) => Err(KeyError::Live(live.name.clone()).into()),
             None => Ok(Self { spec, select, method: method.transpose()?, set, profile }),
@@ -212,14 +212,14 @@ impl<'a> Wanted<'a> {
 
     /// The card's keys, and what they come from.
     fn keys(&self, store: &AnyStore, greeting: &Greeting<'_>) -> Result<ChosenKeys, CliError> {
-        let stated = self.profile.as_ref().map(Profile::diversification);
+        let stated = self.profile.as_deref().map(Profile::diversification);
         let method = self.method.or(stated).unwrap_or(Diversification::None);
         if let Some(set) = &self.set {
             let master = set.name().to_owned();
             let by = if set.is_three() { Diversification::None } else { method };
             return Ok(ChosenKeys { master, method, keys: set.card_keys(store, by, greeting.kdd())? });
         }
-        let names = self.profile.as_ref().map(Profile::masters).unwrap_or_default();
+        let names = self.profile.as_deref().map(Profile::masters).unwrap_or_default();
         Ok(login::keys_for(greeting, names, method, store)?)
     }
 }

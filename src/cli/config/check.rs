@@ -1,6 +1,7 @@
 //! `perso config check`: whether everything that the configuration names is there and good.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -107,7 +108,7 @@ fn names(
     config: &Config,
     site: Option<&Site>,
     store: Option<&AnyStore>,
-    profiles: Option<&[Profile]>,
+    profiles: Option<&[Arc<Profile>]>,
     checked: &mut Checked,
 ) {
     let Checked { problems, skipped, .. } = checked;
@@ -208,7 +209,7 @@ fn is_sealed(path: &Path) -> Result<bool, CliError> {
 }
 
 /// The profiles that can be read.
-fn profiles(config: &Config, checked: &mut Checked) -> Option<Vec<Profile>> {
+fn profiles(config: &Config, checked: &mut Checked) -> Option<Vec<Arc<Profile>>> {
     let folder = config.place(&config.file.profiles.as_ref()?.folder);
     let entries = match std::fs::read_dir(&folder) {
         Ok(entries) => entries,
@@ -275,7 +276,7 @@ fn reader(config: &Config, checked: &mut Checked) {
 struct Named<'a> {
     site: Option<&'a Site>,
     store: Option<&'a AnyStore>,
-    profiles: Option<&'a [Profile]>,
+    profiles: Option<&'a [Arc<Profile>]>,
 }
 
 /// What else `perso run` would refuse, whatever the order: certificates, the pool, the security level.
@@ -354,7 +355,7 @@ fn output(option: &'static str, key: &str, path: &Path, checked: &mut Checked) {
 
 /// The profiles of the products that the site makes; without a site, all.
 fn made_here<'a>(named: &Named<'a>) -> Vec<&'a Profile> {
-    let all = named.profiles.unwrap_or_default().iter();
+    let all = named.profiles.unwrap_or_default().iter().map(|profile| &**profile);
     match named.site {
         Some(site) => all.filter(|profile| site.product(profile.name()).is_some()).collect(),
         None => Vec::new(),

@@ -1,5 +1,7 @@
 //! Whether what site and profiles name is there: keys in the key store, products among the profiles.
 
+use std::sync::Arc;
+
 use crate::base::{Code, suggest};
 use crate::cli::common::Problem;
 use crate::keys::{KeySet, KeyStore, Purpose};
@@ -19,12 +21,12 @@ pub(super) fn site_keys(site: &Site, store: &dyn KeyStore, add: Add) {
 }
 
 /// Every product that the site names is a profile, with data preparation, and is what the site says of it.
-pub(super) fn products(site: &Site, profiles: &[Profile], add: Add) {
+pub(super) fn products(site: &Site, profiles: &[Arc<Profile>], add: Add) {
     let mut wrong =
         |path: &str, field: &str, code, why| add(Problem::new(format!("site.file: {path}.{field}"), code, why));
     for (path, name) in site.named_products() {
         let Some(profile) = profiles.iter().find(|profile| profile.name() == name) else {
-            let mut held: Vec<&str> = profiles.iter().map(Profile::name).collect();
+            let mut held: Vec<&str> = profiles.iter().map(|profile| profile.name()).collect();
             held.sort_unstable();
             let meant = suggest::hint(name, held.iter().copied());
             let why = format!("no profile {name:?} in profiles.folder{meant}; there are {}", held.join(", "));
