@@ -40,8 +40,9 @@ fn main() -> ExitCode {
     if !root {
         eprintln!("custody: memory images and owners: skipped: they need root");
     }
-    let of_root: [(&str, fn()); 4] = [
+    let of_root: [(&str, fn()); 5] = [
         ("module_of_another_user_is_refused", module_of_another_user_is_refused),
+        ("passphrase_file_of_another_user_is_refused_for_live_keys", passphrase_file_of_another_user),
         ("memory_image_of_live_keys", image::live_keys),
         ("memory_image_of_key_pairs", image::key_pairs),
         ("memory_image_of_a_prepared_pin", image::prepared_pin),
@@ -369,6 +370,9 @@ fn foreign_modules_are_refused() {
     std::fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
     station(&folder, &open.join("link.so"));
     with_module(&folder, true, "a link in a folder of all");
+    // Searched for in the library folders: no file in sight is the one that would be loaded.
+    station(&folder, Path::new("module.so"));
+    with_module(&folder, true, "a module without a folder");
 }
 
 fn module_of_another_user_is_refused() {
@@ -392,6 +396,22 @@ fn module_of_another_user_is_refused() {
         std::fs::set_permissions(folder.join(changed), Permissions::from_mode(mode)).unwrap();
         with_module(&folder, refused, &format!("{changed} {owner}:{group} {mode:o}"));
     }
+}
+
+fn passphrase_file_of_another_user() {
+    let folder = tempfile::tempdir().unwrap();
+    let (live, passphrase, _) = live_keys::samples(folder.path());
+    let list = ["keys", "list", &live, "--passphrase-file", &passphrase];
+    assert_eq!(perso(&list).0, 0);
+    chown(&passphrase, Some(NOBODY), None).unwrap();
+    let (code, told) = perso(&list);
+    assert!(code == 5 && told.contains("others than you can read it"), "{code} {told}");
+    // Of test keys it is told.
+    let sealed = folder.path().join("sealed.json");
+    let (code, told) = perso(&["keys", "seal", SAMPLE, "--passphrase-file", &passphrase, "-o", text(&sealed)]);
+    assert_eq!(code, 0, "{told}");
+    let (code, told) = perso(&["keys", "list", text(&sealed), "--passphrase-file", &passphrase]);
+    assert!(code == 0 && told.contains("others than you can read it"), "{code} {told}");
 }
 
 /// The sample record on a profile that diversifies by VISA1: sealed, a blank made, the card made and read back.

@@ -112,7 +112,7 @@ pub enum CliError {
     #[error("the passphrase cannot be read: {0}")]
     Passphrase(std::io::Error),
     /// A file with the passphrase of live keys, or the PIN of their token, that others can read.
-    #[error("{0} holds a secret of live keys, and group or others can read it")]
+    #[error("{0} holds a secret of live keys, and others than you can read it")]
     OpenSecret(PathBuf),
     /// No profile of this name, or more than one.
     #[error("folder {folder} has {} named {name:?}; it has {held}", profiles(*found))]
@@ -362,7 +362,9 @@ impl Fault for CliError {
             CliError::Passphrase(_) => {
                 "Give --passphrase-file FILE or --passphrase-fd N, or start the command at a terminal.".to_owned()
             }
-            CliError::OpenSecret(path) => format!("Run `chmod 600 {}`.", typed(path)),
+            CliError::OpenSecret(path) => {
+                format!("Run `chmod 600 {}`; the file must belong to you or root.", typed(path))
+            }
             CliError::ProfileName { found: 0, .. } => {
                 "Name one of these profiles, or another folder with --profiles.".to_owned()
             }

@@ -5,6 +5,8 @@ use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::paths::real;
+
 /// Time between two tries.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -35,7 +37,7 @@ impl FileLock {
     /// [`LockError`].
     pub fn beside(path: &Path, wait: Duration) -> Result<Self, LockError> {
         // A link to a file and the file itself have one lock.
-        let mut lock = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
+        let mut lock = real(path).into_os_string();
         lock.push(".lock");
         Self::of(PathBuf::from(lock), 0o600, wait)
     }

@@ -20,4 +20,21 @@ pub fn shown(path: &Path) -> String {
     if is_standard_input(path) { STANDARD_INPUT.to_owned() } else { path.display().to_string() }
 }
 
+/// The file that a path leads to, links followed, also where it is not there yet. A link to a file that is replaced stays,
+/// and what it leads to is replaced.
+pub fn real(path: &Path) -> PathBuf {
+    // So many links at most: a ring of them leads nowhere.
+    let mut at = path.to_owned();
+    for _ in 0..40 {
+        if let Ok(known) = at.canonicalize() {
+            return known;
+        }
+        match std::fs::read_link(&at) {
+            Ok(to) => at = at.parent().map_or_else(|| to.clone(), |folder| folder.join(&to)),
+            Err(_) => break,
+        }
+    }
+    at
+}
+
 pub(super) const STANDARD_INPUT: &str = "standard input";

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::args::PoolCommand;
 use super::common::{self, CliError, Out};
 use super::lock::{FileLock, LockError};
+use super::paths::real;
 use super::preparation_error::PreparationError;
 use super::progress::Counter;
 use super::replaced;
@@ -44,7 +45,7 @@ impl HeldPool {
 
     fn lock(path: &Path, open: impl FnOnce(&Path) -> Result<Pool, CliError>) -> Result<Self, CliError> {
         // A link to a pool and the pool itself have one lock.
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let path = real(path);
         let _lock = lock_beside(&path)?;
         let keys = open(&path)?;
         Ok(Self { path, keys, _lock })

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::args::KeyFileArgs;
 use super::common::{self, CliError, Out};
 use super::lock::{FileLock, LockError, PATIENCE};
+use super::paths::real;
 use super::replaced;
 use super::stores::{self, TokenLock};
 use super::token_uri;
@@ -47,7 +48,8 @@ impl Ring {
             let place = Place::Token { store: Box::new(store), _lock: lock };
             return Ok(Self { keys: Unsealed::default(), place });
         }
-        let path = args.keys.clone();
+        // A link stays a link: the file that it leads to is locked and changed.
+        let path = real(&args.keys);
         if path.exists() {
             // Before a lock is made next to a file of another kind.
             common::read_kind(&path, &[FileKind::KeyFile]).map(zeroize::Zeroizing::new)?;

@@ -190,22 +190,27 @@ pub fn guard_pin(from: &PassphraseArgs, live: bool, told: &mut dyn WarningSink) 
     match open_to_others(from) {
         Some(path) if live => Err(CliError::OpenSecret(path)),
         Some(path) => {
-            told.take(Warning::new(path.display().to_string(), "group or others can read it; run `chmod 600` on it"));
+            told.take(Warning::new(
+                path.display().to_string(),
+                "others than you can read it; run `chmod 600` on it, and let it belong to you",
+            ));
             Ok(())
         }
         None => Ok(()),
     }
 }
 
-/// The file that the secret comes from, by its name or by a descriptor, if group or others can read it.
+/// The file that the secret comes from, by its name or by a descriptor, if others than the user and root can read it.
 #[cfg(unix)]
 fn open_to_others(from: &PassphraseArgs) -> Option<PathBuf> {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::MetadataExt;
     let path = place_of_secret(from)?;
     let metadata = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
     // The file behind a descriptor, whose name can be typed elsewhere.
     let named = std::fs::canonicalize(&path).unwrap_or(path);
-    (metadata.permissions().mode() & 0o044 != 0).then_some(named)
+    // Its owner can read it whatever its mode is.
+    let anothers = ![rustix::process::geteuid().as_raw(), 0].contains(&metadata.uid());
+    (anothers || metadata.mode() & 0o044 != 0).then_some(named)
 }
 
 /// Elsewhere there are no such permissions.

@@ -189,7 +189,7 @@ fn check_looks_at_everything_that_is_named() {
         write("perso_config = 1\nkeys.file = \"guarded.json\"\nkeys.passphrase_file = \"phrase\"\n");
         let used = bench.perso(&["keys", "kcv", "lab-zpk"]);
         let checked = bench.perso(&["config", "check"]);
-        let warning = "phrase: group or others can read it; run `chmod 600` on it";
+        let warning = "phrase: others than you can read it; run `chmod 600` on it";
         for done in [&used, &checked] {
             assert!(done.code == 0 && done.err.matches(warning).count() == 1, "{}{}", done.out, done.err);
             assert!(!done.out.contains("chmod"), "{}", done.out);

@@ -349,3 +349,45 @@ fn a_bad_key_pair_is_found_by_check_and_doctor_and_never_used() {
         assert!(done.code == code && told.contains("lab-issuer-rsa"), "{arguments:?}: {} {told}", done.code);
     }
 }
+
+/// A link to a key file stays one, and the file that it leads to is changed.
+#[cfg(unix)]
+#[test]
+fn key_file_behind_a_link_is_the_one_that_is_changed() {
+    let bench = Bench::new();
+    let real = bench.keys();
+    let (link, link_to_link, folder) = (bench.path("link.json"), bench.path("again.json"), bench.path("folder"));
+    std::os::unix::fs::symlink("keys.json", &link).unwrap();
+    std::os::unix::fs::symlink(&link, &link_to_link).unwrap();
+    std::os::unix::fs::symlink(bench.folder.path(), &folder).unwrap();
+    let through_folder = format!("{folder}/keys.json");
+    let names = || -> Vec<String> {
+        let file: Value = serde_json::from_slice(&std::fs::read(&real).unwrap()).unwrap();
+        file["keys"].as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let make = ["--purpose", "cvk", "--algorithm", "tdes2", "--test", "--name"];
+    for (at, path) in [&link, &link_to_link, &through_folder].into_iter().enumerate() {
+        let name = format!("made-{at}");
+        let done = bench.perso(&[&["keys", "generate", "--keys", path][..], &make, &[&name]].concat());
+        assert_eq!(done.code, 0, "{}", done.err);
+        assert!(names().contains(&name), "{path}: {:?}", names());
+        assert_eq!(bench.perso(&["keys", "remove", &name, "--keys", path]).code, 0);
+        assert!(!names().contains(&name), "{path}");
+    }
+    assert!([&link, &link_to_link].into_iter().all(|path| std::fs::symlink_metadata(path).unwrap().is_symlink()));
+    // A link to a file that is not there yet.
+    let (new, missing) = (bench.path("new.json"), bench.path("missing.json"));
+    std::os::unix::fs::symlink("missing.json", &new).unwrap();
+    assert_eq!(bench.perso(&[&["keys", "generate", "--keys", &new][..], &make, &["first"]].concat()).code, 0);
+    assert!(Path::new(&missing).is_file() && std::fs::symlink_metadata(&new).unwrap().is_symlink());
+    // The passphrase that was changed is that of the file.
+    let (sealed, lead) = (bench.path("sealed.json"), bench.path("lead.json"));
+    let next = bench.file("next", "amber otter threshold\n");
+    let phrase = bench.passphrase.as_str();
+    assert_eq!(bench.perso(&["keys", "seal", &real, "--passphrase-file", phrase, "-o", &sealed]).code, 0);
+    std::os::unix::fs::symlink("sealed.json", &lead).unwrap();
+    let change = ["keys", "passphrase", "--keys", &lead, "--passphrase-file", phrase, "--new-passphrase-file", &next];
+    assert_eq!(bench.perso(&change).code, 0);
+    assert_eq!(bench.perso(&["keys", "list", &sealed, "--passphrase-file", &next]).code, 0);
+    assert_eq!(bench.perso(&["keys", "list", &sealed, "--passphrase-file", phrase]).code, 5);
+}

@@ -1,6 +1,7 @@
 //! `perso readers`, `perso doctor` and `perso card` as their users call them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+use crate::live_keys;
 use crate::support;
 
 use std::path::Path;
@@ -329,4 +330,18 @@ fn without_a_service_readers_are_not_listed_and_the_remedy_is_told() {
     assert_eq!((code, out.as_str()), (4, ""));
     assert!(error.contains("READER-SERVICE"), "{error}");
     assert!(Path::new(&file_of("docs/schemas/readers.schema.json")).exists());
+}
+
+#[test]
+fn card_apps_logs_in_with_test_keys_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let reader = card("debit-contact-scp02", &folder);
+    let before = std::fs::read(reader.strip_prefix("sim:").unwrap()).unwrap();
+    let (live, passphrase, _) = live_keys::samples(folder.path());
+    for how in [&["--profile", "debit-contact-scp02"][..], &[]] {
+        let command = ["card", "apps", "--reader", &reader, "--keys", &live, "--passphrase-file", &passphrase];
+        let (code, _, error) = done(&[&command[..], how].concat());
+        assert!(code == 5 && error.contains("[KEY-LIVE]"), "{code} {error}");
+    }
+    assert_eq!(std::fs::read(reader.strip_prefix("sim:").unwrap()).unwrap(), before, "nothing was sent");
 }

@@ -9,7 +9,7 @@ use crate::cli::common::{self, CliError, Out};
 use crate::cli::profiles;
 use crate::issuance::login::{self, LoginError};
 use crate::issuance::registry_view::{CardAppsView, EntryView, card_apps};
-use crate::keys::KeyStore;
+use crate::keys::{KeyError, KeyStore};
 
 /// Logs in, reads the registry, and prints.
 ///
@@ -17,6 +17,10 @@ use crate::keys::KeyStore;
 /// Keys or profile are wrong, there is no card, it refuses, or no key fits; an authentication is never tried twice.
 pub fn run(args: &AppsArgs, out: &mut Out) -> Result<u8, CliError> {
     let store = common::keys(&args.keys, &args.passphrase, out)?;
+    // A login is a job's, and jobs with live keys need a ledger.
+    if let Some(live) = store.keys().iter().find(|key| !key.test) {
+        return Err(KeyError::Live(live.name.clone()).into());
+    }
     let profile = args.profile.as_deref().map(|name| match Path::new(name) {
         file if file.is_file() => profiles::profile_file(file),
         _ => profiles::profile(name, &args.profiles),

@@ -84,6 +84,9 @@ impl Fault for ConfigError {
                  `--config none` goes on without.",
                 path.display()
             )),
+            ConfigError::Module { place, .. } if place.parent().is_none_or(|it| it.as_os_str().is_empty()) => {
+                Some(format!("Write the module with its folder, as in module-path=/usr/lib/{}.", place.display()))
+            }
             ConfigError::Module { place, .. } => Some(format!(
                 "Correct the owner and mode of {}, or name the token on the command line with --keys.",
                 place.display()

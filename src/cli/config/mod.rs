@@ -262,6 +262,12 @@ impl Config {
         // What is no URI of a token is refused where it is read.
         let Ok(Some(token)) = token_uri::read(keys) else { return Ok(()) };
         let module = token.module.as_path();
+        if module.parent().is_none_or(|folder| folder.as_os_str().is_empty()) {
+            // Another file than the one in this folder would be loaded.
+            let why = "it is named without a folder, so that it is searched for in the system's library folders";
+            let (path, place) = (self.path.clone(), module.to_owned());
+            return Err(ConfigError::Module { path, module: module.to_owned(), place, why }.into());
+        }
         match changeable_by_others(&[&self.path, module]) {
             None => Ok(()),
             Some((place, why)) => {
