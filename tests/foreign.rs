@@ -11,6 +11,8 @@ mod hosts;
 mod issuing;
 #[path = "foreign/key_blocks.rs"]
 mod key_blocks;
+#[path = "foreign/lab_orders.rs"]
+mod lab_orders;
 #[path = "support/prepared.rs"]
 mod prepared;
 #[path = "foreign/pyscard_host.rs"]
@@ -48,7 +50,7 @@ fn main() {
     }
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     // These need no reader: `cargo test --test foreign -- key_blocks`.
-    let without_reader = matches!(only.as_deref(), Some("versions" | "key_blocks"));
+    let without_reader = matches!(only.as_deref(), Some("versions" | "key_blocks" | "lab_orders"));
     if !without_reader && readers::vpcd_address().is_none() {
         println!("skipped: there are no virtual readers; scripts/foreign.sh makes them");
         if let Some(path) = std::env::var_os("PERSO_FOREIGN_SUMMARY") {
@@ -57,7 +59,7 @@ fn main() {
         return;
     }
     let mut table = Table::default();
-    let parts: [(&str, Part); 8] = [
+    let parts: [(&str, Part); 9] = [
         ("scll", scll_host::run),
         ("hosts", hosts::run),
         ("pyscard_host", pyscard_host::run),
@@ -66,6 +68,7 @@ fn main() {
         ("issuing", issuing::run),
         ("versions", issuing::run_versions),
         ("key_blocks", issuing::key_blocks),
+        ("lab_orders", lab_orders::run),
     ];
     for (name, run) in parts {
         if only.as_deref().is_none_or(|only| name == only) {

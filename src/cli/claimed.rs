@@ -15,7 +15,7 @@ use crate::issuance::file_kind::FileKind;
 /// Bytes of a file that show what it is.
 const BEGINNING: u64 = 4096;
 
-/// Temporary files of this process.
+/// Temporary files of this process, and folders of its own with all that is in them.
 static TEMPORARY: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// What happens to a file of the same name.
@@ -213,9 +213,19 @@ pub fn write(path: &Path, text: &str, existing: Existing, access: Access) -> std
 pub fn discard_temporary_files() -> MutexGuard<'static, Vec<PathBuf>> {
     let claims = temporary_files();
     for part in claims.iter() {
-        let _ = std::fs::remove_file(part);
+        remove_temporary(part);
     }
     claims
+}
+
+/// Removes a temporary file, or a folder with all that is in it. A folder is removed again if something has come into it
+/// meanwhile.
+pub(super) fn remove_temporary(part: &Path) {
+    let is_folder = part.symlink_metadata().is_ok_and(|it| it.is_dir());
+    let _ = if is_folder { std::fs::remove_dir_all(part) } else { std::fs::remove_file(part) };
+    if is_folder && part.exists() {
+        let _ = std::fs::remove_dir_all(part);
+    }
 }
 
 /// The temporary files of this process. A signal removes them; it waits while the guard lives.

@@ -402,7 +402,7 @@ fn profiles(found: usize) -> String {
 }
 
 /// A path as it is typed.
-fn typed(path: &Path) -> String {
+pub(super) fn typed(path: &Path) -> String {
     if is_standard_input(path) {
         return "-".to_owned();
     }

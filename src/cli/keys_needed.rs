@@ -80,27 +80,45 @@ impl NeededKey {
     }
 }
 
-/// A profile's keys in the order in which it names them, the master keys first.
-fn keys_of(profile: &Profile, store: Option<&dyn KeyStore>, file: &Path) -> Vec<NeededKey> {
-    let mut keys: Vec<NeededKey> = Vec::new();
+/// A key as a profile names it.
+pub(super) struct WantedKey {
+    /// Its name.
+    pub(super) name: String,
+    /// What it is for.
+    pub(super) purpose: Purpose,
+    /// Its kind.
+    pub(super) algorithm: Algorithm,
+    /// The version that the product's cards ask for, if they do.
+    pub(super) version: Option<u8>,
+    /// Where the profile names it.
+    pub(super) named_at: Vec<String>,
+}
+
+/// A profile's keys in the order in which it names them, the master keys first; each name and purpose once.
+pub(super) fn wanted(profile: &Profile) -> Vec<WantedKey> {
+    let mut keys: Vec<WantedKey> = Vec::new();
     let masters = profile.masters().iter().map(|name| ("keys.master".to_owned(), name.as_str(), Purpose::Kmc));
     let others = profile.named_keys().into_iter().map(|key| (key.path, key.name, key.purpose));
     for (path, name, purpose) in masters.chain(others) {
-        match keys.iter_mut().find(|key| key.name == name && key.purpose == purpose.name()) {
-            Some(known) => known.named_at.push(path),
-            None => {
-                let there = there(profile, store, name, purpose);
-                let make = (there == NO).then(|| make(profile, file, name, purpose));
-                keys.push(NeededKey {
-                    name: name.to_owned(),
-                    purpose: purpose.name(),
-                    named_at: vec![path],
-                    there,
-                    make,
-                });
-            }
+        if let Some(known) = keys.iter_mut().find(|key| key.name == name && key.purpose == purpose) {
+            known.named_at.push(path);
+            continue;
         }
+        let version = Some(profile.channel().key_version).filter(|&it| it != 0 && purpose == Purpose::Kmc);
+        let (name, algorithm) = (name.to_owned(), algorithm(profile, purpose));
+        keys.push(WantedKey { name, purpose, algorithm, version, named_at: vec![path] });
     }
+    keys
+}
+
+/// The keys of a profile, and which of them are there.
+fn keys_of(profile: &Profile, store: Option<&dyn KeyStore>, file: &Path) -> Vec<NeededKey> {
+    let needed = |wanted: WantedKey| {
+        let there = there(profile, store, &wanted.name, wanted.purpose);
+        let make = (there == NO).then(|| make(&wanted, file));
+        NeededKey { name: wanted.name, purpose: wanted.purpose.name(), named_at: wanted.named_at, there, make }
+    };
+    let mut keys: Vec<NeededKey> = wanted(profile).into_iter().map(needed).collect();
     // One master key is enough.
     let is_master = |key: &NeededKey| key.purpose == Purpose::Kmc.name();
     if keys.iter().any(|key| is_master(key) && key.there == YES) {
@@ -131,23 +149,18 @@ fn there(profile: &Profile, store: Option<&dyn KeyStore>, name: &str, purpose: P
 }
 
 /// The command that makes a test key of this name.
-fn make(profile: &Profile, file: &Path, name: &str, purpose: Purpose) -> String {
-    let algorithm = algorithm(profile, purpose).name();
-    let version = match profile.channel().key_version {
-        0 => String::new(),
-        version if purpose == Purpose::Kmc => format!(" --key-version {version}"),
-        _ => String::new(),
-    };
-    let file = file.display();
+fn make(wanted: &WantedKey, file: &Path) -> String {
+    let version = wanted.version.map(|version| format!(" --key-version {version}")).unwrap_or_default();
+    let (name, file) = (&wanted.name, file.display());
+    let (purpose, algorithm) = (wanted.purpose.name(), wanted.algorithm.name());
     format!(
-        "perso keys generate --keys {file} --test --name {name} --purpose {} --algorithm {algorithm}{version}",
-        purpose.name()
+        "perso keys generate --keys {file} --test --name {name} --purpose {purpose} --algorithm {algorithm}{version}"
     )
 }
 
 /// The kind of key that a purpose takes on this product: card keys of the channel's cipher, AES-256 for records, two-key
 /// triple DES for what issuers' hosts compute.
-pub(super) fn algorithm(profile: &Profile, purpose: Purpose) -> Algorithm {
+fn algorithm(profile: &Profile, purpose: Purpose) -> Algorithm {
     let aes_card = matches!(profile.channel().protocol, Protocol::Scp03 { .. });
     match purpose {
         Purpose::Kmc | Purpose::Transport if aes_card => Algorithm::Aes128,

@@ -16,6 +16,7 @@ mod error;
 mod explain;
 mod explain_auth;
 mod file_names;
+mod init;
 mod keys;
 mod keys_needed;
 mod keys_passphrase;
@@ -168,6 +169,7 @@ impl Fault for UsageError {
 
 fn dispatch(command: Command, settings: &Settings, out: &mut Out) -> Result<u8, CliError> {
     match command {
+        Command::Init(command) => init::run(&command, out),
         Command::Config(command) => config::run(command, settings, out),
         Command::Run(args) => run::run(&args, out),
         Command::Verify(args) => verify::run(&args, out).or_else(|error| {

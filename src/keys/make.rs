@@ -92,7 +92,7 @@ fn encoded_rsa(key: &RsaPrivate) -> Result<Secret<Vec<u8>>, RsaError> {
     Ok(Secret::new(PKey::from_rsa(rsa)?.private_key_to_pkcs8()?))
 }
 
-fn p256_pair(chance: &mut Chance) -> Result<Secret<Vec<u8>>, KeyError> {
+pub(super) fn p256_pair(chance: &mut Chance) -> Result<Secret<Vec<u8>>, KeyError> {
     for _ in 0..DRAWS {
         let draw = Zeroizing::new(chance.bytes::<32>()?);
         if let Some(key) = encoded_p256(&draw[..]).map_err(|_| KeyError::Input("the key cannot be encoded"))? {

@@ -1,4 +1,4 @@
-//! Taking a message out of RSA-OAEP with SHA-256, where a token does the raw operation only. // RFC 8017 §7.1.2
+//! The padding of RSA-OAEP with SHA-256: put on, and taken off where a token does the raw operation only. // RFC 8017 §7.1
 
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::Zeroizing;
@@ -27,6 +27,16 @@ pub(super) fn unpad(encoded: &Secret<Vec<u8>>, length: usize) -> Option<Secret<V
     if bool::from(good & Choice::from(1)) { Some(message) } else { None }
 }
 
+/// The message, padded to the length of a modulus; none if it is too long. // RFC 8017 §7.1.1
+pub(super) fn pad(message: &Secret<Vec<u8>>, seed: &[u8; HASH], length: usize) -> Option<Secret<Vec<u8>>> {
+    let zeros = length.checked_sub(2 * HASH + 2)?.checked_sub(message.len())?;
+    let (label, zeros) = (sha256(b""), vec![0; zeros]);
+    let block = Zeroizing::new([label.as_slice(), &zeros, &[1], message.expose()].concat());
+    let masked_block = xor(&block, &mask(seed, block.len()));
+    let masked_seed = xor(seed, &mask(&masked_block, HASH));
+    Some(Secret::new([&[0], masked_seed.as_slice(), &masked_block].concat()))
+}
+
 /// MGF1 with SHA-256. // RFC 8017 §B.2.1
 fn mask(seed: &[u8], length: usize) -> Zeroizing<Vec<u8>> {
     let mut out = Zeroizing::new(Vec::with_capacity(length + HASH));
@@ -51,6 +61,27 @@ mod tests {
     use openssl::rsa::{Padding, Rsa};
 
     use super::*;
+
+    #[test]
+    fn library_takes_off_what_is_put_on() {
+        let rsa = Rsa::generate(2048).unwrap();
+        let key = PKey::from_rsa(rsa.clone()).unwrap();
+        for length in [1, 32, 190] {
+            let message = Secret::new(vec![0x5C; length]);
+            let encoded = pad(&message, &[0xA7; HASH], 256).unwrap();
+            let mut ciphertext = vec![0; 256];
+            rsa.public_encrypt(encoded.expose(), &mut ciphertext, Padding::NONE).unwrap();
+            let mut decrypter = openssl::encrypt::Decrypter::new(&key).unwrap();
+            decrypter.set_rsa_padding(Padding::PKCS1_OAEP).unwrap();
+            decrypter.set_rsa_oaep_md(MessageDigest::sha256()).unwrap();
+            decrypter.set_rsa_mgf1_md(MessageDigest::sha256()).unwrap();
+            let mut out = vec![0; 256];
+            let seen = decrypter.decrypt(&ciphertext, &mut out).unwrap();
+            assert!(message.equals(&out[..seen]), "{length}");
+        }
+        assert!(pad(&Secret::new(vec![0; 191]), &[0; HASH], 256).is_none());
+        assert!(pad(&Secret::new(vec![]), &[0; HASH], 65).is_none());
+    }
 
     #[test]
     fn what_a_library_has_padded_and_every_change_of_it() {

@@ -128,7 +128,7 @@ impl PrivateKey {
     }
 
     /// ECDH: the shared point's x, 32 bytes. A point that is not on the curve is refused. // SP 800-56A §5.7.1.2
-    fn agree(&self, point: &[u8]) -> Result<Secret<Vec<u8>>, PrivateKeyError> {
+    pub(super) fn agree(&self, point: &[u8]) -> Result<Secret<Vec<u8>>, PrivateKeyError> {
         let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
         let point = EcPoint::from_bytes(&group, point, &mut *BigNumContext::new()?)?;
         let peer = EcKey::from_public_key(&group, &point)?;

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openssl::bn::{BigNum, BigNumContext};
+use openssl::ec::PointConversionForm;
 use openssl::pkey::{PKey, Public};
 use serde_json::{Value, json};
 
@@ -29,6 +30,14 @@ impl PublicKey {
     pub fn modulus_and_exponent(&self) -> Option<(Vec<u8>, Vec<u8>)> {
         let rsa = self.0.rsa().ok()?;
         Some((rsa.n().to_vec(), rsa.e().to_vec()))
+    }
+
+    /// The point of a key on P-256, uncompressed: 04, x, y.
+    pub(super) fn point(&self) -> Option<[u8; 65]> {
+        let ec = self.0.ec_key().ok()?;
+        let mut context = BigNumContext::new().ok()?;
+        let form = PointConversionForm::UNCOMPRESSED;
+        ec.public_key().to_bytes(ec.group(), form, &mut context).ok()?.try_into().ok()
     }
 
     /// A JSON Web Key; a recipient's key of encrypted orders says its algorithm. // RFC 7517 §4, RFC 7518 §6.2, §6.3

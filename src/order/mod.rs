@@ -13,6 +13,7 @@ mod context;
 mod d1;
 mod d1_shape;
 mod dates;
+mod encrypt;
 mod file;
 mod intake;
 mod json;
@@ -41,6 +42,7 @@ use crate::base::{Secret, Warning};
 
 pub use block::{BlockMac, TlvBlock};
 pub use catalogue::{CatalogueFile, CatalogueProduct};
+pub use encrypt::encrypt;
 pub use file::OrderFile;
 pub use intake::{Checked, MAX_ORDER, check, source_of};
 pub use jwe::{Jwe, JweError, Management};

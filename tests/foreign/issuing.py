@@ -2,6 +2,7 @@
 pyemv makes cryptograms. Test keys and public test values only. Arguments are a command and its values in hexadecimal; card data
 comes as JSON."""
 
+import base64
 import inspect
 import json
 import sys
@@ -20,6 +21,22 @@ def encrypt(alg, kid, pem, card):
     envelope = jwe.JWE(card.encode(), protected=header)
     envelope.add_recipient(jwk.JWK.from_json(key.export_public()))
     return envelope.serialize(compact=True)
+
+
+def open_jwe(pkcs8, text):
+    """The plaintext, with a private key in PKCS#8 (DER)."""
+    pem = "-----BEGIN PRIVATE KEY-----\n" + base64.b64encode(un(pkcs8)).decode() + "\n-----END PRIVATE KEY-----\n"
+    envelope = jwe.JWE()
+    envelope.deserialize(text, jwk.JWK.from_pem(pem.encode()))
+    return envelope.payload.decode()
+
+
+def read_iso0(zpk, block, pan):
+    return pinblock.decode_pinblock_iso_0(des.decrypt_tdes_ecb(un(zpk), un(block)), pan)
+
+
+def read_iso4(pek, block, pan):
+    return pinblock.decipher_pinblock_iso_4(un(pek), un(block), pan)
 
 
 def pin_iso0(zpk, pin, pan):
@@ -140,7 +157,7 @@ def read_many(kbpk, blocks):
     return json.dumps(read)
 
 
-COMMANDS = [version_request, version_answer, encrypt, pin_iso0, pin_iso4, under_kek, block_mac, cryptogram, answer, wrap, unwrap, wrap_many, read_many]
+COMMANDS = [version_request, version_answer, encrypt, open_jwe, read_iso0, read_iso4, pin_iso0, pin_iso4, under_kek, block_mac, cryptogram, answer, wrap, unwrap, wrap_many, read_many]
 
 if __name__ == "__main__":
     print({command.__name__: command for command in COMMANDS}[sys.argv[1]](*sys.argv[2:]))

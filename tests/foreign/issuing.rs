@@ -58,7 +58,7 @@ pub fn key_blocks(table: &mut Table) {
 }
 
 /// jwcrypto, psec and pyemv, in their environment.
-pub struct Strangers(PathBuf);
+pub struct Strangers(pub PathBuf);
 
 impl Strangers {
     pub fn ask(&self, arguments: &[&str]) -> Result<String, String> {

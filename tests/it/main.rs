@@ -65,6 +65,7 @@ mod foreign_emv;
 mod foreign_scll;
 mod host_commands;
 mod hostile;
+mod init_lab;
 mod jobs;
 mod json_outputs;
 mod kept_record;

@@ -174,3 +174,34 @@ fn a_missing_key_is_no_fault_of_the_sender() {
     let error = open_at(&good(), &Site::parse(&text).unwrap()).unwrap_err();
     assert_eq!(error.code(), Code::KeyUnknown);
 }
+
+/// What is encrypted here opens here; tests/foreign/lab_orders.rs has a JOSE library of others open it.
+#[test]
+fn what_is_encrypted_for_a_listed_key_opens() {
+    use perso::keys::{KeyStore, Purpose};
+    let mut chance = perso::base::Chance::new(|buffer| {
+        openssl::rand::rand_bytes(buffer).unwrap();
+        Ok(())
+    });
+    for (kid, key) in [("order-ec-1", "lab-order-ec"), ("order-rsa-1", "lab-order-rsa")] {
+        let recipient = STORE.public_key(&STORE.open(key, Purpose::Jwe).unwrap()).unwrap();
+        let mut encrypt = |text: &[u8], kid: &str| {
+            perso::order::encrypt(&perso::base::Secret::new(text.to_vec()), kid, &recipient, &mut chance).unwrap()
+        };
+        for text in [TEXT, b"", &[b'a'; 20_000]] {
+            assert_eq!(open(&encrypt(text, kid)).unwrap(), text, "{kid}");
+        }
+        // Another content key, ephemeral key and initialization vector each time.
+        let (one, other) = (encrypt(TEXT, kid), encrypt(TEXT, kid));
+        let parts = |text: &str| text.split('.').map(str::to_owned).collect::<Vec<_>>();
+        for at in [2, 3, 4] {
+            assert_ne!(parts(&one)[at], parts(&other)[at], "{kid}, part {at}");
+        }
+        let at = usize::from(key == "lab-order-rsa");
+        assert_ne!(parts(&one)[at], parts(&other)[at], "{kid}");
+        // The header is authenticated, and the kid counts.
+        assert!(matches!(open(&encrypt(TEXT, "order-ec-9")), Err(JweError::Unlisted)));
+        let changed = with_header(&one, |header| header["typ"] = "JWE".into());
+        assert!(matches!(open(&changed), Err(JweError::Tag)), "{kid}");
+    }
+}

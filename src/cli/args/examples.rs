@@ -26,6 +26,13 @@ pub(super) const EXAMPLES: &[(&str, &[&str])] = &[
             "perso sim new debit-aes-scp03 --keys keys.json --aid A0000009990101 -o blank.json",
         ],
     ),
+    (
+        "init lab",
+        &[
+            "perso init lab my-lab --aid D27600002545500201 --name gold",
+            "cd my-lab && perso run orders/own.json --reader sim",
+        ],
+    ),
     ("sim serve", &["perso sim serve card.json --listen 127.0.0.1:35963"]),
     (
         "trace show",

@@ -5,11 +5,13 @@ mod ca;
 mod calc;
 mod calc_certificate;
 mod card;
+mod check;
 mod config;
 mod doctor;
 mod examples;
 mod global;
 mod help;
+mod init;
 mod keep;
 mod keys;
 mod ledger;
@@ -31,10 +33,12 @@ pub use self::calc::{
 };
 pub use self::calc_certificate::CertificateArgs;
 pub use self::card::{ApduArgs, AppsArgs, CardCommand, ChannelArgs, DataArgs, InfoArgs};
+pub use self::check::CheckArgs;
 pub use self::config::ConfigCommand;
 pub use self::doctor::DoctorArgs;
 pub use self::global::{Color, Format, LogLevel};
 pub use self::help::{dressed, usage_message, usage_of, wants_json, with_tip};
+pub use self::init::{InitCommand, InitLabArgs};
 pub use self::keep::{KeepArgs, ReplaceArgs};
 pub use self::keys::{
     ExportArgs, GenerateArgs, ImportArgs, KcvArgs, KeyFileArgs, KeysCommand, LoadArgs, NamedArgs, RotateArgs,
@@ -102,6 +106,9 @@ Progress goes to standard error, results to standard output. No secret is ever a
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make a laboratory from nothing: configuration, product, test keys, sample orders.
+    #[command(subcommand)]
+    Init(InitCommand),
     /// Make one card from one record or order: the main job.
     Run(RunArgs),
     /// Read a card as a terminal would, and prove it. Offline data authentication up to the CA key, consistency rules,
@@ -246,37 +253,6 @@ pub enum Interface {
     Contact,
     /// Contactless.
     Contactless,
-}
-
-/// `perso check`
-#[derive(Debug, Args)]
-pub struct CheckArgs {
-    /// Orders, records, profiles (*.toml) and key files, told apart by what they hold; - for standard input. Of a folder,
-    /// all files of these kinds in it and below it.
-    #[arg(required = true, value_name = "FILE|DIR")]
-    pub files: Vec<PathBuf>,
-    /// The key file that orders and records are opened with. Without it what is encrypted is skipped.
-    #[arg(long, value_name = "FILE")]
-    pub keys: Option<PathBuf>,
-    /// The site (TOML) that orders are checked against. Without it only their form is checked.
-    #[arg(long, value_name = "FILE")]
-    pub site: Option<PathBuf>,
-    /// Orders only: the issuer's certificate. With it each order is prepared with certificates and new RSA keys, without it
-    /// with neither.
-    #[arg(long, value_name = "FILE", requires_all = ["keys", "site"])]
-    pub issuer_certificate: Option<PathBuf>,
-    /// The CA keys (docs/ca-keys.md) that the issuer's certificate is opened with. Live keys need them.
-    #[arg(long, value_name = "FILE", requires = "issuer_certificate")]
-    pub ca_keys: Option<PathBuf>,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub passphrase: PassphraseArgs,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub profiles: ProfileArgs,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub level: LevelArgs,
 }
 
 /// `perso plan`
