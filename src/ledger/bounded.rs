@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::identity::IdentityKey;
-use super::ids::{CardDigest, EventId, Fence, JobId, OrderId, PayloadDigest};
+use super::ids::{CardDigest, EventId, Fence, JobId, KeyDigest, OrderId, PayloadDigest};
 use super::rows::{Facts, JobRow, JobState, OrderRow, OrderState};
 use super::store::{Batch, Committed, Difference, LedgerStore, Numbered, Query, StoreError};
 
@@ -132,6 +132,11 @@ impl LedgerStore for Bounded {
     fn of_payload(&mut self, payload: &PayloadDigest) -> Result<Option<OrderId>, StoreError> {
         let payload = *payload;
         self.ask(move |store| store.of_payload(&payload))
+    }
+
+    fn of_key(&mut self, key: &KeyDigest) -> Result<Option<OrderId>, StoreError> {
+        let key = *key;
+        self.ask(move |store| store.of_key(&key))
     }
 
     fn number_of(&mut self, event: &EventId) -> Result<Option<u64>, StoreError> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::details::{ChipUse, HoldReason, IssuanceKind, Occasion, SameCard, Verdict};
 use super::ids::{
-    BootId, CardDigest, ContentDigest, EventId, Fence, JobId, LedgerId, OrderId, PayloadDigest, ProfileHash,
+    BootId, CardDigest, ContentDigest, EventId, Fence, JobId, KeyDigest, LedgerId, OrderId, PayloadDigest, ProfileHash,
 };
 use super::step::{Outcome, Step};
 use super::text::{Exact, Text};
@@ -104,6 +104,9 @@ pub struct Received {
     /// The encrypted data as it came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<PayloadDigest>,
+    /// The sender's idempotency key (Pismo `x-idempotency-key`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency: Option<KeyDigest>,
     /// The content after decryption, without the PIN block.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<ContentDigest>,

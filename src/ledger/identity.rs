@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::event::{IssuanceKind, Occasion};
-use super::ids::{CardDigest, ContentDigest, OrderId, PayloadDigest};
+use super::ids::{CardDigest, ContentDigest, KeyDigest, OrderId, PayloadDigest};
 use super::text::Text;
 use crate::base::Secret;
 use crate::base::crypto::hmac_sha256;
@@ -126,6 +126,14 @@ impl IdentityKey {
         let mut message = Message::new("payload");
         message.add(encrypted);
         PayloadDigest::new(message.digest(self))
+    }
+
+    /// An idempotency key of an issuer.
+    pub fn idempotency(&self, issuer: &str, key: &str) -> KeyDigest {
+        let mut message = Message::new("idempotency");
+        message.add(issuer.as_bytes());
+        message.add(key.as_bytes());
+        KeyDigest::new(message.digest(self))
     }
 
     /// An order's content after decryption. The caller leaves the PIN block out.

@@ -90,6 +90,10 @@ hex_id!(
     ContentDigest, 32
 );
 hex_id!(
+    /// Identity of a sender's idempotency key: an HMAC of issuer and key.
+    KeyDigest, 32
+);
+hex_id!(
     /// SHA-256 of a profile as canonical JSON.
     ProfileHash, 32
 );

@@ -57,6 +57,11 @@ pub enum Answer {
         /// Its state.
         state: OrderState,
     },
+    /// The idempotency key came before with an order of other content.
+    KeyUsed {
+        /// That order.
+        order: OrderId,
+    },
     /// The order came before with other content, and its card was spoiled or rejected: it is held until a reissue is
     /// approved.
     HeldForReissue {
@@ -94,7 +99,11 @@ pub fn submit(
 fn is_stale(refusal: &Refusal) -> bool {
     matches!(
         refusal,
-        Refusal::OrderKnown(..) | Refusal::PayloadKnown(_) | Refusal::SameCard(_) | Refusal::OrderState { .. }
+        Refusal::OrderKnown(..)
+            | Refusal::PayloadKnown(_)
+            | Refusal::KeyKnown(_)
+            | Refusal::SameCard(_)
+            | Refusal::OrderState { .. }
     )
 }
 
@@ -107,6 +116,16 @@ fn decide(store: &mut dyn LedgerStore, submission: &Submission<'_>) -> Result<(A
         && row.state != OrderState::Expired
     {
         return Ok((Answer::Known { order, state: row.state }, Vec::new()));
+    }
+    if let Some(key) = &first.idempotency
+        && let Some(order) = store.of_key(key)?
+        && let Some(row) = store.order(&order)?
+    {
+        match row.content == first.content {
+            true if row.state == OrderState::Expired => {}
+            true => return Ok((Answer::Known { order, state: row.state }, Vec::new())),
+            false => return Ok((Answer::KeyUsed { order }, Vec::new())),
+        }
     }
     let (received, row, further) = current(store, submission)?;
     match row {

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use super::event::{ChipUse, Event};
 use super::fold::Change;
-use super::ids::{CardDigest, JobId, OrderId, PayloadDigest};
+use super::ids::{CardDigest, JobId, KeyDigest, OrderId, PayloadDigest};
 use super::refusal::Refusal;
 use super::rows::{Facts, JobRow, OrderRow};
 use super::tables::{MOST_OF_A_CARD, NotApplied, Tables, apply};
@@ -19,6 +19,7 @@ pub struct MemoryTables {
     chips: BTreeMap<ChipUse, JobId>,
     cards: BTreeMap<CardDigest, Vec<OrderId>>,
     payloads: BTreeMap<PayloadDigest, OrderId>,
+    keys: BTreeMap<KeyDigest, OrderId>,
 }
 
 impl MemoryTables {
@@ -50,6 +51,11 @@ impl MemoryTables {
     /// Payloads and the orders that had them first, in ascending order.
     pub(super) fn payload_index(&self) -> Vec<([u8; 32], [u8; 32])> {
         self.payloads.iter().map(|(payload, order)| (*payload.bytes(), *order.bytes())).collect()
+    }
+
+    /// Idempotency keys and the orders that came with them first, in ascending order.
+    pub(super) fn key_index(&self) -> Vec<([u8; 32], [u8; 32])> {
+        self.keys.iter().map(|(key, order)| (*key.bytes(), *order.bytes())).collect()
     }
 
     /// Every job, by order and attempt.
@@ -86,6 +92,10 @@ impl Tables for MemoryTables {
         Ok(self.payloads.get(payload).copied())
     }
 
+    fn of_key(&self, key: &KeyDigest) -> Result<Option<OrderId>, Infallible> {
+        Ok(self.keys.get(key).copied())
+    }
+
     fn write(&mut self, change: &Change) -> Result<(), Infallible> {
         self.facts = change.facts.or(self.facts);
         if let Some(order) = &change.order {
@@ -97,6 +107,9 @@ impl Tables for MemoryTables {
             }
             if let Some(payload) = order.payload {
                 self.payloads.entry(payload).or_insert(order.order);
+            }
+            if let Some(key) = order.idempotency {
+                self.keys.entry(key).or_insert(order.order);
             }
             self.orders.insert(order.order, order.clone());
         }

@@ -9,7 +9,7 @@ use super::event::ChipUse;
 use super::event::{Event, Origin, What};
 use super::fold::Change;
 use super::identity::IdentityKey;
-use super::ids::{CardDigest, EventId, Fence, JobId, LedgerId, OrderId, PayloadDigest};
+use super::ids::{CardDigest, EventId, Fence, JobId, KeyDigest, LedgerId, OrderId, PayloadDigest};
 use super::lease::Term;
 use super::memory::MemoryTables;
 use super::ports::Ports;
@@ -77,6 +77,10 @@ impl Tables for MemoryLog {
 
     fn of_payload(&self, payload: &PayloadDigest) -> Result<Option<OrderId>, Infallible> {
         self.tables.of_payload(payload)
+    }
+
+    fn of_key(&self, key: &KeyDigest) -> Result<Option<OrderId>, Infallible> {
+        self.tables.of_key(key)
     }
 
     fn write(&mut self, change: &Change) -> Result<(), Infallible> {
@@ -208,6 +212,10 @@ impl LedgerStore for MemoryStore {
 
     fn of_payload(&mut self, payload: &PayloadDigest) -> Result<Option<OrderId>, StoreError> {
         Ok(sure(self.log.of_payload(payload)))
+    }
+
+    fn of_key(&mut self, key: &KeyDigest) -> Result<Option<OrderId>, StoreError> {
+        Ok(sure(self.log.of_key(key)))
     }
 
     fn number_of(&mut self, event: &EventId) -> Result<Option<u64>, StoreError> {

@@ -26,6 +26,9 @@ pub enum Refusal {
     /// The same payload came before, as another order.
     #[error("the same encrypted data came before, as order {}", short(.0))]
     PayloadKnown(OrderId),
+    /// The sender's idempotency key came before, with another order.
+    #[error("the idempotency key came before, with order {}", short(.0))]
+    KeyKnown(OrderId),
     /// Another order of the same card is open or made, and nothing was decided about it.
     #[error("order {} is for the same card (PAN, PSN, expiry)", short(.0))]
     SameCard(OrderId),
@@ -124,6 +127,7 @@ impl Fault for Refusal {
         match self {
             Refusal::OrderKnown(..)
             | Refusal::PayloadKnown(_)
+            | Refusal::KeyKnown(_)
             | Refusal::HasCard(_)
             | Refusal::HasLiveJob(_, JobState::Claimed | JobState::Personalizing) => Code::LedgerRecord,
             Refusal::HasLiveJob(..) => Code::LedgerDoubt,

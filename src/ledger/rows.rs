@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::{ChipUse, HoldReason, IssuanceKind, Occasion};
-use super::ids::{CardDigest, ContentDigest, Fence, JobId, LedgerId, OrderId, PayloadDigest};
+use super::ids::{CardDigest, ContentDigest, Fence, JobId, KeyDigest, LedgerId, OrderId, PayloadDigest};
 use super::step::Step;
 use super::text::Text;
 
@@ -168,6 +168,8 @@ pub struct OrderRow {
     pub cards: Vec<CardDigest>,
     /// The encrypted data as it came.
     pub payload: Option<PayloadDigest>,
+    /// The sender's idempotency key.
+    pub idempotency: Option<KeyDigest>,
     /// The content, without the PIN block.
     pub content: Option<ContentDigest>,
     /// What has become of it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::check::Breach;
 use super::event::Event;
 use super::identity::IdentityKey;
-use super::ids::{CardDigest, EventId, Fence, JobId, OrderId, PayloadDigest};
+use super::ids::{CardDigest, EventId, Fence, JobId, KeyDigest, OrderId, PayloadDigest};
 use super::refusal::Refusal;
 use super::rows::{Facts, JobRow, JobState, OrderRow, OrderState};
 use super::tables::NotApplied;
@@ -88,6 +88,12 @@ pub trait LedgerStore: Send {
     /// # Errors
     /// The store's.
     fn of_payload(&mut self, payload: &PayloadDigest) -> Result<Option<OrderId>, StoreError>;
+
+    /// The order that came with an idempotency key first.
+    ///
+    /// # Errors
+    /// The store's.
+    fn of_key(&mut self, key: &KeyDigest) -> Result<Option<OrderId>, StoreError>;
 
     /// The number of an event; None if it was never committed.
     ///

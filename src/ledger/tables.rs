@@ -2,7 +2,7 @@
 
 use super::event::{ChipUse, Event, What};
 use super::fold::{Change, Scope, fold};
-use super::ids::{CardDigest, JobId, OrderId, PayloadDigest};
+use super::ids::{CardDigest, JobId, KeyDigest, OrderId, PayloadDigest};
 use super::refusal::Refusal;
 use super::rows::{Facts, JobRow, OrderRow};
 
@@ -41,6 +41,11 @@ pub trait Tables {
     /// # Errors
     /// The store's.
     fn of_payload(&self, payload: &PayloadDigest) -> Result<Option<OrderId>, Self::Error>;
+    /// The order that came with an idempotency key first.
+    ///
+    /// # Errors
+    /// The store's.
+    fn of_key(&self, key: &KeyDigest) -> Result<Option<OrderId>, Self::Error>;
     /// Writes the rows that an event changes.
     ///
     /// # Errors
@@ -92,6 +97,9 @@ fn scope<T: Tables>(tables: &T, event: &Event) -> Result<Scope, T::Error> {
         }
         if let Some(payload) = &received.payload {
             scope.same_payload = tables.of_payload(payload)?;
+        }
+        if let Some(key) = &received.idempotency {
+            scope.same_key = tables.of_key(key)?;
         }
     }
     let chip = match &event.what {

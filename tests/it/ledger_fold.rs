@@ -121,6 +121,15 @@ fn the_same_payload_is_the_first_order_whatever_its_ids_are() {
 }
 
 #[test]
+fn an_idempotency_key_leads_to_one_order() {
+    let key = Some(perso::ledger::ids::KeyDigest::new([3; 32]));
+    let with = |n| What::OrderReceived(Received { idempotency: key, ..an_order(n) });
+    let mut world = World::with(vec![with(1)]);
+    assert_eq!(world.refuses(with(2)), Refusal::KeyKnown(order(1)));
+    world.then(vec![What::OrderCancelled { order: order(1) }, with(1)]);
+}
+
+#[test]
 fn another_order_of_the_same_card_is_held() {
     let mut world = World::of(true, ready(1));
     let other = |same_card| What::OrderReceived(Received { cards: vec![card(7), card(1)], same_card, ..an_order(2) });

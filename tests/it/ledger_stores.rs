@@ -398,6 +398,9 @@ impl LedgerStore for Frozen {
     ) -> Result<Option<perso::ledger::OrderId>, StoreError> {
         self.inner().of_payload(payload)
     }
+    fn of_key(&mut self, key: &perso::ledger::ids::KeyDigest) -> Result<Option<perso::ledger::OrderId>, StoreError> {
+        self.inner().of_key(key)
+    }
     fn number_of(&mut self, event: &perso::ledger::EventId) -> Result<Option<u64>, StoreError> {
         self.inner().number_of(event)
     }
@@ -442,6 +445,12 @@ fn every_call_returns_by_its_deadline_while_the_store_is_frozen() {
     assert!(store.order(&order(2)).unwrap().is_none());
 }
 
+/// As `ready(1)`, with an idempotency key.
+fn keyed() -> Vec<What> {
+    let idempotency = Some(perso::ledger::ids::KeyDigest::new([3; 32]));
+    vec![What::OrderReceived(perso::ledger::event::Received { idempotency, ..an_order(1) }), prepared(1)]
+}
+
 /// Rows that were changed behind the ledger's back.
 #[test]
 fn verify_finds_each_row_that_its_events_do_not_bear_out() {
@@ -458,6 +467,7 @@ fn verify_finds_each_row_that_its_events_do_not_bear_out() {
         ("DELETE FROM job", "is missing"),
         ("DELETE FROM order_card", "index of cards"),
         ("DELETE FROM payload", "index of payloads"),
+        ("DELETE FROM idempotency", "index of idempotency keys"),
         ("DELETE FROM event WHERE seq > 10", "no event|differs"),
         ("UPDATE facts SET row = replace(row, 'false', 'true')", "the row of the ledger"),
     ];
@@ -468,7 +478,7 @@ fn verify_finds_each_row_that_its_events_do_not_bear_out() {
         SqliteStore::create_test(&path, origin(), &mut time.ports()).unwrap();
         let mut store = SqliteStore::open(&path, time.ports()).unwrap();
         let mut writer = Writer::new(time.clone());
-        store.commit(&writer.batch([ready(1), good(1, 1, 1, 1)].concat())).unwrap();
+        store.commit(&writer.batch([keyed(), good(1, 1, 1, 1)].concat())).unwrap();
         assert_eq!(store.verify().unwrap(), []);
         let other = rusqlite::Connection::open(&path).unwrap();
         other.execute_batch(&format!("PRAGMA foreign_keys = OFF; {sql}")).unwrap();

@@ -93,6 +93,9 @@ impl LedgerStore for Lossy {
     fn of_payload(&mut self, payload: &PayloadDigest) -> Result<Option<OrderId>, StoreError> {
         self.call(|store| store.of_payload(payload))
     }
+    fn of_key(&mut self, key: &perso::ledger::ids::KeyDigest) -> Result<Option<OrderId>, StoreError> {
+        self.call(|store| store.of_key(key))
+    }
     fn number_of(&mut self, event: &EventId) -> Result<Option<u64>, StoreError> {
         self.call(|store| store.number_of(event))
     }

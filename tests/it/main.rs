@@ -80,6 +80,8 @@ mod leak_orders;
 mod leak_prepare;
 mod ledger_commands;
 mod ledger_fold;
+mod ledger_intake;
+mod ledger_kills;
 mod ledger_properties;
 mod ledger_sqlite;
 mod ledger_stores;

@@ -100,6 +100,11 @@ impl Writer {
         Self { n: 0, time, by: origin() }
     }
 
+    /// The ids of the events that follow count from here.
+    pub fn number_from(&mut self, n: u64) {
+        self.n = n;
+    }
+
     pub fn event(&mut self, what: What) -> Event {
         self.n += 1;
         let id = EventId::new((u128::from(self.n) << 64).to_be_bytes());
@@ -172,6 +177,7 @@ pub fn an_order(n: u8) -> Received {
         occasion: Occasion::Counted { n: 1 },
         cards: vec![card(n)],
         payload: Some(payload(n)),
+        idempotency: None,
         content: None,
         same_card: SameCard::None,
     }

@@ -31,6 +31,8 @@ pub struct Scope {
     pub same_card: Vec<OrderRow>,
     /// For an order that is taken in: another one with the same payload.
     pub same_payload: Option<OrderId>,
+    /// For an order that is taken in: another one with the same idempotency key.
+    pub same_key: Option<OrderId>,
 }
 
 /// The rows as they are afterwards; none for those that do not change.

@@ -20,6 +20,9 @@ pub(super) fn receive(scope: &Scope, facts: Facts, event: &Event, received: &Rec
     if let Some(other) = scope.same_payload.filter(|other| *other != received.order) {
         return Err(Refusal::PayloadKnown(other));
     }
+    if let Some(other) = scope.same_key.filter(|other| *other != received.order) {
+        return Err(Refusal::KeyKnown(other));
+    }
     let other = rivals(&scope.same_card, received).next();
     match (received.same_card, other) {
         (SameCard::None, Some(other)) => return Err(Refusal::SameCard(other.order)),
@@ -37,6 +40,7 @@ pub(super) fn receive(scope: &Scope, facts: Facts, event: &Event, received: &Rec
         occasion: received.occasion.clone(),
         cards: received.cards.clone(),
         payload: received.payload,
+        idempotency: received.idempotency,
         content: received.content,
         state: OrderState::Received,
         held,

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::super::event::{ChipUse, Event};
 use super::super::fold::Change;
-use super::super::ids::{CardDigest, EventId, JobId, OrderId, PayloadDigest};
+use super::super::ids::{CardDigest, EventId, JobId, KeyDigest, OrderId, PayloadDigest};
 use super::super::rows::{Facts, JobRow, OrderRow};
 use super::super::store::{Numbered, StoreError};
 use super::super::tables::{MOST_OF_A_CARD, Tables};
@@ -130,6 +130,11 @@ impl Tables for Db {
         self.id(found, OrderId::new)
     }
 
+    fn of_key(&self, key: &KeyDigest) -> Result<Option<OrderId>, StoreError> {
+        let found = self.one("SELECT order_id FROM idempotency WHERE digest = ?1", [&key.bytes()[..]])?;
+        self.id(found, OrderId::new)
+    }
+
     fn write(&mut self, change: &Change) -> Result<(), StoreError> {
         if let Some(facts) = &change.facts {
             self.run("INSERT INTO facts (one, row) VALUES (1, ?1)", [self.json(facts)?])?;
@@ -154,6 +159,10 @@ impl Db {
         for card in &order.cards {
             let sql = "INSERT INTO order_card (digest, order_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
             self.run(sql, (&card.bytes()[..], id))?;
+        }
+        if let Some(key) = &order.idempotency {
+            let sql = "INSERT INTO idempotency (digest, order_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+            self.run(sql, (&key.bytes()[..], id))?;
         }
         if let Some(payload) = &order.payload {
             let sql = "INSERT INTO payload (digest, order_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";

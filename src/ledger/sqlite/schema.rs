@@ -20,7 +20,10 @@ pub(super) struct Migration {
 }
 
 /// Every migration, in order. A released one never changes.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration { version: 1, sql: include_str!("migrations/0001.sql") }];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, sql: include_str!("migrations/0001.sql") },
+    Migration { version: 2, sql: include_str!("migrations/0002.sql") },
+];
 
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS schema (
     version INTEGER PRIMARY KEY,
@@ -98,4 +101,47 @@ fn expected(db: &Db, all: &[Migration]) -> Result<Vec<Object>, StoreError> {
     let mut empty = Db { connection, place: db.place.clone() };
     migrate(&mut empty, all, 0, "")?;
     objects(&empty)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn with(all: &[Migration]) -> Db {
+        let connection = Connection::open_in_memory().unwrap();
+        let mut db = Db { connection, place: "memory".into() };
+        migrate(&mut db, all, 7, "perso test").unwrap();
+        db
+    }
+
+    #[test]
+    fn an_older_schema_is_brought_forward_and_then_is_the_same_as_a_new_one() {
+        for (at, _) in MIGRATIONS.iter().enumerate().skip(1) {
+            let mut db = with(MIGRATIONS.get(..at).unwrap());
+            check(&db, MIGRATIONS).unwrap();
+            assert!(is_older(&db, MIGRATIONS).unwrap());
+            migrate(&mut db, MIGRATIONS, 8, "perso test").unwrap();
+            assert!(!is_older(&db, MIGRATIONS).unwrap());
+            check(&db, MIGRATIONS).unwrap();
+            assert_eq!(objects(&db).unwrap(), objects(&with(MIGRATIONS)).unwrap());
+            migrate(&mut db, MIGRATIONS, 9, "perso test").unwrap();
+            let applied: Vec<i64> = db.all("SELECT applied_at FROM schema ORDER BY version", ()).unwrap();
+            assert_eq!(applied, [vec![7; at], vec![8; MIGRATIONS.len() - at]].concat());
+        }
+    }
+
+    /// An older program meets the schema of this one.
+    #[test]
+    fn a_newer_schema_is_refused_by_an_older_program() {
+        let db = with(MIGRATIONS);
+        let older = check(&db, MIGRATIONS.get(..1).unwrap()).unwrap_err();
+        assert!(older.to_string().contains("has version 2, this program knows versions up to 1"), "{older}");
+    }
+
+    #[test]
+    fn migrations_are_numbered_from_1() {
+        let versions: Vec<i64> = MIGRATIONS.iter().map(|migration| migration.version).collect();
+        assert_eq!(versions, (1..=i64::try_from(MIGRATIONS.len()).unwrap()).collect::<Vec<_>>());
+    }
 }

@@ -7,7 +7,7 @@ use rusqlite::types::Value;
 use super::super::commit::{Log, commit};
 use super::super::event::{BootTime, Event};
 use super::super::identity::IdentityKey;
-use super::super::ids::{BootId, CardDigest, EventId, Fence, JobId, OrderId, PayloadDigest, short};
+use super::super::ids::{BootId, CardDigest, EventId, Fence, JobId, KeyDigest, OrderId, PayloadDigest, short};
 use super::super::lease::Term;
 use super::super::memory::MemoryTables;
 use super::super::refusal::Refusal;
@@ -135,11 +135,11 @@ impl LedgerStore for SqliteStore {
     }
 
     fn find(&mut self, prefix: &str, limit: usize) -> Result<Vec<OrderId>, StoreError> {
-        // Compared as text; a digit that is half a byte can be the last.
+        // The first and the last identity that begin so: a range of the primary key.
+        let (Some(first), Some(last)) = (bound_of(prefix, '0'), bound_of(prefix, 'f')) else { return Ok(Vec::new()) };
         let rows = self.read(|db| {
-            let sql =
-                "SELECT row FROM orders WHERE substr(lower(hex(order_id)), 1, ?1) = ?2 ORDER BY order_id LIMIT ?3";
-            db.order_rows(sql, (moment(prefix.len() as u64), prefix, limited(limit)))
+            let sql = "SELECT row FROM orders WHERE order_id BETWEEN ?1 AND ?2 ORDER BY order_id LIMIT ?3";
+            db.order_rows(sql, (&first.bytes()[..], &last.bytes()[..], limited(limit)))
         })?;
         Ok(rows.into_iter().map(|order| order.order).collect())
     }
@@ -150,6 +150,10 @@ impl LedgerStore for SqliteStore {
 
     fn of_payload(&mut self, payload: &PayloadDigest) -> Result<Option<OrderId>, StoreError> {
         self.read(|db| Tables::of_payload(db, payload))
+    }
+
+    fn of_key(&mut self, key: &KeyDigest) -> Result<Option<OrderId>, StoreError> {
+        self.read(|db| Tables::of_key(db, key))
     }
 
     fn number_of(&mut self, event: &EventId) -> Result<Option<u64>, StoreError> {
@@ -174,6 +178,13 @@ impl LedgerStore for SqliteStore {
         self.db.run("COMMIT", ())?;
         found
     }
+}
+
+/// An identity that begins with these digits, filled up with one digit; None if they are not hexadecimal or too many.
+fn bound_of(prefix: &str, fill: char) -> Option<OrderId> {
+    let missing = 64_usize.checked_sub(prefix.len())?;
+    let rest: String = std::iter::repeat_n(fill, missing).collect();
+    OrderId::parse(&format!("{prefix}{rest}"))
 }
 
 fn limited(limit: usize) -> i64 {
@@ -264,6 +275,12 @@ fn columns(db: &Db, orders: &[OrderRow], jobs: &[JobRow], out: &mut Vec<Differen
 
 /// The tables that find an order by its card or payload.
 fn digests(db: &Db, computed: &MemoryTables, out: &mut Vec<Difference>) -> Result<(), StoreError> {
+    let mut keys: Vec<([u8; 32], [u8; 32])> =
+        db.rows("SELECT digest, order_id FROM idempotency", (), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    keys.sort_unstable();
+    if keys != computed.key_index() {
+        out.push(Difference::Row("the index of idempotency keys differs from the orders".into()));
+    }
     let mut cards: Vec<([u8; 32], [u8; 32])> =
         db.rows("SELECT digest, order_id FROM order_card", (), |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut payloads: Vec<([u8; 32], [u8; 32])> =

@@ -1,12 +1,9 @@
 //! Orders that come in: new ones, the same again, and others of the same card.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-
-mod ledger_support;
 
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use ledger_support::*;
+use crate::ledger_support::*;
 use perso::base::Secret;
 use perso::base::emv::Pan;
 use perso::ledger::event::{HoldReason, IssuanceKind, Occasion, Received};
@@ -28,6 +25,8 @@ struct Sent {
     expiry: &'static str,
     /// None: the source gives none.
     request: Option<&'static str>,
+    /// An idempotency key.
+    key: Option<&'static str>,
     content: u8,
     payload: u8,
 }
@@ -39,6 +38,7 @@ const SENT: Sent = Sent {
     pan: "4761739001010010",
     expiry: "2812",
     request: None,
+    key: None,
     content: 1,
     payload: 1,
 };
@@ -122,6 +122,7 @@ fn send(store: &mut dyn LedgerStore, ports: &mut Ports, sent: &Sent, strict: boo
         occasion: occasion.event(),
         cards: vec![key.card(&pan, Some(1), sent.expiry)],
         payload: Some(payload(sent.payload)),
+        idempotency: sent.key.map(|it| key.idempotency("bank", it)),
         content: Some(ContentDigest::new([sent.content; 32])),
         same_card: perso::ledger::event::SameCard::None,
     };
@@ -151,6 +152,22 @@ fn the_same_payload_gets_the_first_answer_whatever_its_ids_are() {
         assert_eq!(world.send(sent), Answer::Known { order, state: OrderState::Good });
     }
     assert_eq!(world.orders(), 1);
+}
+
+#[test]
+fn an_idempotency_key_gets_the_first_answer_or_a_conflict() {
+    let mut world = World::new();
+    let order = world.taken(&Sent { key: Some("k"), ..SENT });
+    let again = Sent { key: Some("k"), payload: 2, card: "c9", ..SENT };
+    assert_eq!(world.send(&again), Answer::Known { order, state: OrderState::Received });
+    let other = Sent { content: 2, payload: 3, ..again };
+    assert_eq!(world.send(&other), Answer::KeyUsed { order });
+    world.make(order, Good);
+    assert_eq!(world.send(&other), Answer::KeyUsed { order });
+    assert_eq!(world.orders(), 1);
+    let key = IdentityKey::new(Secret::new([5; 32]));
+    assert_eq!(world.store.of_key(&key.idempotency("bank", "k")).unwrap(), Some(order));
+    assert_eq!(world.store.of_key(&key.idempotency("bankk", "")).unwrap(), None);
 }
 
 #[test]
@@ -286,6 +303,7 @@ fn a_record_without_its_order_is_refused_for_a_card_that_was_ordered_unless_two_
             occasion: Occasion::Record,
             cards: vec![key.card(&pan, Some(1), SENT.expiry)],
             payload: None,
+            idempotency: None,
             content: None,
             same_card: perso::ledger::event::SameCard::None,
         },
