@@ -1,8 +1,7 @@
 //! Running `perso calc`, and reading what it prints.
 #![allow(dead_code)]
 
-#[path = "../live_keys/mod.rs"]
-pub mod live_keys;
+pub use crate::live_keys;
 
 use std::path::Path;
 

@@ -39,8 +39,11 @@ fn no_files_import_each_other_in_a_circle() {
     assert!(circles.is_empty(), "{} circles\n{}\n", circles.len(), circles.join("\n"));
 }
 
+/// Paths and texts.
+type Files = &'static [(&'static str, &'static str)];
+
 /// Files of a small house, and the arrows that its circle is tied by; none for a house in order.
-const HOUSES: &[(&[(&str, &str)], &[&str])] = &[
+const HOUSES: &[(Files, &[&str])] = &[
     (
         &[("a.rs", "use crate::b::B; pub struct A;"), ("b.rs", "use crate::a::A; pub struct B;")],
         &["a.rs -> b.rs: B", "b.rs -> a.rs: A"],

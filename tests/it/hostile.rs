@@ -3,14 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "../support/hostile.rs"]
-mod hostile;
+mod cards;
 use crate::support;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use hostile::{Hostile, Kind};
+use cards::{Hostile, Kind};
 use perso::base::chance::Instant as Moment;
 use perso::base::{Chance, Clock};
 use perso::card::apdu::Command;

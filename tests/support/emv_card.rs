@@ -2,8 +2,7 @@
 //! (How it comes to be personalized is shown by whole jobs.)
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-#[path = "blank.rs"]
-mod blank;
+use crate::blank;
 
 use perso::base::codec::tlv::{self, Tag};
 use perso::base::crypto::{RsaPublic, tdes_ecb_encrypt};
