@@ -15,7 +15,7 @@ use perso::issuance::job::Job;
 use perso::issuance::journal::Journal;
 use perso::issuance::plan::Plan;
 use perso::issuance::report::Report;
-use perso::issuance::result::ProgramRef;
+use perso::issuance::state::State;
 use perso::keys::{SoftwareStore, file};
 use perso::profile::Profile;
 use perso::record::Record;
@@ -57,7 +57,7 @@ impl Bench {
     /// One whole job. Its randomness is always the same, so that its commands are.
     fn run(&self, transport: Box<dyn Transport>) {
         let clock = Clock::fixed(Instant(0));
-        let mut report = Report::new(ProgramRef { version: "bench".into(), sha256: None }, true, &clock);
+        let mut report = Report::new(true, &clock);
         report.subject(&self.record, &self.plan, &self.store);
         let (told, _nobody) = mpsc::channel();
         let mut chance = Chance::new(|buffer| {
@@ -77,7 +77,7 @@ impl Bench {
             recorder: None,
             stop: perso::base::StopRequest::default(),
         };
-        assert_eq!(job.run(transport, report).state, "good");
+        assert_eq!(job.run(transport, report).state, State::Good);
     }
 }
 

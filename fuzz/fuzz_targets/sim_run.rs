@@ -14,7 +14,7 @@ use perso::card::sim::{FaultRule, SimTransport};
 use perso::issuance::job::Job;
 use perso::issuance::journal::Journal;
 use perso::issuance::report::Report;
-use perso::issuance::result::ProgramRef;
+use perso::issuance::state::State;
 
 fuzz_target!(|text: &str| {
     // Waiting teaches nothing, and files are not the fuzzer's to name.
@@ -27,7 +27,7 @@ fuzz_target!(|text: &str| {
     let transport = SimTransport::memory(bench.blank()).with_faults(rules);
     let card = transport.card();
     let clock = Clock::fixed(Instant(0));
-    let mut report = Report::new(ProgramRef { version: "fuzz".into(), sha256: None }, true, &clock);
+    let mut report = Report::new(true, &clock);
     report.subject(&bench.record, &bench.plan, &bench.store);
     let (progress, _nobody) = mpsc::channel();
     let mut chance = Chance::new(|buffer| {
@@ -48,7 +48,7 @@ fuzz_target!(|text: &str| {
         ca_keys: None,
     };
     let result = job.run(Box::new(transport), report);
-    if result.state == "good" {
+    if result.state == State::Good {
         let card = card.lock().expect("the card");
         assert!(card.file().state.applications[0].personalized && card.file().state.life_cycle == 0x0F);
         assert!(result.findings.is_empty() && result.fault.is_none());

@@ -9,6 +9,7 @@ use super::args::CheckArgs;
 use super::check_files::{Total, below};
 use super::common::{self, CliError, Out, Problem};
 use super::config;
+use super::exit::FINDINGS;
 use super::profiles;
 use super::ready::{record_problems, shown};
 use super::screen;
@@ -130,7 +131,7 @@ pub fn run(args: &CheckArgs, out: &mut Out) -> Result<u8, CliError> {
     if !out.json(&all) && (all.len() > 1 || args.files.iter().any(|given| given.is_dir())) {
         total.print(out);
     }
-    Ok(if total.faulty > 0 { 10 } else { 0 })
+    Ok(if total.faulty > 0 { FINDINGS } else { 0 })
 }
 
 /// Each is printed as soon as it is checked: a folder may hold many.

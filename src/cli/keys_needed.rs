@@ -6,12 +6,11 @@ use serde::Serialize;
 
 use super::args::NeededArgs;
 use super::common::{self, CliError, Out};
+use super::exit::FINDINGS;
 use super::profiles;
 use crate::keys::{Algorithm, KeySet, KeyStore, Purpose};
 use crate::profile::{Profile, Protocol};
 
-/// Exit code if a key is missing.
-const FINDINGS: u8 = 10;
 const YES: &str = "yes";
 const NO: &str = "no";
 const NOT_NEEDED: &str = "not needed";

@@ -13,6 +13,7 @@ pub mod config;
 mod custody;
 mod doctor;
 mod error;
+mod exit;
 mod explain;
 mod explain_auth;
 mod file_names;

@@ -8,6 +8,7 @@ use super::args::RunArgs;
 use super::ca;
 use super::claimed::{self, Access, ClaimedFile, Existing};
 use super::common::{self, CliError, Out, warn};
+use super::exit::{self, FINDINGS};
 use super::file_names::FileNames;
 use super::prepare::{Preparation, Prepare, ready_from};
 use super::progress;
@@ -15,7 +16,7 @@ use super::reader::{self, Place};
 use super::ready;
 use super::signals::{self, Response};
 use super::verify::not_proven;
-use crate::base::{Chance, Clock, Code, Interrupted, StopRequest, Warning};
+use crate::base::{Chance, Clock, Interrupted, StopRequest, Warning};
 use crate::card::Recorder;
 use crate::card::sim::{FaultRule, SimTransport};
 use crate::card::trace::Writer;
@@ -24,13 +25,11 @@ use crate::issuance::blank;
 use crate::issuance::intake::Ready;
 use crate::issuance::job::Job;
 use crate::issuance::journal::Journal;
+use crate::issuance::outcome::Outcome;
 use crate::issuance::report::{self, Report};
 use crate::issuance::result::{FaultRef, ProgramRef, RunResult};
 use crate::issuance::state::State;
 use crate::keys::KeyStore;
-
-/// Exit code of findings.
-const FINDINGS: u8 = 10;
 
 /// Makes one card.
 ///
@@ -58,7 +57,7 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     let preparation = Preparation { from: &args.preparation, minimum_level: Some(args.level.minimum_level) };
     let prepared = ready_from(&args.record, &args.sources, (&preparation, ca_keys), &args.keep, existing, out)?;
     let Prepare { mut setup, ready, keep } = prepared;
-    let mut report = Report::new(ProgramRef::unhashed(), args.reader.is_simulated(), &started);
+    let mut report = Report::new(args.reader.is_simulated(), &started);
     report.subject(&ready.record, &ready.plan, &*setup.keys);
     let mut notes = Vec::new();
     let ruled = ready.rules(&setup, &mut notes);
@@ -90,9 +89,9 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
         // The result of the card that was made is not replaced by a refusal to make it again.
         let claim = |path: &PathBuf| ClaimedFile::claim(path, Existing::Refuse, Access::Umask);
         let claimed = result.as_ref().map(claim).transpose();
-        let result = job.end(&refusal, State::Refused, report);
+        let outcome = job.end(&refusal, State::Refused, report);
         let claimed = claimed.map_err(|error| out.fault(&error).message);
-        return Ok(finish(result, common::program, claimed, &[], out));
+        return Ok(finish(&outcome, common::program, claimed, &[], out));
     }
     let trace = args.trace.as_deref().map(|path| names.fill("--trace", path)).transpose()?;
     let [record, fulfilment] = keep.names();
@@ -111,7 +110,7 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     let asked = job.clock.now();
     let opened = simulated.map_or_else(|| open(args), Ok);
     report.waited(job.clock.now().since(asked));
-    let result = match opened {
+    let outcome = match opened {
         Ok(transport) => job.run(transport, report),
         Err(CliError::Link(LinkError::Interrupted(interrupted))) => job.end(&interrupted, State::Untouched, report),
         Err(error) => return Err(error),
@@ -122,7 +121,7 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     for rule in &silent {
         out.warning(never_fired(rule));
     }
-    let code = finish(result, common::program, Ok(result_file.take()), &silent, out);
+    let code = finish(&outcome, common::program, Ok(result_file.take()), &silent, out);
     if let Some((writer, file)) = trace {
         let broken = writer.lock().is_ok_and(|writer| writer.is_broken());
         match file.finish() {
@@ -137,19 +136,19 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
 /// Prints the result, writes it into its file, and gives its exit code. `program` tells of this program; it is asked only for
 /// a result that programs read, and after the card has its verdict.
 fn finish(
-    mut result: RunResult,
+    outcome: &Outcome,
     program: fn() -> ProgramRef,
     file: Result<Option<ClaimedFile>, String>,
     silent: &[&FaultRule],
     out: &mut Out,
 ) -> u8 {
-    result.warnings = out.warnings().to_vec();
+    let mut result = RunResult { warnings: out.warnings().to_vec(), ..RunResult::from(outcome) };
     // To hash the executable takes longer than all that comes before the first command: people see the verdict first.
     let json = out.is_json();
     if json {
         result.program = program();
     }
-    print(&result, out);
+    print(outcome.state, &result, out);
     if !json && matches!(file, Ok(Some(_))) {
         result.program = program();
     }
@@ -161,7 +160,7 @@ fn finish(
     if let Err(why) = written {
         warn(&format!("perso: the result is not kept: {why}"));
     }
-    match exit_code(&result) {
+    match exit::of_job(outcome) {
         // A test whose fault never came has tested nothing.
         0 if !silent.is_empty() => FINDINGS,
         code => code,
@@ -197,9 +196,9 @@ fn interrupted(
     let (started, file, format) = (started.clone(), file.clone(), out.format());
     let (path, existing, simulated) = (args.result.clone(), args.replace.existing(), args.reader.is_simulated());
     Box::new(move |interrupted| {
-        let mut report = Report::new(ProgramRef::unhashed(), simulated, &started);
+        let mut report = Report::new(simulated, &started);
         let state = report.fault(&interrupted, State::Untouched);
-        let result = report.finish(state, Vec::new(), &common::clock());
+        let outcome = report.finish(state, Vec::new(), &common::clock());
         let file = match (file.take(), path) {
             (Some(file), _) => Ok(Some(file)),
             (None, None) => Ok(None),
@@ -211,7 +210,7 @@ fn interrupted(
                 .map(Some)
                 .map_err(|error| FaultRef::of(&error).message),
         };
-        finish(result, ProgramRef::unhashed, file, &[], &mut Out::new(format))
+        finish(&outcome, ProgramRef::unhashed, file, &[], &mut Out::new(format))
     })
 }
 
@@ -314,11 +313,10 @@ fn begin_trace(path: &Path, existing: Existing, job: &mut Job<'_>) -> Result<Tra
 }
 
 /// The result for people: the verdict, what to do with the card, and why.
-pub fn print(result: &RunResult, out: &mut Out) {
+fn print(state: State, result: &RunResult, out: &mut Out) {
     if out.json(result) {
         return;
     }
-    let state = State::find(&result.state).unwrap_or(State::InDoubt);
     let simulated = if result.simulated { " (simulated card)" } else { "" };
     out.state(state, &format!("{simulated}. {}", result.action));
     if let Some(record) = &result.record {
@@ -371,20 +369,4 @@ pub fn print(result: &RunResult, out: &mut Out) {
         result.micros as f64 / 1000.0,
         card as f64 / 1000.0
     ));
-}
-
-/// Exit codes are part of the contract.
-pub fn exit_code(result: &RunResult) -> u8 {
-    let of_fault = || result.fault.as_ref().and_then(|fault| Code::find(&fault.code)).map(|code| code.entry().exit);
-    match State::find(&result.state) {
-        Some(State::Good) => 0,
-        Some(State::Untouched) => match of_fault() {
-            // The journal's own faults have a code of their own, as long as no card was touched.
-            Some(9) => 9,
-            _ => 6,
-        },
-        Some(State::Spoiled) => 7,
-        Some(State::InDoubt) | None => 8,
-        Some(State::Refused) => of_fault().unwrap_or(3),
-    }
 }

@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering;
 use super::args::TraceCommand;
 use super::ca;
 use super::common::{self, CliError, Out};
+use super::exit::FINDINGS;
 use super::reader;
 use super::ready::ready;
-use crate::base::Chance;
+use crate::base::{Chance, Code};
 use crate::card::transport::Replay;
 use crate::issuance::job::Job;
 use crate::issuance::journal::Journal;
@@ -36,16 +37,17 @@ pub fn run(command: &TraceCommand, out: &mut Out) -> Result<u8, CliError> {
             let trace = reader::trace(trace)?;
             let (mut setup, ready) = ready(record, sources, Some(level.minimum_level), out)?;
             (setup.ca_keys, setup.chance) = (ca_keys, Chance::fixed(trace.chance()));
-            let mut report = Report::new(common::program(), true, &setup.clock);
+            let mut report = Report::new(true, &setup.clock);
             report.subject(&ready.record, &ready.plan, &*setup.keys);
             // A replay makes no card, so it leaves no mark.
             let mut journal = Journal::in_memory();
             let job = Job::new(&ready, &mut setup, &mut journal);
             let replay = Replay::new(&trace);
             let left = replay.left();
-            let mut result = job.run(Box::new(replay), report);
+            let outcome = job.run(Box::new(replay), report);
+            let differs = outcome.fault.as_ref().is_some_and(|fault| fault.code == Code::ReplayDiffers);
+            let mut result = RunResult { program: common::program(), ..RunResult::from(&outcome) };
             of_replay(&mut result);
-            let differs = result.fault.as_ref().is_some_and(|fault| fault.code == "REPLAY-DIFFERS");
             if !out.json(&result) {
                 print(&result, out);
             }
@@ -56,7 +58,7 @@ pub fn run(command: &TraceCommand, out: &mut Out) -> Result<u8, CliError> {
                 (false, left) => format!("The replay differs: the host has ended, the trace holds {left} lines more."),
             };
             out.aside(&verdict);
-            Ok(if differs || left > 0 { 10 } else { 0 })
+            Ok(if differs || left > 0 { FINDINGS } else { 0 })
         }
     }
 }

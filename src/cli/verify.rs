@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::args::VerifyArgs;
 use super::ca;
 use super::common::{self, CliError, Out};
+use super::exit::{FINDINGS, SET_UP};
 use super::profiles;
 use super::reader;
 use super::ready::{self, record_file};
@@ -17,9 +18,6 @@ use crate::issuance::proof::{Consent, Verification};
 use crate::issuance::result::Evidence;
 use crate::keys::{AnyStore, KeyStore};
 use crate::profile::Profile;
-
-const SET_UP: u8 = 4;
-const FINDINGS: u8 = 10;
 
 /// Verifies one card.
 ///

@@ -10,7 +10,7 @@ use super::journal::Event;
 use super::personalize::{self, Loaded};
 use super::proof::{Made, VerifyError};
 use super::report::Report;
-use super::result::{RunResult, StepRef};
+use super::outcome::{Outcome, Step};
 use super::state::{Progress, State};
 use super::verify::{self, Age, ReadBackReport};
 use crate::base::fault::{Code, Family, Fault};
@@ -30,8 +30,8 @@ fn changes_card(ins: u8) -> bool {
 }
 
 impl<'a> Job<'a> {
-    /// Makes the card. Never fails: whatever happens is in the result. `report` brings what is known so far.
-    pub fn run(mut self, transport: Box<dyn Transport>, mut report: Report) -> RunResult {
+    /// Makes the card. Never fails: whatever happens is in the outcome. `report` brings what is known so far.
+    pub fn run(mut self, transport: Box<dyn Transport>, mut report: Report) -> Outcome {
         let mut progress = Progress::new(self.plan.state_changing());
         let job = self.journal.next_job(self.record.id());
         let steps = Arc::new(Mutex::new(Vec::new()));
@@ -61,7 +61,7 @@ impl<'a> Job<'a> {
     /// Whether the job may begin, as far as that is known without a card. Writes nothing.
     ///
     /// # Errors
-    /// Why not. [`Job::end`] makes the result of it.
+    /// Why not. [`Job::end`] makes the outcome of it.
     pub fn may_begin(&self) -> Result<(), JobError> {
         if let Some(live) = self.store.keys().iter().find(|key| !key.test) {
             return Err(JobError::Live(live.name.clone()));
@@ -73,8 +73,8 @@ impl<'a> Job<'a> {
         Ok(self.journal.admit_record(self.record.id())?)
     }
 
-    /// The result of a job that ends before there is a card.
-    pub fn end(self, error: &dyn Fault, state: State, mut report: Report) -> RunResult {
+    /// The outcome of a job that ends before there is a card.
+    pub fn end(self, error: &dyn Fault, state: State, mut report: Report) -> Outcome {
         let state = report.fault(error, state);
         report.finish(state, Vec::new(), &self.clock)
     }
@@ -184,12 +184,11 @@ impl<'a> Job<'a> {
     }
 
     /// The card, with every exchange noted for the result and passed on to the trace.
-    fn card(&mut self, transport: Box<dyn Transport>, steps: Arc<Mutex<Vec<StepRef>>>) -> Card {
+    fn card(&mut self, transport: Box<dyn Transport>, steps: Arc<Mutex<Vec<Step>>>) -> Card {
         let mut onward = self.recorder.take();
         let note = Recorder::new(move |event: TraceEvent<'_>| {
             if let Ok(mut steps) = steps.lock() {
-                let n = steps.len() as u32 + 1;
-                steps.push(super::report::step(n, &event));
+                steps.push(super::report::step(&event));
             }
             if let Some(onward) = &mut onward {
                 onward.record(event);

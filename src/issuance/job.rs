@@ -14,6 +14,40 @@ use crate::profile::Profile;
 use crate::record::Record;
 
 /// Everything that a job needs and that was ready before a card was asked for.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use perso::base::chance::Instant;
+/// use perso::base::{Chance, Clock};
+/// use perso::card::sim::SimTransport;
+/// use perso::issuance::blank::{self, Wanted};
+/// use perso::issuance::intake;
+/// use perso::issuance::job::Job;
+/// use perso::issuance::journal::Journal;
+/// use perso::issuance::report::Report;
+/// use perso::issuance::setup::{ProfileFolder, Setup};
+/// use perso::issuance::state::State;
+/// use perso::keys::file;
+///
+/// let keys = file::load(&std::fs::read("tests/samples/keys.test.json")?, None)?;
+/// let profiles = ProfileFolder::new("card-profiles".as_ref());
+/// let chance = Chance::fixed((0..=255).cycle().take(4096).collect());
+/// let clock = Clock::fixed(Instant(1_700_000_000_000_000));
+/// let mut setup = Setup::new(Arc::new(keys), Arc::new(profiles), clock, chance);
+///
+/// let record = std::fs::read("tests/samples/debit-aes-scp03.record.json")?;
+/// let ready = intake::take(&record, &mut setup, &mut Vec::new())?;
+/// let wanted = Wanted { profile: &ready.profile, aids: blank::aids(&ready.record), master: None, serial: None };
+/// let card = SimTransport::memory(blank::make(&wanted, &*setup.keys, &mut setup.chance)?);
+///
+/// let mut journal = Journal::in_memory();
+/// let mut report = Report::new(true, &setup.clock);
+/// report.subject(&ready.record, &ready.plan, &*setup.keys);
+/// let outcome = Job::new(&ready, &mut setup, &mut journal).run(Box::new(card), report);
+/// assert_eq!(outcome.state, State::Good);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Job<'a> {
     /// The record, opened and checked against its profile.
     pub record: &'a Record,

@@ -75,7 +75,7 @@ impl Jobs {
             pan: record.masked_pan(),
             test: order.is_test(),
             sample: record.is_sample(),
-            jobs: feeder(record),
+            jobs: feeder(record).iter().map(FeederJob::from).collect(),
             fulfilment: Fulfilment::of(order),
             report: ReportBack::of(order),
         }

@@ -8,7 +8,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::options;
-use super::result::ChannelRef;
 use crate::base::Chance;
 use crate::base::chance::ChanceError;
 use crate::base::fault::{Code, Fault};
@@ -225,6 +224,7 @@ pub fn keys_for(
 }
 
 /// A login that the card has accepted.
+#[derive(Debug, Clone)]
 pub struct Login {
     spec: ChannelSpec,
     key_version: u8,
@@ -267,11 +267,9 @@ impl Login {
         }
     }
 
-    /// As the result of a job has it.
-    pub(super) fn channel(self) -> ChannelRef {
-        let kcvs = self.kcvs.iter().map(hex::encode_upper).collect();
-        let LoginView { aid, protocol, level, key_version, kdd, master, challenge, .. } = self.view();
-        ChannelRef { aid, protocol, level, kvn: key_version, kdd, master, kcvs, challenge }
+    /// Check values of the card's keys ENC, MAC and DEK.
+    pub fn kcvs(&self) -> &[Vec<u8>; 3] {
+        &self.kcvs
     }
 }
 

@@ -12,7 +12,7 @@ use super::options;
 use super::options::FinalState;
 use super::plan::AppPlan;
 use super::report::Report;
-use super::result::Finding;
+use super::outcome::{Finding, Object};
 use super::state::Progress;
 use crate::base::Fault;
 use crate::card::Card;
@@ -94,7 +94,7 @@ fn application(
         // Durable intent, and not one command of it was handed over.
         Err(_) if progress.handed() == 0 => WITHDRAWN.to_owned(),
         Ok(loaded) if loaded.findings.is_empty() => "done".to_owned(),
-        Ok(loaded) => loaded.findings.first().map(|finding| finding.code.clone()).unwrap_or_default(),
+        Ok(loaded) => loaded.findings.first().map(|finding| finding.code.name().to_owned()).unwrap_or_default(),
         Err(error) => crate::base::Fault::code(error).name().to_owned(),
     };
     job.journal.append(&Event::Did { job: name.to_owned(), step, outcome: word })?;
@@ -131,7 +131,7 @@ fn open_channel<'c>(
     // A card that has proven our keys: is it still the one that did so before?
     let key_set = KeySetId { aid: spec.aid.clone(), version: kvn, kdd };
     report.logins().compare(key_set, &sequence, job.profile.sequence_counter())?;
-    report.channel(login.channel());
+    report.channel(login);
     Ok(session)
 }
 
@@ -250,10 +250,10 @@ fn judge(
     }
     // The last command has been handed over: what the card is now, only reading it can tell.
     loaded.findings.push(Finding {
-        code: error.code().name().into(),
-        aid: hex::encode_upper(&app.aid),
+        code: error.code(),
+        aid: app.aid.clone(),
         at: format!("STORE DATA {:02X}", block.p2),
-        tag: named,
+        object: Object::Groupings(groupings.iter().map(|grouping| grouping.dgi).collect()),
         name: groupings.first().map(|grouping| grouping.name.clone()).unwrap_or_default(),
         what: error.to_string(),
     });

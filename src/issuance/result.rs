@@ -4,8 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::Warning;
-use crate::base::emv::rules::{Outcome, Verdict};
-use crate::record::Record;
+use crate::base::emv::rules::{self, Verdict};
 
 /// Version of the result's shape.
 pub const VERSION: u32 = 1;
@@ -99,7 +98,7 @@ pub struct RuleRef {
 
 impl RuleRef {
     /// An outcome as it is shown.
-    pub fn of(outcome: &Outcome) -> Self {
+    pub fn of(outcome: &rules::Outcome) -> Self {
         let failures = outcome.failures();
         let why = match &outcome.verdict {
             Verdict::Passed => None,
@@ -143,11 +142,6 @@ pub struct RecordRef {
 }
 
 impl RecordRef {
-    /// Of a record.
-    pub fn of(record: &Record) -> Self {
-        Self { id: record.id().to_owned(), pan: record.masked_pan(), sample: record.is_sample() }
-    }
-
     /// A word for people, where it is a sample.
     pub fn mark(&self) -> &'static str {
         if self.sample { ", a SAMPLE" } else { "" }

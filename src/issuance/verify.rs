@@ -5,7 +5,7 @@
 
 use super::compare;
 use super::plan::{AppPlan, Grouping};
-use super::result::{CounterRef, Evidence, Finding};
+use super::outcome::{Counter, Evidence, Finding, Object};
 use crate::base::codec::tlv::{self, Tag, Tlv};
 use crate::base::emv::{self, Afl, Dol};
 use crate::base::fault::{Code, Fault};
@@ -44,7 +44,7 @@ pub struct ReadBackReport {
     /// What cannot be read.
     pub not_proven: Vec<Evidence>,
     /// Transaction counters that a proof behind the read-back has used.
-    pub counters: Vec<CounterRef>,
+    pub counters: Vec<Counter>,
 }
 
 /// Reads one application back. The card has just been reset; nothing is selected.
@@ -403,10 +403,10 @@ impl<'a> Reading<'a> {
 
     fn find(&mut self, code: Code, at: &str, tag: Tag, what: String) {
         self.report.findings.push(Finding {
-            code: code.name().into(),
-            aid: hex::encode_upper(&self.app.aid),
+            code,
+            aid: self.app.aid.clone(),
             at: at.to_owned(),
-            tag: tag.to_string(),
+            object: Object::Tag(tag),
             name: emv::tag_name(tag).unwrap_or("unknown data element").into(),
             what,
         });
@@ -417,12 +417,7 @@ impl<'a> Reading<'a> {
     }
 
     fn evidence(&self, grouping: &Grouping, how: String) -> Evidence {
-        Evidence {
-            aid: hex::encode_upper(&self.app.aid),
-            dgi: format!("{:04X}", grouping.dgi),
-            name: grouping.name.clone(),
-            how,
-        }
+        Evidence { aid: self.app.aid.clone(), dgi: grouping.dgi, name: grouping.name.clone(), how }
     }
 }
 

@@ -22,6 +22,18 @@ pub struct BlockForm {
 }
 
 /// Custody of keys: a software key file, or a token behind PKCS#11.
+///
+/// ```
+/// use perso::keys::{KeyStore, Purpose, file};
+///
+/// let keys = file::load(&std::fs::read("tests/samples/keys.test.json")?, None)?;
+/// let store: &dyn KeyStore = &keys;
+/// assert!(store.keys().iter().any(|key| key.name == "lab-record" && key.test));
+/// assert!(store.open("lab-record", Purpose::Record).is_ok());
+/// // A key works for its own purpose only.
+/// assert!(store.open("lab-record", Purpose::Kmc).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait KeyStore: Send + Sync {
     /// What is in custody, without any value.
     fn keys(&self) -> &[KeyInfo];

@@ -33,8 +33,9 @@ const ROOMS: &[(&str, u8)] = &[
     ("card", 3),
     ("prepare", 4),
     ("issuance", 5),
-    ("station", 6),
-    ("cli", 7),
+    ("batch", 6),
+    ("station", 7),
+    ("cli", 8),
 ];
 
 /// Crates that only one place may name.

@@ -15,8 +15,9 @@ use perso::issuance::blank::{self, Wanted};
 use perso::issuance::intake::{self, IntakeError, Note, Ready};
 use perso::issuance::job::Job;
 use perso::issuance::journal::Journal;
+use perso::issuance::outcome::Outcome;
 use perso::issuance::report::Report;
-use perso::issuance::result::{ProgramRef, RunResult};
+use perso::issuance::state::State;
 use perso::issuance::setup::{CardKeyPool, HeldPool, PortError, ProfileFolder, Profiles, Setup};
 use perso::keys::{KeyError, KeyStore};
 use perso::order::Site;
@@ -31,11 +32,11 @@ fn setup() -> Setup {
 }
 
 /// Makes a card from the bytes of a record or an order.
-fn make(bytes: &[u8], setup: &mut Setup, journal: &mut Journal) -> Result<RunResult, IntakeError> {
+fn make(bytes: &[u8], setup: &mut Setup, journal: &mut Journal) -> Result<Outcome, IntakeError> {
     let mut notes = Vec::new();
     let ready: Ready = intake::take(bytes, setup, &mut notes)?;
     let outcomes = ready.rules(setup, &mut notes)?;
-    let mut report = Report::new(ProgramRef::unhashed(), true, &setup.clock);
+    let mut report = Report::new(true, &setup.clock);
     report.subject(&ready.record, &ready.plan, &*setup.keys);
     report.rules(&outcomes);
     let wanted = Wanted { profile: &ready.profile, aids: blank::aids(&ready.record), master: None, serial: None };
@@ -47,9 +48,9 @@ fn make(bytes: &[u8], setup: &mut Setup, journal: &mut Journal) -> Result<RunRes
 fn record_becomes_a_good_card_once() {
     let (record, mut journal) = (text(RECORD), Journal::in_memory());
     let made = make(record.as_bytes(), &mut setup(), &mut journal).unwrap();
-    assert_eq!((made.state.as_str(), made.findings.len()), ("good", 0), "{:?}", made.fault);
+    assert_eq!((made.state, made.findings.len(), made.code), (State::Good, 0, None), "{:?}", made.fault);
     let again = make(record.as_bytes(), &mut setup(), &mut journal).unwrap();
-    assert_eq!(again.state, "refused");
+    assert_eq!((again.state, again.code, again.steps.len()), (State::Refused, Some(Code::LedgerRecord), 0));
 }
 
 fn for_orders() -> Setup {
@@ -60,7 +61,7 @@ fn for_orders() -> Setup {
 #[test]
 fn order_becomes_a_good_card() {
     let made = make(text(ORDER).as_bytes(), &mut for_orders(), &mut Journal::in_memory()).unwrap();
-    assert_eq!(made.state, "good", "{:?}", made.fault);
+    assert_eq!(made.state, State::Good, "{:?}", made.fault);
 }
 
 #[test]

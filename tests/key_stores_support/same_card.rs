@@ -13,7 +13,7 @@ use perso::issuance::check;
 use perso::issuance::job::Job;
 use perso::issuance::journal::Journal;
 use perso::issuance::report::Report;
-use perso::issuance::result::ProgramRef;
+use perso::issuance::state::State;
 use perso::keys::KeyStore;
 use perso::order::{Order, Site};
 use perso::prepare::{IssuerCertificate, Materials, prepare};
@@ -101,7 +101,7 @@ fn made(store: &dyn KeyStore, record: &str, profile: &Profile) -> Made {
     let held = transport.card();
     let commands = Arc::default();
     let clock = Clock::fixed(Instant(1_700_000_000_000_000));
-    let mut report = Report::new(ProgramRef { version: "test".into(), sha256: None }, true, &clock);
+    let mut report = Report::new(true, &clock);
     report.subject(&record, &plan, store);
     let (told, _nobody) = mpsc::channel();
     let (mut chance, mut journal) = (chance(), Journal::in_memory());
@@ -119,7 +119,7 @@ fn made(store: &dyn KeyStore, record: &str, profile: &Profile) -> Made {
         stop: perso::base::StopRequest::default(),
     };
     let result = job.run(Box::new(Listening(transport, Arc::clone(&commands))), report);
-    assert_eq!(result.state, "good", "{}: {:?} {:?}", profile.name(), result.fault, result.findings);
+    assert_eq!(result.state, State::Good, "{}: {:?} {:?}", profile.name(), result.fault, result.findings);
     let card = serde_json::to_value(held.lock().unwrap().file()).unwrap();
     let commands = commands.lock().unwrap().clone();
     Made { card, commands }

@@ -16,7 +16,7 @@ use perso::issuance::job::Job;
 use perso::issuance::journal::Journal;
 use perso::issuance::plan::Plan;
 use perso::issuance::report::Report;
-use perso::issuance::result::{ProgramRef, RunResult};
+use perso::issuance::result::RunResult;
 use perso::keys::{SoftwareStore, file};
 use perso::profile::Profile;
 use perso::record::Record;
@@ -128,7 +128,7 @@ impl Bench {
     /// One job over this link.
     pub fn run_over(&self, transport: Box<dyn Transport>, journal: &mut Journal) -> RunResult {
         let clock = Clock::fixed(Instant(1_700_000_000_000_000));
-        let mut report = Report::new(ProgramRef { version: "test".into(), sha256: None }, true, &clock);
+        let mut report = Report::new(true, &clock);
         report.subject(&self.record, &self.plan, &self.store);
         let (told, _nobody) = mpsc::channel();
         let mut drawn = 0u8;
@@ -152,7 +152,7 @@ impl Bench {
             recorder: None,
             stop: perso::base::StopRequest::default(),
         };
-        job.run(transport, report)
+        RunResult::from(&job.run(transport, report))
     }
 }
 

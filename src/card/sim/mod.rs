@@ -34,6 +34,24 @@ use crate::card::apdu::{Command, Response};
 use crate::card::transport::LinkError;
 
 /// A simulated card. T=1; power comes with [`SimCard::reset`].
+///
+/// ```
+/// use perso::base::Chance;
+/// use perso::issuance::blank::{self, Wanted};
+/// use perso::keys::file;
+/// use perso::profile::Profile;
+///
+/// let keys = file::load(&std::fs::read("tests/samples/keys.test.json")?, None)?;
+/// let profile = Profile::parse(&std::fs::read_to_string("card-profiles/debit-aes-scp03.toml")?).expect("a profile");
+/// let wanted = Wanted { profile: &profile, aids: Vec::new(), master: None, serial: Some([0, 0, 0, 1]) };
+/// let mut card = blank::make(&wanted, &keys, &mut Chance::fixed(Vec::new()))?;
+///
+/// assert_eq!(card.reset().first(), Some(&0x3B));
+/// // SELECT of the issuer security domain by its empty name.
+/// let answer = card.process(&[0x00, 0xA4, 0x04, 0x00, 0x00]);
+/// assert_eq!(answer.last_chunk(), Some(&[0x90, 0x00]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct SimCard {
     file: CardFile,
     session: Session,

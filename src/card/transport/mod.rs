@@ -15,6 +15,28 @@ use crate::base::Interrupted;
 use crate::base::fault::{Code, Fault};
 
 /// A link to one card.
+///
+/// ```
+/// use perso::card::transport::{LinkError, Transport};
+///
+/// /// A card without any application.
+/// struct Empty;
+///
+/// impl Transport for Empty {
+///     fn transmit(&mut self, _: &[u8]) -> Result<Vec<u8>, LinkError> {
+///         Ok(vec![0x6A, 0x82])
+///     }
+///
+///     fn reset(&mut self) -> Result<Vec<u8>, LinkError> {
+///         Ok(vec![0x3B, 0x00])
+///     }
+/// }
+///
+/// let mut link: Box<dyn Transport> = Box::new(Empty);
+/// assert_eq!(link.reset()?, [0x3B, 0x00]);
+/// assert_eq!(link.transmit(&[0x00, 0xA4, 0x04, 0x00, 0x00])?, [0x6A, 0x82]);
+/// # Ok::<(), LinkError>(())
+/// ```
 pub trait Transport: Send {
     /// Sends one command APDU and returns the response APDU, at least two bytes. The transport hides nothing: 61xx
     /// and 6Cxx come back as they are.

@@ -11,7 +11,7 @@ use crate::base::{Chance, Clock};
 use crate::card::Card;
 use crate::card::emv::{Terminal, Wanted, read_and_visit};
 use crate::issuance::report;
-use crate::issuance::result::{CounterRef, Finding};
+use crate::issuance::outcome::{Counter, Finding, Object};
 use crate::issuance::verify::ReadBackReport;
 use crate::keys::ca_keys::CaKeys;
 use crate::keys::issuer::IssuerError;
@@ -84,28 +84,28 @@ impl Made<'_> {
         }
         for proof in &prover.proofs {
             evidence::shrink(proof, found);
-            found.counters.push(CounterRef {
-                aid: proof.app.aid.clone(),
-                atc: proof.app.atc.clone(),
+            found.counters.push(Counter {
+                aid: proof.aid.clone(),
+                atc: proof.atc.clone(),
                 cryptogram_made: proof.app.cryptogram_made,
             });
-            let faults = proof.offline_faults.iter().map(|what| ("CARD-ODA", what.clone()));
+            let faults = proof.offline_faults.iter().map(|what| (Code::CardOda, what.clone()));
             // A cryptogram that is wrong, or that the data on the card do not allow.
             let refused = proof.checks.iter().filter_map(|it| {
-                let mut codes = [Code::CardAc, Code::RecordDgi].map(Code::name).into_iter();
-                let code = codes.find(|code| it.code.as_deref() == Some(code))?;
+                let mut codes = [Code::CardAc, Code::RecordDgi].into_iter();
+                let code = codes.find(|code| it.code.as_deref() == Some(code.name()))?;
                 Some((code, format!("{}: {}", it.check, it.why.clone().unwrap_or_default())))
             });
             for (code, what) in faults.chain(refused) {
                 let (tag, at) = match code {
-                    "CARD-AC" | "RECORD-DGI" => (Tag::of(0x9F26), "GENERATE AC"),
+                    Code::CardAc | Code::RecordDgi => (Tag::of(0x9F26), "GENERATE AC"),
                     _ => (Tag::of(0x9F46), "offline data authentication"),
                 };
                 found.findings.push(Finding {
-                    code: code.to_owned(),
-                    aid: hex::encode_upper(&proof.aid),
+                    code,
+                    aid: proof.aid.clone(),
                     at: at.to_owned(),
-                    tag: tag.to_string(),
+                    object: Object::Tag(tag),
                     name: tag_name(tag).unwrap_or("unknown data element").into(),
                     what,
                 });

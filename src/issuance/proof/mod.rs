@@ -28,7 +28,8 @@ use shown::AppProof;
 
 use super::plan::Plan;
 use super::report::{self, Report};
-use super::result::{ProgramRef, StepRef};
+use super::outcome::Step;
+use super::result::{self as shown_as, Evidence, KeyRef, ProfileRef, ProgramRef, RecordRef, StepRef};
 use super::verify::{self, Age, ReadBackReport};
 use crate::base::emv::certificate::MonthYear;
 use crate::base::fault::Code;
@@ -173,11 +174,10 @@ impl Verification<'_> {
     }
 
     /// The card, with every exchange noted for the result.
-    fn card(&self, transport: Box<dyn Transport>, steps: Arc<Mutex<Vec<StepRef>>>) -> Card {
+    fn card(&self, transport: Box<dyn Transport>, steps: Arc<Mutex<Vec<Step>>>) -> Card {
         let note = Recorder::new(move |event: TraceEvent<'_>| {
             if let Ok(mut steps) = steps.lock() {
-                let n = steps.len() as u32 + 1;
-                steps.push(report::step(n, &event));
+                steps.push(report::step(&event));
             }
         });
         let test_keys = self.store.is_some_and(|store| store.keys().iter().all(|key| key.test));
@@ -190,10 +190,10 @@ impl Verification<'_> {
         proofs: Vec<AppProof>,
         checks: Vec<CheckRef>,
         compared: ReadBackReport,
-        steps: Vec<StepRef>,
+        steps: Vec<Step>,
         started: crate::base::chance::Instant,
     ) -> VerifyResult {
-        let mut report = Report::new(self.program.clone(), self.simulated, &self.clock);
+        let mut report = Report::new(self.simulated, &self.clock);
         if let (Some((record, plan)), Some(store)) = (self.record, self.store) {
             report.subject(record, plan, store);
         }
@@ -210,7 +210,7 @@ impl Verification<'_> {
             names.into_iter().for_each(|name| report.key(store, name));
         }
         let about = report.about();
-        let begun = |step: &&StepRef| step.header.as_deref().is_some_and(|it| it.starts_with("80A8"));
+        let begun = |step: &&Step| step.header.is_some_and(|it| it.starts_with(&[0x80, 0xA8]));
         let wrong = !compared.findings.is_empty() || checks.iter().any(CheckRef::is_finding);
         VerifyResult {
             perso_verify: result::VERSION,
@@ -218,17 +218,17 @@ impl Verification<'_> {
             simulated: self.simulated,
             interface: if contents.contactless { "contactless" } else { "contact" }.into(),
             atr: hex::encode_upper(&contents.atr),
-            record: about.0,
-            profile: about.1.or_else(|| self.profile.map(report::profile_ref)),
+            record: about.0.as_ref().map(RecordRef::from),
+            profile: about.0.as_ref().map(ProfileRef::from).or_else(|| self.profile.map(ProfileRef::from)),
             program: self.program.clone(),
-            keys: about.2,
+            keys: about.1.iter().map(KeyRef::from).collect(),
             applications: proofs.into_iter().map(|proof| proof.app).collect(),
             transactions: u32::try_from(steps.iter().filter(begun).count()).unwrap_or(u32::MAX),
             checks,
-            findings: compared.findings,
-            proven: compared.proven,
-            loaded_not_proven: compared.not_proven,
-            steps,
+            findings: compared.findings.iter().map(shown_as::Finding::from).collect(),
+            proven: compared.proven.iter().map(Evidence::from).collect(),
+            loaded_not_proven: compared.not_proven.iter().map(Evidence::from).collect(),
+            steps: StepRef::all(&steps),
             started: report::timestamp(started),
             micros: self.clock.now().since(started),
         }

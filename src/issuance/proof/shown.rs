@@ -17,6 +17,8 @@ pub(super) struct AppProof {
     pub(super) aid: Vec<u8>,
     pub(super) contactless: bool,
     pub(super) app: ApplicationRef,
+    /// Transaction counter (9F36).
+    pub(super) atc: Option<Vec<u8>>,
     pub(super) checks: Vec<CheckRef>,
     /// The steps of offline data authentication that failed, but for a CA key that the terminal has not.
     pub(super) offline_faults: Vec<String>,
@@ -38,10 +40,11 @@ impl AppProof {
             let (_, seen) = read.objects.iter().find(|(held, _)| *held == Tag::of(tag))?;
             Some(tlv::parse_one(seen.data()?).ok()?.value_bytes())
         };
+        let atc = object(0x9F36);
         let app = ApplicationRef {
             aid: hex::encode_upper(&read.aid),
             found: read.found.to_owned(),
-            atc: object(0x9F36).map(hex::encode_upper),
+            atc: atc.as_deref().map(hex::encode_upper),
             pin_tries: object(0x9F17).and_then(|value| value.first().copied()),
             cryptogram_made: false,
             pin_tried: false,
@@ -51,6 +54,7 @@ impl AppProof {
             aid: read.aid.clone(),
             contactless,
             app,
+            atc,
             checks: Vec::new(),
             offline_faults: Vec::new(),
             signed: false,
