@@ -4,8 +4,8 @@
 //! read is listed as *loaded, not proven*; nothing is taken to be right because it was sent.
 
 use super::compare;
-use super::plan::{AppPlan, Grouping};
 use super::outcome::{Counter, Evidence, Finding, Object};
+use super::plan::{AppPlan, Grouping};
 use crate::base::codec::tlv::{self, Tag, Tlv};
 use crate::base::emv::{self, Afl, Dol};
 use crate::base::fault::{Code, Fault};

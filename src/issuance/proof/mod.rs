@@ -26,9 +26,9 @@ use host::Host;
 use result::{CheckRef, Ended, VerifyResult};
 use shown::AppProof;
 
+use super::outcome::Step;
 use super::plan::Plan;
 use super::report::{self, Report};
-use super::outcome::Step;
 use super::result::{self as shown_as, Evidence, KeyRef, ProfileRef, ProgramRef, RecordRef, StepRef};
 use super::verify::{self, Age, ReadBackReport};
 use crate::base::emv::certificate::MonthYear;
