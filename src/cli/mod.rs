@@ -11,6 +11,7 @@ mod claimed;
 mod common;
 pub mod config;
 mod custody;
+mod demo;
 mod doctor;
 mod error;
 mod exit;
@@ -171,6 +172,7 @@ impl Fault for UsageError {
 fn dispatch(command: Command, settings: &Settings, out: &mut Out) -> Result<u8, CliError> {
     match command {
         Command::Init(command) => init::run(&command, out),
+        Command::Demo => demo::run(out),
         Command::Config(command) => config::run(command, settings, out),
         Command::Run(args) => run::run(&args, out),
         Command::Verify(args) => verify::run(&args, out).or_else(|error| {

@@ -54,6 +54,7 @@ fn schemas_are_in_step() {
     held::<super::Failed<'_>>("fault");
     held::<Vec<super::ca::Listed>>("ca-list");
     held::<super::ca::Certified>("ca-certify");
+    held::<super::demo::DemoView>("demo");
     held::<super::init::LabView>("init-lab");
     held::<super::ledger::view::LedgerView>("ledger-init");
     held::<super::ledger::view::ListView>("ledger-list");

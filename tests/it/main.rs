@@ -57,6 +57,7 @@ mod contactless;
 mod cps_packing;
 mod cps_worked_example;
 mod crash;
+mod demo;
 mod explain_auth;
 mod faults;
 mod file_kinds;

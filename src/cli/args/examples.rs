@@ -33,6 +33,7 @@ pub(super) const EXAMPLES: &[(&str, &[&str])] = &[
             "cd my-lab && perso run orders/own.json --reader sim",
         ],
     ),
+    ("demo", &["perso demo"]),
     ("sim serve", &["perso sim serve card.json --listen 127.0.0.1:35963"]),
     (
         "trace show",

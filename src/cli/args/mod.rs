@@ -109,6 +109,8 @@ pub enum Command {
     /// Make a laboratory from nothing: configuration, product, test keys, sample orders.
     #[command(subcommand)]
     Init(InitCommand),
+    /// Show an order becoming a card, and a power cut, step by step. On simulated cards, in under a minute; leaves nothing.
+    Demo,
     /// Make one card from one record or order: the main job.
     Run(RunArgs),
     /// Read a card as a terminal would, and prove it. Offline data authentication up to the CA key, consistency rules,

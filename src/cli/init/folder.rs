@@ -7,7 +7,7 @@ use crate::cli::claimed::{self, Access, ClaimedFile, Existing};
 use crate::cli::common::CliError;
 
 /// A folder that is being made, as `DIR.part`. It is removed again unless it is finished.
-pub(super) struct NewFolder {
+pub(in crate::cli) struct NewFolder {
     part: PathBuf,
     target: PathBuf,
     finished: bool,
@@ -18,7 +18,7 @@ impl NewFolder {
     ///
     /// # Errors
     /// It exists and is not empty, it is the current folder, or it cannot be made.
-    pub(super) fn begin(folder: &Path) -> Result<Self, CliError> {
+    pub(in crate::cli) fn begin(folder: &Path) -> Result<Self, CliError> {
         let failed = |source| CliError::Write { path: folder.to_owned(), source };
         let target = target(folder)?;
         let mut name = target.file_name().ok_or_else(|| failed(ErrorKind::InvalidInput.into()))?.to_owned();
@@ -39,7 +39,7 @@ impl NewFolder {
     }
 
     /// Where a file of it is written now.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(in crate::cli) fn path(&self, name: &str) -> PathBuf {
         self.part.join(name)
     }
 

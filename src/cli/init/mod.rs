@@ -12,7 +12,7 @@ mod text;
 use serde::Serialize;
 
 use self::dates::Dates;
-use self::folder::NewFolder;
+pub(super) use self::folder::NewFolder;
 use self::keys::LabKeys;
 use self::product::Product;
 use super::args::{InitCommand, InitLabArgs};
