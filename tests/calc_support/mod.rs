@@ -1,7 +1,7 @@
 //! Running `perso calc`, and reading what it prints.
 #![allow(dead_code)]
 
-pub use crate::live_keys;
+pub(crate) use crate::live_keys;
 
 use std::path::Path;
 
