@@ -116,7 +116,8 @@ pub fn run(out: &mut Out) -> Result<u8, CliError> {
     for (number, step) in (1..).zip(STEPS) {
         let shown = shown(step.command);
         if !out.is_json() {
-            out.line(format!("{number:>2}. {}\n    $ {shown}", step.about));
+            out.line(format!("{number:>2}. {}", step.about));
+            out.line(format!("    $ {shown}"));
         }
         let output = start(step, &folder)?;
         let seen = output.status.code().and_then(|code| u8::try_from(code).ok());
@@ -129,7 +130,8 @@ pub fn run(out: &mut Out) -> Result<u8, CliError> {
         if !out.is_json() {
             let text = String::from_utf8_lossy(&output.stdout);
             text.lines().take(step.lines).for_each(|line| out.line(format!("    {line}")));
-            out.line(format!("    (exit code {})\n", step.exit));
+            out.line(format!("    (exit code {})", step.exit));
+            out.line("");
         }
         view.steps.push(StepView { about: step.about, command: shown, exit: step.exit });
     }
