@@ -269,6 +269,7 @@ impl CliError {
             | CliError::Journal(JournalError::InUse(path))
             | CliError::Preparation(PreparationError::Issuer { path, .. } | PreparationError::Pool { path, .. })
             | CliError::Ca(CaError::Keys { path, .. }) => Some(path),
+            CliError::Ledger(error) => error.path(),
             _ => None,
         }
     }

@@ -1,7 +1,7 @@
 //! A store of the ledger: events and their tables, committed together.
 
 use std::convert::Infallible;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::check::Breach;
@@ -232,6 +232,21 @@ pub enum StoreError {
     /// The random source failed.
     #[error(transparent)]
     Chance(#[from] ChanceError),
+}
+
+impl StoreError {
+    /// The ledger's file, if the error is about it.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            StoreError::Refused(_) | StoreError::Chance(_) => None,
+            StoreError::Busy(place) | StoreError::Unknown(place) | StoreError::Full(place) => Some(Path::new(place)),
+            StoreError::ReadOnly(place) => Some(Path::new(place)),
+            StoreError::Place { path, .. } => Some(path),
+            StoreError::Schema { place, .. } | StoreError::Damaged { place, .. } | StoreError::Failed { place, .. } => {
+                Some(Path::new(place))
+            }
+        }
+    }
 }
 
 impl Fault for StoreError {

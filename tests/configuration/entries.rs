@@ -70,6 +70,12 @@ const ENTRIES: &[Entry] = &[
         bad: &["\"nowhere/journal\"", "\"below\"", "\"record.json\"", "3"],
     },
     Entry {
+        table: "ledger",
+        name: "file",
+        commands: &[&["ledger", "list"], &["ledger", "check"], &["ledger", "hold", "1111"]],
+        bad: FILES,
+    },
+    Entry {
         table: "readers",
         name: "default",
         commands: &[
