@@ -9,8 +9,12 @@ mod attributes;
 #[path = "support/canary.rs"]
 mod canary;
 mod live_keys;
+#[path = "key_stores_support/policy.rs"]
+mod policy;
 #[path = "key_stores_support/product.rs"]
 mod product;
+#[path = "policy_support/programs.rs"]
+mod programs;
 #[path = "key_stores_support/same_card.rs"]
 mod same_card;
 #[path = "support/softhsm.rs"]
@@ -23,6 +27,8 @@ mod suite;
 mod tampered;
 #[path = "key_stores_support/token.rs"]
 mod token;
+#[path = "support/token_folder.rs"]
+mod token_folder;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -37,7 +43,15 @@ pub fn sample() -> Unsealed {
 }
 
 fn tests() -> impl Iterator<Item = &'static (&'static str, fn())> {
-    let lists = [token::TESTS, attributes::TESTS, tampered::TESTS, same_card::TESTS, product::TESTS, stand_in::TESTS];
+    let lists = [
+        token::TESTS,
+        attributes::TESTS,
+        tampered::TESTS,
+        same_card::TESTS,
+        product::TESTS,
+        stand_in::TESTS,
+        policy::TESTS,
+    ];
     lists.into_iter().flatten()
 }
 

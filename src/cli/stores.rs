@@ -37,7 +37,7 @@ pub fn token_to_change(
     told: &mut dyn WarningSink,
 ) -> Result<(Pkcs11Store, TokenLock), CliError> {
     let pin = secret(passphrase, Asked::Pin, told)?;
-    // Before its module is loaded: SoftHSM writes the token's file at a login, and fails if two do.
+    // Before its module is loaded, which keeps a copy of what is in the token.
     let uri = lock_uri(place)?;
     let (store, token) = token_locked(place, passphrase, &pin, told, |id| lock_token(place, id))?;
     Ok((store, TokenLock { _uri: uri, _token: token }))
@@ -57,7 +57,12 @@ fn token_locked<L>(
     told: &mut dyn WarningSink,
     lock: impl FnOnce(&str) -> Result<L, CliError>,
 ) -> Result<(Pkcs11Store, L), CliError> {
-    let (store, lock) = Pkcs11Store::open_locked(place, pin, &rules(passphrase)?, lock)?;
+    let rules = rules(passphrase)?;
+    let login = lock_login(place);
+    let (store, lock) = Pkcs11Store::open_locked(place, pin, &rules, |id| {
+        drop(login);
+        lock(id)
+    })?;
     store.warnings().iter().for_each(|warning| told.take(warning.clone()));
     guard_pin(passphrase, store.keys().iter().any(|key| !key.test), told)?;
     Ok((store, lock))
@@ -73,6 +78,14 @@ fn lock_uri(place: &TokenPlace) -> Result<FileLock, CliError> {
     let module = module.canonicalize().unwrap_or_else(|_| module.clone());
     let text = format!("{module:?} {label:?} {serial:?} {model:?} {manufacturer:?} {slot:?}");
     lock_for_all(place, "uri", &hex::encode(sha256(text.as_bytes())))
+}
+
+/// Keeps logins to one module's tokens apart: SoftHSM writes the token's file at a login, and answers CKR_GENERAL_ERROR if two
+/// do. No lock is needed to read keys, so a command goes on without one that it does not get.
+fn lock_login(place: &TokenPlace) -> Option<FileLock> {
+    let module = place.module.canonicalize().unwrap_or_else(|_| place.module.clone());
+    let id = hex::encode(sha256(module.as_os_str().as_encoded_bytes()));
+    FileLock::for_all("login", &id, PATIENCE).ok()
 }
 
 fn lock_for_all(place: &TokenPlace, kind: &str, id: &str) -> Result<FileLock, CliError> {
@@ -94,7 +107,12 @@ pub fn remove_from_token(
 ) -> Result<(), CliError> {
     let pin = secret(passphrase, Asked::Pin, told)?;
     let _uri = lock_uri(place)?;
-    let warnings = Pkcs11Store::remove(place, &pin, &rules(passphrase)?, name, |id| lock_token(place, id))?;
+    let rules = rules(passphrase)?;
+    let login = lock_login(place);
+    let warnings = Pkcs11Store::remove(place, &pin, &rules, name, |id| {
+        drop(login);
+        lock_token(place, id)
+    })?;
     warnings.into_iter().for_each(|warning| told.take(warning));
     Ok(())
 }

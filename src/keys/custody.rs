@@ -9,8 +9,9 @@ use super::engine::{Engine, crypto_error, wrong_kind};
 use super::handle::Label;
 use super::header::Limits;
 use super::pin::{self, ArrivedPin, CardPin, Pin};
+use super::pkcs8::from_pkcs8;
 use super::policy::{Grant, Verb, allowed};
-use super::private::{from_pkcs8, random_content_key};
+use super::private::random_content_key;
 use super::tr31::{self, ArrivedKey, Header, KeyBlock, Version};
 use super::{
     Algorithm, BlockForm, CardForm, CardPadding, Computation, Derivation, JweAlgorithm, Kcv, KeyError, KeyHandle,
@@ -256,6 +257,7 @@ impl<E: Engine> KeyStore for E {
         allowed(key, Verb::LeaveInKeyBlock)?;
         together(kbpk, key)?;
         tr31::leaves_as(key.limits(), header)?;
+        compare_header(self, key.name(), key, &header.blocks)?;
         let header = &tr31::restated(self, kbpk, header)?;
         let value = self.value(key)?;
         let value = match key.algorithm().cipher() {

@@ -26,6 +26,7 @@ mod operation;
 pub mod pin;
 pub mod pkcs11;
 mod pkcs11_derive;
+mod pkcs8;
 pub mod policy;
 mod private;
 mod public;

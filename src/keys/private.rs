@@ -9,10 +9,11 @@ use openssl::encrypt::Decrypter;
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
-use openssl::pkey::{Id, PKey, Private};
+use openssl::pkey::{PKey, Private};
 use openssl::rsa::{Padding, Rsa};
 use zeroize::Zeroize;
 
+use super::pkcs8::{P256, RSA_ENCRYPTION, p256, within};
 use super::{Algorithm, JweAlgorithm};
 use crate::base::Secret;
 use crate::base::crypto::{RsaPublic, is_unchanged, sha256};
@@ -24,17 +25,13 @@ pub(super) const LEAST_JWE_BITS: u32 = 2048;
 /// Length of the content key of A256GCM.
 pub(super) const CONTENT_KEY: usize = 32;
 
-/// The algorithm identifier of RSA keys: rsaEncryption, without parameters. // RFC 8017 annex A.1
-const RSA_ENCRYPTION: &[u8] = &[0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01, 0x05, 0x00];
-/// Tags of DER. // X.690 §8
-const INTEGER: u8 = 0x02;
-const OCTET_STRING: u8 = 0x04;
-const SEQUENCE: u8 = 0x30;
-
 /// A private key in this process. OpenSSL wipes the key itself when it goes, not all of its copies (docs/threat-model.md).
 #[derive(Clone)]
-pub(super) struct PrivateKey {
-    key: Arc<PKey<Private>>,
+pub(super) struct PrivateKey(Arc<Pair>);
+
+enum Pair {
+    Rsa(Rsa<Private>),
+    P256(EcKey<Private>),
 }
 
 /// Why an operation with a private key gave nothing. The library's own words might tell an attacker too much.
@@ -63,36 +60,45 @@ pub(super) fn random_content_key() -> Result<Secret<Vec<u8>>, PrivateKeyError> {
 }
 
 impl PrivateKey {
-    /// Reads a PKCS#8 key (DER) of this algorithm that passed [`PrivateKey::is_good`] before it was stored.
+    /// Reads a PKCS#8 key (DER) of this algorithm that passed [`PrivateKey::is_good`] before it was stored. OpenSSL is given
+    /// the numbers alone: of a key in PKCS#8 it makes copies that it does not wipe.
     pub(super) fn read(der: &Secret<Vec<u8>>, algorithm: Algorithm) -> Option<Self> {
-        // From PKCS#1: of a key in PKCS#8, OpenSSL makes copies that it does not wipe.
-        if algorithm == Algorithm::Rsa {
-            let rsa = Rsa::private_key_from_der(rsa_within(der)?).ok()?;
-            let bits = rsa.n().num_bits() as u32;
-            let fits = MODULUS_BITS.contains(&bits) && bits.is_multiple_of(8) && is_unchanged(&rsa).ok()?;
-            return fits.then(|| Some(Self { key: Arc::new(PKey::from_rsa(rsa).ok()?) }))?;
-        }
-        let key = PKey::private_key_from_pkcs8(der.expose()).ok()?;
-        let ec = key.ec_key().ok()?;
-        let fits = algorithm == Algorithm::P256
-            && ec.group().curve_name() == Some(Nid::X9_62_PRIME256V1)
-            && ec.check_key().is_ok();
-        fits.then(|| Self { key: Arc::new(key) })
+        let pair = match algorithm {
+            Algorithm::Rsa => {
+                let rsa = Rsa::private_key_from_der(within(der, RSA_ENCRYPTION)?).ok()?;
+                let bits = rsa.n().num_bits() as u32;
+                let fits = MODULUS_BITS.contains(&bits) && bits.is_multiple_of(8) && is_unchanged(&rsa).ok()?;
+                fits.then_some(Pair::Rsa(rsa))?
+            }
+            Algorithm::P256 => Pair::P256(p256(within(der, P256)?)?),
+            _ => return None,
+        };
+        Some(Self(Arc::new(pair)))
     }
 
     /// Whether it passes every test: for an RSA key the full prime tests, which [`PrivateKey::read`] does not repeat.
     pub(super) fn is_good(&self) -> bool {
-        self.rsa().is_err() || self.rsa().is_ok_and(|rsa| rsa.check_key().unwrap_or(false))
+        match &*self.0 {
+            Pair::Rsa(rsa) => rsa.check_key().unwrap_or(false),
+            Pair::P256(_) => true,
+        }
     }
 
     /// SubjectPublicKeyInfo, DER.
     pub(super) fn public_info(&self) -> Result<Vec<u8>, PrivateKeyError> {
-        Ok(self.key.public_key_to_der()?)
+        Ok(match &*self.0 {
+            Pair::Rsa(rsa) => rsa.public_key_to_der()?,
+            Pair::P256(ec) => EcKey::from_public_key(ec.group(), ec.public_key())?.public_key_to_der()?,
+        })
     }
 
     /// PKCS#8, DER.
     pub(super) fn to_pkcs8(&self) -> Result<Secret<Vec<u8>>, PrivateKeyError> {
-        Ok(Secret::new(self.key.private_key_to_pkcs8()?))
+        let key = match &*self.0 {
+            Pair::Rsa(rsa) => PKey::from_rsa(rsa.clone()),
+            Pair::P256(ec) => PKey::from_ec_key(ec.clone()),
+        };
+        Ok(Secret::new(key?.private_key_to_pkcs8()?))
     }
 
     /// The block, raised to the private exponent. It must be as long as the modulus, and below it.
@@ -112,109 +118,68 @@ impl PrivateKey {
         RsaPublic::new(&rsa.n().to_vec(), &rsa.e().to_vec()).map_err(|_| PrivateKeyError::Kind)
     }
 
-    fn rsa(&self) -> Result<Rsa<Private>, PrivateKeyError> {
-        self.key.rsa().map_err(|_| PrivateKeyError::Kind)
+    fn rsa(&self) -> Result<&Rsa<Private>, PrivateKeyError> {
+        match &*self.0 {
+            Pair::Rsa(rsa) => Ok(rsa),
+            Pair::P256(_) => Err(PrivateKeyError::Kind),
+        }
     }
 
     /// The content key of an encrypted text.
     pub(super) fn content_key(&self, how: &JweAlgorithm<'_>) -> Result<Secret<Vec<u8>>, PrivateKeyError> {
-        match (how, self.key.id()) {
-            (JweAlgorithm::EcdhEs { epk, apu, apv }, Id::EC) => {
-                Ok(concat_kdf(&self.agree(epk)?, b"A256GCM", CONTENT_KEY, apu, apv))
+        match (how, &*self.0) {
+            (JweAlgorithm::EcdhEs { epk, apu, apv }, Pair::P256(own)) => {
+                Ok(concat_kdf(&agree(own, epk)?, b"A256GCM", CONTENT_KEY, apu, apv))
             }
-            (JweAlgorithm::RsaOaep256 { encrypted_key }, Id::RSA) => self.decrypt_oaep(encrypted_key),
+            (JweAlgorithm::RsaOaep256 { encrypted_key }, Pair::Rsa(own)) => decrypt_oaep(own, encrypted_key),
             _ => Err(PrivateKeyError::Kind),
         }
     }
 
-    /// ECDH: the shared point's x, 32 bytes. A point that is not on the curve is refused. // SP 800-56A §5.7.1.2
+    /// ECDH with a point of P-256: see [`agree`].
     pub(super) fn agree(&self, point: &[u8]) -> Result<Secret<Vec<u8>>, PrivateKeyError> {
-        let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
-        let point = EcPoint::from_bytes(&group, point, &mut *BigNumContext::new()?)?;
-        let peer = EcKey::from_public_key(&group, &point)?;
-        peer.check_key()?;
-        let peer = PKey::from_ec_key(peer)?;
-        let mut deriver = Deriver::new(&self.key)?;
-        deriver.set_peer(&peer)?;
-        Ok(Secret::new(deriver.derive_to_vec()?))
-    }
-
-    /// RSA-OAEP with SHA-256 in both places. // RFC 7518 §4.3
-    fn decrypt_oaep(&self, ciphertext: &[u8]) -> Result<Secret<Vec<u8>>, PrivateKeyError> {
-        if self.key.bits() < LEAST_JWE_BITS {
-            return Err(PrivateKeyError::Kind);
+        match &*self.0 {
+            Pair::P256(own) => agree(own, point),
+            Pair::Rsa(_) => Err(PrivateKeyError::Kind),
         }
-        let mut decrypter = Decrypter::new(&self.key)?;
-        decrypter.set_rsa_padding(Padding::PKCS1_OAEP)?;
-        decrypter.set_rsa_oaep_md(MessageDigest::sha256())?;
-        decrypter.set_rsa_mgf1_md(MessageDigest::sha256())?;
-        let mut out = vec![0; decrypter.decrypt_len(ciphertext)?];
-        let length = match decrypter.decrypt(ciphertext, &mut out) {
-            Ok(length) => length,
-            Err(error) => {
-                out.zeroize();
-                return Err(error.into());
-            }
-        };
-        out.get_mut(length..).unwrap_or_default().zeroize();
-        out.truncate(length);
-        let out = Secret::new(out);
-        if out.len() == CONTENT_KEY { Ok(out) } else { Err(PrivateKeyError::NotForIt) }
     }
 }
 
-/// A private key as TR-31 carries it (PKCS#1, or SEC 1 with the curve's name) in PKCS#8.
-pub(super) fn to_pkcs8(value: &Secret<Vec<u8>>, algorithm: Algorithm) -> Option<Secret<Vec<u8>>> {
-    let key = match algorithm {
-        Algorithm::Rsa => PKey::from_rsa(Rsa::private_key_from_der(value.expose()).ok()?),
-        Algorithm::P256 => PKey::from_ec_key(EcKey::private_key_from_der(value.expose()).ok()?),
-        _ => return None,
-    };
-    key.ok()?.private_key_to_pkcs8().ok().map(Secret::new)
+/// ECDH: the shared point's x, 32 bytes. A point that is not on the curve is refused. // SP 800-56A §5.7.1.2
+fn agree(own: &EcKey<Private>, point: &[u8]) -> Result<Secret<Vec<u8>>, PrivateKeyError> {
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
+    let point = EcPoint::from_bytes(&group, point, &mut *BigNumContext::new()?)?;
+    let peer = EcKey::from_public_key(&group, &point)?;
+    peer.check_key()?;
+    let peer = PKey::from_ec_key(peer)?;
+    let own = PKey::from_ec_key(own.clone())?;
+    let mut deriver = Deriver::new(&own)?;
+    deriver.set_peer(&peer)?;
+    Ok(Secret::new(deriver.derive_to_vec()?))
 }
 
-/// The RSA key (PKCS#1) in a PKCS#8 key. // RFC 5208 §5
-fn rsa_within(value: &Secret<Vec<u8>>) -> Option<&[u8]> {
-    let (info, _) = element(value.expose(), SEQUENCE)?;
-    let (_, rest) = element(info, INTEGER)?;
-    let (algorithm, rest) = element(rest, SEQUENCE)?;
-    let (key, _) = element(rest, OCTET_STRING)?;
-    (algorithm == RSA_ENCRYPTION).then_some(key)
-}
-
-/// The length of the modulus of an RSA key in PKCS#8, which is not opened for it. // RFC 8017 annex A.1.2
-pub(super) fn modulus_bits(value: &Secret<Vec<u8>>) -> Option<usize> {
-    let (key, _) = element(rsa_within(value)?, SEQUENCE)?;
-    let (_, rest) = element(key, INTEGER)?;
-    let (modulus, _) = element(rest, INTEGER)?;
-    let first = modulus.iter().position(|byte| *byte != 0)?;
-    let modulus = modulus.get(first..)?;
-    Some(modulus.len() * 8 - modulus.first()?.leading_zeros() as usize)
-}
-
-/// A DER element of this tag at the start, and what follows it. // X.690 §8.1, §10.1
-fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    let (&[seen, first], rest) = der.split_first_chunk()?;
-    let (length, rest) = match first {
-        0..=0x7F => (usize::from(first), rest),
-        0x81..=0x84 => {
-            let (length, rest) = rest.split_at_checked(usize::from(first & 0x7F))?;
-            (length.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), rest)
+/// RSA-OAEP with SHA-256 in both places. // RFC 7518 §4.3
+fn decrypt_oaep(own: &Rsa<Private>, ciphertext: &[u8]) -> Result<Secret<Vec<u8>>, PrivateKeyError> {
+    if (own.n().num_bits() as u32) < LEAST_JWE_BITS {
+        return Err(PrivateKeyError::Kind);
+    }
+    let own = PKey::from_rsa(own.clone())?;
+    let mut decrypter = Decrypter::new(&own)?;
+    decrypter.set_rsa_padding(Padding::PKCS1_OAEP)?;
+    decrypter.set_rsa_oaep_md(MessageDigest::sha256())?;
+    decrypter.set_rsa_mgf1_md(MessageDigest::sha256())?;
+    let mut out = vec![0; decrypter.decrypt_len(ciphertext)?];
+    let length = match decrypter.decrypt(ciphertext, &mut out) {
+        Ok(length) => length,
+        Err(error) => {
+            out.zeroize();
+            return Err(error.into());
         }
-        _ => return None,
     };
-    if seen == tag { rest.split_at_checked(length) } else { None }
-}
-
-/// The inverse of [`to_pkcs8`].
-pub(super) fn from_pkcs8(value: &Secret<Vec<u8>>, algorithm: Algorithm) -> Option<Secret<Vec<u8>>> {
-    let key = PKey::private_key_from_pkcs8(value.expose()).ok()?;
-    let der = match algorithm {
-        Algorithm::Rsa => key.rsa().ok()?.private_key_to_der(),
-        Algorithm::P256 => key.ec_key().ok()?.private_key_to_der(),
-        _ => return None,
-    };
-    der.ok().map(Secret::new)
+    out.get_mut(length..).unwrap_or_default().zeroize();
+    out.truncate(length);
+    let out = Secret::new(out);
+    if out.len() == CONTENT_KEY { Ok(out) } else { Err(PrivateKeyError::NotForIt) }
 }
 
 /// Whether it is a point of P-256, written in full, and not the one at infinity. // SP 800-56A §5.6.2.3.3
@@ -360,38 +325,6 @@ mod tests {
             let [n, e, d, p, q, dp, dq, q_inverse] = parts;
             let rsa = Rsa::from_private_components(n, e, d, p, q, dp, dq, q_inverse).unwrap();
             assert!(!is_unchanged(&rsa).is_ok_and(|unchanged| unchanged), "part {changed}");
-        }
-    }
-
-    #[test]
-    fn modulus_bits_are_read_without_opening_the_key() {
-        for bits in [512, 768, 1016, 1024, 1400, 1408, 1984, 2048, 4096] {
-            // Any numbers of the right length will do: nothing is computed with them.
-            let number = |bits: u32| {
-                let mut number = BigNum::new().unwrap();
-                number.set_bit(bits as i32 - 1).unwrap();
-                number
-            };
-            let small = || BigNum::from_u32(3).unwrap();
-            let half = || number(bits / 2);
-            let rsa = Rsa::from_private_components(
-                number(bits),
-                small(),
-                number(bits - 1),
-                half(),
-                half(),
-                half(),
-                half(),
-                half(),
-            );
-            let der = PKey::from_rsa(rsa.unwrap()).unwrap().private_key_to_pkcs8().unwrap();
-            assert_eq!(modulus_bits(&Secret::new(der.clone())), Some(bits as usize));
-            for length in 0..60 {
-                assert_eq!(modulus_bits(&Secret::new(der.iter().take(length).copied().collect())), None, "{length}");
-            }
-        }
-        for wrong in [&[][..], &[0x30], &[0x30, 0x84, 0xFF, 0xFF, 0xFF, 0xFF], &[0x30, 0x80], &[0x02, 0x01, 0x00]] {
-            assert_eq!(modulus_bits(&Secret::new(wrong.to_vec())), None);
         }
     }
 

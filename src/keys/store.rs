@@ -240,7 +240,8 @@ pub trait KeyStore: Send + Sync {
     /// Makes a key block of a key in custody, its length hidden where `hide` is set.
     ///
     /// # Errors
-    /// [`KeyError::Tr31`], [`KeyError::Purpose`]; [`KeyError::Unable`] where the key cannot leave its store.
+    /// [`KeyError::Tr31`], [`KeyError::Purpose`]; [`KeyError::HeaderKcv`] if the header states another check value (KC) than
+    /// the key has; [`KeyError::Unable`] where the key cannot leave its store.
     fn tr31_wrap(
         &self,
         kbpk: &KeyHandle,

@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::handle::Repr;
-use super::private::modulus_bits;
+use super::pkcs8::modulus_bits;
 use super::weakness::{LEAST_ISSUER_BITS, SHORT_ISSUER_BITS, Weakness};
 use super::{Algorithm, KeyError, KeyHandle, KeyInfo, Purpose};
 use crate::base::crypto::{Cipher, KcvMethod};

@@ -35,6 +35,22 @@ const WRONG_KP: [&str; 2] = [
     "D0128P0TB00E0100KP1001AAAAAAAAAA1AC2EB25393888308B5BB529B9E6BDD90BA9117F975550CA6AF9953356A07922168C42349BACBA4BB04AE047D9E5D9CC",
     "D0144P0TB00E0200KP0C00AAAAAAPB14000000000000000060E70D22C12FC595D93F276EBC3F46DC9CAECE7B0A10A0F9D49FDBD0E7309CB9ACAF5415C9856D56F5BEF4BD432EC103",
 ];
+/// Made by psec 1.3.0 with check values of another key: over zeros, and by CMAC.
+const MORE_WRONG_KC: [&str; 2] = [
+    "D0144P0TB00E0200KC0C00EF9350PB14000000000000000042DBFA2C09516F3552ECE6907780BE72D98E82FDABB705C1AE56B2AEDC9E549325FC887AB640D81468F037062160BF8C",
+    "D0128P0TB00E0100KC1001AAAAAAAAAA3BECBA1450066A70F27406E30D3EE1E1333EDB22DEAB6082665D2373E4F8A72B7BB653541401B9219A7DC44D15839C7A",
+];
+/// Made by psec 1.3.0 with what is no check value: empty, no value, an unknown method, two bytes, half a byte, nine bytes, no
+/// hexadecimal.
+const MALFORMED_KC: [&str; 7] = [
+    "D0128P0TB00E0200KC04PB0C0000000093ED91EF29E123DFF4CD87883D73087FBE4E63C6BB29C5654EA114D8603B4377D6B7C0F6C800E43604EDEAC431840ED7",
+    "D0128P0TB00E0200KC0600PB0A000000439F384010D488D57F387B4282CC5733A44F46E2A17CACFD653CACF3C9BFCFF51C12A906B0F295A6305F2B1C8A837B57",
+    "D0144P0TB00E0200KC0C02EF9351PB1400000000000000007B0E1DA3D6B3CDD723E343206596AE944DFB90B1F16649BF68F23C06B53851B0AAACB3AEA30D4722116F1E0D3FB39BE3",
+    "D0128P0TB00E0200KC0A00EF93PB0600329A577317677393DC789925AB23D2DE3D2E415215D1195DDFE6629BC638D024A5EF79D713FA66EF57DFD6E70B860C92",
+    "D0128P0TB00E0200KC0B00EF935PB05047B4B9D5A9E0D5B8B0BE8C21796FA76A4EB40B82BC2AD66242AD54D3E99F00DB99BEC5FE97810EA979BC7C4AD754C76B",
+    "D0144P0TB00E0200KC1800EF9351020304050607PB080000E28DEA6ED4FA651B3AECA2A6CA64ECBB492D8BC7CAA5ECC843CA437AA60EDF6E098FB1E6CDFB29C566F2F7B0904971E7",
+    "D0144P0TB00E0200KC0C00XXXXXXPB140000000000000000F56495DAC33617443485111474C6890A273AFF117228EDFCD273222E1A57FD8FD7FCA96753C348E52C890D874A0C63EF",
+];
 
 fn sample() -> SoftwareStore {
     file::load(std::fs::read(root(SAMPLE)).unwrap().as_slice(), None).unwrap()
@@ -392,8 +408,6 @@ fn check_values_in_optional_blocks_are_compared() {
         json_of(&bench.perso(&[&asked[..], &[&bench.keys()]].concat()).out)["kcv"].as_str().unwrap().to_owned()
     };
     let (key, kbpk) = (cmac("lab-zpk"), cmac(AES));
-    let changed =
-        |value: &str| format!("{}{}", &value[..value.len() - 1], if value.ends_with('0') { "1" } else { "0" });
     for (at, (id, method, value)) in [
         ("KC", "00", "EF9351".to_owned()),
         ("KC", "01", key.clone()),
@@ -406,18 +420,16 @@ fn check_values_in_optional_blocks_are_compared() {
         let block = block_with(&with_block(id, &format!("{method}{value}")), "lab-zpk", Purpose::Zpk);
         let done = bench.import(&block, AES, &format!("right-{at}"), &[]);
         assert_eq!(done.code, 0, "{id} {method}: {}", done.err);
-        if id == "KC" {
-            let header = with_block(id, &format!("{method}{}", changed(&value)));
-            bench.refuses_import(&block_with(&header, "lab-zpk", Purpose::Zpk), AES, &["KEY-KCV", "KC"]);
-        }
+    }
+    for wrong in MORE_WRONG_KC {
+        bench.refuses_import(wrong, AES, &["KEY-KCV", "KC"]);
     }
     for wrong in WRONG_KP {
         bench.refuses_import(wrong, AES, &["KEY-KCV", "KP"]);
         assert!(bench.calculates(wrong, AES).contains("optional block KP of the key block states another"));
     }
-    for malformed in ["", "00", "02EF9351", "00EF93", "00EF935", "00EF9351020304050607", "00XXXXXX"] {
-        let block = block_with(&with_block("KC", malformed), "lab-zpk", Purpose::Zpk);
-        bench.refuses_import(&block, AES, &["KEY-WRAPPED", "check value"]);
+    for malformed in MALFORMED_KC {
+        bench.refuses_import(malformed, AES, &["KEY-WRAPPED", "check value"]);
     }
     // Of a key pair there is none to compare with: told, not passed over.
     let mut header = Header::new(Version::D, "S0", 'R', 'S', 'E');
@@ -453,6 +465,29 @@ fn header_of_a_key_block_leaves_again_with_the_key() {
     let (kbpk, key) = (store.open(AES, Purpose::Kbpk).unwrap(), store.open("limited", Purpose::Data).unwrap());
     let wider = store.tr31_wrap(&kbpk, &header_of("D0", 'B'), &key, true, &mut Chance::fixed(vec![7; 64]));
     assert!(matches!(wider, Err(KeyError::Tr31(Tr31Error::Wider { .. }))), "{wider:?}");
+}
+
+#[test]
+fn key_block_with_a_check_value_of_another_key_is_not_made() {
+    let store = sample();
+    for (version, kbpk) in [(Version::B, "lab-kbpk-des"), (Version::D, AES)] {
+        for (name, purpose, letter, usage, right) in
+            [("lab-zpk", Purpose::Zpk, 'T', "P0", "00EF9351"), ("lab-pek", Purpose::Zpk, 'A', "P0", "00FDE4FB")]
+        {
+            let (kbpk, key) = (store.open(kbpk, Purpose::Kbpk).unwrap(), store.open(name, purpose).unwrap());
+            let wrap = |data: &str| {
+                let mut header = Header::new(version, usage, letter, 'B', 'E');
+                header.blocks.push(OptionalBlock { id: "KC".into(), data: data.into() });
+                store.tr31_wrap(&kbpk, &header, &key, false, &mut Chance::fixed(vec![7; 64]))
+            };
+            assert!(wrap(right).is_ok(), "{name}");
+            // Another key's, cut, of no known method, none at all.
+            for wrong in ["00EF9352", "01AAAAAA", "00EF93", "99EF9351", "00EF9351EF9351EF9351EF9351", "00"] {
+                let made = wrap(wrong);
+                assert!(matches!(made, Err(KeyError::HeaderKcv(_))), "{name} {wrong}: {made:?}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::canary::{Canaries, Search};
 use super::live_keys;
 use super::sample;
-use super::softhsm::PIN;
+use super::softhsm::{self, PIN};
 use super::token;
 
 pub const TESTS: &[(&str, fn())] = &[
@@ -31,6 +31,7 @@ pub const TESTS: &[(&str, fn())] = &[
         test_and_live_keys_do_not_get_into_an_empty_token_at_once,
     ),
     ("of_loads_of_one_file_at_once_one_succeeds", of_loads_of_one_file_at_once_one_succeeds),
+    ("commands_that_only_read_a_token_run_at_once", commands_that_only_read_a_token_run_at_once),
     ("pin_file_that_others_can_read_is_refused_for_live_keys", pin_file_that_others_can_read_is_refused_for_live_keys),
 ];
 
@@ -39,6 +40,7 @@ static SECRETS: LazyLock<Search> = LazyLock::new(|| {
     Canaries::new().values("a key", keys).text("the token's PIN", PIN).ready()
 });
 
+#[derive(Clone)]
 struct Done {
     code: i32,
     out: String,
@@ -61,7 +63,7 @@ impl Bench {
             use std::os::unix::fs::PermissionsExt;
             std::fs::set_permissions(&pin, std::fs::Permissions::from_mode(0o600)).unwrap();
         }
-        let uri = format!("pkcs11:token={label}?module-path={}", token::the_module().display());
+        let uri = softhsm::uri(&token::the_module(), label);
         Self { pin: pin.to_str().unwrap().to_owned(), folder, uri }
     }
 
@@ -545,4 +547,22 @@ fn of_loads_of_one_file_at_once_one_succeeds() {
     });
     assert_eq!(codes.iter().filter(|code| **code == 0).count(), 1, "{codes:?}");
     assert_eq!(bench.names().len(), sample().infos().count());
+}
+
+/// SoftHSM writes the token's file at a login: of logins at once some fail, unless they are kept apart.
+fn commands_that_only_read_a_token_run_at_once() {
+    let bench = Bench::new("parallel readers");
+    assert_eq!(bench.keyed(&[&["keys", "generate", "--name", "k"], MADE, &["--test"]].concat()).code, 0);
+    // The same token by another URI.
+    let mut other = Bench::new("parallel readers");
+    other.uri = other.uri.replacen("pkcs11:", "pkcs11:manufacturer=SoftHSM%20project;", 1);
+    let read = |bench: &Bench| bench.at_once(&vec![vec!["keys", "kcv", "k"]; 8]);
+    for round in 0..4 {
+        let done = std::thread::scope(|scope| {
+            let others = scope.spawn(|| read(&other));
+            [read(&bench), others.join().unwrap()].concat()
+        });
+        let failed: Vec<&str> = done.iter().filter(|done| done.code != 0).map(|done| done.err.as_str()).collect();
+        assert!(done.len() == 16 && failed.is_empty(), "round {round}: {failed:?}");
+    }
 }

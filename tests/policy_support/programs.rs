@@ -1,4 +1,5 @@
 //! Every verb of `perso calc` and `perso keys`, as clap's command tree has them, with a key of every purpose.
+#![allow(dead_code)]
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,59 +11,89 @@ use perso::keys::policy::{Grant, Verb, find};
 use perso::keys::{Purpose, Use};
 use serde_json::{Value, json};
 
-use crate::calc_support::live_keys;
+use crate::live_keys;
 
 const PAN: &str = "4761739001010119";
 const PIN: &str = "739184";
 const KBPK: &str = "lab-kbpk-aes";
 
 /// Keys, test or live: one of each purpose.
-struct Keys {
+pub struct Keys {
     folder: tempfile::TempDir,
     test: bool,
-    file: String,
+    /// A key file, or the URI of a token.
+    store: String,
+    /// Options that open it.
+    open: Vec<String>,
+    /// The passphrase of a sealed file of these keys.
     passphrase: String,
+    /// If they are in a token, the file that they come from.
+    source: Option<Box<Keys>>,
 }
 
-struct Ran {
-    code: i32,
-    json: Value,
-    all: Vec<u8>,
+pub struct Ran {
+    pub code: i32,
+    pub json: Value,
+    pub all: Vec<u8>,
 }
 
 impl Keys {
-    fn new(test: bool) -> Self {
+    pub fn in_file(test: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (live, passphrase, _) = live_keys::samples(folder.path());
-        let file = match test {
+        let store = match test {
             true => folder.path().join("test.json").to_str().unwrap().to_owned(),
             false => live,
         };
         if test {
-            std::fs::copy(sample(), &file).unwrap();
+            std::fs::copy(sample(), &store).unwrap();
         }
-        std::fs::write(folder.path().join("pin"), PIN).unwrap();
-        Self { folder, test, file, passphrase }
+        let open = if test { vec![] } else { vec!["--passphrase-file".to_owned(), passphrase.clone()] };
+        Self::of(folder, test, store, open, passphrase)
     }
 
-    fn path(&self, name: &str) -> String {
+    fn of(folder: tempfile::TempDir, test: bool, store: String, open: Vec<String>, passphrase: String) -> Self {
+        std::fs::write(folder.path().join("pin"), PIN).unwrap();
+        Self { folder, test, store, open, passphrase, source: None }
+    }
+
+    /// The same keys in an empty token, whose URI and options these are; `load` puts them there.
+    pub fn into_token(self, uri: &str, open: &[&str], load: &[&str]) -> Self {
+        let ran = self.ask(&["keys", "load"], &[], &[&["--into", uri], load].concat(), "");
+        assert_eq!(ran.code, 0, "{}", String::from_utf8_lossy(&ran.all));
+        let open = open.iter().map(|option| (*option).to_owned()).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let token = Self::of(folder, self.test, uri.to_owned(), open, self.passphrase.clone());
+        Self { source: Some(Box::new(self)), ..token }
+    }
+
+    pub fn path(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().unwrap().to_owned()
     }
 
     fn run(&self, arguments: &[&str], input: &str) -> Ran {
-        let mut command = Command::cargo_bin("perso").unwrap();
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("perso"));
         let command = command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).args(["--format", "json"]);
         let output = command.write_stdin(input).output().unwrap();
         let json = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
         Ran { code: output.status.code().unwrap(), json, all: [output.stdout, output.stderr].concat() }
     }
 
-    /// With a key of the file.
+    /// With a key of the store.
     fn ask(&self, verb: &[&str], key: &[&str], arguments: &[&str], input: &str) -> Ran {
-        let file = ["--keys", &self.file];
-        let phrase = ["--passphrase-file", &self.passphrase];
-        let phrase: &[&str] = if self.test { &[] } else { &phrase };
-        self.run(&[verb, key, arguments, &file, phrase].concat(), input)
+        let open: Vec<&str> = self.open.iter().map(String::as_str).collect();
+        self.run(&[verb, key, arguments, &["--keys", &self.store], &open].concat(), input)
+    }
+
+    /// The same keys in a file that may be changed; a token is changed itself.
+    fn changeable(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = self.store.clone();
+        if self.source.is_none() {
+            store = folder.path().join("keys.json").to_str().unwrap().to_owned();
+            std::fs::copy(&self.store, &store).unwrap();
+        }
+        Self::of(folder, self.test, store, self.open.clone(), self.passphrase.clone())
     }
 }
 
@@ -226,24 +257,34 @@ pub fn calc_verbs() {
         let help = String::from_utf8(help.stdout).unwrap();
         assert!(!help.contains("--keys <"), "{verb} takes keys: give it a row");
     }
-    let (tests, lives) = (Keys::new(true), Keys::new(false));
+    calc_verbs_with(&Keys::in_file(true), &Keys::in_file(false));
+}
+
+/// Every verb that takes a key × every purpose, with test keys and live keys.
+pub fn calc_verbs_with(tests: &Keys, lives: &Keys) {
     each_purpose(|purpose| {
         for row in CALC {
             // What the same values give as test keys is what the live key must not show.
-            let (word, value) = one(row, purpose, &tests, None);
-            assert_eq!(word, expected(row, purpose, true), "{} with a test key for {purpose}", row.verb);
-            let (word, _) = one(row, purpose, &lives, value.as_deref());
-            assert_eq!(word, expected(row, purpose, false), "{} with a live key for {purpose}", row.verb);
+            let (word, mut value) = one(row, purpose, tests, None);
+            assert_eq!(word, expected(row, purpose, tests), "{} with a test key for {purpose}", row.verb);
+            if let (None, Some(source)) = (&value, &tests.source) {
+                value = one(row, purpose, source, None).1;
+            }
+            let (word, _) = one(row, purpose, lives, value.as_deref());
+            assert_eq!(word, expected(row, purpose, lives), "{} with a live key for {purpose}", row.verb);
         }
     });
-    swapped_challenges(&tests, &lives);
+    swapped_challenges(tests, lives);
 }
 
 /// What the table says that the verb does.
-fn expected(row: &Calc, purpose: Purpose, test: bool) -> &'static str {
-    let grant = |verb, derived| find(verb, purpose, derived).map_or(Grant::No, |it| it.grant(Use::Calculator, test));
+fn expected(row: &Calc, purpose: Purpose, keys: &Keys) -> &'static str {
+    let grant =
+        |verb, derived| find(verb, purpose, derived).map_or(Grant::No, |it| it.grant(Use::Calculator, keys.test));
     match grant(row.asks, row.derived) {
         _ if !row.takes.contains(&purpose) => "KEY-PURPOSE",
+        // A token keeps session keys, and gives out no cryptogram without them.
+        Grant::Yes if row.asks == Verb::SessionKey && keys.source.is_some() => "KEY-PURPOSE",
         Grant::Yes => "value",
         Grant::ThreeBytes => "three bytes",
         Grant::No if row.or_compare && grant(Verb::Compare, true) == Grant::Yes => "yes or no",
@@ -319,7 +360,7 @@ const ANSWER: &str = "0000000000000000000070020001AB4524ABEE7C";
 
 /// A PIN block that does not matter under another key, and is one under the sample ZPK.
 static CLEAR_BLOCK: LazyLock<String> = LazyLock::new(|| {
-    let keys = Keys::new(true);
+    let keys = Keys::in_file(true);
     let pin = keys.path("pin");
     let arguments = ["--pan", "-", "--test-keys", "--pin-from", &pin];
     let ran = keys.ask(&["calc", "pin-block", "encode"], &["--key", "lab-zpk"], &arguments, PAN);
@@ -329,7 +370,7 @@ static CLEAR_BLOCK: LazyLock<String> = LazyLock::new(|| {
 
 /// A key block under the triple DES KBPK of the samples.
 static KEY_BLOCK: LazyLock<String> = LazyLock::new(|| {
-    let keys = Keys::new(true);
+    let keys = Keys::in_file(true);
     let ran = keys.ask(&["keys", "export", "lab-cvk"], &["--kbpk", &name(Purpose::Kbpk)], &[], "");
     ran.json["block"].as_str().unwrap_or_else(|| panic!("{}", ran.json)).to_owned()
 });
@@ -367,6 +408,7 @@ fn swapped_challenges(tests: &Keys, lives: &Keys) {
                 ran.json["results"].as_array().unwrap().iter().find(|line| line["name"] == name).unwrap().clone();
             line["value"].as_str().map(str::to_owned)
         };
+        let tests = tests.source.as_deref().unwrap_or(tests);
         let card = of(&asked(tests, command, answer, &cryptogram), "card cryptogram").unwrap();
         let right = asked(tests, command, answer, &card);
         let host = of(&right, "host cryptogram").unwrap();
@@ -401,79 +443,115 @@ const KEYS: &[(&str, Option<Verb>)] = &[
     ("passphrase", None),
 ];
 
-/// Every verb × every purpose × test and live: the table's word for a job. `load` needs a token and runs in `key_stores`.
+/// Every verb × every purpose × test and live: the table's word for a job.
 pub fn keys_verbs() {
     let known: BTreeSet<String> = KEYS.iter().map(|(verb, _)| (*verb).to_owned()).collect();
     let built = leaves(&["keys"]);
     assert_eq!(known, built, "a verb of `perso keys` has no row here: say what it asks of a key");
     for test in [true, false] {
-        let keys = Keys::new(test);
-        let granted = |verb, purpose| find(verb, purpose, false).map_or(Grant::No, |row| row.grant(Use::Job, test));
-        let secrets: Vec<String> = sample_keys().iter().map(|key| key["value"].as_str().unwrap().to_owned()).collect();
-        let checked = |ran: Ran, allowed: bool, what: &str| -> Ran {
-            let all = String::from_utf8_lossy(&ran.all).to_uppercase();
-            assert!(secrets.iter().all(|secret| !all.contains(&secret.to_uppercase())), "{what} shows a key");
-            match allowed {
-                true => assert_eq!(ran.code, 0, "{what}: {all}"),
-                false => {
-                    assert_eq!((ran.code, &ran.json["fault"]["code"]), (5, &json!("KEY-PURPOSE")), "{what}: {all}")
-                }
-            }
-            ran
-        };
-        let list = ["keys", "list", &keys.file, "--passphrase-file", &keys.passphrase];
-        checked(keys.run(if test { &list[..3] } else { &list }, ""), true, "list");
-        if test {
-            let sealed = keys.path("sealed.json");
-            let seal = ["keys", "seal", &keys.file, "--output", &sealed, "--passphrase-file", &keys.passphrase];
-            checked(keys.run(&seal, ""), true, "seal");
-        }
-        // All keys of the file, whatever their purpose: only a live file must be sealed already.
-        let changed = copy(&keys);
-        let file = if test { keys.path("sealed.json") } else { changed.file.clone() };
-        let new = keys.path("new passphrase");
-        std::fs::write(&new, "ochre badger lantern").unwrap();
-        std::fs::set_permissions(&new, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-        let phrase = ["keys", "passphrase", "--keys", &file, "--passphrase-file", &keys.passphrase];
-        checked(keys.run(&[&phrase[..], &["--new-passphrase-file", &new]].concat(), ""), true, "passphrase");
-        each_purpose(|purpose| {
-            let (key, what) = (name(purpose), |verb: &str| format!("{verb} {purpose}, test {test}"));
-            let allowed = |verb| granted(verb, purpose) == Grant::Yes;
-            checked(keys.ask(&["keys", "kcv", &key], &[], &[], ""), allowed(Verb::CheckValue), &what("kcv"));
-            checked(keys.ask(&["keys", "public", &key], &[], &[], ""), allowed(Verb::PublicKey), &what("public"));
-            let made = checked(
-                keys.ask(&["keys", "export", &key], &["--kbpk", KBPK], &["--exportability", "E"], ""),
-                allowed(Verb::LeaveInKeyBlock),
-                &what("export"),
-            );
-            // Under a key of another purpose nothing leaves, and nothing comes in.
-            let block = keys.path(&format!("block-{purpose}"));
-            std::fs::write(&block, made.json["block"].as_str().unwrap()).unwrap();
-            let under = keys.ask(&["keys", "export", "lab-cvk"], &["--kbpk", &key], &[], "");
-            checked(under, allowed(Verb::MakeKeyBlock), &what("export under"));
-            // A file that a command has changed is sealed at full cost: each begins with a new copy.
-            let named = ["--block", &block, "--name", "came", "--purpose", purpose.name()];
-            // A KBPK of triple DES opens no block of version D.
-            if !allowed(Verb::OpenKeyBlock) {
-                let under = copy(&keys).ask(&["keys", "import"], &["--kbpk", &key], &named, "");
-                checked(under, false, &what("import under"));
-            }
-            checked(copy(&keys).ask(&["keys", "import"], &["--kbpk", KBPK], &named, ""), true, &what("import"));
-            checked(copy(&keys).ask(&["keys", "rotate", &key], &[], &[], ""), true, &what("rotate"));
-            checked(copy(&keys).ask(&["keys", "remove", &key], &[], &[], ""), true, &what("remove"));
-            let algorithm = sample_keys().iter().find(|it| it["name"] == key.as_str()).unwrap()["algorithm"].clone();
-            let algorithm = algorithm.as_str().unwrap();
-            let new = ["--name", "new", "--purpose", purpose.name(), "--algorithm", algorithm];
-            let marked: &[&str] = if test { &["--test"] } else { &[] };
-            checked(copy(&keys).ask(&["keys", "generate"], &new, marked, ""), true, &what("generate"));
-        });
-        assert!(Path::new(&keys.file).exists());
+        keys_verbs_with(&Keys::in_file(test));
     }
 }
 
-/// The same keys in a file that may be changed.
-fn copy(keys: &Keys) -> Keys {
-    let new = Keys::new(keys.test);
-    std::fs::copy(&keys.file, &new.file).unwrap();
-    new
+/// Fails if a key is shown, or the command has not ended as the table says.
+fn checked(ran: Ran, allowed: bool, what: &str) -> Ran {
+    refused_as(ran, if allowed { None } else { Some("KEY-PURPOSE") }, what)
+}
+
+/// The same with the code of another refusal.
+fn refused_as(ran: Ran, code: Option<&str>, what: &str) -> Ran {
+    let all = String::from_utf8_lossy(&ran.all).to_uppercase();
+    let shown = sample_keys().iter().any(|key| all.contains(&key["value"].as_str().unwrap().to_uppercase()));
+    assert!(!shown, "{what} shows a key");
+    match code {
+        None => assert_eq!(ran.code, 0, "{what}: {all}"),
+        Some(code) => assert_eq!((ran.code, &ran.json["fault"]["code"]), (5, &json!(code)), "{what}: {all}"),
+    }
+    ran
+}
+
+/// Every verb but `load` × every purpose.
+pub fn keys_verbs_with(keys: &Keys) {
+    let (test, in_token) = (keys.test, keys.source.is_some());
+    let source = keys.source.as_deref().unwrap_or(keys);
+    let granted = |verb, purpose| find(verb, purpose, false).map_or(Grant::No, |row| row.grant(Use::Job, test));
+    let open: Vec<&str> = keys.open.iter().map(String::as_str).collect();
+    checked(keys.run(&[&["keys", "list", &keys.store], &open[..]].concat(), ""), true, "list");
+    each_purpose(|purpose| {
+        let (key, what) = (name(purpose), |verb: &str| format!("{verb} {purpose}, test {test}, token {in_token}"));
+        let allowed = |verb| granted(verb, purpose) == Grant::Yes;
+        checked(keys.ask(&["keys", "kcv", &key], &[], &[], ""), allowed(Verb::CheckValue), &what("kcv"));
+        checked(keys.ask(&["keys", "public", &key], &[], &[], ""), allowed(Verb::PublicKey), &what("public"));
+        let export =
+            |from: &Keys| from.ask(&["keys", "export", &key], &["--kbpk", KBPK], &["--exportability", "E"], "");
+        // A token gives out no key, whatever the table grants.
+        checked(export(keys), allowed(Verb::LeaveInKeyBlock) && !in_token, &what("export"));
+        let made = export(source);
+        // Under a key of another purpose nothing leaves, and nothing comes in.
+        let block = keys.path(&format!("block-{purpose}"));
+        std::fs::write(&block, made.json["block"].as_str().unwrap()).unwrap();
+        let under = keys.ask(&["keys", "export", "lab-cvk"], &["--kbpk", &key], &[], "");
+        checked(under, allowed(Verb::MakeKeyBlock) && !in_token, &what("export under"));
+        // A file that a command has changed is sealed at full cost: each begins with a new copy.
+        let came = format!("came-{purpose}");
+        let named = ["--block", &block, "--name", &came, "--purpose", purpose.name()];
+        // A KBPK of triple DES opens no block of version D.
+        if !allowed(Verb::OpenKeyBlock) {
+            let under = keys.changeable().ask(&["keys", "import"], &["--kbpk", &key], &named, "");
+            checked(under, false, &what("import under"));
+        }
+        let changed = keys.changeable();
+        checked(changed.ask(&["keys", "import"], &["--kbpk", KBPK], &named, ""), true, &what("import"));
+        checked(changed.ask(&["keys", "remove", &came], &[], &[], ""), true, &what("remove"));
+        checked(keys.changeable().ask(&["keys", "rotate", &key], &[], &[], ""), true, &what("rotate"));
+        let algorithm = sample_keys().iter().find(|it| it["name"] == key.as_str()).unwrap()["algorithm"].clone();
+        let new = format!("new-{purpose}");
+        let new = ["--name", &new, "--purpose", purpose.name(), "--algorithm", algorithm.as_str().unwrap()];
+        let marked: &[&str] = if test { &["--test"] } else { &[] };
+        checked(keys.changeable().ask(&["keys", "generate"], &new, marked, ""), true, &what("generate"));
+        of_a_file(keys, purpose, &what("of a file"));
+    });
+}
+
+/// `list`, `seal` and `passphrase`, which ask nothing of a key: a file with one key of this purpose. A token refuses the
+/// last two.
+fn of_a_file(keys: &Keys, purpose: Purpose, what: &str) {
+    let new = keys.path(&format!("new passphrase {purpose}"));
+    std::fs::write(&new, "ochre badger lantern").unwrap();
+    std::fs::set_permissions(&new, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let phrase = ["--passphrase-file", &keys.passphrase];
+    let sealed = keys.path(&format!("sealed-{purpose}.json"));
+    if keys.source.is_some() {
+        let seal = keys.run(&[&["keys", "seal", &keys.store, "--output", &sealed], &phrase[..]].concat(), "");
+        assert!(seal.code != 0 && !Path::new(&sealed).exists(), "seal {what}: {}", seal.json);
+        let changed = keys.ask(&["keys", "passphrase"], &[], &["--new-passphrase-file", &new], "");
+        assert!(changed.code != 0 && String::from_utf8_lossy(&changed.all).contains("token"), "{what}");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut one = sample_keys().iter().find(|key| key["purpose"] == purpose.name()).unwrap().clone();
+    one["test"] = keys.test.into();
+    let listed = |file: &str, phrase: &str| {
+        let ran = checked(keys.run(&["keys", "list", file, "--passphrase-file", phrase], ""), true, what);
+        let purposes: Vec<&Value> = ran.json["keys"].as_array().unwrap().iter().map(|key| &key["purpose"]).collect();
+        assert_eq!(purposes, [purpose.name()], "list {what}");
+    };
+    // Live keys must be in a sealed file already: `seal` opens none of them.
+    let clear = json!({ "perso_keys": 1, "test_keys": "TEST KEYS, PUBLIC: never for live cards", "keys": [one] });
+    let file = folder.path().join("clear.json");
+    std::fs::write(&file, clear.to_string()).unwrap();
+    let seal = keys.run(&[&["keys", "seal", file.to_str().unwrap(), "--output", &sealed], &phrase[..]].concat(), "");
+    let (sealed, passphrase) = if keys.test {
+        checked(seal, true, what);
+        (sealed, keys.passphrase.clone())
+    } else {
+        assert!(seal.code == 5 && !Path::new(&sealed).exists(), "seal {what}: {}", seal.json);
+        live_keys::written(folder.path(), &json!([one]))
+    };
+    listed(&sealed, &passphrase);
+    let change = ["keys", "passphrase", "--keys", &sealed, "--passphrase-file", &passphrase];
+    checked(keys.run(&[&change[..], &["--new-passphrase-file", &new]].concat(), ""), true, what);
+    listed(&sealed, &new);
+    let old = keys.run(&["keys", "list", &sealed, "--passphrase-file", &passphrase], "");
+    refused_as(old, Some("KEY-PASSPHRASE"), what);
 }

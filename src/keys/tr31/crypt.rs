@@ -10,8 +10,8 @@ use crate::base::{Chance, Secret};
 use crate::keys::compute::{check_value, cipher, zero_iv};
 use crate::keys::engine::Engine;
 use crate::keys::handle::Label;
+use crate::keys::pkcs8::to_pkcs8;
 use crate::keys::policy::{self, Use, Verb};
-use crate::keys::private::to_pkcs8;
 use crate::keys::{Algorithm, Derivation, KeyError, KeyHandle, Limits, Purpose};
 
 /// What the KBPK's variants are made with: E and M. // X9.143 §7.2
