@@ -95,7 +95,8 @@ pub fn rotate(args: &RotateArgs, out: &mut Out) -> Result<(), CliError> {
         version,
         kmcid: old.kmcid,
         // A successor of an old record key has no check value by aes-zero.
-        kcv_method: Some(old.kcv.method).filter(|it| old.purpose != Purpose::Record || *it != KcvMethod::AesZero),
+        kcv_method: Some(old.kcv.method)
+            .filter(|it| !old.purpose.hides_aes_zero(old.test) || *it != KcvMethod::AesZero),
         expected: None,
         test: old.test,
     };
@@ -189,7 +190,11 @@ pub fn export(args: &ExportArgs, out: &mut Out) -> Result<(), CliError> {
         None => Header::new(version, usage_of(info.purpose), letter, mode_of(info.purpose), exportability),
     };
     let block = store.tr31_wrap(&kbpk, &header, &key, true, &mut common::chance())?;
-    for warning in tr31::warnings(&kbpk, &KeyBlock::parse(&block).map_err(KeyError::from)?, info.algorithm) {
+    let modulus = match info.algorithm {
+        Algorithm::Rsa => Some(store.rsa_public(&key)?.bits()),
+        _ => None,
+    };
+    for warning in tr31::warnings(&kbpk, &KeyBlock::parse(&block).map_err(KeyError::from)?, info.algorithm, modulus) {
         out.warning(Warning::new(format!("keys/{}", info.name), warning.to_string()));
     }
     let output = common::output_file(&args.output);
@@ -225,7 +230,7 @@ pub fn kcv(args: &KcvArgs, out: &mut Out) -> Result<(), CliError> {
     let (key, info) = opened(&store, &args.key)?;
     let method = args.kcv_method.as_deref().map(kcv_method).transpose()?.unwrap_or(info.kcv.method);
     let length = args.length.map_or(info.kcv.value.len(), usize::from);
-    if info.purpose == Purpose::Record && method == KcvMethod::AesZero {
+    if info.purpose.hides_aes_zero(info.test) && method == KcvMethod::AesZero {
         if !info.test {
             return Err(KeyError::Weak { name: info.name, weakness: Weakness::GhashKey }.into());
         }

@@ -225,7 +225,7 @@ impl<E: Engine> KeyStore for E {
     }
 
     fn tr31_keys(&self, kbpk: &KeyHandle, version: Version) -> Result<(KeyHandle, KeyHandle), KeyError> {
-        tr31::block_keys(self, kbpk, version)
+        tr31::block_keys(self, kbpk, version, Verb::OpenKeyBlock)
     }
 
     fn tr31_unwrap(&self, kbpk: &KeyHandle, block: &KeyBlock) -> Result<ArrivedKey, KeyError> {

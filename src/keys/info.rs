@@ -171,6 +171,12 @@ impl Purpose {
         Purpose::Jwe,
     ];
 
+    /// Whether a check value by `aes-zero` gives away GHASH's key of a record key: of record keys, and of live data keys,
+    /// since a record key in a key block (usage D0) can be taken in as one.
+    pub fn hides_aes_zero(self, test: bool) -> bool {
+        self == Purpose::Record || (self == Purpose::Data && !test)
+    }
+
     /// The purpose of this name.
     pub fn find(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|it| it.name() == name)

@@ -74,7 +74,12 @@ pub(super) fn p256(key: &[u8]) -> Option<EcKey<Private>> {
 
 /// The length of the modulus of an RSA key in PKCS#8, which is not opened for it. // RFC 8017 annex A.1.2
 pub(super) fn modulus_bits(value: &Secret<Vec<u8>>) -> Option<usize> {
-    let (key, _) = element(within(value, RSA_ENCRYPTION)?, SEQUENCE)?;
+    modulus_bits_of(within(value, RSA_ENCRYPTION)?)
+}
+
+/// The same of one in PKCS#1.
+pub(super) fn modulus_bits_of(key: &[u8]) -> Option<usize> {
+    let (key, _) = element(key, SEQUENCE)?;
     let (_, rest) = element(key, INTEGER)?;
     let (modulus, _) = element(rest, INTEGER)?;
     let first = modulus.iter().position(|byte| *byte != 0)?;

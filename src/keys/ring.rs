@@ -10,9 +10,9 @@ use crate::base::{Secret, Warning};
 /// Longest name of a key.
 const LONGEST_NAME: usize = 64;
 
-/// Of record keys.
-const NO_AES_ZERO: &str =
-    "record keys have no check value by aes-zero: it gives away bytes of their GHASH key; use cmac";
+/// Of record keys, and live data keys.
+const NO_AES_ZERO: &str = "record keys and live data keys have no check value by aes-zero: it gives away bytes of their \
+    GHASH key; use cmac";
 
 /// Which field of a key is wrong, and why.
 pub(super) type Wrong = (&'static str, &'static str);

@@ -76,7 +76,7 @@ pub(super) fn of_public(info: &KeyInfo, bits: Option<usize>) -> Option<Weakness>
 }
 
 fn of_description(info: &KeyInfo) -> Option<Weakness> {
-    (info.purpose == Purpose::Record && info.kcv.method == KcvMethod::AesZero).then_some(Weakness::GhashKey)
+    (info.purpose.hides_aes_zero(info.test) && info.kcv.method == KcvMethod::AesZero).then_some(Weakness::GhashKey)
 }
 
 /// Whether both halves of a 16-byte DES key are equal but for parity.

@@ -16,7 +16,7 @@ pub enum Weakness {
     ShortRsa(usize),
     /// An issuer's RSA key of 1,024 bits or more, below 1,408.
     SmallRsa(usize),
-    /// A record key with a check value by `aes-zero`: its bytes are bytes of GHASH's key.
+    /// A record key, or a live data key, with a check value by `aes-zero`: its bytes are bytes of GHASH's key.
     GhashKey,
 }
 
@@ -46,7 +46,7 @@ impl std::fmt::Display for Weakness {
                 write!(f, "the issuer's RSA key has {bits} bits; use at least {SHORT_ISSUER_BITS} for a new one")
             }
             Weakness::GhashKey => f.write_str(
-                "the record key has a check value by aes-zero, which gives away bytes of its GHASH key; remove the key \
+                "the record or data key has a check value by aes-zero, which gives away bytes of its GHASH key; remove the key \
                  (`perso keys remove`) and import it again from its components or key block, whose check value is then by \
                  cmac, or make a new key (`perso keys generate`) for new records",
             ),

@@ -710,6 +710,99 @@ fn kbpk_weaker_than_its_content_needs_consent_at_import_and_is_refused_for_live_
     }
 }
 
+/// SP 800-57 part 1 table 2: RSA 3072 as AES-128, RSA 2048 as three-key triple DES, a shorter key as two-key triple DES.
+#[test]
+fn rsa_key_counts_by_its_modulus_against_the_kbpk() {
+    let bench = Bench::new();
+    let generate = |name: &str, purpose: &str, algorithm: &[&str]| {
+        let base = ["keys", "generate", "--test", "--name", name, "--purpose", purpose, "--keys", &bench.keys()];
+        assert_eq!(bench.perso(&[&base[..], &["--algorithm"], algorithm].concat()).code, 0, "{name}");
+    };
+    generate("kbpk3", "kbpk", &["tdes3"]);
+    generate("rsa-3072", "jwe", &["rsa", "--bits", "3072"]);
+    let mut keys = json_of(&std::fs::read_to_string(bench.keys()).unwrap());
+    keys["keys"].as_array_mut().unwrap().iter_mut().for_each(|key| key["test"] = false.into());
+    let (live, passphrase) = live_keys::written(bench.folder(), &keys["keys"]);
+    for (key, kbpk, weaker) in [
+        ("rsa-3072", "kbpk3", true),
+        ("rsa-3072", AES, false),
+        ("lab-order-rsa", "lab-kbpk-des", true),
+        ("lab-order-rsa", "kbpk3", false),
+        ("lab-issuer-rsa", "lab-kbpk-des", false),
+    ] {
+        // What export tells, import refuses without consent, and live export refuses.
+        let block = bench.export(key, kbpk, "E");
+        assert!(block.code == 0 && block.err.contains("weaker") == weaker, "{key} {kbpk}: {}", block.err);
+        let done = bench.import(&block.out, kbpk, &format!("{key}-{kbpk}"), &[]);
+        let refused = done.code == 5 && done.err.contains("KEY-WEAK");
+        assert!(refused == weaker && (refused || done.code == 0), "{key} {kbpk}: {}", done.err);
+        let export = ["keys", "export", key, "--kbpk", kbpk, "--keys", &live, "--passphrase-file", &passphrase];
+        let done = bench.perso(&export);
+        let refused = done.code == 5 && done.err.contains("KEY-WEAK");
+        assert!(refused == weaker && (refused || done.code == 0), "live {key} {kbpk}: {}", done.err);
+        assert!(refused || !done.err.contains("weaker"), "live {key} {kbpk}: {}", done.err);
+    }
+}
+
+/// Made by psec 1.3.0: key block protection keys with mode of use E and D.
+const KBPK_E: &str = "D0144K1AE00E00006D0BE151C3BB52B26CFED39E06AE69F5994B7CFE4059DBA87E61F2824E60D36821F287EC74257A3D37D28EC9F99D207130FB29CDFB1541D9C351459ADF45CE9E";
+const KBPK_D: &str = "D0144K1AD00E0000A8BF9A03C73E7A8B9CDBED9AED87D8AD2101E06BC76940EBA3CA335D1286FBF21BAD4BA817C91685CDC2A1CB6B11AE83AFD8249330DEEDBA480DE33D87E35E6A";
+
+#[test]
+fn mode_of_use_of_a_kbpk_decides_if_it_wraps_or_unwraps() {
+    let bench = Bench::new();
+    for (block, name) in [(KBPK_E, "wraps"), (KBPK_D, "unwraps")] {
+        assert_eq!(bench.import(block, AES, name, &[]).code, 0, "{name}");
+    }
+    let block = bench.export("lab-zpk", "wraps", "E");
+    assert_eq!(block.code, 0, "{}", block.err);
+    bench.refuses_import(&block.out, "wraps", &["KEY-PURPOSE", "mode of use E", "unwrap keys"]);
+    let refused = bench.export("lab-zpk", "unwraps", "E");
+    assert!(refused.code == 5 && refused.err.contains("mode of use D"), "{}", refused.err);
+    assert!(refused.err.contains("wrap keys"), "{}", refused.err);
+    // Both have the same value.
+    let done = bench.import(&block.out, "unwraps", "came", &[]);
+    assert!(done.code == 0 && done.out.contains("EF9351"), "{}{}", done.out, done.err);
+}
+
+#[test]
+fn ghash_key_of_a_live_record_key_does_not_come_out_by_its_key_block() {
+    let bench = Bench::new();
+    let (live, passphrase, _) = live_keys::samples(bench.folder());
+    let open = ["--keys", &live, "--passphrase-file", &passphrase];
+    let perso = |arguments: &[&str]| bench.perso(&[arguments, &open].concat());
+    let block = perso(&["keys", "export", "lab-record", "--kbpk", AES]);
+    assert_eq!(block.code, 0, "{}", block.err);
+    let shown = perso(&["calc", "tr31", block.out.trim(), "--key", AES]);
+    assert!(shown.code == 0 && shown.out.contains("KCV cmac"), "{}{}", shown.out, shown.err);
+    // AES over zeros under the sample's record key.
+    assert!(!shown.out.contains("aes-zero") && !shown.out.contains("F29000"), "{}", shown.out);
+    // A test key's is told, as before.
+    let test = bench.calculates(&bench.export("lab-record", AES, "E").out, AES);
+    assert!(test.contains("KCV aes-zero") && test.contains("F29000"), "{test}");
+    let file = bench.file("record-block", &block.out);
+    let import = ["keys", "import", "--block", &file, "--kbpk", AES, "--name", "as-data", "--purpose", "data"];
+    let refused = perso(&[&import[..], &["--kcv-method", "aes-zero"]].concat());
+    assert!(refused.code == 5 && refused.err.contains("aes-zero"), "{}", refused.err);
+    let done = perso(&[&import[..], &["--kcv-method", "cmac"]].concat());
+    assert_eq!(done.code, 0, "{}", done.err);
+    for length in ["3", "8"] {
+        let done = perso(&["keys", "kcv", "as-data", "--kcv-method", "aes-zero", "--length", length]);
+        assert!(done.code == 5 && done.err.contains("KEY-WEAK"), "{}{}", done.out, done.err);
+    }
+    let calculated = perso(&["calc", "kcv", "--key", "as-data"]);
+    assert!(calculated.code == 0 && !calculated.out.contains("aes-zero"), "{}{}", calculated.out, calculated.err);
+    // A file in which it stands is told of, and the key is not opened.
+    let mut keys = json_of(&std::fs::read_to_string(bench.keys()).unwrap());
+    let keys = keys["keys"].as_array_mut().unwrap();
+    keys.iter_mut().for_each(|key| key["test"] = false.into());
+    let record = keys.iter_mut().find(|key| key["name"] == "lab-record").unwrap();
+    (record["purpose"], record["kcv"], record["kcv_method"]) = ("data".into(), "F29000".into(), "aes-zero".into());
+    let (live, passphrase) = live_keys::written(bench.folder(), &json!(keys));
+    let done = bench.perso(&["keys", "kcv", "lab-record", "--keys", &live, "--passphrase-file", &passphrase]);
+    assert!(done.code == 5 && done.err.contains("KEY-WEAK"), "{}", done.err);
+}
+
 #[test]
 fn record_keys_have_no_check_value_by_aes_zero() {
     let bench = Bench::new();
@@ -728,7 +821,7 @@ fn record_keys_have_no_check_value_by_aes_zero() {
     assert!(text.contains(from));
     std::fs::write(bench.keys(), text.replace(from, to)).unwrap();
     let rotated = bench.perso(&["keys", "rotate", "lab-record", "--keys", &bench.keys(), "--format", "json"]);
-    assert!(rotated.code == 0 && rotated.err.contains("keys/lab-record: the record key"), "{}", rotated.err);
+    assert!(rotated.code == 0 && rotated.err.contains("keys/lab-record: the record or data key"), "{}", rotated.err);
     assert_eq!(json_of(&rotated.out)["kcv_method"], "cmac");
     let asked = ["keys", "kcv", "lab-record", "--kcv-method", "aes-zero", "--keys"];
     let told = bench.perso(&[&asked[..], &[&root(SAMPLE).display().to_string()]].concat());

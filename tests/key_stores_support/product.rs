@@ -406,9 +406,9 @@ fn weakness_that_a_token_shows_is_told() {
     std::fs::write(&older, file.replace(from, to)).unwrap();
     let load = ["keys", "load", "--keys", older.to_str().unwrap(), "--into", &bench.uri, "--pin-file", &bench.pin];
     let done = bench.perso(&load);
-    assert!(done.code == 0 && done.err.contains("keys/lab-record: the record key"), "{}", done.err);
+    assert!(done.code == 0 && done.err.contains("keys/lab-record: the record or data key"), "{}", done.err);
     let done = bench.keyed(&["keys", "kcv", "lab-zpk"]);
-    assert!(done.code == 0 && done.err.contains("keys/lab-record: the record key"), "{}", done.err);
+    assert!(done.code == 0 && done.err.contains("keys/lab-record: the record or data key"), "{}", done.err);
     assert!(done.err.contains("aes-zero") && !done.err.contains("issuer"), "{}", done.err);
 }
 

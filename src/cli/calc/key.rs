@@ -31,8 +31,10 @@ pub fn kcv(args: &KeyCheckArgs, inputs: &mut Inputs) -> Result<Calculated, CliEr
     let mut shown = Calculated::new("kcv");
     shown.used(&key);
     shown.step("algorithm", if single { "des, single length" } else { key.algorithm().name() });
-    // Of a live record key, aes-zero would give away bytes of its GHASH key.
-    let hidden = |method| method == KcvMethod::AesZero && key.purpose() == Purpose::Record && !key.is_test();
+    // Of a live record or data key, aes-zero would give away bytes of its GHASH key.
+    let hidden = |method| {
+        method == KcvMethod::AesZero && !key.is_test() && !key.is_derived() && key.purpose().hides_aes_zero(false)
+    };
     let methods = KcvMethod::ALL.into_iter().filter(|method| key.algorithm().has_check_value(*method));
     for method in methods.filter(|method| !hidden(*method)) {
         shown.step(method.name(), how(method));

@@ -3,14 +3,14 @@
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::usage::allowed;
+use super::usage::{allowed, purposes};
 use super::{Header, KeyBlock, Tr31Error, Version, Warning};
 use crate::base::crypto::{self, Cipher, KcvMethod};
 use crate::base::{Chance, Secret};
 use crate::keys::compute::{check_value, cipher, zero_iv};
 use crate::keys::engine::Engine;
 use crate::keys::handle::Label;
-use crate::keys::pkcs8::to_pkcs8;
+use crate::keys::pkcs8::{modulus_bits_of, to_pkcs8};
 use crate::keys::policy::{self, Use, Verb};
 use crate::keys::{Algorithm, Derivation, KeyError, KeyHandle, Limits, Purpose};
 
@@ -99,7 +99,7 @@ impl ArrivedKey {
     }
 
     /// The first `length` bytes of its check values, whatever its block allows it for; none for a kind of key that has
-    /// none.
+    /// none. Of a live key that may be a record key there is none by `aes-zero`: it gives away bytes of GHASH's key.
     pub fn check_values(&self, length: usize) -> Vec<(KcvMethod, Vec<u8>)> {
         let fits = |cipher, method| match method {
             KcvMethod::DesZero => cipher == Cipher::Tdes,
@@ -111,7 +111,10 @@ impl ArrivedKey {
         // Of a live key the calculator gives three bytes.
         let length = if self.serves == Use::Calculator && !self.test { length.min(3) } else { length };
         let made = |method| Some((method, self.check_value(|_| method, length)?));
-        KcvMethod::ALL.into_iter().filter(|method| fits(cipher, *method)).filter_map(made).collect()
+        let may_seal = !self.test && purposes(&self.header.usage).contains(&Purpose::Record);
+        let hidden = |method| may_seal && method == KcvMethod::AesZero;
+        let methods = KcvMethod::ALL.into_iter().filter(|method| fits(cipher, *method) && !hidden(*method));
+        methods.filter_map(made).collect()
     }
 
     fn check_value(&self, method: impl Fn(Cipher) -> KcvMethod, length: usize) -> Option<Vec<u8>> {
@@ -147,11 +150,11 @@ impl ArrivedKey {
     }
 }
 
-/// What should be known of a key block that was made of a key of this kind.
-pub fn warnings(kbpk: &KeyHandle, block: &KeyBlock, key: Algorithm) -> Vec<Warning> {
+/// What should be known of a key block that was made of a key of this kind; of an RSA key, with a modulus of this many bits.
+pub fn warnings(kbpk: &KeyHandle, block: &KeyBlock, key: Algorithm, modulus: Option<usize>) -> Vec<Warning> {
     let version = block.header.version;
     let deprecated = version.is_variant().then_some(Warning::Deprecated(version));
-    let weak = (strength(kbpk.algorithm()) < strength(key)).then_some(Warning::WeakKbpk);
+    let weak = (strength(kbpk.algorithm(), None) < strength(key, modulus)).then_some(Warning::WeakKbpk);
     deprecated.into_iter().chain(weak).collect()
 }
 
@@ -162,7 +165,7 @@ pub(in crate::keys) fn unwrap(
     block: &KeyBlock,
 ) -> Result<ArrivedKey, KeyError> {
     let version = block.header.version;
-    let (kbek, kbak) = block_keys(engine, kbpk, version)?;
+    let (kbek, kbak) = block_keys(engine, kbpk, version, Verb::OpenKeyBlock)?;
     let opened = if version.is_variant() {
         compare(&mac(engine, &kbak, version, &block.header_text, &block.ciphertext)?, &block.mac)?;
         let iv = block.header_text.as_bytes().get(..8).unwrap_or_default();
@@ -180,7 +183,7 @@ pub(in crate::keys) fn unwrap(
     if version.is_variant() {
         warnings.push(Warning::Deprecated(version));
     }
-    if strength(kbpk.algorithm()) < strength_of(block.header.algorithm, value.len()) {
+    if strength(kbpk.algorithm(), None) < strength_of(block.header.algorithm, &value) {
         warnings.push(Warning::WeakKbpk);
     }
     let mut arrived = ArrivedKey {
@@ -251,10 +254,10 @@ pub(in crate::keys) fn wrap(
 ) -> Result<String, KeyError> {
     let version = header.version;
     // Of test keys it is told by whoever opens the block.
-    if !kbpk.is_test() && strength(kbpk.algorithm()) < strength_of(header.algorithm, value.len()) {
+    if !kbpk.is_test() && strength(kbpk.algorithm(), None) < strength_of(header.algorithm, value) {
         return Err(Tr31Error::WeakLiveKbpk.into());
     }
-    let (kbek, kbak) = block_keys(engine, kbpk, version)?;
+    let (kbek, kbak) = block_keys(engine, kbpk, version, Verb::MakeKeyBlock)?;
     let clear = filled(value, header, hide, chance)?;
     let header_text = header.written(clear.len() * 2 + version.mac() * 2)?;
     let (ciphertext, mac) = if version.is_variant() {
@@ -273,13 +276,14 @@ pub(in crate::keys) fn wrap(
     Ok(header_text + &hex::encode_upper(ciphertext) + &hex::encode_upper(mac))
 }
 
-/// KBEK and KBAK, derived inside the store.
+/// KBEK and KBAK, derived inside the store to open a key block or to make one.
 pub(in crate::keys) fn block_keys(
     engine: &impl Engine,
     kbpk: &KeyHandle,
     version: Version,
+    verb: Verb,
 ) -> Result<(KeyHandle, KeyHandle), KeyError> {
-    policy::allowed(kbpk, Verb::OpenKeyBlock)?;
+    policy::allowed(kbpk, verb)?;
     if cipher(kbpk)? != version.cipher() {
         return Err(Tr31Error::Kbpk { version, kbpk: kbpk.algorithm() }.into());
     }
@@ -375,31 +379,31 @@ fn filled(
     Ok(Secret::new([bits.to_be_bytes().as_slice(), value.expose(), &padding].concat()))
 }
 
-/// Bits of security, as SP 800-57 part 1 table 2 counts them.
-fn strength(algorithm: Algorithm) -> usize {
+/// Bits of security, as SP 800-57 part 1 table 2 counts them; of an RSA key by the length of its modulus in bits.
+fn strength(algorithm: Algorithm, modulus: Option<usize>) -> usize {
     match algorithm {
         Algorithm::Tdes2 => 80,
         Algorithm::Tdes3 => 112,
         Algorithm::Aes128 | Algorithm::P256 => 128,
         Algorithm::Aes192 => 192,
         Algorithm::Aes256 => 256,
-        Algorithm::Rsa => 112,
+        Algorithm::Rsa => match modulus.unwrap_or_default() {
+            0..2048 => 80,
+            2048..3072 => 112,
+            3072..7680 => 128,
+            7680..15360 => 192,
+            _ => 256,
+        },
     }
 }
 
-fn strength_of(algorithm: char, length: usize) -> usize {
+/// The same of a key as a key block carries it.
+fn strength_of(algorithm: char, value: &Secret<Vec<u8>>) -> usize {
     match algorithm {
-        'T' | 'D' => Algorithm::of(Cipher::Tdes, length).map_or(56, strength),
-        'A' => Algorithm::of(Cipher::Aes, length).map_or(0, strength),
-        // By the length of the encoded key: the modulus is a little more than a quarter of it.
-        'R' => {
-            if length < 1100 {
-                80
-            } else {
-                112
-            }
-        }
-        'E' => 128,
+        'T' | 'D' => Algorithm::of(Cipher::Tdes, value.len()).map_or(56, |it| strength(it, None)),
+        'A' => Algorithm::of(Cipher::Aes, value.len()).map_or(0, |it| strength(it, None)),
+        'R' => strength(Algorithm::Rsa, modulus_bits_of(value.expose())),
+        'E' => strength(Algorithm::P256, None),
         _ => 0,
     }
 }
