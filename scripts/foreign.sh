@@ -4,7 +4,7 @@
 #   scripts/foreign.sh           run; prints the table
 #   scripts/foreign.sh --ready   install what is missing; says what could not be had, and goes on without it
 #
-# cargo test --test foreign -- versions     cryptogram versions against pyemv only, without readers; key_blocks: against psec
+# cargo test --test foreign -- versions     cryptogram versions against pyemv only, without readers; key_blocks, token_blocks: against psec
 #
 # In PERSO_FOREIGN_SUMMARY may stand a file to write how many were tried and what was skipped into.
 #

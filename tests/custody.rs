@@ -40,11 +40,13 @@ fn main() -> ExitCode {
     if !root {
         eprintln!("custody: memory images and owners: skipped: they need root");
     }
-    let of_root: [(&str, fn()); 5] = [
+    let of_root: [(&str, fn()); 7] = [
         ("module_of_another_user_is_refused", module_of_another_user_is_refused),
         ("passphrase_file_of_another_user_is_refused_for_live_keys", passphrase_file_of_another_user),
         ("memory_image_of_live_keys", image::live_keys),
         ("memory_image_of_key_pairs", image::key_pairs),
+        ("memory_image_of_open_keys", image::open_keys),
+        ("memory_image_of_sealing", image::sealing),
         ("memory_image_of_a_prepared_pin", image::prepared_pin),
     ];
     trials.extend(of_root.map(|(name, test)| trial(name, test).with_ignored_flag(!root)));

@@ -29,6 +29,10 @@ mod support;
 mod table;
 #[path = "foreign/terminals.rs"]
 mod terminals;
+#[path = "foreign/token_blocks.rs"]
+mod token_blocks;
+#[path = "support/token_folder.rs"]
+mod token_folder;
 #[path = "foreign/tools.rs"]
 mod tools;
 #[path = "foreign/versions.rs"]
@@ -50,7 +54,7 @@ fn main() {
     }
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     // These need no reader: `cargo test --test foreign -- key_blocks`.
-    let without_reader = matches!(only.as_deref(), Some("versions" | "key_blocks" | "lab_orders"));
+    let without_reader = matches!(only.as_deref(), Some("versions" | "key_blocks" | "lab_orders" | "token_blocks"));
     if !without_reader && readers::vpcd_address().is_none() {
         println!("skipped: there are no virtual readers; scripts/foreign.sh makes them");
         if let Some(path) = std::env::var_os("PERSO_FOREIGN_SUMMARY") {
@@ -59,7 +63,7 @@ fn main() {
         return;
     }
     let mut table = Table::default();
-    let parts: [(&str, Part); 9] = [
+    let parts: [(&str, Part); 10] = [
         ("scll", scll_host::run),
         ("hosts", hosts::run),
         ("pyscard_host", pyscard_host::run),
@@ -69,6 +73,7 @@ fn main() {
         ("versions", issuing::run_versions),
         ("key_blocks", issuing::key_blocks),
         ("lab_orders", lab_orders::run),
+        ("token_blocks", issuing::token_blocks),
     ];
     for (name, run) in parts {
         if only.as_deref().is_none_or(|only| name == only) {

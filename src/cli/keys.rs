@@ -29,6 +29,7 @@ pub fn run(command: &KeysCommand, out: &mut Out) -> Result<u8, CliError> {
             let failed = |source| CliError::Keys { path: keys.clone(), source };
             let bytes = zeroize::Zeroizing::new(common::read_kind(keys, &[FileKind::KeyFile])?);
             let unsealed = file::read_unsealed(&bytes).map_err(failed)?;
+            drop(bytes);
             let phrase = common::ask(passphrase, true, out)?;
             stores::guard_pin(passphrase, false, out)?;
             let sealed = file::seal(&unsealed, &phrase, &mut common::chance()).map_err(failed)?;

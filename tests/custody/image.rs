@@ -104,6 +104,94 @@ pub fn live_keys() {
     assert_eq!(most["key as lower case hexadecimal"], 0, "{most:?}");
 }
 
+/// Commands that open keys of ciphers: of each key that is open there is one copy beyond the store's own, of every other none.
+pub fn open_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let (keys, passphrase, _) = live_keys::samples(folder.path());
+    let file: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(file_of("tests/samples/keys.test.json")).unwrap()).unwrap();
+    let sample = file["keys"].as_array().unwrap();
+    let values: Vec<&str> = sample.iter().map(|key| key["value"].as_str().unwrap()).collect();
+    let names = |value: &str| values.iter().filter(|other| **other == value).count();
+    let export = ["keys", "export", "lab-zpk", "--kbpk", "lab-kbpk-aes"];
+    let cases: [(&[&str], &[&str]); 2] =
+        [(&["keys", "kcv", "lab-zpk"], &["lab-zpk"]), (&export, &["lab-zpk", "lab-kbpk-aes"])];
+    for (command, open) in cases {
+        let mut process = measured();
+        process.args(command).args(["--keys", &keys, "--passphrase-file", &passphrase]);
+        let (mut child, _pipe) = stopped_at_output(process);
+        let mut beyond = BTreeMap::new();
+        for key in sample {
+            let (name, value) = (key["name"].as_str().unwrap(), key["value"].as_str().unwrap());
+            if value.len() > 64 {
+                continue;
+            }
+            let found = search(child.id(), &[("key", hex::decode(value).unwrap())])["key"];
+            beyond.insert(name, found - names(value));
+            let text = ["upper", "lower"].map(|_| value.as_bytes().to_vec());
+            let text = [("upper", text[0].clone()), ("lower", value.to_lowercase().into_bytes())];
+            let found = search(child.id(), &text);
+            assert!(found.values().all(|count| *count == 0), "{command:?}: {name} in hexadecimal: {found:?}");
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        beyond.retain(|_, count| *count > 0);
+        eprintln!("memory image, copies beyond the store's own after {command:?}: {beyond:?}");
+        if std::env::var_os("PERSO_IMAGE_OF").is_none() {
+            let fits = beyond.iter().all(|(name, count)| *count == 1 && open.contains(name));
+            assert!(fits, "{command:?}: {beyond:?}");
+        }
+    }
+}
+
+/// `keys seal` and `prepare`, which write secrets: what they have written is in no buffer, and in none that has grown.
+pub fn sealing() {
+    let folder = tempfile::tempdir().unwrap();
+    let [sealed, passphrase, record] = ["sealed.json", "phrase", "record.json"].map(|name| folder.path().join(name));
+    std::fs::write(&passphrase, live_keys::PASSPHRASE).unwrap();
+    let keys = file_of("tests/samples/keys.test.json");
+    let mut seal = measured();
+    seal.args(["keys", "seal", &keys, "--output", text(&sealed), "--passphrase-file", text(&passphrase)]);
+    let file: serde_json::Value = serde_json::from_slice(&std::fs::read(&keys).unwrap()).unwrap();
+    let values = file["keys"].as_array().unwrap().iter().map(|key| key["value"].as_str().unwrap().to_owned());
+    let secrets: Vec<String> = values.collect();
+    written("keys seal", seal, |_| secrets.clone());
+    let mut prepare = measured();
+    prepare.args(["prepare", "tests/samples/orders/visa-like.json", "--keys", &keys]);
+    prepare.args(["--site", "tests/samples/orders/site.toml", "-o", text(&record)]);
+    prepare.args(["--issuer-certificate", "tests/samples/issuer/visa-like.issuer.test.json"]);
+    written("prepare", prepare, |store| {
+        let record = perso::record::Record::open(&std::fs::read(&record).unwrap(), store).unwrap();
+        let groupings = record.applications().iter().flat_map(|application| application.groupings());
+        let sealed = groupings.filter_map(|grouping| match grouping.content() {
+            perso::record::Content::Sealed(sealed) => Some(sealed),
+            perso::record::Content::Clear(_) => None,
+        });
+        sealed.map(|sealed| hex::encode_upper(sealed.ciphertext())).collect()
+    });
+}
+
+/// Stops a command after its output, and looks for what it has written, as hexadecimal text.
+fn written(what: &str, command: std::process::Command, secrets: impl Fn(&perso::keys::SoftwareStore) -> Vec<String>) {
+    let (mut child, _pipe) = stopped_at_output(command);
+    let keys = std::fs::read(file_of("tests/samples/keys.test.json")).unwrap();
+    let secrets = secrets(&perso::keys::file::load(&keys, None).unwrap());
+    assert!(!secrets.is_empty(), "{what}: there is nothing to look for");
+    let mut copies = 0;
+    for secret in &secrets {
+        // A part that is in nothing else, as a buffer that has grown would leave it.
+        let part = &secret[secret.len() / 2..];
+        let needles = [("upper", part.as_bytes().to_vec()), ("lower", part.to_lowercase().into_bytes())];
+        copies += search(child.id(), &needles).values().sum::<usize>();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    eprintln!("memory image, secrets as text after {what}: {copies} of {}", secrets.len());
+    if std::env::var_os("PERSO_IMAGE_OF").is_none() {
+        assert_eq!(copies, 0, "{what}");
+    }
+}
+
 /// The numbers of a private key, each in both orders of bytes: OpenSSL holds them from the lowest on.
 fn private_numbers(value: &str) -> Option<Vec<(&'static str, Vec<u8>)>> {
     let key = PKey::private_key_from_pkcs8(&hex::decode(value).unwrap()).ok()?;

@@ -134,14 +134,15 @@ def unwrap(kbpk, block):
     return f"{header.version_id} {header.key_usage} {key.hex().upper()} {des.generate_kcv(key, 3).hex().upper()}"
 
 
-def wrap_many(kbpk, key, headers):
-    """A key block for each header: version, usage, mode, version number, exportability, optional blocks."""
-    made = []
-    for version, usage, mode, number, exportability, blocks in json.loads(headers):
-        header = tr31.Header(version, usage, "T", mode, number, exportability)
+def wrap_many(kbpk, keys, headers):
+    """A key block for each header: version, usage, algorithm, mode, version number, exportability, optional blocks. Keys by
+    their algorithm."""
+    keys, made = json.loads(keys), []
+    for version, usage, algorithm, mode, number, exportability, blocks in json.loads(headers):
+        header = tr31.Header(version, usage, algorithm, mode, number, exportability)
         for name, data in blocks.items():
             header.blocks[name] = data
-        made.append(tr31.wrap(un(kbpk), header, un(key)))
+        made.append(tr31.wrap(un(kbpk), header, un(keys[algorithm])))
     return json.dumps(made)
 
 
@@ -152,8 +153,8 @@ def read_many(kbpk, blocks):
         header, key = tr31.unwrap(un(kbpk), block)
         # What pads the header is no block of its own.
         optional = {name: data for name, data in header.blocks.items() if name != "PB"}
-        fields = [header.version_id, header.key_usage, header.mode_of_use, header.version_num, header.exportability, optional]
-        read.append([fields, key.hex().upper()])
+        fields = [header.version_id, header.key_usage, header.algorithm, header.mode_of_use, header.version_num]
+        read.append([fields + [header.exportability, optional], key.hex().upper()])
     return json.dumps(read)
 
 

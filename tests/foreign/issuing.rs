@@ -57,6 +57,11 @@ pub fn key_blocks(table: &mut Table) {
     super::key_blocks::run(table, installed("issuing/bin/python").map(Strangers).as_ref());
 }
 
+/// Key blocks into a token alone.
+pub fn token_blocks(table: &mut Table) {
+    super::token_blocks::run(table, installed("issuing/bin/python").map(Strangers).as_ref());
+}
+
 /// jwcrypto, psec and pyemv, in their environment.
 pub struct Strangers(pub PathBuf);
 

@@ -430,6 +430,7 @@ fn swapped_challenges(tests: &Keys, lives: &Keys) {
 /// What a verb of `perso keys` asks for; none for those that ask nothing of a key.
 const KEYS: &[(&str, Option<Verb>)] = &[
     ("list", None),
+    ("needed", None),
     ("seal", None),
     ("generate", None),
     ("rotate", None),
