@@ -10,6 +10,7 @@ use super::check_files::{Total, below};
 use super::common::{self, CliError, Out, Problem};
 use super::config;
 use super::exit::FINDINGS;
+use super::file_advice;
 use super::profiles;
 use super::ready::{record_problems, shown};
 use super::screen;
@@ -232,7 +233,7 @@ fn one((path, named): (&Path, bool), args: &CheckArgs, sources: &OrderSources<'_
             let message = format!(
                 "it is {}; this command examines orders, records, clear records, profiles and key files. {}",
                 other.what(),
-                other.advice()
+                file_advice::advice(&other)
             );
             (UNKNOWN, vec![Problem::new("(file)", Code::FileKind, message.trim_end_matches('.'))])
         }

@@ -17,6 +17,7 @@ mod error;
 mod exit;
 mod explain;
 mod explain_auth;
+pub mod file_advice;
 mod file_names;
 mod init;
 mod keys;

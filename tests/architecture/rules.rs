@@ -15,6 +15,7 @@ pub const RULES: &[Rule] = &[
     ("simulator", simulator),
     ("vendors", vendors),
     ("printing", printing),
+    ("options", options),
     ("time and chance", time_and_chance),
     ("log", log),
     ("derived Debug", derived_debug),
@@ -298,6 +299,43 @@ pub fn printing(source: &Source) -> Vec<Breach> {
         .windows(2)
         .filter(|pair| ["stdout", "stderr", "stdin"].contains(&pair[0].text.as_str()) && pair[1].text == "(");
     printed.chain(streams).map(|pair| breach(source, pair[0].line, "only cli reads and prints")).collect()
+}
+
+/// Files outside `cli` whose messages still name options.
+const NAME_OPTIONS: &[&str] = &[
+    "base/fault.rs",
+    "card/channel/verdict.rs",
+    "card/transport/mod.rs",
+    "issuance/blank.rs",
+    "issuance/check.rs",
+    "issuance/proof/application.rs",
+    "issuance/proof/mod.rs",
+    "issuance/proof/pin.rs",
+    "keys/error.rs",
+    "keys/pkcs11/place.rs",
+    "keys/pkcs11/token.rs",
+    "keys/tr31/mod.rs",
+    "prepare/authentication.rs",
+    "prepare/error.rs",
+    "prepare/examine.rs",
+];
+
+/// Only the command line names its options.
+pub fn options(source: &Source) -> Vec<Breach> {
+    if source.room() == "cli" || NAME_OPTIONS.contains(&source.path.as_str()) {
+        return Vec::new();
+    }
+    let names_one = |text: &str| {
+        let mut parts = text.split("--").skip(1);
+        parts.any(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()))
+    };
+    // A comment of documentation is an attribute: `doc = "…"`.
+    let is_doc = |at: usize| source.text(at.wrapping_sub(1)) == "=" && source.text(at.wrapping_sub(2)) == "doc";
+    let tokens = source.tokens.iter().enumerate();
+    tokens
+        .filter(|(at, token)| !token.test && names_one(&token.literal) && !is_doc(*at))
+        .map(|(_, token)| breach(source, token.line, "only cli names options"))
+        .collect()
 }
 
 /// Time and chance are arguments. A transport may measure how long it waits.

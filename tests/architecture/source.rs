@@ -1,4 +1,4 @@
-//! Rust source as tokens: enough to see which paths a file names. Comments and the text of literals are left out.
+//! Rust source as tokens: enough to see which paths a file names. Comments are left out.
 
 use proc_macro2::{Delimiter, Spacing, Span, TokenStream, TokenTree};
 use std::path::Path;
@@ -17,6 +17,8 @@ pub struct Source {
 pub struct Token {
     /// The token.
     pub text: String,
+    /// A literal as it is written; empty for every other token.
+    pub literal: String,
     /// Line, from 1.
     pub line: usize,
     /// How many inline modules it stands in.
@@ -167,7 +169,8 @@ fn tokens(path: &str, text: &str) -> Vec<Token> {
 
 fn flatten(stream: TokenStream, out: &mut Vec<Token>) {
     let push = |text: &str, span: Span, out: &mut Vec<Token>| {
-        out.push(Token { text: text.to_owned(), line: span.start().line, inline_modules: 0, test: false });
+        let (text, line) = (text.to_owned(), span.start().line);
+        out.push(Token { text, literal: String::new(), line, inline_modules: 0, test: false });
     };
     // The first colon of `::`.
     let mut colon = false;
@@ -175,7 +178,10 @@ fn flatten(stream: TokenStream, out: &mut Vec<Token>) {
         let joint = std::mem::take(&mut colon);
         match tree {
             TokenTree::Ident(word) => push(word.to_string().trim_start_matches("r#"), word.span(), out),
-            TokenTree::Literal(literal) => push("\"", literal.span(), out),
+            TokenTree::Literal(literal) => {
+                push("\"", literal.span(), out);
+                out.last_mut().unwrap().literal = literal.to_string();
+            }
             TokenTree::Punct(mark) if mark.as_char() == ':' && joint => push("::", mark.span(), out),
             TokenTree::Punct(mark) if mark.as_char() == ':' && mark.spacing() == Spacing::Joint => colon = true,
             // A lifetime's tick.

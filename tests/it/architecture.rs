@@ -206,6 +206,10 @@ const SNIPPETS: &[(&str, &str, &str, &str)] = &[
     ("unsafe", "keys/file.rs", "#![allow(unsafe_code)]", "alone, once"),
     ("unsafe", "keys/pkcs11_derive.rs", "fn f() { unsafe { g() } unsafe { h() } }", "alone, once"),
     ("unsafe", "keys/pkcs11_derive.rs", "#![allow(unsafe_code)] fn f() { unsafe { g() } }", ""),
+    // Options.
+    ("options", "issuance/intake.rs", "const A: &str = \"give --site FILE\";", "only cli names options"),
+    ("options", "issuance/intake.rs", "/// What `--site` names.\nconst A: &str = \"a -- b\";", ""),
+    ("options", "cli/error.rs", "const A: &str = \"give --site FILE\";", ""),
     // Printing.
     ("printing", "issuance/mod.rs", "fn f() { println!(\"x\") }", "only cli"),
     ("printing", "card/plain.rs", "fn f() { std::io::stderr().write_all(b\"x\") }", "only cli"),

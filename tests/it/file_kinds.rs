@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+use perso::cli::file_advice;
 use perso::issuance::file_kind::FileKind;
 use tempfile::TempDir;
 
@@ -197,7 +198,7 @@ fn each_command_says_what_a_file_of_another_kind_is_and_which_command_takes_it()
             );
             assert!(text.contains("[FILE-KIND]"), "{text}");
             let of = FileKind::of(&held);
-            if let Some(taken_by) = of.taken_by() {
+            if let Some(taken_by) = file_advice::taken_by(&of) {
                 assert!(text.contains(&taken_by.replace("FILE", file)), "{arguments:?}: {text}");
             }
             assert_eq!(held, before(file), "{arguments:?} changed {file}");
@@ -271,7 +272,7 @@ fn commands_that_are_said_to_take_a_file_exist() {
         FileKind::KeyBlock,
     ];
     for kind in kinds {
-        let taken_by = kind.taken_by().unwrap_or_else(|| panic!("{kind:?}"));
+        let taken_by = file_advice::taken_by(&kind).unwrap_or_else(|| panic!("{kind:?}"));
         for command in taken_by.split('`').skip(1).step_by(2).filter_map(|text| text.strip_prefix("perso ")) {
             let words: Vec<&str> =
                 command.split(' ').take_while(|word| word.chars().all(|c| c.is_ascii_lowercase())).collect();
