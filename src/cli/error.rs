@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use super::ca_error::CaError;
-use super::file_advice;
 use super::paths::{MAX_FILE, is_standard_input, shown};
 use super::preparation_error::PreparationError;
 use super::problem::Problem;
@@ -353,7 +352,7 @@ impl Fault for CliError {
             CliError::Kind { path, found: FileKind::Empty, .. } if is_standard_input(path) => {
                 "Redirect a file to the command (`< FILE`), or name the file in the place of -.".to_owned()
             }
-            CliError::Kind { path, found, .. } => file_advice::advice(found).replace("FILE", &typed(path)),
+            CliError::Kind { path, found, .. } => super::file_advice::advice(found).replace("FILE", &typed(path)),
             CliError::Folder(_) => "Name a file in it.".to_owned(),
             CliError::NoKeys(_) => {
                 "Name one with --keys FILE, with PERSO_KEYS, or as keys.file in perso.toml.".to_owned()
