@@ -86,6 +86,8 @@ fn executable_hash() -> std::io::Result<[u8; 32]> {
     crate::base::crypto::sha256_in_parts(&mut vec![0; HASHED_AT_ONCE], |part| file.read(part))
 }
 
+pub use crate::base::codec::pasted::compact;
+
 /// An option's bytes, in hexadecimal.
 ///
 /// # Errors
@@ -101,17 +103,6 @@ pub fn bytes(option: &'static str, text: &str) -> Result<Vec<u8>, CliError> {
         };
         CliError::Option { option, why }
     })
-}
-
-/// Hexadecimal as people paste it: without blanks, colons, hyphens, commas, prefixes 0x and byte order marks.
-/// It may be a secret, so that its copy is wiped and never moves.
-pub fn compact(text: &str) -> Zeroizing<String> {
-    let separates = |c: char| c.is_whitespace() || matches!(c, ':' | '-' | ',' | '\u{feff}');
-    let mut digits = Zeroizing::new(String::with_capacity(text.len()));
-    for part in text.split(separates) {
-        digits.push_str(part.strip_prefix("0x").or_else(|| part.strip_prefix("0X")).unwrap_or(part));
-    }
-    digits
 }
 
 /// An option's one byte, in hexadecimal.

@@ -69,7 +69,7 @@ impl<'a> Job<'a> {
         if self.record.stripe().made() == StripeMade::Here {
             return Err(JobError::StripeHere);
         }
-        self.made().is_wanted().map_err(VerifyError::from)?;
+        self.made().is_wanted(false).map_err(VerifyError::from)?;
         Ok(self.journal.admit_record(self.record.id())?)
     }
 
@@ -117,7 +117,7 @@ impl<'a> Job<'a> {
         self.emit(ProgressEvent::ReadingBack);
         let mut found = self.read_back(card, &chip, &loaded, report)?;
         found.findings.splice(0..0, loaded.iter().flat_map(|app| app.findings.iter().cloned()));
-        if found.findings.is_empty() && self.made().is_wanted().map_err(VerifyError::from)? {
+        if found.findings.is_empty() && self.made().is_wanted(chip.is_contactless()).map_err(VerifyError::from)? {
             self.emit(ProgressEvent::Proving);
             let made = self.made();
             // A borrow of its own: the randomness is not a part of what is proven.
@@ -147,6 +147,7 @@ impl<'a> Job<'a> {
         Made {
             profile: self.profile,
             record: self.record,
+            plan: self.plan,
             store: self.store,
             ca_keys: self.ca_keys,
             clock: self.clock.clone(),

@@ -3,12 +3,15 @@
 use super::options;
 use crate::base::Chance;
 use crate::base::chance::ChanceError;
+use crate::base::codec::tlv::{self, Tag};
+use crate::base::emv::IssuerData;
 use crate::base::fault::{Code, Fault};
 use crate::card::gp::Cplc;
-use crate::card::sim::{Blank, EmvOptions, Hex, KeySet, SimCard};
+use crate::card::sim::{Applet, Blank, EmvOptions, Hex, KeySet, SimCard};
 use crate::card::{Atr, AtrError};
 use crate::keys::{self, KeyError, KeyHandle, KeyInfo, KeyStore, Purpose};
-use crate::profile::{self, Profile};
+use crate::profile::prepare::{Content, Recipe, Source};
+use crate::profile::{self, CryptogramKind, Profile};
 use crate::record::Record;
 
 /// AID of the issuer security domain where the profile names none. // GPC 2.3.1 §H.6
@@ -18,6 +21,9 @@ const ATR: &str = "3BE000FF8131FE4514";
 
 /// What a contactless reader makes of a card without historical bytes. // PC/SC part 3 §3.1.3.2.3
 const CONTACTLESS_ATR: &str = "3B80800101";
+
+/// Issuer application data. // EMV B3 annex A
+const ISSUER_DATA: Tag = Tag::of(0x9F10);
 
 /// What is wanted.
 pub struct Wanted<'a> {
@@ -119,7 +125,7 @@ pub fn make(wanted: &Wanted<'_>, store: &dyn KeyStore, chance: &mut Chance) -> R
         seed: u64::from(u32::from_be_bytes(serial)),
         ignores_challenge_option: false,
         fixed_challenge: None,
-        emv: emv(wanted.profile),
+        emv: emv(wanted.profile, &wanted.aids),
     });
     if let Some(life_cycle) = wanted.profile.blank_life_cycle() {
         card.file_mut().state.life_cycle = life_cycle;
@@ -128,8 +134,13 @@ pub fn make(wanted: &Wanted<'_>, store: &dyn KeyStore, chance: &mut Chance) -> R
 }
 
 /// What the profile states of how its applications answer.
-fn emv(profile: &Profile) -> EmvOptions {
+fn emv(profile: &Profile, aids: &[Vec<u8>]) -> EmvOptions {
     let mut options = EmvOptions::default();
+    if let Some(stated) = profile.verification().cryptogram() {
+        let makes = aids.iter().filter(|aid| knows_versions(profile, aid, stated));
+        options.applets = makes.map(|aid| (hex::encode_upper(aid), applet(stated))).collect();
+    }
+    options.pin_format_1 = profile.recipe().is_some_and(Recipe::pin_block_is_iso1);
     for app in profile.recipe().iter().flat_map(|recipe| recipe.applications()) {
         let answered = app.groupings.iter().filter(|grouping| grouping.read.answer);
         let names: Vec<String> = answered.map(|grouping| format!("{:04X}", grouping.dgi)).collect();
@@ -144,6 +155,34 @@ fn emv(profile: &Profile) -> EmvOptions {
         }
     }
     options
+}
+
+/// The kind of simulated application that makes the cryptograms that a profile states.
+fn applet(stated: CryptogramKind) -> Applet {
+    match stated {
+        CryptogramKind::Vsdc => Applet::Vsdc,
+        CryptogramKind::Mchip => Applet::Mchip,
+        CryptogramKind::Plain => Applet::Plain,
+    }
+}
+
+/// Whether an application's issuer application data (9F10), as far as the recipe has them, are of versions that the stated
+/// kind knows. A simulated application of a stated kind makes no other cryptogram.
+fn knows_versions(profile: &Profile, aid: &[u8], stated: CryptogramKind) -> bool {
+    let apps = profile.recipe().into_iter().flat_map(Recipe::applications).filter(|app| app.aid == *aid);
+    let groupings = apps.flat_map(|app| &app.groupings).filter(|grouping| matches!(grouping.dgi, 0x9200 | 0x9201));
+    let mut data = groupings.filter_map(|grouping| match &grouping.content {
+        Content::Fixed(value) => {
+            let object = tlv::parse_one(value).ok().filter(|object| object.tag == ISSUER_DATA);
+            Some(object.map_or_else(|| value.clone(), |object| object.value_bytes()))
+        }
+        Content::Objects(_, objects) => objects.iter().find_map(|object| match &object.source {
+            Source::Fixed(value) if object.tag == ISSUER_DATA => Some(value.clone()),
+            _ => None,
+        }),
+        _ => None,
+    });
+    data.all(|data| matches!(IssuerData::read(&data, Some(stated.family())), IssuerData::Known(_)))
 }
 
 /// Has a blank talk T=0 alone, and say so in its ATR. Whether the profile's jobs still take it for their blank.

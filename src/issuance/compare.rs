@@ -69,12 +69,26 @@ fn compare(loaded: &[Tlv], read: &[Tlv], found: &mut Vec<Difference>) {
     }
 }
 
+/// Why a record whose objects the contactless answer to GET PROCESSING OPTIONS carries is not proven by reading.
+pub const ANSWER_NOT_SEEN: &str =
+    "the contactless answer to GET PROCESSING OPTIONS, which carries its objects, was not seen";
+
 /// Why a grouping that the profile reads back over the other interface is not compared.
 pub fn elsewhere(interface: &str, reached: bool) -> String {
     match reached {
         true => format!("it shows over the {interface} interface only"),
         false => format!("it is read back over the {interface} interface, over which nothing selects the application"),
     }
+}
+
+/// AIP and AFL of grouping 9104, written as TLVs or as AIP, then AFL.
+pub fn processing_data(value: &[u8]) -> Option<([u8; 2], Vec<u8>)> {
+    if let Ok(objects) = tlv::parse(value)
+        && let (Some(aip), Some(afl)) = (tlv::find(&objects, Tag::of(0x82)), tlv::find(&objects, Tag::of(0x94)))
+    {
+        return Some((aip.value_bytes().try_into().ok()?, afl.value_bytes()));
+    }
+    value.split_first_chunk::<2>().map(|(aip, afl)| (*aip, afl.to_vec()))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::options::{self, FinalState};
 use crate::base::fault::Code;
 use crate::card::channel::ChannelSpec;
 use crate::card::cps::{self, Block, Piece};
+use crate::profile::prepare::RecordUse;
 use crate::profile::{Interface, Profile, ReadBack};
 use crate::record::{Application, Content, Method, Record};
 
@@ -64,6 +65,8 @@ pub struct Grouping {
     pub tolerated: bool,
     /// How it is read back.
     pub read_back: ReadBack,
+    /// Of a record: where a terminal finds its objects, if the profile's recipe says it.
+    pub record_use: Option<RecordUse>,
     /// The grouping whose key check values the card compares with it, or the reverse.
     pub checked_with: Option<u16>,
 }
@@ -167,6 +170,11 @@ impl AppPlan {
 }
 
 impl Grouping {
+    /// Whether the contactless answer to GET PROCESSING OPTIONS carries its objects, and no AFL over this interface names it.
+    pub fn is_answered(&self, contactless: bool) -> bool {
+        self.record_use.is_some_and(|it| it.answer && !it.is_located(contactless))
+    }
+
     fn new(grouping: &crate::record::Grouping, app: &Application, profile: &Profile) -> Result<Self, String> {
         let dgi = grouping.dgi();
         let rule = profile
@@ -192,6 +200,7 @@ impl Grouping {
             sealed,
             tolerated: app.tolerated().contains(&dgi),
             read_back: rule.read_back(),
+            record_use: profile.record_use(app.aid(), dgi),
             checked_with: profile.checked_with(app.aid(), dgi),
         })
     }

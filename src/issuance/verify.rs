@@ -65,7 +65,7 @@ pub fn read_back(
     let has = |how| app.groupings.iter().any(|grouping| grouping.read_back == how);
     let fci = if contactless && has(ReadBack::FciContactless) { ReadBack::FciContactless } else { ReadBack::Fci };
     let gpo = if contactless && has(ReadBack::GpoContactless) { ReadBack::GpoContactless } else { ReadBack::Gpo };
-    let mut reading = Reading { card, app, loaded, refused, age, fci, gpo, report };
+    let mut reading = Reading { card, app, loaded, refused, age, contactless, fci, gpo, report };
     if !app.interface.is_reached(contactless) {
         reading.unreached();
         return Ok(());
@@ -84,6 +84,7 @@ struct Reading<'a> {
     loaded: &'a Application,
     refused: &'a [u16],
     age: Age,
+    contactless: bool,
     /// What SELECT and GET PROCESSING OPTIONS show over the interface that the card is read over.
     fci: ReadBack,
     gpo: ReadBack,
@@ -251,7 +252,7 @@ impl<'a> Reading<'a> {
             self.compare_bare(grouping, "GET PROCESSING OPTIONS", tag, Some(read));
         }
         for grouping in groupings {
-            let Some((aip, afl)) = self.clear(grouping).and_then(processing_data) else {
+            let Some((aip, afl)) = self.clear(grouping).and_then(compare::processing_data) else {
                 self.find(Code::RecordTlv, "GET PROCESSING OPTIONS", AFL, "the grouping holds no AIP and AFL".into());
                 continue;
             };
@@ -269,9 +270,18 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// Every record of the AFL, and every record that was loaded beside it. // EMV B3 §10.2
+    /// Every record of the AFL, and every record that was loaded beside it, except those whose objects the answer to GET
+    /// PROCESSING OPTIONS carries: only a transaction shows that answer. // EMV B3 §10.2, EMV C-3 §5.4
     fn records(&mut self) -> Result<(), CardError> {
         for grouping in self.groupings(ReadBack::Record) {
+            if grouping.is_answered(self.contactless) {
+                let how = match self.contactless {
+                    true => compare::ANSWER_NOT_SEEN.to_owned(),
+                    false => compare::elsewhere("contactless", self.app.interface.is_reached(true)),
+                };
+                self.report.not_proven.push(self.evidence(grouping, how));
+                continue;
+            }
             let [sfi, record] = grouping.dgi.to_be_bytes();
             let at = format!("SFI {sfi} record {record}");
             let answer = terminal::read_record(self.card, sfi, record);
@@ -294,7 +304,7 @@ impl<'a> Reading<'a> {
             .groupings
             .iter()
             .filter(|grouping| matches!(grouping.read_back, ReadBack::Gpo | ReadBack::GpoContactless))
-            .filter_map(|grouping| processing_data(self.clear(grouping)?))
+            .filter_map(|grouping| compare::processing_data(self.clear(grouping)?))
             .map(|(_, afl)| afl)
             .chain(bare)
             .filter_map(|afl| Afl::parse(&afl).ok());
@@ -426,16 +436,6 @@ fn pdol_data(fci: Option<&[u8]>) -> Vec<u8> {
     let objects = fci.and_then(|fci| tlv::parse(fci).ok()).unwrap_or_default();
     let pdol = tlv::find(&objects, PDOL).and_then(|pdol| Dol::parse(&pdol.value_bytes()).ok());
     pdol.map(|pdol| pdol.build(|_| None)).unwrap_or_default()
-}
-
-/// AIP and AFL of grouping 9104, written as TLVs or as AIP, then AFL.
-fn processing_data(value: &[u8]) -> Option<([u8; 2], Vec<u8>)> {
-    if let Ok(objects) = tlv::parse(value)
-        && let (Some(aip), Some(afl)) = (tlv::find(&objects, AIP), tlv::find(&objects, AFL))
-    {
-        return Some((aip.value_bytes().try_into().ok()?, afl.value_bytes()));
-    }
-    value.split_first_chunk::<2>().map(|(aip, afl)| (*aip, afl.to_vec()))
 }
 
 fn tags(objects: &[Tlv]) -> String {

@@ -36,6 +36,34 @@ pub(super) fn resolve(file: &mut ProfileFile, add: Add) {
             objects(&path, &mut grouping.put, &aids, add);
         }
     }
+    directories(file, add);
+}
+
+/// The names of the directories of payment systems. // EMV B1 §11.3.1, EMV contactless B §3.3.1
+const DIRECTORIES: [&str; 2] = ["315041592E5359532E4444463031", "325041592E5359532E4444463031"];
+
+/// The AIDs that the prepared directories name: each is that of a prepared application, or its beginning.
+fn directories(file: &ProfileFile, add: Add) {
+    let prepared = || file.prepare.iter().flat_map(|prepare| &prepare.application);
+    let held: Vec<String> = prepared().map(|app| app.aid.to_ascii_uppercase()).collect();
+    for (at, app) in
+        prepared().enumerate().filter(|(_, app)| DIRECTORIES.contains(&app.aid.to_ascii_uppercase().as_str()))
+    {
+        for (number, grouping) in app.grouping.iter().enumerate() {
+            named(&format!("prepare.application[{at}].grouping[{number}]"), &grouping.put, &held, add);
+        }
+    }
+}
+
+fn named(path: &str, put: &[ObjectFile], held: &[String], add: Add) {
+    for (at, object) in put.iter().enumerate() {
+        let path = format!("{path}.put[{at}]");
+        named(&path, &object.put, held, add);
+        let Some(aid) = object.fixed.as_ref().filter(|_| object.tag.eq_ignore_ascii_case("4F")) else { continue };
+        if !held.iter().any(|app| app.starts_with(&aid.to_ascii_uppercase())) {
+            add(format!("{path}.fixed"), format!("the directory names {aid}, which no application in [prepare] has"));
+        }
+    }
 }
 
 /// Objects whose value is the AID of an application.
@@ -97,6 +125,21 @@ mod tests {
         assert!(
             other.recipe().unwrap().applications().iter().any(|app| hex::encode_upper(&app.aid) == "A0000009990399")
         );
+    }
+
+    #[test]
+    fn directory_entry_without_application_is_told() {
+        let text = product("visa-like-debit.toml");
+        let entry = format!("{{ tag = \"4F\", fixed = \"{AID}\" }}");
+        assert!(problems(&text).is_empty() && text.contains(&entry));
+        for other in ["A0000009990309", "A000000999030101", "A0000009990302"] {
+            let broken = text.replacen(&entry, &format!("{{ tag = \"4F\", fixed = \"{other}\" }}"), 1);
+            let found = problems(&broken);
+            let expected = format!("the directory names {other}, which no application in [prepare] has");
+            assert!(found.iter().any(|it| it.contains(&expected) && it.contains(".fixed: ")), "{other}: {found:?}");
+        }
+        // The beginning of an AID is told by a rule, at preparation.
+        assert!(problems(&text.replacen(&entry, "{ tag = \"4F\", fixed = \"A000000999\" }", 1)).is_empty());
     }
 
     #[test]

@@ -227,6 +227,13 @@ impl Profile {
         stated.unwrap_or(aid)
     }
 
+    /// Where a terminal finds the objects of a record, as the recipe says.
+    pub fn record_use(&self, aid: &[u8], dgi: u16) -> Option<prepare::RecordUse> {
+        let app = self.recipe()?.applications().iter().find(|app| app.aid == aid)?;
+        let grouping = app.groupings.iter().find(|grouping| grouping.dgi == dgi)?;
+        grouping.record().map(|_| grouping.read)
+    }
+
     /// Whether another application uses the same transaction counter.
     pub fn shares_counter(&self, aid: &[u8]) -> bool {
         let own = self.counter(aid);

@@ -15,6 +15,9 @@ impl Profile {
         if let Some(twins) = &mut subject.twins {
             twins.retain(|twin| self.counter(twin) != self.counter(&subject.aid));
         }
+        let others = self.applications().iter().map(ApplicationRule::aid).filter(|aid| *aid != subject.aid);
+        let own = self.counter(&subject.aid).to_vec();
+        subject.counter_shared_with = others.filter(|aid| self.counter(aid) == own).map(<[u8]>::to_vec).collect();
         subject.cryptogram = self.verification().cryptogram().map(CryptogramKind::family);
         let recipe = self.recipe().and_then(|it| it.applications().iter().find(|app| app.aid == subject.aid));
         let Some(app) = recipe.filter(|_| subject.all_records) else { return };

@@ -48,6 +48,7 @@ impl Record {
             groupings: Some(app.groupings.iter().map(|grouping| grouping.dgi).collect()),
             tracks: Some(self.tracks()),
             twins: self.twins(app),
+            other_counters: self.other_counters(app),
             directory_kernel: self.directory_kernel(app, face.contactless),
             directory: self.directory(face.contactless),
             directory_entries: self.directory_objects(face.contactless).map(|objects| DirectoryEntry::all(&objects)),
@@ -81,6 +82,15 @@ impl Record {
             }
         }
         Some(twins)
+    }
+
+    /// Transaction counters that the other applications are loaded with.
+    fn other_counters(&self, app: &Application) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let counter = |other: &Application| {
+            let internal = internal(other);
+            Some((other.aid.clone(), tlv::find(&internal, Tag::of(0x9F36))?.value_bytes()))
+        };
+        self.applications.iter().filter(|other| other.aid != app.aid).filter_map(counter).collect()
     }
 
     /// The kernel identifier of the application's entry in the directory.

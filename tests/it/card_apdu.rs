@@ -192,6 +192,8 @@ fn what_is_wrong_in_a_script_is_found_before_anything_is_sent() {
         ("80CA9F7F0", 1, "neither a word of scripts nor a command"),
         ("hello", 1, "neither a word of scripts nor a command"),
         ("\n# x\n80CA9F7F0302", 3, "its lengths do not add up"),
+        ("00A4040007A0000000031010 9000", 1, "end with a status word"),
+        ("00A4040007A000000003101000 6A82", 1, "end with a status word"),
         ("sw 9000\n80CA9F7F00", 1, "there is no command before it"),
         ("80CA9F7F00\nsw", 2, "which status word?"),
         ("80CA9F7F00\nsw 900", 2, "four hexadecimal digits"),
@@ -221,6 +223,26 @@ fn what_is_wrong_in_a_script_is_found_before_anything_is_sent() {
     assert!(code == 2 && err.contains("name one script file"), "{err}");
     let empty = written(folder.path(), "# nothing\n");
     assert!(perso(&["card", "apdu", "--reader", &reader, &empty]).2.contains("holds no command"));
+}
+
+/// As logs, tools and source code write bytes: on the command line and in a script.
+#[test]
+fn commands_are_read_as_they_are_pasted() {
+    let (folder, reader) = blank("debit-contact-scp02");
+    for command in [
+        "0x80CA9F7F00",
+        "80:CA:9F:7F:00",
+        "0x80 0xCA 0x9F 0x7F 0x00",
+        "80-CA-9F-7F-00",
+        "0x80,0xCA,0x9F,0x7F,0x00",
+        "80 ca 9f 7f 00",
+    ] {
+        let script = written(folder.path(), &format!("{command}\nsw 9000\n"));
+        for what in [command, &script] {
+            let (code, out, err) = perso(&["card", "apdu", "--reader", &reader, what]);
+            assert!(code == 0 && out.contains("9000"), "{command}: {out}{err}");
+        }
+    }
 }
 
 #[test]

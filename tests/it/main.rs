@@ -38,6 +38,7 @@ mod stranger;
 mod support;
 
 mod advice;
+mod answers;
 mod architecture;
 mod bad_input;
 mod bad_records;

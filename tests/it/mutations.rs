@@ -265,6 +265,7 @@ fn mutated(file: &Value, object: &Object, mutation: &str, held: Option<&[u8]>) -
             None => {
                 let mut grouping = toml::Table::new();
                 grouping.insert("dgi".into(), "0A01".into());
+                grouping.insert("template".into(), "70".into());
                 grouping.insert("read".into(), Value::Array(vec!["answer".into()]));
                 grouping.insert("put".into(), Value::Array(vec![one]));
                 list.push(Value::Table(grouping));

@@ -63,7 +63,7 @@ fn tdes(key: &str, block: &[u8]) -> String {
 
 /// ISO 9564 format 0, by the reference's worked chain: PIN field mixed with the PAN's last twelve digits but one.
 fn iso0(pin: &str) -> Vec<u8> {
-    let pin = hex::decode(format!("{:0<2}{:F<14}", format!("0{}", pin.len()), pin)).unwrap();
+    let pin = hex::decode(format!("0{:X}{pin:F<14}", pin.len())).unwrap();
     let pan = hex::decode(format!("0000{}", &PAN[PAN.len() - 13..PAN.len() - 1])).unwrap();
     pin.iter().zip(pan).map(|(a, b)| a ^ b).collect()
 }
@@ -99,6 +99,29 @@ fn every_form_of_pin_becomes_the_same_card() {
         let verify = |block: &str| [&[0, 0x20, 0, 0x80, 8][..], &hex::decode(block).unwrap()].concat();
         assert_eq!(card.process(&verify("241235FFFFFFFFFF")), [0x63, 0xC2], "{form}");
         assert_eq!(card.process(&verify("241234FFFFFFFFFF")), [0x90, 0x00], "{form}");
+    }
+}
+
+/// A product whose applet takes PIN blocks of ISO 9564 format 1, with every kind of length.
+#[test]
+fn pin_blocks_of_format_1_make_good_cards() {
+    let file = text("card-profiles/visa-like-debit.toml");
+    let with = file.replacen("pin_block = \"iso2\"", "pin_block = \"iso1\"", 1);
+    assert_ne!(with, file);
+    let profile = Profile::parse(&with).unwrap();
+    for pin in ["1234", "12345", "123456789012"] {
+        let mut order = order();
+        order["card"]["pin"] = json!({"form": "ISO0", "kid": "1", "block": tdes(ZPK, &iso0(pin))});
+        let prepared = prepared(&order, &profile).unwrap_or_else(|error| panic!("{pin}: {error}"));
+        let (result, mut card) = made(prepared.record, profile.clone(), false);
+        assert_eq!(result.state, "good", "{} digits: {:?} {:?}", pin.len(), result.fault, result.findings);
+        // A terminal sends format 2, whatever the card stores.
+        card.reset();
+        let aid = hex::decode(PAYMENT).unwrap();
+        assert_eq!(card.process(&[&[0, 0xA4, 4, 0, 7][..], &aid, &[0]].concat()).last_chunk(), Some(&[0x90, 0x00]));
+        card.process(&[0x80, 0xA8, 0, 0, 2, 0x83, 0, 0]);
+        let block = hex::decode(format!("2{:X}{pin:F<14}", pin.len())).unwrap();
+        assert_eq!(card.process(&[&[0, 0x20, 0, 0x80, 8][..], &block].concat()), [0x90, 0x00], "{}", pin.len());
     }
 }
 

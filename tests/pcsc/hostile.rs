@@ -19,6 +19,18 @@ const CARDS: usize = 100;
 const COMMANDS: [&str; 6] = ["info", "apps", "data", "verify", "run", "explain-auth"];
 /// All cards with all commands, on two processors.
 const BUDGET: Duration = Duration::from_secs(120);
+/// What each command is given: `--job-timeout`, in seconds.
+const JOB: u64 = 3;
+/// What a command may take beyond it: the exchange in hand (`--command-timeout 1`), letting go of the reader, and the start
+/// of the program.
+const MARGIN: u64 = 7;
+/// The same on a machine that others use too.
+const MARGIN_SHARED: u64 = 21;
+
+/// Whether the machine does other work at the same time, as its user says (docs/campaigns.md): times are then bounded loosely.
+fn is_shared() -> bool {
+    std::env::var_os("PERSO_SHARED_MACHINE").is_some()
+}
 
 /// Every command that talks to a card, on 100 cards, as many at once as there are readers. Each command finds the card as
 /// nobody has touched it: the service loses some kinds after one command.
@@ -40,10 +52,8 @@ pub fn commands_end_within_their_deadline() {
     });
     let (whole, slowest) = (began.elapsed(), took.iter().max());
     println!("{CARDS} cards with {} commands in {whole:?}, the slowest in {slowest:?}", COMMANDS.len());
-    // Other work on the machine must not fail it: what is held is the time of each command, below.
-    if whole > BUDGET {
-        println!("more than {BUDGET:?}: the machine is busy, or the commands have become slower");
-    }
+    let within = whole <= BUDGET || is_shared();
+    assert!(within, "{whole:?} instead of {BUDGET:?}; set PERSO_SHARED_MACHINE=1 on a machine with other work");
 }
 
 /// One command of the program, and how long it took.
@@ -56,7 +66,8 @@ fn carried_out(
 ) -> Duration {
     let journal = folder.join(format!("{seed}")).display().to_string();
     let (reader_name, record) = (name(reader), record(profile));
-    let limits = ["--reader", &reader_name, "--command-timeout", "1", "--job-timeout", "3"];
+    let job = JOB.to_string();
+    let limits = ["--reader", &reader_name, "--command-timeout", "1", "--job-timeout", &job];
     let arguments: Vec<&str> = match command {
         "info" => vec!["card", "info"],
         "apps" => vec!["card", "apps", "--keys", KEYS],
@@ -69,8 +80,8 @@ fn carried_out(
     let (code, text) = perso(&[&arguments[..], &limits].concat());
     let took = began.elapsed();
     let what = format!("seed {seed}, {kind:?}, {command}: exit code {code} after {took:?}: {text:.300}");
-    // The job's limit, a command more to let go of the reader, and a busy machine.
-    assert!(took < Duration::from_secs(3 + 1 + 20), "{what}");
+    let margin = if is_shared() { MARGIN_SHARED } else { MARGIN };
+    assert!(took < Duration::from_secs(JOB + margin), "{what}");
     assert!(!text.contains("panicked") && code != 101, "{what}");
     if command == "run" && !matches!(kind, Kind::Slow | Kind::Mute | Kind::Endless) {
         assert_ne!(code, 0, "{what}");

@@ -181,6 +181,16 @@ fn capture(text: &str) -> Result<Capture, &'static str> {
     }
 }
 
+/// Why bytes are no command. Logs show a status word behind commands and answers alike.
+fn why_no_command(bytes: &[u8]) -> &'static str {
+    match bytes.split_last_chunk::<2>() {
+        Some((before, [0x90, 0x00] | [0x61..=0x6F, _])) if Command::parse(before).is_ok() => {
+            "the bytes end with a status word: leave it out, or expect it in a line of its own, e.g. sw 9000"
+        }
+        _ => "the bytes are no command: its lengths do not add up",
+    }
+}
+
 /// Variables have a value before they are used, and what is expected follows a command.
 fn check(what: &What, known: &mut HashSet<String>, answered: &mut bool) -> Result<(), &'static str> {
     let use_all = |known: &HashSet<String>, mut names: Box<dyn Iterator<Item = &str> + '_>| {
@@ -197,7 +207,7 @@ fn check(what: &What, known: &mut HashSet<String>, answered: &mut bool) -> Resul
             use_all(known, Box::new(template.names()))?;
             if template.names().next().is_none() {
                 let bytes = template.fill(&Variables::new())?;
-                Command::parse(&bytes).map_err(|_| "the bytes are no command: its lengths do not add up")?;
+                Command::parse(&bytes).map_err(|_| why_no_command(&bytes))?;
             }
             *answered = true;
         }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use zeroize::Zeroizing;
 
+use crate::base::codec::pasted::compact;
+
 /// The values of variables. They are wiped when they go: a script may hold a PIN.
 pub type Variables = HashMap<String, Zeroizing<Vec<u8>>>;
 
@@ -20,7 +22,7 @@ enum Part {
 }
 
 impl Template {
-    /// Reads hexadecimal, blanks, `${NAME}` and `${#NAME}`.
+    /// Reads hexadecimal as people paste it (blanks, colons, hyphens, 0x), `${NAME}` and `${#NAME}`.
     ///
     /// # Errors
     /// In words, without a quotation: the text may hold a PIN.
@@ -82,7 +84,7 @@ impl Template {
 }
 
 fn push(parts: &mut Vec<Part>, text: &str) -> Result<(), &'static str> {
-    let compact: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !c.is_whitespace()).collect());
+    let compact = compact(text);
     if !compact.is_empty() {
         let bytes = hex::decode(compact.as_bytes()).map_err(|_| "it is not whole bytes in hexadecimal")?;
         parts.push(Part::Bytes(Zeroizing::new(bytes)));

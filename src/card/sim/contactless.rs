@@ -49,7 +49,9 @@ impl SimCard {
         };
         let results = self.results(at, transaction, outcome, false);
         let issuer_data = scheme.data(&template, results);
-        let inputs = Inputs { scheme, keys: &keys, data: &[], counter, issuer_data: &issuer_data };
+        // The command's data: what the PDOL asked for.
+        let asked = transaction.covered.clone();
+        let inputs = Inputs { scheme, keys: &keys, data: &asked, counter, issuer_data: &issuer_data };
         let (made, _) = cryptogram(transaction, &inputs)?;
         let made = self.spoiled_block(at, 0x9F26, made);
         let carried = self.carried(at, &transaction.locator);

@@ -6,7 +6,7 @@ use super::data::{
     options_grouping, record_names,
 };
 use super::fault::{Corruption, Rule, When};
-use super::{Application, Hex, Selected, SimCard, signature};
+use super::{Application, Hex, Selected, SimCard, data, signature};
 use crate::base::Secret;
 use crate::base::codec::tlv::{self, Tag};
 use crate::base::crypto as cipher;
@@ -316,7 +316,14 @@ fn is_complete(app: &Application, kind: Kind) -> bool {
     let has = |name: &str| app.groupings.contains_key(name);
     match kind {
         Kind::Ppse => has("9102"),
-        Kind::Pse => has("9102") && app.groupings.keys().any(|name| name.starts_with("01")),
+        // Record 1 of the file that its file control information names. // EMV B1 §12.2.3
+        Kind::Pse => {
+            let file = grouping(app, 0x9102).and_then(|fci| object(fci, 0x88));
+            match file.as_deref() {
+                Some([file]) => has(&format!("{file:02X}01")),
+                _ => app.groupings.keys().any(|name| data::is_record_name(name)),
+            }
+        }
         Kind::Payment => {
             let contact = grouping(app, 0x9104).and_then(options);
             let antenna = options_grouping(app, true).and_then(antenna_options);

@@ -103,8 +103,10 @@ fn script(args: &ApduArgs) -> Result<Script, CliError> {
         [one] if one == "-" => (common::standard_input()?, "standard input".to_owned()),
         [one] if Path::new(one).is_file() => (common::read_text_kind(Path::new(one), &[FileKind::Text])?, one.clone()),
         several => {
-            let is_command =
-                |text: &String| !text.is_empty() && text.chars().all(|c| c.is_ascii_hexdigit() || c == ' ');
+            let is_command = |text: &String| {
+                let digits = common::compact(text);
+                !digits.is_empty() && digits.chars().all(|c| c.is_ascii_hexdigit())
+            };
             if !several.iter().all(is_command) {
                 let why = "name one script file that exists, or - alone for standard input, or commands in hexadecimal"
                     .into();

@@ -7,9 +7,13 @@ use super::shown::AppProof;
 use crate::base::codec::tlv::{self, Tag, Tlv};
 use crate::base::emv::certificate::{MonthYear, open_card, open_issuer};
 use crate::base::emv::rules::{
-    self, Certificates, Certified, DirectoryEntry, Locator, Outcome, Stage, Subject, Verdict,
+    self, Certificates, Certified, DirectoryEntry, Failure, Locator, Outcome, Place, Severity, Stage, Subject, Verdict,
 };
+use crate::base::emv::tag_name;
+use crate::base::fault::Code;
 use crate::card::emv::{ApplicationContents, CardContents, DirectoryContents};
+use crate::issuance::check;
+use crate::issuance::outcome::{Finding, Object};
 use crate::issuance::result::RuleRef;
 use crate::keys::ca_keys::CaKeys;
 use crate::profile::Profile;
@@ -45,6 +49,45 @@ pub(super) fn checks(contents: &CardContents, proofs: &[AppProof], known: &Known
             }
         })
         .collect()
+}
+
+/// The rules that refuse data, that the record keeps and its card breaks. What the record breaks itself has been told, or
+/// refused, before the card was touched.
+pub(super) fn broken(contents: &CardContents, proofs: &[AppProof], known: &Known<'_>) -> Vec<Finding> {
+    let loaded = known.record.map(|record| check::rules(Stage::Run, record, known.profile, known.today));
+    let loaded = loaded.unwrap_or_default();
+    let is_kept = |broken: &Outcome, failure: &Failure| {
+        let same = loaded.iter().find(|it| it.rule == broken.rule && it.subject == broken.subject);
+        same.is_some_and(|it| match &it.verdict {
+            Verdict::Passed => true,
+            Verdict::Failed(failures) => failures.iter().all(|held| held.place != failure.place),
+            Verdict::NotApplicable(_) | Verdict::Skipped(_) => false,
+        })
+    };
+    let mut found = Vec::new();
+    for app in &contents.applications {
+        let proof = proofs.iter().find(|proof| proof.aid == app.aid);
+        for outcome in rules::all(Stage::Verify, &subject(contents, app, proof, known)) {
+            let errors = outcome.failures().iter().filter(|failure| failure.severity == Severity::Error);
+            for failure in errors.filter(|failure| is_kept(&outcome, failure)) {
+                let tag = match failure.place {
+                    Place::Tag(tag) => Tag::of(tag),
+                    Place::Fci => Tag::of(0x6F),
+                    Place::Locator | Place::Answer => Tag::of(0x77),
+                    _ => Tag::of(0x70),
+                };
+                found.push(Finding {
+                    code: Code::CardMismatch,
+                    aid: app.aid.clone(),
+                    at: format!("rule R{}", outcome.rule),
+                    object: Object::Tag(tag),
+                    name: tag_name(tag).unwrap_or("unknown data element").into(),
+                    what: format!("the record keeps the rule, the card does not: {}: {}", failure.place, failure.what),
+                });
+            }
+        }
+    }
+    found
 }
 
 /// What the rules say of the directory that terminals of this interface use, as far as they concern one.

@@ -2,7 +2,7 @@
 
 use super::application::Prover;
 use super::host::{self, Host};
-use super::{Consent, VerifyError, bcd, evidence};
+use super::{Consent, VerifyError, answer, bcd, consistency, evidence};
 use crate::base::codec::tlv::Tag;
 use crate::base::emv::certificate::MonthYear;
 use crate::base::emv::tag_name;
@@ -11,6 +11,7 @@ use crate::base::{Chance, Clock};
 use crate::card::Card;
 use crate::card::emv::{Terminal, Wanted, read_and_visit};
 use crate::issuance::outcome::{Counter, Finding, Object};
+use crate::issuance::plan::Plan;
 use crate::issuance::report;
 use crate::issuance::verify::ReadBackReport;
 use crate::keys::ca_keys::CaKeys;
@@ -23,25 +24,29 @@ use crate::record::Record;
 pub(crate) struct Made<'a> {
     pub(crate) profile: &'a Profile,
     pub(crate) record: &'a Record,
+    pub(crate) plan: &'a Plan,
     pub(crate) store: &'a dyn KeyStore,
     pub(crate) ca_keys: Option<&'a CaKeys>,
     pub(crate) clock: Clock,
 }
 
 impl Made<'_> {
-    /// Whether there is anything to prove it by. A transaction takes the issuer master key, which must be there before a
+    /// Whether there is anything to prove it by: keys, or an answer to GET PROCESSING OPTIONS that carries what was loaded.
+    /// A transaction takes the issuer master key, which must be there before a
     /// card is touched.
     ///
     /// # Errors
     /// The store does not hold the key that record or profile name for the transaction.
-    pub(crate) fn is_wanted(&self) -> Result<bool, IssuerError> {
+    pub(crate) fn is_wanted(&self, contactless: bool) -> Result<bool, IssuerError> {
         let verification = self.profile.verification();
         let transaction = verification.may_generate_ac();
         let keys = if transaction { host::used(verification, Some(self.record)) } else { Vec::new() };
         for (_, key) in &keys {
             self.store.open(&key.imk_ac, Purpose::ImkAc)?;
         }
-        Ok(!keys.is_empty() || self.ca_keys.is_some())
+        let mut groupings = self.plan.applications.iter().flat_map(|app| &app.groupings);
+        let answered = contactless && groupings.any(|grouping| grouping.is_answered(contactless));
+        Ok(!keys.is_empty() || self.ca_keys.is_some() || answered)
     }
 
     /// Proves what can be proven, and adds it to what the read-back has found.
@@ -76,13 +81,15 @@ impl Made<'_> {
         };
         let aids = self.record.applications().iter().map(|app| app.aid().to_vec()).collect();
         let mut failed = None;
-        read_and_visit(card, &terminal, &Wanted { aids, candidates: false }, &mut |card, app| {
+        let contents = read_and_visit(card, &terminal, &Wanted { aids, candidates: false }, &mut |card, app| {
             super::kept(&mut failed, || prover.visit(card, app))
         })?;
         if let Some(error) = failed {
             return Err(error);
         }
-        for proof in &prover.proofs {
+        answer::compare(&contents, (self.record, self.plan), found);
+        let proofs = prover.proofs;
+        for proof in &proofs {
             evidence::shrink(proof, found);
             found.counters.push(Counter {
                 aid: proof.aid.clone(),
@@ -111,6 +118,13 @@ impl Made<'_> {
                 });
             }
         }
+        let known = consistency::Known {
+            profile: Some(self.profile),
+            record: Some(self.record),
+            ca_keys: self.ca_keys,
+            today: Some(day),
+        };
+        found.findings.extend(consistency::broken(&contents, &proofs, &known));
         Ok(())
     }
 }

@@ -4,6 +4,7 @@
 //! nothing and judges nothing by what was sent: each check has passed, has failed, has nothing to check, or could not be
 //! made, and says why.
 
+mod answer;
 mod application;
 mod consistency;
 mod error;
@@ -96,6 +97,9 @@ impl Verification<'_> {
         }
         let terminal = Terminal { date: bcd(day), unpredictable: self.chance.bytes()? };
         let (contents, proofs) = self.prove(&mut card, &terminal, month, contactless)?;
+        if let Some((record, plan)) = self.record {
+            answer::compare(&contents, (record, plan), &mut compared);
+        }
         proofs.iter().for_each(|proof| evidence::shrink(proof, &mut compared));
 
         let known = consistency::Known {

@@ -8,6 +8,8 @@ use crate::profile::Interface;
 
 /// Placeholders of the patterns.
 const PLACEHOLDERS: &[&str] = &["pan", "name", "expiry", "service_code", "pvki", "pvv", "offset", "cvv", "icvv"];
+/// Groupings of AIP and AFL over the contactless interface.
+const CONTACTLESS_ANSWERS: [u16; 3] = [0x9105, 0x9207, 0xB104];
 /// The two AFLs may each name so many records. // EMV B3 annex A
 const MOST_RECORDS: usize = 63;
 
@@ -155,6 +157,12 @@ fn application(path: &str, file: &ApplicationFile, problems: &mut dyn FnMut(Stri
         }
         groupings.push(recipe);
     }
+    let answers = contactless.is_some() || groupings.iter().any(|grouping| CONTACTLESS_ANSWERS.contains(&grouping.dgi));
+    if let (Some(at), false) = (file.grouping.iter().position(is_answered), answers) {
+        let why = "the application has no contactless answer to GET PROCESSING OPTIONS: use read = [\"contact\"], or state \
+                   aip_contactless";
+        problems(format!("{path}.grouping[{at}].read"), why.into());
+    }
     if groupings.iter().filter(|grouping| grouping.record().is_some()).count() > MOST_RECORDS {
         problems(format!("{path}.grouping"), format!("an AFL names at most {MOST_RECORDS} records"));
     }
@@ -163,6 +171,10 @@ fn application(path: &str, file: &ApplicationFile, problems: &mut dyn FnMut(Stri
     }
     let (psn, keys) = (file.psn, file.keys.clone());
     AppRecipe { aid, through, aip: contact, aip_contactless: contactless, psn, keys, groupings }
+}
+
+fn is_answered(grouping: &GroupingFile) -> bool {
+    matches!(&grouping.read, ReadFile::List(places) if places.contains(&ReadPlace::Answer))
 }
 
 /// What is computed over the signed records, so cannot stand in them.

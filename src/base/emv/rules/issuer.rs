@@ -102,6 +102,9 @@ pub(super) fn action_codes(view: &View<'_>, findings: &mut Findings) {
     let what = "Denial holds a bit of byte 3, and the CVM list ends with a rule that fails: terminals without the methods before \
                 it decline every transaction";
     findings.should(!(ends_in_failure && denial[2] & CVM_FAILURES != 0), Place::Tag(DENIAL), what);
+    let fails = super::practice::always_fails(&view.value(0x8E).unwrap_or_default());
+    let what = "the CVM list has nothing but rules that fail: cardholder verification fails in every transaction";
+    findings.should(first & CARDHOLDER == 0 || !fails, Place::Tag(0x8E), what);
     for (byte, bit, set, why) in always_set(view, first) {
         let refuses = set && denial.get(byte).is_some_and(|held| held & bit != 0);
         let what = format!(

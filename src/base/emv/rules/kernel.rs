@@ -1,7 +1,7 @@
 //! R28, R29: what the contactless kernels need of a card. R27: what is never made twice.
 
 use super::{Findings, Place, View};
-use crate::base::codec::tlv::Tag;
+use crate::base::codec::tlv::{self, Tag, Tlv};
 
 /// AIP: dynamic data authentication, which kernel 3 does as fDDA. // EMV B3 annex C1
 const DDA: u8 = 0x20;
@@ -123,5 +123,22 @@ pub(super) fn counters(view: &View<'_>, findings: &mut Findings) {
             );
             findings.should(twins.is_empty(), Place::Tag(0x9F36), &what);
         }
+    }
+    one_counter(view, findings);
+}
+
+/// Applications that share one counter are loaded with one value of it: a card has no second one.
+fn one_counter(view: &View<'_>, findings: &mut Findings) {
+    let subject = view.subject;
+    let own = subject.internal.as_ref().and_then(|held| tlv::find(held, Tag::of(0x9F36))).map(Tlv::value_bytes);
+    let Some(own) = own else { return };
+    let shared = subject.other_counters.iter().filter(|(aid, _)| subject.counter_shared_with.contains(aid));
+    for (aid, _) in shared.filter(|(_, counter)| *counter != own) {
+        let what = format!(
+            "the application shares its transaction counter with {}, which is loaded with another value of it; load both \
+             with the same",
+            hex::encode_upper(aid)
+        );
+        findings.should(false, Place::Tag(0x9F36), &what);
     }
 }

@@ -90,6 +90,13 @@ pub(super) fn pin_tries(view: &View<'_>, findings: &mut Findings) {
         (None, None) => findings.unseen("PIN try counter and limit are not seen here"),
         (None, Some(_)) => findings.absent("no PIN try counter is loaded"),
     }
+    // A card's own counter moves.
+    let internal = view.subject.internal.as_ref().filter(|_| view.stage != super::Stage::Verify);
+    let Some(internal) = internal.and_then(|held| tlv::find(held, Tag::of(0x9F17))) else { return };
+    let counter = view.subject.pin_tries.as_ref().and_then(|tries| tries.first().copied());
+    let what =
+        "it is not the PIN try counter of grouping 9010, which GET DATA gives; leave 9F17 out of the internal data";
+    findings.must(counter.is_some_and(|counter| internal.value_bytes() == [counter]), Place::Tag(0x9F17), what);
 }
 
 /// Bits of the AIP that no terminal of this interface knows. // EMV B3 annex C1

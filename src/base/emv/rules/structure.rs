@@ -14,6 +14,8 @@ const ISSUER_DATA: usize = 32;
 /// Application cryptogram, its information data, transaction counter, issuer application data. Not the dynamic signature:
 /// a contactless card may keep it for a record.
 const OF_ANSWERS: [u32; 4] = [0x9F26, 0x9F27, 0x9F36, 0x9F10];
+/// What every card answers to GET DATA by itself: its production life cycle data.
+const OF_CARD: [u32; 1] = [0x9F7F];
 /// Longest record. // EMV B3 §7.1
 const RECORD: usize = 254;
 
@@ -28,6 +30,14 @@ pub(super) fn locator(view: &View<'_>, findings: &mut Findings) {
     for (sfi, number) in afl.records() {
         let there = view.subject.records.contains_key(&(sfi, number));
         findings.must(there, Place::Record(sfi, number), "the AFL names the record, and it is not there");
+    }
+    // Only an answer with a cryptogram carries more than AIP and AFL. // EMV C-3 §5.4, EMV C-2 §6.6
+    if view.subject.fci.is_some() && !view.answers_at_once() {
+        let what = "the product says that the answer to GET PROCESSING OPTIONS carries its objects, and the card does not make \
+                    its cryptogram there: the PDOL lacks 9F66, or 9F10 has Mastercard's form; use read = [\"contactless\"]";
+        for &(sfi, number) in &view.subject.answered_records {
+            findings.must(false, Place::Record(sfi, number), what);
+        }
     }
     if !view.subject.all_records {
         return findings.unseen("records that no AFL names cannot be found by reading");
@@ -69,6 +79,15 @@ pub(super) fn records(view: &View<'_>, findings: &mut Findings) {
     let fci = view.subject.fci.as_ref().and_then(|fci| tlv::parse(fci).ok()).unwrap_or_default();
     let entries = view.subject.records.values().filter_map(|record| tlv::parse(record).ok()).flatten();
     let internal = view.subject.internal.iter().flatten().cloned().collect::<Vec<_>>();
+    // GPC 2.3.1 §H.6: the card itself answers GET DATA for them
+    for tag in OF_CARD.into_iter().filter(|_| view.stage != super::Stage::Verify) {
+        let loaded = internal.iter().any(|object| object.tag == Tag::of(tag));
+        let what =
+            "duplicate object: GET DATA of this tag gives the chip's own value; leave it out of the internal data";
+        if loaded {
+            findings.must(false, Place::Tag(tag), what);
+        }
+    }
     let mut elsewhere = twice(&internal);
     fci.iter().for_each(|template| within(template, &mut elsewhere));
     for tag in elsewhere {
@@ -106,6 +125,11 @@ pub(super) fn mandatory(view: &View<'_>, findings: &mut Findings) {
         Some(false) => return findings.absent(NO_PAYMENT),
         // EMV contactless books: what a kernel reads is its own matter
         Some(true) if view.subject.contactless => {
+            if view.asks_for_qualifiers() && view.is_of_mastercard() && !view.has(0x9F26) {
+                let what = "no cryptogram can be made: the card makes one as Mastercard's, at GENERATE AC only, and no record \
+                            holds CDOL1; give 9F10 Visa's form, or a contactless record 8C";
+                findings.must_have(view, 0x8C, what);
+            }
             let made = view.answers_at_once() || view.has(0x9F26);
             let way = view.subject.fci.as_ref().map(|_| made).filter(|made| *made).or(view.there(0x8C));
             let what = "no cryptogram can be made: the PDOL does not ask for 9F66, and no record holds CDOL1";

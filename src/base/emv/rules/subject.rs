@@ -6,7 +6,7 @@ use std::fmt;
 use super::Stage;
 use crate::base::codec::tlv::{self, Tag, Tlv};
 use crate::base::emv::track::Fields;
-use crate::base::emv::{Afl, AflError, Dol, Family, Pan, tag_name};
+use crate::base::emv::{Afl, AflError, Dol, Family, IssuerData, Pan, tag_name};
 
 /// Where something shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -127,6 +127,8 @@ pub struct Subject<'a> {
     pub all_records: bool,
     /// Records that are there for something else: another interface, a log file, the answer to GET PROCESSING OPTIONS.
     pub declared: BTreeSet<(u8, u8)>,
+    /// Records whose objects the card's application gives in the answer to GET PROCESSING OPTIONS, as the product states.
+    pub answered_records: BTreeSet<(u8, u8)>,
     /// Objects of the answer to GET PROCESSING OPTIONS other than AIP and AFL.
     pub answer: Option<Vec<Tlv>>,
     /// Issuer application data (9F10) as it is loaded.
@@ -152,6 +154,10 @@ pub struct Subject<'a> {
     /// Other applications of the card with the same PAN, sequence number and key for cryptograms, and a transaction counter
     /// of their own: their AIDs.
     pub twins: Option<Vec<Vec<u8>>>,
+    /// The other applications that use the same transaction counter, as the product states it.
+    pub counter_shared_with: Vec<Vec<u8>>,
+    /// Transaction counters (9F36) that the card's other applications are loaded with, by AID.
+    pub other_counters: Vec<(Vec<u8>, Vec<u8>)>,
     /// The contactless kernel that processes the application, as the product states it.
     pub kernel: Option<u8>,
     /// The kernel identifier (9F2A) of the application's entry in the interface's directory.
@@ -216,6 +222,7 @@ impl Subject<'_> {
         let objects = objects_of(records.iter().filter_map(|at| self.records.get(at).copied()));
         self.answer.get_or_insert_default().extend(objects);
         self.declared.extend(records.iter().copied());
+        self.answered_records.extend(records.iter().copied());
     }
 
     /// The objects of the answer to GET PROCESSING OPTIONS and of the records that the AFL names.
@@ -288,10 +295,23 @@ impl<'s> View<'s> {
     }
 
     /// A contactless card whose PDOL asks for the terminal transaction qualifiers (9F66) makes its cryptogram at GET
-    /// PROCESSING OPTIONS. // EMV C-3 §5.2
+    /// PROCESSING OPTIONS. One in the manner of Mastercard waits for GENERATE AC. // EMV C-3 §5.2, EMV C-2 §6.6
     pub(super) fn answers_at_once(&self) -> bool {
+        self.asks_for_qualifiers() && !self.is_of_mastercard()
+    }
+
+    /// Whether the PDOL of a contactless application asks for the terminal transaction qualifiers (9F66).
+    pub(super) fn asks_for_qualifiers(&self) -> bool {
         let asks = |list: Dol| list.items().iter().any(|(tag, _)| *tag == Tag::of(0x9F66));
         self.subject.contactless && self.pdol().is_some_and(asks)
+    }
+
+    /// Whether the issuer application data (9F10), or the product, say that cryptograms are made as Mastercard's.
+    pub(super) fn is_of_mastercard(&self) -> bool {
+        let stated = self.subject.cryptogram;
+        let read = self.subject.issuer_data.as_ref().map(|data| IssuerData::read(data, stated));
+        let known = matches!(read, Some(IssuerData::Known(version)) if version.family == Family::Mchip);
+        known || stated == Some(Family::Mchip)
     }
 
     /// Whether the card signs (fDDA) the answer that it gives at once.
