@@ -16,7 +16,6 @@ use crate::base::{Chance, Clock};
 use crate::issuance::file_kind::FileKind;
 use crate::issuance::result::ProgramRef;
 use crate::order::Site;
-use zeroize::Zeroizing;
 
 /// Bytes of the executable that are in memory at once.
 const HASHED_AT_ONCE: usize = 64 * 1024;

@@ -257,6 +257,7 @@ fn mutated(file: &Value, object: &Object, mutation: &str, held: Option<&[u8]>) -
     let is_record = u16::from_str_radix(&object.dgi, 16).unwrap() < 0x1F00 && object.path.len() == 1;
     let groupings = |file: &Value| file["prepare"]["application"][object.app]["grouping"].as_array().unwrap().clone();
     let own = groupings(&file)[object.grouping].clone();
+    let answers = file["prepare"]["application"][object.app].get("aip_contactless").is_some();
     let to = |file: &mut Value, target: Option<usize>| {
         let one = puts(file, object).remove(at);
         let list = file["prepare"]["application"][object.app]["grouping"].as_array_mut().unwrap();
@@ -282,7 +283,8 @@ fn mutated(file: &Value, object: &Object, mutation: &str, held: Option<&[u8]>) -
             let one = list[at].clone();
             list.push(one);
         }
-        "moved to answer" if is_record && reads(&own, "contactless") => {
+        // Also where there is no contactless answer that could carry it.
+        "moved to answer" if is_record && (reads(&own, "contactless") || reads(&own, "contact") && !answers) => {
             let target = groupings(&file).iter().position(|it| reads(it, "answer"));
             to(&mut file, target);
         }

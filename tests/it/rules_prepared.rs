@@ -369,7 +369,14 @@ const BEFORE: &[Before<'static>] = &[
     product(17, &[("  { tag = \"9F11\", fixed = \"01\" },\n", "")]),
     product(18, &[("9F38\", fixed = \"9F6604", "9F38\", fixed = \"5A089F6604")]),
     product(19, &[("{ tag = \"9F4D\", fixed = \"0B0A\" }", "{ tag = \"9F4D\", fixed = \"0A0A\" }")]),
-    product(20, &[("{ tag = \"4F\", fixed = \"A0000009990301\" }", "{ tag = \"4F\", fixed = \"A0000009990302\" }")]),
+    // An AID that no application has is refused in the profile.
+    product(
+        20,
+        &[(
+            "{ tag = \"4F\", fixed = \"A0000009990301\" }",
+            "{ tag = \"4F\", fixed = \"325041592E5359532E4444463031\" }",
+        )],
+    ),
     product(21, &[("chip2 = \"{pvki}{pvv}{icvv}00\"", "chip2 = \"{pvki}{pvv}{cvv}00\"")]),
     product(22, &[(r#"{ tag = "5F34", order = "psn" }"#, r#"{ tag = "5F34", fixed = "02" }"#)]),
     product(
