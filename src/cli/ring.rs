@@ -48,8 +48,7 @@ impl Ring {
             let place = Place::Token { store: Box::new(store), _lock: lock };
             return Ok(Self { keys: Unsealed::default(), place });
         }
-        // A link stays a link: the file that it leads to is locked and changed.
-        let path = real(&args.keys);
+        let path = args.keys.clone();
         if path.exists() {
             // Before a lock is made next to a file of another kind.
             common::read_kind(&path, &[FileKind::KeyFile]).map(zeroize::Zeroizing::new)?;
@@ -138,7 +137,8 @@ impl Ring {
             Some(passphrase) => file::seal(&self.keys, passphrase, &mut common::chance()).map_err(failed)?,
             None => file::mark(&self.keys).map_err(failed)?,
         };
-        replaced::replace(&path, &zeroize::Zeroizing::new(text), |written| {
+        // A link stays a link: the file that it leads to is changed, as it is that file that is locked.
+        replaced::replace(&real(&path), &zeroize::Zeroizing::new(text), |written| {
             file::verify(written, passphrase.as_ref(), &self.keys).map_err(failed)
         })
     }
