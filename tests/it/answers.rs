@@ -158,7 +158,7 @@ fn a_record_of_the_answer_of_a_card_that_does_not_answer_at_once_is_refused() {
 #[test]
 fn a_record_of_the_answer_without_a_contactless_answer_is_refused_in_the_profile() {
     let file = changed("visa-like-contact", &[("read = \"contact\"", "read = [\"answer\"]")]);
-    let problems = Profile::parse(&file).err().expect("it is refused");
+    let problems = Profile::parse(&file).expect_err("it is refused");
     let shown = format!("{problems:?}");
     assert!(shown.contains(".read") && shown.contains("no contactless answer"), "{shown}");
 }
