@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::args::{CaCommand, ReplaceArgs};
 use super::ca_error::CaError;
-use super::claimed::{Access, ClaimedFile, Existing};
+use super::claimed::{self, Access, ClaimedFile, Existing};
 use super::common::{self, CliError, Out};
 use crate::base::crypto::RsaPublic;
 use crate::base::emv::certificate::{Issued, MonthYear, Subject};
@@ -133,8 +133,7 @@ fn new_test(
 ) -> Result<(), CliError> {
     // Nobody can make a lost key again.
     if output.exists() {
-        let why = format!("{} exists, and a test CA is never overwritten", output.display());
-        return Err(CliError::Advised { option: "--output", why, next: "Name another file with --output.".into() });
+        return Err(claimed::never_overwritten(output, "a new test CA"));
     }
     let failed = |source: TestCaError| match source {
         TestCaError::Key(source) => wrong("--bits", source.to_string()),

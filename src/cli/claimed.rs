@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use zeroize::Zeroizing;
 
-use super::common::CliError;
-use super::error::REPLACEABLE;
+use super::common::{CliError, kind_error};
+use super::error_words::{LEFT_OVER, REPLACEABLE};
 use super::screen::harmless_json;
 use crate::issuance::file_kind::FileKind;
 
@@ -274,13 +274,12 @@ fn part_of(target: &Path) -> Option<PathBuf> {
 /// What an interrupted run has written is replaced only if that was asked for.
 fn may_take_over(part: &Path, existing: Existing) -> Result<()> {
     spare(part)?;
-    let advice = match existing {
+    let kind = match existing {
         Existing::Replace => return Ok(()),
-        Existing::Refuse => "move it away, or give --replace",
-        Existing::Keep => "move it away",
+        Existing::Refuse => ErrorKind::AlreadyExists,
+        Existing::Keep => ErrorKind::Other,
     };
-    let why = format!("an interrupted run has left {}; {advice}", part.display());
-    Err(Error::new(ErrorKind::AlreadyExists, why))
+    Err(Error::new(kind, format!("{LEFT_OVER}{}", part.display())))
 }
 
 /// Opens the temporary file and locks it, also one that a killed process has left.
@@ -364,6 +363,43 @@ fn spare(path: &Path) -> Result<()> {
             Err(Error::new(ErrorKind::AlreadyExists, why))
         }
         _ => Ok(()),
+    }
+}
+
+/// The kind of a regular file; none of what cannot be read.
+fn kind_of(path: &Path) -> Option<FileKind> {
+    let mut beginning = Zeroizing::new(Vec::new());
+    let file = File::open(path).ok().filter(|_| path.is_file())?;
+    file.take(BEGINNING).read_to_end(&mut beginning).ok()?;
+    Some(FileKind::of(&beginning))
+}
+
+/// Refuses a file that is, for sure, of another kind than a journal. The journal itself refuses a damaged one.
+///
+/// # Errors
+/// [`CliError::Kind`].
+pub fn journal_kind(path: &Path) -> std::result::Result<(), CliError> {
+    use FileKind as K;
+    match kind_of(path) {
+        None | Some(K::Journal | K::Empty | K::Json | K::Toml | K::Csv | K::Text | K::Binary) => Ok(()),
+        Some(found) => Err(kind_error(path, found, &[K::Journal])),
+    }
+}
+
+/// The error of a file that exists in the place of one that is never overwritten. `kept` is that one's kind.
+pub fn never_overwritten(path: &Path, kept: &str) -> CliError {
+    let found = kind_of(path).filter(|kind| *kind != FileKind::Empty).map(|kind| format!(" and is {}", kind.what()));
+    let why = format!("{} exists{}; {kept} never overwrites a file", path.display(), found.unwrap_or_default());
+    CliError::Advised { option: "--output", why, next: "Name another file with -o.".into() }
+}
+
+/// Why a refused run does not write its result. `other` is the message of an error that --replace would not mend.
+pub fn kept_from_refusal(error: &CliError, other: impl FnOnce() -> String) -> String {
+    match error {
+        CliError::Write { path, source } if source.to_string() == REPLACEABLE => {
+            format!("{} exists, and a refused run replaces no result; name another file with --result", path.display())
+        }
+        _ => other(),
     }
 }
 

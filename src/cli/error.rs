@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::ca_error::CaError;
+use super::error_words::{REPLACEABLE, advice_on, count, file_remedy, is, profiles, typed};
 use super::paths::{MAX_FILE, is_standard_input, shown};
 use super::preparation_error::PreparationError;
 use super::problem::Problem;
@@ -20,9 +21,6 @@ use crate::keys::file::KeyFileError;
 use crate::ledger::StoreError;
 use crate::ledger::worker::WorkerError;
 use crate::order::{D1Answer, SiteError};
-
-/// Why a file is not written if `--replace` would help.
-pub(super) const REPLACEABLE: &str = "it exists, and --replace is not given";
 
 /// What can go wrong at the program's edge.
 #[derive(Debug, thiserror::Error)]
@@ -168,6 +166,9 @@ pub enum CliError {
     /// A simulated card that is not there.
     #[error("there is no simulated card {0}")]
     NoCardFile(PathBuf),
+    /// Another process uses the simulated card.
+    #[error("simulated card {0} is in use by another process")]
+    CardInUse(PathBuf),
     /// Standard input is at its end after it was read once.
     #[error("- is given twice, and standard input can be read only once")]
     InputTwice,
@@ -263,6 +264,7 @@ impl CliError {
             | CliError::KeysInUse(path)
             | CliError::OpenSecret(path)
             | CliError::NoCardFile(path)
+            | CliError::CardInUse(path)
             | CliError::ProfileName { folder: path, .. }
             | CliError::Journal(JournalError::File { path, .. })
             | CliError::Journal(JournalError::Line { path, .. } | JournalError::Order { path, .. })
@@ -279,7 +281,9 @@ impl CliError {
         match self {
             CliError::Option { .. } | CliError::NoCardFile(_) | CliError::Kind { .. } | CliError::Folder(_) => true,
             CliError::Read { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
-            CliError::Write { source, .. } => source.kind() == std::io::ErrorKind::AlreadyExists,
+            CliError::Write { source, .. } => {
+                source.kind() == std::io::ErrorKind::AlreadyExists && source.to_string() != REPLACEABLE
+            }
             _ => false,
         }
     }
@@ -302,6 +306,7 @@ impl Fault for CliError {
             | CliError::Unexplained { .. } => Code::OperatorInput,
             CliError::Kind { .. } | CliError::Folder(_) => Code::FileKind,
             CliError::NoCardFile(_) => Code::ReaderSim,
+            CliError::CardInUse(_) => Code::ReaderBusy,
             CliError::Lock { .. } | CliError::NoKeys(_) => Code::OperatorInput,
             CliError::KeysInUse(_) | CliError::TokenInUse(_) => Code::KeyFileBusy,
             CliError::OpenSecret(_) => Code::KeyWeak,
@@ -348,6 +353,7 @@ impl Fault for CliError {
                 "Name a card's file, or make one: `perso sim new PROFILE --record RECORD --keys KEYS -o {}`.",
                 typed(path)
             ),
+            CliError::CardInUse(_) => "Wait until it has ended, or name the file of another card.".to_owned(),
             CliError::InputTwice => "Give - once, and the name of a file for the rest.".to_owned(),
             CliError::Kind { path, found: FileKind::Empty, .. } if is_standard_input(path) => {
                 "Redirect a file to the command (`< FILE`), or name the file in the place of -.".to_owned()
@@ -385,67 +391,5 @@ impl Fault for CliError {
             CliError::Preparation(error) => return error.remedy(),
             _ => return None,
         })
-    }
-}
-
-/// What to do about the value of an option, or about an input. `command` has the help.
-pub(super) fn advice_on(option: &str, command: &str) -> String {
-    match option {
-        _ if option.starts_with("--") => format!("Correct {option}; {command} --help describes it."),
-        "(signals)" => "Report it with the system's name and version.".to_owned(),
-        _ => format!("Correct the input; {command} --help describes it, with examples."),
-    }
-}
-
-/// How many profiles there are, in words.
-fn profiles(found: usize) -> String {
-    if found == 0 { "no profile".to_owned() } else { format!("{found} profiles") }
-}
-
-/// A path as it is typed.
-pub(super) fn typed(path: &Path) -> String {
-    if is_standard_input(path) {
-        return "-".to_owned();
-    }
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | ':' | '+' | ',' | '=' | '@');
-    let shown = path.display().to_string();
-    if shown.chars().all(plain) { shown } else { format!("'{}'", shown.replace('\'', r"'\''")) }
-}
-
-/// What to do if a file cannot be read or written.
-fn file_remedy(path: &Path, error: &std::io::Error, written: bool) -> String {
-    use std::io::ErrorKind;
-    match (error.kind(), written) {
-        (ErrorKind::NotFound, false) => "Check the file's name and the current folder.".to_owned(),
-        (ErrorKind::NotFound, true) => "Create its folder first, or name a file elsewhere.".to_owned(),
-        (ErrorKind::PermissionDenied, false) => {
-            format!("Have the owner of {} give you the right to read it.", path.display())
-        }
-        (ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem, true) => {
-            "Name a file in a folder that you may write to.".to_owned()
-        }
-        (ErrorKind::StorageFull | ErrorKind::QuotaExceeded, true) => {
-            "Free space on the disk, then start again.".to_owned()
-        }
-        (ErrorKind::AlreadyExists, true) if error.to_string() == REPLACEABLE => {
-            "Name another file, or give --replace.".to_owned()
-        }
-        (ErrorKind::AlreadyExists | ErrorKind::Other | ErrorKind::IsADirectory, true) => {
-            "Name another file.".to_owned()
-        }
-        (_, false) => "Check the disk or the share that holds the file, then start again.".to_owned(),
-        (_, true) => "Check the disk or the share, or name a file elsewhere.".to_owned(),
-    }
-}
-
-/// The verb and the kind of a file.
-fn is(found: &FileKind) -> String {
-    format!("is {}", found.what())
-}
-
-fn count(problems: &[Problem]) -> String {
-    match problems.len() {
-        1 => "one problem".into(),
-        n => format!("{n} problems"),
     }
 }

@@ -14,6 +14,7 @@ mod custody;
 mod demo;
 mod doctor;
 mod error;
+mod error_words;
 mod exit;
 mod explain;
 mod explain_auth;

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::args::Format;
 use super::config::{self, Entry};
-use super::error::{CliError, advice_on};
+use super::error::CliError;
+use super::error_words::advice_on;
 use super::screen::{self, Stream, harmless, harmless_json, wrapped};
 use crate::base::Warning;
 use crate::issuance::result::FaultRef;

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+/// The folder of profiles if none is named.
+pub(super) const PROFILES_FOLDER: &str = "card-profiles";
+
 /// Largest file that is read. Records are a few kilobytes.
 pub(super) const MAX_FILE: u64 = 16 * 1024 * 1024;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::args::{Interface, ReaderArgs};
 use super::common::{self, CliError, warn};
+use super::lock::{FileLock, LockError};
 use crate::base::{Chance, StopRequest};
 use crate::card::sim::SimTransport;
 use crate::card::trace::Trace;
@@ -74,7 +75,10 @@ pub fn open(args: &ReaderArgs, what: &str) -> Result<Box<dyn Transport>, CliErro
 pub fn open_until(args: &ReaderArgs, what: &str, stop: &StopRequest) -> Result<Box<dyn Transport>, CliError> {
     match args.place() {
         Place::Reader(wanted) => connect(wanted, args, what, stop),
-        Place::CardFile(path) => Ok(limited(card_file(path)?.approach(args.is_contactless())?, args.limits())?),
+        Place::CardFile(path) => {
+            let (card, lock) = claimed_card_file(path)?;
+            Ok(held(limited(card.approach(args.is_contactless())?, args.limits())?, lock))
+        }
         Place::Trace(path) => Ok(Box::new(Replay::new(&trace(path)?))),
         Place::FreshBlank => Err(CliError::Advised {
             option: "--reader",
@@ -125,6 +129,48 @@ pub fn card_file(path: &Path) -> Result<SimTransport, CliError> {
         return Err(CliError::NoCardFile(path.to_owned()));
     }
     Ok(SimTransport::file(path)?)
+}
+
+/// A simulated card from its file, which no other process can use while the lock lives.
+///
+/// # Errors
+/// As [`card_file`]; another process uses it.
+pub fn claimed_card_file(path: &Path) -> Result<(SimTransport, Option<FileLock>), CliError> {
+    // The kind first: no lock is made next to what is no card.
+    let card = card_file(path)?;
+    if !path.is_file() {
+        return Ok((card, None));
+    }
+    let lock = FileLock::beside(path, Duration::ZERO).map_err(|error| match error {
+        LockError::Held => CliError::CardInUse(path.to_owned()),
+        LockError::Failed(lock, source) => CliError::Lock { path: path.to_owned(), lock, source },
+    })?;
+    // Its state may have changed before it was locked.
+    Ok((card_file(path)?, Some(lock)))
+}
+
+/// A card's link with the lock of its file: the lock goes with the link.
+pub fn held(link: Box<dyn Transport>, lock: Option<FileLock>) -> Box<dyn Transport> {
+    Box::new(Held { link, _lock: lock })
+}
+
+struct Held {
+    link: Box<dyn Transport>,
+    _lock: Option<FileLock>,
+}
+
+impl Transport for Held {
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, LinkError> {
+        self.link.transmit(command)
+    }
+
+    fn reset(&mut self) -> Result<Vec<u8>, LinkError> {
+        self.link.reset()
+    }
+
+    fn begin_command(&mut self) {
+        self.link.begin_command();
+    }
 }
 
 /// Reads a trace.

@@ -73,7 +73,7 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
     let open = |args: &RunArgs| open(args, &ready, &*keys, rules.clone(), &stop);
     let simulated = args.reader.is_simulated().then(|| open(args)).transpose()?;
     let mut journal = match &journal {
-        Some(path) => Journal::open(path)?,
+        Some(path) => claimed::journal_kind(path).and_then(|()| Ok(Journal::open(path)?))?,
         None => Journal::in_memory(),
     };
     let names = FileNames {
@@ -90,7 +90,7 @@ pub fn run(args: &RunArgs, out: &mut Out) -> Result<u8, CliError> {
         let claim = |path: &PathBuf| ClaimedFile::claim(path, Existing::Refuse, Access::Umask);
         let claimed = result.as_ref().map(claim).transpose();
         let outcome = job.end(&refusal, State::Refused, report);
-        let claimed = claimed.map_err(|error| out.fault(&error).message);
+        let claimed = claimed.map_err(|error| claimed::kept_from_refusal(&error, || out.fault(&error).message));
         return Ok(finish(&outcome, common::program, claimed, &[], out));
     }
     let trace = args.trace.as_deref().map(|path| names.fill("--trace", path)).transpose()?;
@@ -245,7 +245,7 @@ fn open(
     faults: Vec<FaultRule>,
     stop: &StopRequest,
 ) -> Result<Box<dyn Transport>, CliError> {
-    let card = match args.reader.place() {
+    let (card, lock) = match args.reader.place() {
         Place::Reader(_) if !faults.is_empty() => {
             return Err(CliError::Option {
                 option: "--fault",
@@ -254,15 +254,15 @@ fn open(
         }
         Place::Reader(_) => return reader::open_until(&args.reader, "the blank", stop),
         Place::Trace(_) => return Err(no_card_from_a_trace()),
-        Place::CardFile(path) => reader::card_file(path)?,
-        Place::FreshBlank => SimTransport::memory(blank::make(
-            &blank::Wanted { profile: &ready.profile, aids: blank::aids(&ready.record), master: None, serial: None },
-            keys,
-            &mut common::chance(),
-        )?),
+        Place::CardFile(path) => reader::claimed_card_file(path)?,
+        Place::FreshBlank => {
+            let aids = blank::aids(&ready.record);
+            let wanted = blank::Wanted { profile: &ready.profile, aids, master: None, serial: None };
+            (SimTransport::memory(blank::make(&wanted, keys, &mut common::chance())?), None)
+        }
     };
     let card = card.with_faults(faults).approach(args.reader.is_contactless())?;
-    Ok(reader::limited(card, args.reader.limits())?)
+    Ok(reader::held(reader::limited(card, args.reader.limits())?, lock))
 }
 
 pub(super) fn faults(rules: &[String]) -> Result<Vec<FaultRule>, CliError> {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::args::{Interface, ServeArgs, Wire};
 use super::claimed::{Access, ClaimedFile};
 use super::common::{CliError, Out, warn};
+use super::reader::{claimed_card_file, held};
 use super::run::{faults, never_fired};
 use super::signals::{self, Response};
 use crate::card::sim::{FaultRule, SimTransport};
@@ -33,9 +34,19 @@ const POLL: Duration = Duration::from_millis(450);
 /// A card's file, an address or a fault rule is wrong; or there can be no handler for signals.
 pub fn run(args: &ServeArgs, out: &mut Out) -> Result<u8, CliError> {
     let rules = faults(&args.fault)?;
-    for card in &args.cards {
-        SimTransport::file(card)?.approach(args.interface == Interface::Contactless)?;
+    let mut locks = Vec::new();
+    for (number, card) in args.cards.iter().enumerate() {
+        let place = |card: &PathBuf| card.canonicalize().unwrap_or_else(|_| card.clone());
+        if args.cards.iter().take(number).any(|earlier| place(earlier) == place(card)) {
+            let why = format!("{} is given twice; one card cannot be in two readers", card.display());
+            return Err(CliError::Option { option: "CARD", why });
+        }
+        let (opened, lock) = claimed_card_file(card)?;
+        opened.approach(args.interface == Interface::Contactless)?;
+        locks.push(lock);
     }
+    // Each card is locked again when it comes into its reader.
+    drop(locks);
     let (tell, heard) = mpsc::channel();
     let slots: Vec<Slot> = args
         .cards
@@ -215,8 +226,9 @@ impl Slot {
         if place.inserted.is_none() {
             return Err("there is no card in this reader; insert one".into());
         }
-        let other = SimTransport::file(card).and_then(|other| other.approach(self.desk.contactless));
-        place.hand.swap(self.desk.traced(other.map_err(|error| error.to_string())?));
+        let (other, lock) = claimed_card_file(card).map_err(|error| error.to_string())?;
+        let other = other.approach(self.desk.contactless).map_err(|error| error.to_string())?;
+        place.hand.swap(held(self.desk.traced(other), lock));
         card.clone_into(&mut place.card);
         Ok(())
     }
@@ -285,10 +297,11 @@ impl Desk {
         say: &dyn Fn(String),
     ) -> String {
         let shown = path.display();
-        let opened = SimTransport::file(path).and_then(|card| card.approach(self.contactless));
+        let opened = claimed_card_file(path)
+            .and_then(|(card, lock)| Ok((card.approach(self.contactless)?, lock)));
         let mut card = match opened {
             // The faults are those of the first card: one that comes later has its own life.
-            Ok(card) => self.traced(card.with_faults(std::mem::take(rules))),
+            Ok((card, lock)) => held(self.traced(card.with_faults(std::mem::take(rules))), lock),
             Err(error) => {
                 self.out(count);
                 return format!("failed {number} {shown}: {error}");

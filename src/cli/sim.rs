@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::args::{SimCommand, SimNewArgs};
+use super::claimed;
 use super::common::{self, CliError, Out, warn};
 use super::profiles;
 use super::ready::ready;
@@ -38,9 +39,7 @@ fn new(args: &SimNewArgs, out: &mut Out) -> Result<u8, CliError> {
     };
     let serial = serial.as_deref().map(read_serial).transpose()?;
     if output.exists() {
-        let why = format!("{} exists, and a card is never overwritten", output.display());
-        let next = format!("Name another file with -o, or remove {} if it is of no use any more.", output.display());
-        return Err(CliError::Advised { option: "--output", why, next });
+        return Err(claimed::never_overwritten(output, "a new card"));
     }
     let wanted = Wanted { profile: &profile, aids, master: master.as_deref(), serial };
     let mut card = blank::make(&wanted, &*store, &mut common::chance())?;

@@ -43,6 +43,8 @@ pub struct ReadBackReport {
     pub proven: Vec<Evidence>,
     /// What cannot be read.
     pub not_proven: Vec<Evidence>,
+    /// Groupings that a card compares with their check values while it is loaded. They are proven if this card was loaded.
+    pub check_values: Vec<Evidence>,
     /// Transaction counters that a proof behind the read-back has used.
     pub counters: Vec<Counter>,
 }
@@ -347,10 +349,10 @@ impl<'a> Reading<'a> {
         for grouping in self.groupings(ReadBack::None) {
             match grouping.checked_with.filter(|other| self.was_loaded(*other)) {
                 Some(other) => {
-                    self.prove(
-                        grouping,
-                        format!("the card compared it with the check values ({other:04X}) as it was stored"),
-                    );
+                    let how = format!("the card compared it with the check values ({other:04X}) as it was stored");
+                    let evidence = self.evidence(grouping, how);
+                    let ReadBackReport { proven, check_values, .. } = &mut *self.report;
+                    if self.age == Age::Fresh { proven } else { check_values }.push(evidence);
                 }
                 None => {
                     let how = if grouping.sealed {

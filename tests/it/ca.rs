@@ -110,7 +110,7 @@ fn a_test_ca_certifies_an_issuer() {
     // A CA that is there is not overwritten.
     let before = std::fs::read(at("ca.json")).unwrap();
     let (code, _, said) = perso(folder.path(), NEW);
-    assert!(code == 2 && said.contains("a test CA is never overwritten"), "{said}");
+    assert!(code == 2 && said.contains("a new test CA never overwrites a file"), "{said}");
     assert_eq!(std::fs::read(at("ca.json")).unwrap(), before);
 }
 

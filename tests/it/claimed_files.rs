@@ -69,7 +69,8 @@ fn refusal_replaces_no_result() {
     let before = [bench.read("result"), bench.read("trace")];
     let again = bench.run("card.json", &files);
     assert!(again.code == Some(9) && again.text.contains("LEDGER-RECORD"), "{}", again.text);
-    assert!(again.text.contains("the result is not kept"), "{}", again.text);
+    assert!(again.text.contains("a refused run replaces no result; name another file with --result"), "{}", again.text);
+    assert!(!again.text.contains("--replace is not given"), "{}", again.text);
     assert!([bench.read("result"), bench.read("trace")] == before, "the result of the good card is gone");
     // A result that is not there is written.
     assert_eq!(bench.run("card.json", &["--result", &bench.path("other")]).code, Some(9));
@@ -284,4 +285,39 @@ fn no_command_overwrites_a_file_unasked() {
         let _ = std::fs::remove_file(&ca);
     }
     assert!(bench.names().iter().all(|name| !name.ends_with(".part")), "{:?}", bench.names());
+}
+
+/// Two runs with a journal each: one card is not made twice, and the lock goes with the process that held it.
+#[test]
+fn simulated_card_in_use_is_refused_until_its_user_has_ended() {
+    let bench = Bench::with_card();
+    let reader = format!("sim:{}", bench.path("card.json"));
+    let run = ["run", RECORD, "--keys", KEYS, "--reader", &reader, "--journal", &bench.path("other")];
+    let mut held = bench.held(4, 60_000, &[]);
+    let card = bench.read("card.json");
+    for command in [&run[..], &["card", "apdu", "80CA9F7F", "--reader", &reader], &["sim", "serve", &reader[4..]]] {
+        let refused = done(command);
+        let said = &refused.text;
+        assert!(refused.code == Some(4) && said.contains("is in use by another process"), "{command:?}: {said}");
+        assert!(said.contains("READER-BUSY") && said.contains("Wait until it has ended"), "{said}");
+    }
+    assert_eq!(bench.read("card.json"), card, "a refused command changed the card");
+    held.child.kill().unwrap();
+    held.child.wait().unwrap();
+    assert_eq!(done(&run).code, Some(0));
+    assert!(!bench.names().contains(&"card.json.lock".to_owned()), "{:?}", bench.names());
+    let card = bench.path("card.json");
+    let twice = done(&["sim", "serve", &card, &card]);
+    assert!(twice.code == Some(2) && twice.text.contains("is given twice"), "{}", twice.text);
+}
+
+#[test]
+fn journal_of_another_kind_is_named_and_left_as_it_is() {
+    let bench = Bench::new();
+    let record = bench.path("record.json");
+    std::fs::copy(RECORD, &record).unwrap();
+    let refused = done(&["run", RECORD, "--keys", KEYS, "--reader", "sim", "--journal", &record]);
+    assert!(refused.code == Some(2) && refused.text.contains("FILE-KIND"), "{}", refused.text);
+    assert!(refused.text.contains("is a prepared record; a journal is expected here"), "{}", refused.text);
+    assert_eq!(bench.read("record.json"), std::fs::read_to_string(RECORD).unwrap());
 }

@@ -577,3 +577,17 @@ fn explain_takes_status_words_and_codes_as_people_copy_them() {
         assert_eq!(station.perso(&["explain", words]).code, 2, "{words}");
     }
 }
+
+/// Without profiles.folder the profiles are those of card-profiles in the working folder, as `perso run` takes them.
+#[test]
+fn check_uses_the_default_folder_of_profiles() {
+    let station = Station::new("perso_config = 1\nsite.file = \"site.toml\"\n");
+    let skipped = |skipped: &[String]| skipped.iter().any(|it| it.contains("products that the site names"));
+    assert!(skipped(&station.check().2));
+    std::fs::rename(station.path("profiles"), station.path("card-profiles")).unwrap();
+    assert!(!skipped(&station.check().2));
+    let site = std::fs::read_to_string(station.path("site.toml")).unwrap();
+    station.give("site.toml", &site.replace("visa-like-debit", "visa-lika"));
+    let (code, problems, _) = station.check();
+    assert!(code == 10 && problems.iter().any(|(_, why)| why.contains("no profile \"visa-lika\"")), "{problems:?}");
+}

@@ -284,3 +284,21 @@ fn commands_that_are_said_to_take_a_file_exist() {
         }
     }
 }
+
+/// A member that begins like those of perso says nothing; those of its schemas do.
+#[test]
+fn every_versioned_output_is_known_and_no_other() {
+    let unknown = FileKind::of(br#"{"perso_rec": 1, "id": "x"}"#);
+    assert_eq!(unknown, FileKind::Json);
+    let mut seen = 0;
+    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schemas")).unwrap() {
+        let schema: serde_json::Value = serde_json::from_slice(&std::fs::read(entry.unwrap().path()).unwrap()).unwrap();
+        let Some(members) = schema["properties"].as_object() else { continue };
+        for member in members.keys().filter(|it| it.starts_with("perso_") && *it != "perso_config") {
+            seen += 1;
+            let kind = FileKind::of(format!("{{\"{member}\": 1}}").as_bytes());
+            assert_ne!(kind, FileKind::Json, "{member}");
+        }
+    }
+    assert!(seen > 10, "{seen}");
+}

@@ -154,10 +154,11 @@ fn a_refused_command_says_what_is_wrong_and_what_to_type() {
     std::fs::write(folder.0.path().join("there.txt"), "text\n").unwrap();
     std::fs::write(folder.0.path().join("there.txt.part"), "text\n").unwrap();
     std::fs::write(folder.0.path().join("other.txt"), "text\n").unwrap();
+    std::fs::write(folder.0.path().join("left.txt.part"), "text\n").unwrap();
     let run = "run record.json --profiles PROFILES --keys keys.json --reader";
     let prepare = "prepare order.json --profiles PROFILES --keys keys.json --site site.toml";
     for (line, wrong, next) in [
-        (new.to_owned(), "card.json exists, and a card is never overwritten", "Name another file with -o"),
+        (new.to_owned(), "card.json exists and is a simulated card; a new card never overwrites a file", "Name another file with -o"),
         (
             "run order.json --profiles PROFILES --keys keys.json --reader sim".into(),
             "order.json is an order, and no site is named",
@@ -173,6 +174,16 @@ fn a_refused_command_says_what_is_wrong_and_what_to_type() {
             format!("{run} sim:nosuch.json"),
             "there is no simulated card nosuch.json",
             "`perso sim new PROFILE --record RECORD --keys KEYS -o nosuch.json`",
+        ),
+        (
+            new.replace("-o card.json", "-o record.json"),
+            "record.json exists and is a prepared record; a new card never overwrites a file",
+            "Name another file with -o.",
+        ),
+        (
+            format!("{run} sim --result left.txt"),
+            "an interrupted run has left ",
+            "left.txt.part away, or give --replace.",
         ),
         ("card info --reader sim".into(), "`sim` is a new blank", "Give --reader sim:FILE"),
         (

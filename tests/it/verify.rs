@@ -164,7 +164,7 @@ fn by_default_it_only_reads_and_moves_nothing_but_the_stated_transactions() {
         assert!(it.why.as_ref().unwrap().contains(why), "{name}: {:?}", it.why);
     }
     let left: Vec<&str> = result.loaded_not_proven.iter().map(|it| it.dgi.as_str()).collect();
-    assert_eq!(left, ["9010", "8010", "9200", "A002", "A001"], "DDA has proven the key for signatures");
+    assert_eq!(left, ["9010", "8010", "9200", "A002", "A001", "8000", "9000"], "DDA has proven the key for signatures");
 }
 
 /// What is changed on the card, and the checks that find it. A record's own bytes are found by the comparison too.
@@ -614,4 +614,33 @@ fn a_cryptogram_of_an_unknown_version_is_skipped() {
     let proof = Proof::new(&Wanted { issuer_data: "06011403A00000", verify, ..Wanted::default() });
     let (result, _) = proof.everything(proof.card());
     assert_eq!(check(&result, "cryptogram").outcome, "passed");
+}
+
+/// Check values are compared as a card is loaded: a blank, or a card that was not closed, proves nothing by them.
+#[test]
+fn check_values_prove_a_personalized_card_only() {
+    let keys = support::keys();
+    for name in PROFILES {
+        let bench = Bench::new(name);
+        if bench.profile.final_life_cycle().is_none() {
+            continue;
+        }
+        let whole = bench.run(&[]).card;
+        let blank = bench.blank().file().clone();
+        let other = Proof {
+            bench,
+            ca_keys: CaKeys::new(Vec::new()),
+            store: support::keys(),
+            clear: serde_json::Value::Null,
+            profile: String::new(),
+        };
+        let proven = |card: CardFile| {
+            let (result, _) = other.asked(card, &[], |it| it.store = Some(&keys));
+            let checked = |it: &&perso::issuance::result::Evidence| it.how.contains("check values");
+            (result.proven.iter().filter(checked).count(), result.loaded_not_proven.iter().filter(checked).count())
+        };
+        let (proven_by_them, left) = proven(whole);
+        assert!(proven_by_them > 0 && left == 0, "{name}: {proven_by_them} {left}");
+        assert_eq!(proven(blank), (0, proven_by_them), "{name}");
+    }
 }

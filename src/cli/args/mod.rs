@@ -204,7 +204,7 @@ pub struct PassphraseArgs {
 #[derive(Debug, Clone, Args)]
 pub struct ProfileArgs {
     /// Folder of card profiles (*.toml); the record names the one it was prepared for.
-    #[arg(long, value_name = "DIR", default_value = "card-profiles")]
+    #[arg(long, value_name = "DIR", default_value = crate::cli::paths::PROFILES_FOLDER)]
     pub profiles: PathBuf,
 }
 

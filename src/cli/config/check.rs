@@ -210,7 +210,11 @@ fn is_sealed(path: &Path) -> Result<bool, CliError> {
 
 /// The profiles that can be read.
 fn profiles(config: &Config, checked: &mut Checked) -> Option<Vec<Arc<Profile>>> {
-    let folder = config.place(&config.file.profiles.as_ref()?.folder);
+    let folder = match &config.file.profiles {
+        Some(profiles) => config.place(&profiles.folder),
+        // What `perso run` takes then.
+        None => Some(PathBuf::from(crate::cli::paths::PROFILES_FOLDER)).filter(|folder| folder.is_dir())?,
+    };
     let entries = match std::fs::read_dir(&folder) {
         Ok(entries) => entries,
         Err(source) => {

@@ -18,7 +18,7 @@ use self::product::Product;
 use super::args::{InitCommand, InitLabArgs};
 use super::claimed::Access;
 use super::common::{self, CliError, Out};
-use super::error::typed;
+use super::error_words::typed;
 use super::{ca_error::CaError, machine};
 use crate::base::emv::certificate::Subject;
 use crate::keys::test_ca::{TestCa, TestCaError};

@@ -5,6 +5,23 @@ use serde_json::from_slice;
 /// The number of members that identify a kind.
 const MOST_MEMBERS: usize = 64;
 
+/// Members of what perso writes and never reads.
+pub(super) const OUTPUTS: &[&str] = &[
+    "perso_apdu",
+    "perso_card_apps",
+    "perso_card_data",
+    "perso_card_info",
+    "perso_config_view",
+    "perso_doctor",
+    "perso_explain_auth",
+    "perso_plan",
+    "perso_prepared",
+    "perso_record_view",
+    "perso_result",
+    "perso_trace_view",
+    "perso_verify",
+];
+
 /// The names of an object's own members, in order. Values are passed over.
 pub(super) fn members(bytes: &[u8]) -> Vec<String> {
     let mut out = Vec::new();

@@ -5,7 +5,7 @@ mod members;
 use serde_json::from_slice;
 use toml::de::DeTable;
 
-use self::members::members;
+use self::members::{OUTPUTS, members};
 
 /// What a file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -273,7 +273,7 @@ fn of_json(bytes: &[u8]) -> FileKind {
     if has(D1_BODY) {
         return FileKind::D1Body;
     }
-    if members.iter().any(|member| member.starts_with("perso_")) { FileKind::Output } else { FileKind::Json }
+    if OUTPUTS.iter().any(|name| has(name)) { FileKind::Output } else { FileKind::Json }
 }
 
 fn of_text(text: &str) -> FileKind {
@@ -360,6 +360,7 @@ mod tests {
             (r#"{"distributionChannel": "INSTANT"}"#, FileKind::D1Body),
             (r#"{"distributionChannel": "INSTANT", "cardId": "1"}"#, FileKind::Order),
             (r#"{"perso_result": 1}"#, FileKind::Output),
+            (r#"{"perso_rec": 1, "id": "x"}"#, FileKind::Json),
             (r#"{"event":"opened","job":"1"}"#, FileKind::Journal),
             ("a = 1\n[b]\nperso_profile = 1\n", FileKind::Toml),
             ("perso_profile = 1\nname = \n", FileKind::Profile),

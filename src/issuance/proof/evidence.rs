@@ -4,6 +4,22 @@ use super::shown::{AppProof, PinProof};
 use crate::issuance::outcome::Evidence;
 use crate::issuance::verify::ReadBackReport;
 
+/// Settles what a card proves by having compared it with check values. A card that is only read proves that if it is
+/// personalized and has the application's data, or if a cryptogram of the application was verified.
+pub(super) fn check_values(personalized: bool, proofs: &[AppProof], report: &mut ReadBackReport) {
+    for evidence in std::mem::take(&mut report.check_values) {
+        let has_data = report.proven.iter().any(|it| it.aid == evidence.aid)
+            && !report.findings.iter().any(|it| it.aid == evidence.aid);
+        let cryptogram = || proofs.iter().any(|it| it.cryptogram && it.aid == evidence.aid);
+        if (personalized && has_data) || cryptogram() {
+            report.proven.push(evidence);
+        } else {
+            let how = "check values are compared during loading only; nothing shows that this card was personalized";
+            report.not_proven.push(Evidence { how: how.into(), ..evidence });
+        }
+    }
+}
+
 /// Moves what an application's checks have proven.
 pub(crate) fn shrink(proof: &AppProof, report: &mut ReadBackReport) {
     let held = |report: &ReadBackReport, dgi: u16| {

@@ -100,6 +100,9 @@ impl Verification<'_> {
         if let Some((record, plan)) = self.record {
             answer::compare(&contents, (record, plan), &mut compared);
         }
+        let life_cycle = self.final_life_cycle(&mut card)?;
+        let personalized = life_cycle.as_ref().is_some_and(|check| check.outcome == "passed");
+        evidence::check_values(personalized, &proofs, &mut compared);
         proofs.iter().for_each(|proof| evidence::shrink(proof, &mut compared));
 
         let known = consistency::Known {
@@ -111,7 +114,7 @@ impl Verification<'_> {
         let mut checks = vec![found(&contents)];
         checks.extend(proofs.iter().flat_map(|proof| proof.checks.iter().cloned()));
         checks.extend(consistency::checks(&contents, &proofs, &known));
-        checks.extend(self.final_life_cycle(&mut card)?);
+        checks.extend(life_cycle);
         let steps = steps.lock().map(|mut steps| std::mem::take(&mut *steps)).unwrap_or_default();
         Ok(self.result(&contents, proofs, checks, compared, steps, started))
     }
