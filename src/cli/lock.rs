@@ -54,6 +54,11 @@ impl FileLock {
         Self::of(folder.join(format!("perso-{kind}-{id}.lock")), 0o644, wait)
     }
 
+    /// The lock's own file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn of(path: PathBuf, mode: u32, wait: Duration) -> Result<Self, LockError> {
         let end = Instant::now() + wait;
         let mut making: Option<Instant> = None;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::args::{Interface, ReaderArgs};
+use super::claimed::temporary_files;
 use super::common::{self, CliError, warn};
 use super::lock::{FileLock, LockError};
 use crate::base::{Chance, StopRequest};
@@ -135,7 +136,7 @@ pub fn card_file(path: &Path) -> Result<SimTransport, CliError> {
 ///
 /// # Errors
 /// As [`card_file`]; another process uses it.
-pub fn claimed_card_file(path: &Path) -> Result<(SimTransport, Option<FileLock>), CliError> {
+pub fn claimed_card_file(path: &Path) -> Result<(SimTransport, Option<CardLock>), CliError> {
     // The kind first: no lock is made next to what is no card.
     let card = card_file(path)?;
     if !path.is_file() {
@@ -146,17 +147,36 @@ pub fn claimed_card_file(path: &Path) -> Result<(SimTransport, Option<FileLock>)
         LockError::Failed(lock, source) => CliError::Lock { path: path.to_owned(), lock, source },
     })?;
     // Its state may have changed before it was locked.
-    Ok((card_file(path)?, Some(lock)))
+    Ok((card_file(path)?, Some(CardLock::new(lock))))
+}
+
+/// The lock of a card's file. A signal removes the lock's file as it does temporary ones.
+pub struct CardLock(Option<FileLock>);
+
+impl CardLock {
+    fn new(lock: FileLock) -> Self {
+        temporary_files().push(lock.path().to_owned());
+        Self(Some(lock))
+    }
+}
+
+impl Drop for CardLock {
+    fn drop(&mut self) {
+        let mut files = temporary_files();
+        if let Some(lock) = self.0.take() {
+            files.retain(|file| file != lock.path());
+        }
+    }
 }
 
 /// A card's link with the lock of its file: the lock goes with the link.
-pub fn held(link: Box<dyn Transport>, lock: Option<FileLock>) -> Box<dyn Transport> {
+pub fn held(link: Box<dyn Transport>, lock: Option<CardLock>) -> Box<dyn Transport> {
     Box::new(Held { link, _lock: lock })
 }
 
 struct Held {
     link: Box<dyn Transport>,
-    _lock: Option<FileLock>,
+    _lock: Option<CardLock>,
 }
 
 impl Transport for Held {

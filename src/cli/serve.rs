@@ -297,8 +297,7 @@ impl Desk {
         say: &dyn Fn(String),
     ) -> String {
         let shown = path.display();
-        let opened = claimed_card_file(path)
-            .and_then(|(card, lock)| Ok((card.approach(self.contactless)?, lock)));
+        let opened = claimed_card_file(path).and_then(|(card, lock)| Ok((card.approach(self.contactless)?, lock)));
         let mut card = match opened {
             // The faults are those of the first card: one that comes later has its own life.
             Ok((card, lock)) => held(self.traced(card.with_faults(std::mem::take(rules))), lock),

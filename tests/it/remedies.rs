@@ -158,7 +158,11 @@ fn a_refused_command_says_what_is_wrong_and_what_to_type() {
     let run = "run record.json --profiles PROFILES --keys keys.json --reader";
     let prepare = "prepare order.json --profiles PROFILES --keys keys.json --site site.toml";
     for (line, wrong, next) in [
-        (new.to_owned(), "card.json exists and is a simulated card; a new card never overwrites a file", "Name another file with -o"),
+        (
+            new.to_owned(),
+            "card.json exists and is a simulated card; a new card never overwrites a file",
+            "Name another file with -o",
+        ),
         (
             "run order.json --profiles PROFILES --keys keys.json --reader sim".into(),
             "order.json is an order, and no site is named",
