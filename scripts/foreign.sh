@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Programs that are not ours, against simulated cards behind virtual readers (tests/foreign.rs; the table is docs/foreign.md).
+# Interoperability results, against simulated cards behind virtual readers (tests/foreign.rs; the table is docs/foreign.md).
 #
 #   scripts/foreign.sh           run; prints the table
 #   scripts/foreign.sh --ready   install what is missing; says what could not be had, and goes on without it

@@ -163,7 +163,7 @@ catalogue! {
         "Copy the record from its source again; a record cannot be edited by hand.";
     RecordKey = "RECORD-KEY", Record, No, false, 3,
         "The record names a key that the key store does not have, or whose check value differs.",
-        "Compare names and check values with `perso keys list`, then import the right key or prepare the record again.";
+        "Compare with `perso keys list`; `perso keys needed` lists what the profile takes. Import the right key or prepare the record again.";
     RecordProfile = "RECORD-PROFILE", Record, No, false, 3,
         "The record was prepared for another profile, or for another edition of it.",
         "Use the edition of the profile that the record names, or prepare the record again.";
@@ -199,7 +199,7 @@ catalogue! {
         "Try the passphrase again; if it is right, restore the file from the custodian's copy.";
     KeyUnknown = "KEY-UNKNOWN", Key, No, false, 5,
         "The key store has no key of this name.",
-        "Compare the name with `perso keys list`; bring a missing key in with `perso keys import`.";
+        "Compare the name with `perso keys list`; `perso keys needed` lists the keys of a profile, `perso keys import` brings one in.";
     KeyPurpose = "KEY-PURPOSE", Key, No, false, 5,
         "The key exists but has another purpose.",
         "Name a key of the purpose in the message; `perso keys list` shows the purpose of each key.";
@@ -379,7 +379,7 @@ mod tests {
     fn codes_are_unique_and_sentences_are_whole() {
         let mut seen = HashSet::new();
         for (code, entry) in CATALOGUE {
-            assert!(seen.insert(entry.code), "{} stands twice", entry.code);
+            assert!(seen.insert(entry.code), "duplicate {}", entry.code);
             assert_eq!(Code::find(entry.code), Some(*code));
             for sentence in [entry.what, entry.next] {
                 assert!(sentence.ends_with('.'), "{}: {sentence}", entry.code);

@@ -103,7 +103,7 @@ pub fn main(version: &'static str) -> ExitCode {
     };
     let (cli, matches) = match parse(plain()).or_else(|_: clap::Error| parse(bare())) {
         Ok(parsed) => parsed,
-        Err(error) => return usage(&args::with_tip(error), &arguments, &mut Out::new(format)),
+        Err(error) => return usage(&args::with_tip(error, &arguments), &arguments, &mut Out::new(format)),
     };
     match cli.color {
         Color::Auto => {}

@@ -65,7 +65,7 @@ pub fn run(command: &TraceCommand, out: &mut Out) -> Result<u8, CliError> {
 
 /// There is no card in a replay: nothing is said of what to do with one.
 fn of_replay(result: &mut RunResult) {
-    result.action = "A replay: no card was used, and nothing is to be done with one.".into();
+    result.action = "Replay: no card was used.".into();
     result.feeder.clear();
     if let Some(fault) = &mut result.fault {
         fault.message = format!("in the trace: {}", fault.message);

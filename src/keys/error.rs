@@ -177,7 +177,7 @@ pub enum KeyError {
     #[error("key {0:?} has not odd parity")]
     Parity(String),
     /// A master key where only a derived one is given out.
-    #[error("key {0:?} is no derived key; its value is not given out, not even under another key")]
+    #[error("key {0:?} is a master key and cannot be exported, even wrapped")]
     Static(String),
     /// What this kind of store cannot do.
     #[error("the key store of key {name:?} cannot {what}")]

@@ -182,7 +182,7 @@ impl Unsealed {
             return Err(("name", "a name has 1 to 64 letters, digits and - . _ /"));
         }
         if self.names.contains(&info.name) {
-            return Err(("name", "it stands twice"));
+            return Err(("name", "duplicate name"));
         }
         if !(3..=8).contains(&info.kcv.value.len()) {
             return Err(("kcv", "3 to 8 bytes in hexadecimal"));

@@ -102,6 +102,6 @@ pub(super) fn typed<T: serde::de::DeserializeOwned>(bytes: &[u8], path: &str, fo
 }
 
 pub(super) fn no_json(error: NotJson) -> String {
-    let what = if error.twice { "a member stands twice" } else { "it is not JSON" };
+    let what = if error.twice { "duplicate member" } else { "it is not JSON" };
     format!("{what}, at line {} column {}", error.line, error.column)
 }

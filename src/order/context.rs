@@ -2,6 +2,7 @@
 
 use super::problem::Findings;
 use super::site::Site;
+use crate::base::fault::Code;
 use crate::keys::{KeyStore, Purpose};
 
 /// What an order is held against. What is absent leaves something unchecked, and that is said.
@@ -18,7 +19,9 @@ impl Context<'_> {
             return found.skip("whether the keys that it needs are there: no key store was given");
         };
         if !store.keys().iter().any(|key| key.name == name && purposes.contains(&key.purpose)) {
-            found.value(path, format!("the site's key for it, {name:?}, is not in the key store for this purpose"));
+            let wanted: Vec<&str> = purposes.iter().map(|purpose| purpose.name()).collect();
+            let why = format!("the key store has no key {name:?} of purpose {}, which the site names", wanted.join(" or "));
+            found.add(path, Code::KeyUnknown, why);
         }
     }
 }

@@ -47,7 +47,7 @@ pub fn check(bytes: &[u8], site: Option<&Site>, store: Option<&dyn KeyStore>) ->
         None => (None, None),
         Some(node) => match format(&node) {
             None => {
-                found.add("(file)", Code::OrderSyntax, "it is none of the orders that docs/orders.md describes");
+                found.add("(file)", Code::OrderSyntax, "not an order in a format that docs/orders.md describes");
                 (None, None)
             }
             Some(source) => (Some(source), order(bytes, &node, source, &context, &mut found)),

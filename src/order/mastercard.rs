@@ -115,7 +115,7 @@ fn issuance(request: &Node, found: &mut Findings) -> Option<Issuance> {
             None
         }
         Some(_) => {
-            found.value(path, "it is none of REISSUE, RENEW, REPLACE");
+            found.value(path, "must be REISSUE, RENEW or REPLACE");
             None
         }
         None => None,

@@ -29,7 +29,7 @@ impl ArrivedPin {
         found: &mut Findings,
     ) -> Option<Self> {
         let Some(form) = PinForm::find(&file.form) else {
-            found.value(path("pin.form"), "it is none of ISO0, ISO0TK, ISO4");
+            found.value(path("pin.form"), "must be ISO0, ISO0TK or ISO4");
             return None;
         };
         let length = if form == PinForm::Iso4 { 16 } else { 8 };

@@ -244,7 +244,7 @@ fn first_day(response: &Node, expiry: &str, found: &mut Findings) -> Option<Stri
     let text = response.text("issuing_date").filter(|_| !found.is_faulty(path))?;
     let day = text.parse::<jiff::Timestamp>().ok().and_then(|_| text.get(..10)).map(str::to_owned);
     match day.as_deref().and_then(month_of) {
-        None => found.format(path, "it is no moment of RFC 3339"),
+        None => found.format(path, "not an RFC 3339 timestamp"),
         Some(first) if is_month(expiry) && first.as_str() > expiry => {
             found.value(path, "the card would become effective after it expires");
         }

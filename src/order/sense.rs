@@ -32,7 +32,7 @@ pub(super) fn assemble(
     let received = identity(file, &own_path, found);
     let issuance = Issuance::find(&file.issuance);
     if issuance.is_none() {
-        found.value(name("issuance"), "it is none of creation, renewal, replacement");
+        found.value(name("issuance"), "must be creation, renewal or replacement");
     }
     let channel = channel(file, source, context, &own_path, found);
     let Some(card) = &file.card else {
@@ -171,7 +171,7 @@ fn channel(
     found: &mut Findings,
 ) -> Option<Channel> {
     let Some(channel) = Channel::find(&file.channel) else {
-        found.value(path.of("channel"), "it is none of instant, central, factory");
+        found.value(path.of("channel"), "must be instant, central or factory");
         return None;
     };
     match (channel, &file.station, &file.center) {
@@ -192,7 +192,7 @@ fn channel(
         found.refuse(path.of("channel"), "this site does not serve the channel");
     }
     if file.station.as_ref().is_some_and(|id| !site.has_station(id)) {
-        found.value(path.of("station"), "it is none of this site's stations");
+        found.value(path.of("station"), "must be one of this site's stations");
     }
     if file.center.as_ref().is_some_and(|id| !site.has_center(id)) {
         found.value(path.of("center"), "it is not this center");

@@ -77,7 +77,7 @@ pub(super) fn branch(node: &Node, branch: &Branch, path: &str, found: &mut Findi
     let Some((_, fields)) = arm else {
         let words: Vec<&str> = branch.arms.iter().map(|(word, _)| *word).collect();
         return match word {
-            Some(_) => found.value(by, format!("it is none of {}", words.join(", "))),
+            Some(_) => found.value(by, format!("must be one of {}", words.join(", "))),
             None => found.format(by, "it is not text"),
         };
     };
@@ -121,7 +121,7 @@ fn value(node: &Node, kind: &Kind, path: &str, found: &mut Findings) {
         }
         (Kind::Word(words), Node::Text(text)) => {
             if !words.contains(&text.expose().as_str()) {
-                found.value(path, format!("it is none of {}", words.join(", ")));
+                found.value(path, format!("must be one of {}", words.join(", ")));
             }
         }
         (Kind::AnyText, Node::Text(_)) | (Kind::Flag, Node::Flag(_)) => {}

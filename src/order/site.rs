@@ -197,13 +197,13 @@ impl Site {
         for (at, word) in file.channels.iter().enumerate() {
             match Channel::find(word) {
                 Some(channel) => channels.push(channel),
-                None => return wrong(format!("channels[{at}]"), "it is none of instant, central, factory"),
+                None => return wrong(format!("channels[{at}]"), "must be instant, central or factory"),
             }
         }
         let has_stripe = match file.stripe.as_str() {
             "here" | "elsewhere" => true,
             "none" | "" => false,
-            _ => return wrong("stripe".into(), "it is none of here, elsewhere, none"),
+            _ => return wrong("stripe".into(), "must be here, elsewhere or none"),
         };
         for (at, rule) in file.jwe.iter().enumerate() {
             if !["ECDH-ES", "RSA-OAEP-256"].contains(&rule.alg.as_str()) {
@@ -221,12 +221,12 @@ impl Site {
         }
         for (at, rule) in file.pin.iter().enumerate() {
             if PinForm::find(&rule.form).is_none() {
-                return wrong(format!("pin[{at}].form"), "it is none of ISO0, ISO0TK, ISO4");
+                return wrong(format!("pin[{at}].form"), "must be ISO0, ISO0TK or ISO4");
             }
         }
         for (at, rule) in file.index.iter().enumerate() {
             if !IndexUse::ALL.iter().any(|it| it.name() == rule.r#use) {
-                return wrong(format!("index[{at}].use"), "it is none of oda, derivation, pv, cv");
+                return wrong(format!("index[{at}].use"), "must be oda, derivation, pv or cv");
             }
             if rule.keys.is_empty() {
                 return wrong(format!("index[{at}].keys"), "it names no key");

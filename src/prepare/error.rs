@@ -49,7 +49,7 @@ pub enum PrepareError {
     #[error("the order wants a magnetic stripe, and {0}, or order the card without")]
     NoStripe(&'static str),
     /// The order's expiry is no month.
-    #[error("the order's expiry is no month of a card's life")]
+    #[error("invalid expiry month")]
     Expiry,
     /// An object whose source has nothing.
     #[error("{path}: {tag} cannot be filled: {what} is not there; mark it optional in the profile, or have it ordered")]

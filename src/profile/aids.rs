@@ -19,7 +19,7 @@ pub(super) fn resolve(file: &mut ProfileFile, add: Add) {
         if id.is_empty() || !id.chars().all(good) || id.chars().all(|c| c.is_ascii_hexdigit()) {
             add(path, format!("{id:?} is no name: small letters, digits and hyphens, and not hexadecimal"));
         } else if aids.insert(id.clone(), app.aid.clone()).is_some() {
-            add(path, format!("the name {id:?} stands twice"));
+            add(path, format!("duplicate name {id:?}"));
         }
     }
     let named = |text: &mut String| {
@@ -148,7 +148,7 @@ mod tests {
         for (from, to, expected) in [
             ("id = \"debit\"\n", "id = \"Debit\"\n", "application[0].id: \"Debit\" is no name"),
             ("id = \"debit\"\n", "id = \"a0\"\n", "application[0].id: \"a0\" is no name"),
-            ("name = \"PPSE,", "id = \"debit\"\nname = \"PPSE,", "application[1].id: the name \"debit\" stands twice"),
+            ("name = \"PPSE,", "id = \"debit\"\nname = \"PPSE,", "application[1].id: duplicate name \"debit\""),
             ("aid = \"debit\" }", "aid = \"credit\" }", "\"credit\" is the id of no application; there are: debit"),
             ("aid = \"debit\" }", "aid = \"debit\", fixed = \"00\" }", "an object has exactly one of"),
             ("applications = [\"debit\"]", "applications = [\"credit\"]", "dgi[0].applications[0]"),

@@ -196,7 +196,7 @@ fn applications(file: &ProfileFile, problems: &mut Problems) -> Vec<ApplicationR
         let path = format!("application[{at}]");
         let aid = aid(&format!("{path}.aid"), &app.aid, problems);
         if named.iter().any(|earlier| earlier.aid == aid) {
-            problems.add(format!("{path}.aid"), "the application stands twice");
+            problems.add(format!("{path}.aid"), "duplicate application");
         }
         if app.name.trim().is_empty() {
             problems.add(format!("{path}.name"), "it is empty");
@@ -340,7 +340,7 @@ fn references(dgis: &[DgiRule], file: &ProfileFile, problems: &mut Problems) {
         };
         if dgis.iter().take(at).any(|earlier| earlier.dgis == rule.dgis && meet(earlier)) {
             problems
-                .add(format!("dgi[{at}].id"), format!("{} stands twice", file.dgi.get(at).map_or("", |dgi| &dgi.id)));
+                .add(format!("dgi[{at}].id"), format!("duplicate grouping {}", file.dgi.get(at).map_or("", |dgi| &dgi.id)));
         }
         let same_tag = |earlier: &DgiRule| {
             matches!(rule.read_back, ReadBack::Tag(_)) && earlier.read_back == rule.read_back && meet(earlier)
@@ -368,7 +368,7 @@ fn named(applications: &[ApplicationRule], dgis: &[DgiRule], problems: &mut Prob
         let contactless = matches!(rule.read_back, ReadBack::FciContactless | ReadBack::GpoContactless);
         let reached = |app: &&ApplicationRule| rule.is_for(&app.aid) && app.interface != Interface::Contact;
         if contactless && !applications.is_empty() && !applications.iter().any(|app| reached(&app)) {
-            problems.add(format!("dgi[{at}].read_back"), "none of its applications is reached over the antenna");
+            problems.add(format!("dgi[{at}].read_back"), "none of its applications is contactless");
         }
     }
 }

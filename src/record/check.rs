@@ -28,7 +28,7 @@ pub(super) fn record(record: &Record, body: &BodyFile, problems: &mut Vec<Proble
     for (at, app) in record.applications.iter().enumerate() {
         if record.applications.iter().take(at).any(|earlier| earlier.aid == app.aid) {
             let path = format!("body.applications[{at}].aid");
-            problems.push(problem(path, Code::RecordContradiction, "the application stands twice"));
+            problems.push(problem(path, Code::RecordContradiction, "duplicate application"));
         }
     }
     consistency(record, problems);
@@ -108,7 +108,7 @@ fn application(path: &str, app: &Application, chip: &mut Chip, problems: &mut Ve
         let dgi = grouping.dgi;
         let path = format!("{path}.groupings[{at}] ({dgi:04X})");
         if app.groupings.iter().take(at).any(|earlier| earlier.dgi == dgi) {
-            problems.push(problem(&path, Code::RecordDgi, "the grouping stands twice"));
+            problems.push(problem(&path, Code::RecordDgi, "duplicate grouping"));
         }
         let Some(value) = app.clear_value(dgi) else { continue };
         for message in grouping_value(dgi, value) {

@@ -111,7 +111,7 @@ impl Table {
     }
 }
 
-const HEAD: &str = "# Programs that are not ours\n\nMade by `PERSO_BLESS=1 scripts/foreign.sh`: programs of others against our \
+const HEAD: &str = "# Interoperability results\n\nMade by `PERSO_BLESS=1 scripts/foreign.sh`: programs of others against our \
 simulated cards, through pcscd and vpcd. `scripts/test.sh` runs it again; what was not skipped there has to be as it stands \
 here.\n\nBeyond the table, `tests/it/foreign_emv.rs` has the flow of the crate `emv` pay with prepared cards in process: SDA, DDA and CDA \
 pass. The crate's functions for offline data authentication in a flow of our own pass fDDA, too, and find nothing proven if one bit of a \

@@ -143,7 +143,7 @@ fn key_blocks_come_in_for_what_they_say() {
     );
     assert!(names(&keys).contains(&"zpk-2".to_owned()));
     let twice = bench.perso_with(&good, &exported.out);
-    assert!(twice.code == 5 && twice.out.contains("stands twice"), "{}", twice.out);
+    assert!(twice.code == 5 && twice.out.contains("duplicate name"), "{}", twice.out);
 }
 
 #[test]

@@ -134,3 +134,4 @@ mod verdicts;
 mod verify;
 mod verify_program;
 mod version;
+mod words;

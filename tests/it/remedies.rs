@@ -219,6 +219,9 @@ fn a_refused_command_says_what_is_wrong_and_what_to_type() {
         ),
         (format!("{run} sim --fault x"), "--fault: ", "Correct --fault; `perso run --help` describes it."),
         ("version".into(), "unrecognized subcommand 'version'", "a similar option exists: 'perso --version'"),
+        ("keys delete x".into(), "unrecognized subcommand 'delete'", "a similar subcommand exists: 'remove'"),
+        ("keys ls".into(), "unrecognized subcommand 'ls'", "a similar subcommand exists: 'list'"),
+        ("help runn".into(), "unrecognized subcommand 'runn'", "a similar subcommand exists: 'run'"),
         ("check body.json".into(), "the body of a D1 order without its envelope", "Name the whole order"),
     ] {
         let (code, said) = folder.perso(&line, "");
@@ -249,4 +252,14 @@ fn a_refused_run_leaves_no_journal() {
     let good = "run record.json --profiles PROFILES --keys keys.json --reader sim --journal perso.journal";
     let (code, said) = folder.perso(good, "");
     assert!(code == 0 && journal.exists(), "{said}");
+}
+
+/// A tip names what differs in a letter or two, never another word, and no argument is advised to go behind `--`.
+#[test]
+fn no_tip_is_better_than_a_silly_one() {
+    let folder = Folder::new();
+    for line in ["keys remove x --yes", "ledger list --zzzledger", "sim new x --replace", "keys frobnicate", "run -x"] {
+        let (code, said) = folder.perso(line, "");
+        assert!(code == 2 && !said.contains("similar") && !said.contains("tip:"), "{line}: {said}");
+    }
 }

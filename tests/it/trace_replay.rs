@@ -228,7 +228,7 @@ fn commands_of_content_management_are_explained() {
         "Key 01, version 30: AES of 16 bytes",
         "ic fab date: 6133 (year …6, day 133)",
         "VERIFY (plaintext PIN; never shown)",
-        "63C2 (wrong; the last digit tells the tries that are left)",
+        "63C2 (verification failed; tries left: last digit)",
         "GENERATE AC (ARQC: go online)",
     ] {
         assert!(explained.contains(wanted), "{wanted:?} is not in\n{explained}");

@@ -99,7 +99,7 @@ fn commands_take_their_keys_from_a_token() {
     assert_eq!(loaded.code, 0, "{}", loaded.err);
     assert_eq!(loaded.out.lines().count(), sample().infos().count());
     let twice = bench.load();
-    assert!(twice.code == 5 && twice.err.contains("stands twice"), "{}", twice.err);
+    assert!(twice.code == 5 && twice.err.contains("duplicate name"), "{}", twice.err);
 
     let listed = bench.perso(&["keys", "list", &bench.uri, "--passphrase-file", &bench.pin]);
     let file = bench.perso(&["keys", "list", "tests/samples/keys.test.json"]);

@@ -28,7 +28,7 @@ impl Vector {
         match (vectors.is_empty(), names.len() == vectors.len()) {
             (false, true) => Ok(vectors),
             (true, _) => Err("the file holds no vector".to_owned()),
-            (_, false) => Err("a name stands twice".to_owned()),
+            (_, false) => Err("duplicate name".to_owned()),
         }
     }
 

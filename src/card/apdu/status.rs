@@ -87,9 +87,9 @@ pub fn meaning(ins: Option<u8>, sw: StatusWord) -> &'static str {
     match sw.0 {
         0x9000 => "done",
         0x6100..=0x61FF => "more bytes can be fetched",
-        0x6202..=0x6280 => "done, with a warning; the card has a query of so many bytes for the host (second byte)",
+        0x6202..=0x6280 => "done, with a warning; the card has a query for the host (length: second byte)",
         0x6281 => "done; part of the returned data may be corrupted",
-        0x6282 => "done; the file, record or search ended before so many bytes",
+        0x6282 => "done; the file, record or search ended before Le bytes were read",
         0x6283 => "done; the object is blocked or locked",
         0x6284 => "done; the file control information has another format",
         0x6285 => "done; the selected file is in termination state",
@@ -97,10 +97,10 @@ pub fn meaning(ins: Option<u8>, sw: StatusWord) -> &'static str {
         0x6287 => "done; at least one of the referenced records is deactivated",
         0x6200..=0x62FF => "done, with a warning; nothing was changed",
         0x6381 => "done; the file was filled up by the last write",
-        0x63C0..=0x63CF => "wrong; the last digit tells the tries that are left",
+        0x63C0..=0x63CF => "verification failed; tries left: last digit",
         0x6300..=0x63FF => "done, with a warning; something was changed",
         0x6401 => "execution error; the card needs an immediate response",
-        0x6402..=0x6480 => "execution error; the card has a query of so many bytes for the host (second byte)",
+        0x6402..=0x6480 => "execution error; the card has a query for the host (length: second byte)",
         0x6481 => "logical shared access denied",
         0x6482 => "logical channel opening denied",
         0x6400..=0x64FF => "execution error; nothing was changed",
@@ -192,7 +192,7 @@ mod tests {
             says(Some(0x82), 0x6300),
             "the card did not accept the host cryptogram; its attempts may be limited"
         );
-        assert_eq!(says(Some(0x20), 0x63C2), "wrong; the last digit tells the tries that are left");
+        assert_eq!(says(Some(0x20), 0x63C2), "verification failed; tries left: last digit");
         assert_eq!(says(None, 0x1234), "not a status word of ISO 7816, GlobalPlatform or EMV");
     }
 

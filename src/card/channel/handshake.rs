@@ -56,7 +56,7 @@ pub enum HandshakeError {
     #[error("the card answers with SCP{0:02X}, which this program does not speak")]
     Protocol(u8),
     /// A length that no protocol has.
-    #[error("the answer of {0} bytes is no answer to INITIALIZE UPDATE that the specifications lay down")]
+    #[error("unexpected INITIALIZE UPDATE response length: {0} bytes")]
     Length(usize),
 }
 

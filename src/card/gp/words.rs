@@ -77,7 +77,7 @@ pub fn life_cycle(kind: Kind, state: u8) -> String {
         (Kind::Domain | Kind::Application, locked) if locked & 0x83 == 0x83 => {
             return format!("LOCKED, was {}", life_cycle(kind, locked & 0x7F));
         }
-        (Kind::Application, own) if own & 0x87 == 0x07 => "SELECTABLE, in a state of its own",
+        (Kind::Application, own) if own & 0x87 == 0x07 => "SELECTABLE, application-specific state",
         _ => "unknown",
     };
     named.to_owned()
@@ -192,7 +192,7 @@ mod tests {
     fn life_cycles_are_named_by_kind() {
         assert_eq!(life_cycle(Kind::Card, 0x0F), "SECURED");
         assert_eq!(life_cycle(Kind::Domain, 0x0F), "PERSONALIZED");
-        assert_eq!(life_cycle(Kind::Application, 0x0F), "SELECTABLE, in a state of its own");
+        assert_eq!(life_cycle(Kind::Application, 0x0F), "SELECTABLE, application-specific state");
         assert_eq!(life_cycle(Kind::Application, 0x87), "LOCKED, was SELECTABLE");
         assert_eq!(life_cycle(Kind::LoadFile, 0x01), "LOADED");
         assert_eq!(life_cycle(Kind::Application, 0x00), "unknown");

@@ -117,7 +117,7 @@ pub(super) fn life_cycle(scope: u8, state: u8) -> &'static str {
         (0x40, 0x0F) => "PERSONALIZED, or a state of its own",
         (0x40, state) if state & 0x80 != 0 => "LOCKED",
         (0x40, state) if state & 0x07 == 0x07 => "a state of its own",
-        _ => "a state that is not laid down",
+        _ => "an RFU state",
     }
 }
 

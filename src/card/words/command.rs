@@ -78,7 +78,7 @@ fn level(p1: u8) -> &'static str {
         0x11 => "MAC on commands and answers",
         0x13 => "commands enciphered, MAC on commands and answers",
         0x33 => "commands and answers enciphered and with a MAC",
-        _ => "not laid down",
+        _ => "RFU",
     }
 }
 
@@ -119,6 +119,6 @@ fn cryptogram(p1: u8) -> &'static str {
         0x00 => "AAC: decline",
         0x40 => "TC: approve offline",
         0x80 => "ARQC: go online",
-        _ => "a cryptogram that is not laid down",
+        _ => "an RFU cryptogram type",
     }
 }

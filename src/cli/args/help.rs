@@ -2,9 +2,11 @@
 
 use std::ffi::OsString;
 
+use clap::error::ErrorKind;
 use clap::{Arg, Command};
 
 use super::examples::EXAMPLES;
+use crate::base::suggest;
 
 /// How the commands of `calc` take values.
 pub const VALUES: &str = "\
@@ -148,23 +150,73 @@ pub fn wants_json(arguments: &[OsString]) -> bool {
     json
 }
 
-/// A usage error with the option that was meant by a word that other programs have as a command.
-pub fn with_tip(error: clap::Error) -> clap::Error {
-    use clap::error::{ContextKind, ContextValue};
-    let typed = match error.get(ContextKind::InvalidSubcommand) {
-        Some(ContextValue::String(word)) => word.as_str(),
+/// Words of other programs, and the subcommand of the same meaning.
+const SYNONYMS: &[(&str, &str)] = &[
+    ("delete", "remove"),
+    ("rm", "remove"),
+    ("del", "remove"),
+    ("ls", "list"),
+    ("dir", "list"),
+    ("create", "new"),
+    ("make", "new"),
+    ("init", "new"),
+    ("add", "import"),
+    ("view", "show"),
+    ("cat", "show"),
+    ("validate", "check"),
+    ("test", "check"),
+    ("cards", "readers"),
+];
+
+/// A usage error with the subcommand or option that was probably meant, or without a tip.
+pub fn with_tip(error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    use clap::error::{ContextKind as Kind, ContextValue};
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(word)) => Some(word.as_str()),
+        _ => None,
+    };
+    let (command, _) = command_of(arguments);
+    let tip = match (text(Kind::InvalidSubcommand), text(Kind::InvalidArg), error.kind()) {
+        (Some("version"), ..) => Some("a similar option exists: 'perso --version'".to_owned()),
+        (Some(word), ..) => {
+            let synonyms = SYNONYMS.iter().filter(|(other, _)| *other == word).map(|(_, own)| *own);
+            let own = synonyms.map(String::from).find(|own| command.find_subcommand(own).is_some());
+            let names = command.get_subcommands().filter(|sub| !sub.is_hide_set()).map(Command::get_name);
+            let near = || suggest::nearest(word, names).map(String::from);
+            own.or_else(near).map(|name| format!("a similar subcommand exists: '{name}'"))
+        }
+        (None, Some(option), ErrorKind::UnknownArgument) if option.starts_with("--") => {
+            let root = <super::Cli as clap::CommandFactory>::command();
+            let all = command.get_arguments().chain(root.get_arguments().filter(|arg| arg.is_global_set()));
+            let names: Vec<&str> = all.filter(|arg| !arg.is_hide_set()).filter_map(Arg::get_long).collect();
+            let word = option.trim_start_matches('-').split('=').next().unwrap_or_default();
+            suggest::nearest(word, names).map(|name| format!("a similar argument exists: '--{name}'"))
+        }
+        (None, Some(_), ErrorKind::UnknownArgument) => None,
         _ => return error,
     };
-    let tip = match typed {
-        "version" => "a similar option exists: 'perso --version'",
-        _ => return error,
-    };
+    let tips = [Kind::SuggestedSubcommand, Kind::SuggestedArg, Kind::Suggested];
     let mut meant = clap::Error::new(error.kind()).with_cmd(&<super::Cli as clap::CommandFactory>::command());
-    for (kind, value) in error.context().filter(|(kind, _)| *kind != ContextKind::SuggestedSubcommand) {
+    for (kind, value) in error.context().filter(|(kind, _)| !tips.contains(kind)) {
         meant.insert(kind, value.clone());
     }
-    meant.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.to_owned().into()]));
+    if let Some(tip) = tip {
+        meant.insert(Kind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
     meant
+}
+
+/// The command that arguments name, and the words that name it.
+fn command_of(arguments: &[OsString]) -> (Command, Vec<String>) {
+    let mut command = <super::Cli as clap::CommandFactory>::command();
+    let mut path = vec!["perso".to_owned()];
+    for argument in arguments.iter().skip(1).filter_map(|argument| argument.to_str()) {
+        if let Some(sub) = command.find_subcommand(argument).cloned() {
+            path.push(argument.to_owned());
+            command = sub;
+        }
+    }
+    (command, path)
 }
 
 /// The message of a usage error, without its usage and tips, in one line.
@@ -180,14 +232,7 @@ pub fn usage_message(rendered: &str) -> String {
 pub fn usage_of(rendered: &str, arguments: &[OsString]) -> String {
     let tips = rendered.lines().filter_map(|line| line.trim().strip_prefix("tip: "));
     let similar: String = tips.filter(|tip| tip.contains("similar")).map(|tip| format!("{tip}. ")).collect();
-    let mut command = <super::Cli as clap::CommandFactory>::command();
-    let mut path = vec!["perso".to_owned()];
-    for argument in arguments.iter().skip(1).filter_map(|argument| argument.to_str()) {
-        if let Some(sub) = command.find_subcommand(argument).cloned() {
-            path.push(argument.to_owned());
-            command = sub;
-        }
-    }
+    let (_, path) = command_of(arguments);
     format!("{similar}Run `{} --help`: it shows every option, with examples.", path.join(" "))
 }
 

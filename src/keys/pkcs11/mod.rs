@@ -115,7 +115,7 @@ impl Pkcs11Store {
     pub fn admit(&self, info: &KeyInfo) -> Result<(), KeyError> {
         let no = |field, why| KeyError::Refused { name: info.name.clone(), field, why };
         if self.infos.iter().any(|other| other.name == info.name) {
-            return Err(no("name", "it stands twice"));
+            return Err(no("name", "duplicate name"));
         }
         if self.infos.iter().any(|other| other.test != info.test) {
             return Err(no("test", "a token holds test keys or live keys, never both"));

@@ -149,7 +149,7 @@ fn application(path: &str, file: &ApplicationFile, problems: &mut dyn FnMut(Stri
         let path = format!("{path}.grouping[{at}]");
         let Some(recipe) = self::grouping(&path, grouping, problems) else { continue };
         if groupings.iter().any(|earlier| earlier.dgi == recipe.dgi) {
-            problems(format!("{path}.dgi"), "the grouping stands twice".into());
+            problems(format!("{path}.dgi"), "duplicate grouping".into());
         }
         if recipe.signed && holds_signature(&recipe.content) {
             let why = "a record that is signed cannot hold the certificate or signature over it";

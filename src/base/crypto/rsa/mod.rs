@@ -58,7 +58,7 @@ pub enum RsaError {
     #[error(transparent)]
     Chance(#[from] ChanceError),
     /// Randomness that does not lead to two primes.
-    #[error("the source of randomness does not vary: no two primes were found in {0} draws")]
+    #[error("the random source looks broken: no two primes were found in {0} draws")]
     Stuck(usize),
     /// OpenSSL failed.
     #[error("the RSA library failed: {0}")]

@@ -14,7 +14,7 @@ fn promised(view: &View<'_>, findings: &mut Findings) -> Option<u8> {
     match (view.aip(), view.is_payment()) {
         (Some([first, _]), _) => return Some(first),
         (None, Some(false)) => findings.absent("it is no payment application"),
-        (None, _) => findings.unseen("AIP and AFL are not seen here"),
+        (None, _) => findings.unseen("AIP and AFL are not available at this stage"),
     }
     None
 }
@@ -99,7 +99,7 @@ fn outlives(view: &View<'_>, findings: &mut Findings, certified: &Certified, tag
 pub(super) fn tag_list(view: &View<'_>, findings: &mut Findings) {
     match (view.value(0x9F4A), view.is_payment()) {
         (Some(list), _) => findings.must(list == [0x82], Place::Tag(0x9F4A), "it names something else than the AIP"),
-        (None, None) => findings.unseen("AIP and AFL are not seen here"),
+        (None, None) => findings.unseen("AIP and AFL are not available at this stage"),
         (None, _) => findings.absent("there is no such list"),
     }
 }

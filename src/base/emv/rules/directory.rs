@@ -4,7 +4,7 @@ use super::subject::DirectoryEntry;
 use super::{Findings, Place, View};
 
 const PSE: &[u8] = b"1PAY.SYS.DDF01";
-const NOT_SEEN: &str = "the interface's directory is not seen here";
+const NOT_SEEN: &str = "the interface's directory is not available at this stage";
 
 /// R42. // EMV B1 §11.3.4 table 43, §12.2.3
 pub(super) fn file(view: &View<'_>, findings: &mut Findings) {
@@ -13,7 +13,7 @@ pub(super) fn file(view: &View<'_>, findings: &mut Findings) {
         return findings.absent("it is not the directory for contact terminals");
     }
     if view.subject.fci.is_none() {
-        return findings.unseen("the FCI is not seen here");
+        return findings.unseen("the FCI is not available at this stage");
     }
     match view.fci(0x88).as_deref() {
         Some([file @ 0x01..=0x0A]) if view.subject.all_records => {
@@ -29,7 +29,7 @@ pub(super) fn file(view: &View<'_>, findings: &mut Findings) {
 /// R43. // EMV B1 §12.2.3 table 46, §12.4; EMV contactless B §3.3.1
 pub(super) fn entries(view: &View<'_>, findings: &mut Findings) {
     match view.is_payment() {
-        None => return findings.unseen("AIP and AFL are not seen here"),
+        None => return findings.unseen("AIP and AFL are not available at this stage"),
         Some(false) => return findings.absent("it is no payment application"),
         Some(true) => {}
     }
@@ -49,7 +49,7 @@ pub(super) fn entries(view: &View<'_>, findings: &mut Findings) {
     let what = "another entry of the directory has the same priority";
     findings.should(order(entry).is_none() || !equal, place, what);
     match view.subject.fci.as_ref().map(|_| view.fci(0x87)) {
-        None => findings.unseen("the FCI is not seen here"),
+        None => findings.unseen("the FCI is not available at this stage"),
         Some(Some(own)) => {
             let same = entry.priority.is_none_or(|listed| own == [listed]);
             findings.should(same, place, "the priority in the FCI is another than that in the directory");

@@ -18,7 +18,7 @@ pub(super) fn asked(view: &View<'_>, findings: &mut Findings) {
     let lists: Vec<_> = records.chain(view.fci(0x9F38).map(|list| (0x9F38, list))).collect();
     if lists.is_empty() {
         return match view.is_payment() {
-            None => findings.unseen("AIP and AFL are not seen here"),
+            None => findings.unseen("AIP and AFL are not available at this stage"),
             Some(_) => findings.absent("there is no data object list"),
         };
     }
@@ -55,7 +55,7 @@ pub(super) fn forms(view: &View<'_>, findings: &mut Findings) {
     held.extend(records.iter());
     let elsewhere: Vec<&Tlv> = elsewhere.collect();
     if view.is_payment().is_none() {
-        findings.unseen("AIP and AFL are not seen here");
+        findings.unseen("AIP and AFL are not available at this stage");
     }
     if held.is_empty() && elsewhere.is_empty() {
         return findings.absent("there is no data element");

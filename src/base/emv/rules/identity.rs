@@ -10,7 +10,7 @@ const TRACK_EQUIVALENT: Place = Place::Tag(0x57);
 const EXPIRY: Place = Place::Tag(0x5F24);
 /// Fields that may hold a card verification value: track 2 and 1 on the chip, the same for the contactless interface.
 const CVV_FIELDS: &[u32] = &[0x57, 0x9F1F, 0x56, 0x9F6B];
-const NOT_SEEN: &str = "AIP and AFL are not seen here";
+const NOT_SEEN: &str = "AIP and AFL are not available at this stage";
 
 /// The value of an object of records or answer; otherwise why there is none has been told.
 fn wanted(view: &View<'_>, tag: u32, findings: &mut Findings) -> Option<Vec<u8>> {
@@ -112,7 +112,7 @@ pub(super) fn dates(view: &View<'_>, findings: &mut Findings) {
 /// R6. // ISO/IEC 7813 §5.1
 pub(super) fn name(view: &View<'_>, findings: &mut Findings) {
     let Some(name) = wanted(view, 0x5F20, findings) else { return };
-    let Some(tracks) = &view.subject.tracks else { return findings.unseen("the stripe is not seen here") };
+    let Some(tracks) = &view.subject.tracks else { return findings.unseen("the stripe is not available at this stage") };
     match tracks.one.as_ref().and_then(|track| track.name.as_deref()) {
         None => findings.absent("there is no track 1"),
         Some(track) => {
@@ -162,7 +162,7 @@ fn same_as_stripe(view: &View<'_>, tag: u32, value: &[u8], findings: &mut Findin
         _ => Fields::from_tag57(&value).ok().map(|it| it.discretionary.clone()),
     };
     let Some(own) = own.map(zeroize::Zeroizing::new) else { return findings.absent("it cannot be read") };
-    let Some(tracks) = &view.subject.tracks else { return findings.unseen("the stripe is not seen here") };
+    let Some(tracks) = &view.subject.tracks else { return findings.unseen("the stripe is not available at this stage") };
     match if first { &tracks.one } else { &tracks.two } {
         None => findings.absent("there is no such track"),
         Some(track) => {
@@ -188,7 +188,7 @@ pub(super) fn sequence_number(view: &View<'_>, findings: &mut Findings) {
             let what = "the keys were derived with another PAN sequence number";
             findings.must(number == stated, Place::Tag(0x5F34), what);
         }
-        None => findings.unseen("with which PAN sequence number the keys were derived is not seen here"),
+        None => findings.unseen("the PAN sequence number of the key derivation is not available at this stage"),
     }
     match view.subject.check_values_match {
         Some(matches) => {

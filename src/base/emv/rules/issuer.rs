@@ -4,7 +4,7 @@ use super::{Findings, Place, View};
 use crate::base::codec::tlv::{self, Tag};
 use crate::base::emv::{CryptogramVersion, Dol, Family, IssuerData};
 
-const NOT_SEEN: &str = "AIP and AFL are not seen here";
+const NOT_SEEN: &str = "AIP and AFL are not available at this stage";
 const NO_PAYMENT: &str = "it is no payment application";
 /// AIP: offline data authentication, and issuer authentication by command. // EMV B3 annex C1
 const SDA: u8 = 0x40;
@@ -140,7 +140,7 @@ fn version(view: &View<'_>, findings: &mut Findings) -> Option<CryptogramVersion
         if view.subject.groupings.is_some() && view.is_payment().is_some() {
             findings.absent("no issuer application data (9F10) are loaded");
         } else {
-            findings.unseen("the issuer application data (9F10) are not seen here");
+            findings.unseen("the issuer application data (9F10) are not available at this stage");
         }
         return None;
     };
@@ -183,7 +183,7 @@ pub(super) fn covered(view: &View<'_>, findings: &mut Findings) {
         return findings.absent("there is no CDOL1 that can be read");
     }
     if alone && view.subject.fci.is_none() {
-        return findings.unseen("the FCI is not seen here");
+        return findings.unseen("the FCI is not available at this stage");
     }
     let place = Place::Tag(if alone { 0x9F38 } else { 0x8C });
     let names = if alone { "the PDOL does" } else { "PDOL and CDOL1 do" };

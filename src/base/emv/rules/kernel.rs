@@ -37,7 +37,7 @@ fn kernel(view: &View<'_>) -> Option<u8> {
 fn concerns(view: &View<'_>, findings: &mut Findings, number: u8) -> bool {
     match (view.is_payment(), view.subject.contactless, kernel(view)) {
         (Some(true), true, Some(kernel)) if kernel == number => return true,
-        (None, ..) => findings.unseen("AIP and AFL are not seen here"),
+        (None, ..) => findings.unseen("AIP and AFL are not available at this stage"),
         (Some(false), ..) => findings.absent("it is no payment application"),
         (_, false, _) => findings.absent("it is not the contactless interface"),
         (_, _, Some(kernel)) => findings.absent(&format!("kernel {kernel} processes the application")),
@@ -70,7 +70,7 @@ pub(super) fn kernel_3(view: &View<'_>, findings: &mut Findings) {
     }
     let list = Place::Tag(0x9F38);
     match (view.subject.fci.is_some(), view.pdol()) {
-        (false, _) => findings.unseen("the FCI is not seen here"),
+        (false, _) => findings.unseen("the FCI is not available at this stage"),
         (true, None) => findings.must(false, list, "kernel 3 needs a PDOL, and the FCI has none that can be read"),
         (true, Some(pdol)) => {
             let asks = |tag, length| pdol.items().contains(&(Tag::of(tag), length));
@@ -113,8 +113,8 @@ fn signs(view: &View<'_>) -> bool {
 pub(super) fn counters(view: &View<'_>, findings: &mut Findings) {
     match (view.is_payment(), &view.subject.twins) {
         (Some(false), _) => findings.absent("it is no payment application"),
-        (None, _) => findings.unseen("AIP and AFL are not seen here"),
-        (_, None) => findings.unseen("whether another application has the same keys is not seen here"),
+        (None, _) => findings.unseen("AIP and AFL are not available at this stage"),
+        (_, None) => findings.unseen("the keys of the other applications are not available at this stage"),
         (_, Some(twins)) => {
             let what = format!(
                 "{} has the same PAN, sequence number and key with a counter of its own: both make the same cryptograms; \

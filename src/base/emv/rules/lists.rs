@@ -19,8 +19,8 @@ const TERMINAL: &[u32] = &[
 ];
 /// Application versions that kernels are known to accept.
 const VERSIONS: &[[u8; 2]] = &[[0x00, 0x01], [0x00, 0x02], [0x00, 0x96]];
-const NOT_SEEN: &str = "AIP and AFL are not seen here";
-const FCI_NOT_SEEN: &str = "the FCI is not seen here";
+const NOT_SEEN: &str = "AIP and AFL are not available at this stage";
+const FCI_NOT_SEEN: &str = "the FCI is not available at this stage";
 
 fn absent(view: &View<'_>, findings: &mut Findings, why: &str) {
     if view.is_payment().is_none() { findings.unseen(NOT_SEEN) } else { findings.absent(why) }
@@ -176,7 +176,7 @@ pub(super) fn log(view: &View<'_>, findings: &mut Findings) {
     };
     findings.must((11..=30).contains(&sfi) && records > 0, place, "it names no file 11 to 30 with records");
     match &view.subject.internal {
-        None => findings.unseen("the internal data objects are not seen here"),
+        None => findings.unseen("the internal data objects are not available at this stage"),
         Some(internal) => match tlv::find(internal, Tag::of(0x9F4F)) {
             None => findings.must(false, Place::Tag(0x9F4F), "there is a log and no log format"),
             Some(format) => {

@@ -117,7 +117,7 @@ pub struct Rule {
     judge: fn(&View<'_>, &mut Findings),
 }
 
-const ANSWER_NOT_SEEN: &str = "what the answer to GET PROCESSING OPTIONS carries is not seen here";
+const ANSWER_NOT_SEEN: &str = "the GET PROCESSING OPTIONS response is not available at this stage";
 
 const ALL_STAGES: &[Stage] = &[Stage::Check, Stage::Prepare, Stage::Run, Stage::Verify];
 

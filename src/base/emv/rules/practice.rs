@@ -27,7 +27,7 @@ pub(super) fn unusual(view: &View<'_>, findings: &mut Findings) {
     let first = match (view.aip(), view.is_payment()) {
         (Some([first, _]), _) => first,
         (None, Some(false)) => return findings.absent("it is no payment application"),
-        (None, _) => return findings.unseen("AIP and AFL are not seen here"),
+        (None, _) => return findings.unseen("AIP and AFL are not available at this stage"),
     };
     if let Some(usage) = view.value(0x9F07).filter(|usage| usage.len() == 2) {
         usage_control(&usage, findings);
@@ -46,7 +46,7 @@ pub(super) fn unusual(view: &View<'_>, findings: &mut Findings) {
 /// R45. // EMV B3 §6.5.5, B2 §8.1.2: a counter at its end makes no cryptogram any more
 pub(super) fn counter(view: &View<'_>, findings: &mut Findings) {
     let Some(internal) = &view.subject.internal else {
-        return findings.unseen("the internal data objects are not seen here");
+        return findings.unseen("the internal data objects are not available at this stage");
     };
     let value = |tag| tlv::find(internal, Tag::of(tag)).and_then(|it| <[u8; 2]>::try_from(it.value_bytes()).ok());
     let Some(counter) = value(0x9F36).map(u16::from_be_bytes) else {
@@ -87,7 +87,7 @@ pub(super) fn pin_tries(view: &View<'_>, findings: &mut Findings) {
             );
         }
         (Some(_), _) => findings.must(false, place, "it is a PIN try counter and a PIN try limit, one byte each"),
-        (None, None) => findings.unseen("PIN try counter and limit are not seen here"),
+        (None, None) => findings.unseen("PIN try counter and limit are not available at this stage"),
         (None, Some(_)) => findings.absent("no PIN try counter is loaded"),
     }
     // A card's own counter moves.

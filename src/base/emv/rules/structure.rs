@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Findings, Place, Severity, View};
 use crate::base::codec::tlv::{self, Tag, Tlv};
 
-const NO_LOCATOR: &str = "AIP and AFL are not seen here";
+const NO_LOCATOR: &str = "AIP and AFL are not available at this stage";
 const NO_PAYMENT: &str = "it is no payment application";
 /// Longest answer beside its status word.
 const ANSWER: usize = 256;
@@ -152,7 +152,7 @@ pub(super) fn directory(view: &View<'_>, findings: &mut Findings) {
         None => {}
     }
     match &subject.directory {
-        None => findings.unseen("the interface's directory is not seen here"),
+        None => findings.unseen("the interface's directory is not available at this stage"),
         Some(listed) => {
             if view.is_payment() == Some(true) {
                 let named = listed.iter().any(|aid| subject.aid.starts_with(aid));
@@ -160,7 +160,7 @@ pub(super) fn directory(view: &View<'_>, findings: &mut Findings) {
             }
             for aid in listed {
                 match &subject.on_card {
-                    None => findings.unseen("the card's applications are not seen here"),
+                    None => findings.unseen("the card's applications are not available at this stage"),
                     Some(on_card) => {
                         let there = on_card.iter().any(|held| held.starts_with(aid));
                         let what = format!("the directory names {}, which is not on the card", hex::encode_upper(aid));
@@ -183,7 +183,7 @@ pub(super) fn sizes(view: &View<'_>, findings: &mut Findings) {
             let fci = tlv::encode(Tag::of(0x6F), &[name, proprietary.clone()].concat());
             findings.must(fci.len() <= ANSWER, Place::Fci, "the answer to SELECT has more than 256 bytes");
         }
-        None => findings.unseen("the FCI is not seen here"),
+        None => findings.unseen("the FCI is not available at this stage"),
     }
     match &view.subject.locator {
         Some(Some(_)) => options_answer(view, findings),
@@ -219,6 +219,6 @@ fn options_answer(view: &View<'_>, findings: &mut Findings) {
         findings.unseen(super::ANSWER_NOT_SEEN);
     }
     if signs && signature.is_none() {
-        findings.unseen("how long the card's signature is, is not seen here");
+        findings.unseen("the length of the card's signature is not available at this stage");
     }
 }
