@@ -20,7 +20,8 @@ impl Context<'_> {
         };
         if !store.keys().iter().any(|key| key.name == name && purposes.contains(&key.purpose)) {
             let wanted: Vec<&str> = purposes.iter().map(|purpose| purpose.name()).collect();
-            let why = format!("the key store has no key {name:?} of purpose {}, which the site names", wanted.join(" or "));
+            let why =
+                format!("the key store has no key {name:?} of purpose {}, which the site names", wanted.join(" or "));
             found.add(path, Code::KeyUnknown, why);
         }
     }

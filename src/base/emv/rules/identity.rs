@@ -112,7 +112,9 @@ pub(super) fn dates(view: &View<'_>, findings: &mut Findings) {
 /// R6. // ISO/IEC 7813 §5.1
 pub(super) fn name(view: &View<'_>, findings: &mut Findings) {
     let Some(name) = wanted(view, 0x5F20, findings) else { return };
-    let Some(tracks) = &view.subject.tracks else { return findings.unseen("the stripe is not available at this stage") };
+    let Some(tracks) = &view.subject.tracks else {
+        return findings.unseen("the stripe is not available at this stage");
+    };
     match tracks.one.as_ref().and_then(|track| track.name.as_deref()) {
         None => findings.absent("there is no track 1"),
         Some(track) => {
@@ -162,7 +164,9 @@ fn same_as_stripe(view: &View<'_>, tag: u32, value: &[u8], findings: &mut Findin
         _ => Fields::from_tag57(&value).ok().map(|it| it.discretionary.clone()),
     };
     let Some(own) = own.map(zeroize::Zeroizing::new) else { return findings.absent("it cannot be read") };
-    let Some(tracks) = &view.subject.tracks else { return findings.unseen("the stripe is not available at this stage") };
+    let Some(tracks) = &view.subject.tracks else {
+        return findings.unseen("the stripe is not available at this stage");
+    };
     match if first { &tracks.one } else { &tracks.two } {
         None => findings.absent("there is no such track"),
         Some(track) => {
