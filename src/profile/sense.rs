@@ -339,10 +339,8 @@ fn references(dgis: &[DgiRule], file: &ProfileFile, problems: &mut Problems) {
                 && (rule.applications.is_empty() || rule.applications.iter().any(|aid| earlier.is_for(aid)))
         };
         if dgis.iter().take(at).any(|earlier| earlier.dgis == rule.dgis && meet(earlier)) {
-            problems.add(
-                format!("dgi[{at}].id"),
-                format!("duplicate grouping {}", file.dgi.get(at).map_or("", |dgi| &dgi.id)),
-            );
+            let id = file.dgi.get(at).map_or("", |dgi| &dgi.id);
+            problems.add(format!("dgi[{at}].id"), format!("duplicate grouping {id}"));
         }
         let same_tag = |earlier: &DgiRule| {
             matches!(rule.read_back, ReadBack::Tag(_)) && earlier.read_back == rule.read_back && meet(earlier)

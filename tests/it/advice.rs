@@ -185,7 +185,7 @@ fn a_replay_speaks_of_no_card() {
     let (differs, wrong, _) = perso(&["trace", "replay", &trace, other, "--keys", KEYS]);
     assert_eq!(differs, 10, "{wrong}");
     for text in [&out, &wrong] {
-        assert!(text.contains("A replay: no card was used"), "{text}");
+        assert!(text.contains("Replay: no card was used"), "{text}");
         for words in ["simulated card", "Take", "take the card", "Destroy", "destroy", "Put the"] {
             assert!(!text.contains(words), "{words}: {text}");
         }
@@ -194,7 +194,7 @@ fn a_replay_speaks_of_no_card() {
     assert!(wrong.contains("Fault    in the trace: "), "{wrong}");
     let (_, json, _) = perso(&["trace", "replay", &trace, record, "--keys", KEYS, "--format", "json"]);
     let result: Value = serde_json::from_str(&json[..json.rfind('}').unwrap() + 1]).unwrap();
-    assert!(result["action"].as_str().unwrap().starts_with("A replay"), "{result}");
+    assert!(result["action"].as_str().unwrap().starts_with("Replay"), "{result}");
 }
 
 #[test]
