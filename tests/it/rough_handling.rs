@@ -42,7 +42,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Killed within a step: while it lives nobody else may use its journal, afterwards record and chip are in doubt.
+/// Killed within a step: while it lives nobody else may use its card or its journal, afterwards record and chip are in doubt.
 #[test]
 fn a_killed_run_leaves_record_and_chip_in_doubt() {
     let bench = Bench::new();
@@ -63,6 +63,9 @@ fn a_killed_run_leaves_record_and_chip_in_doubt() {
         std::thread::sleep(Duration::from_millis(10));
     }
     let (code, text) = perso(&job);
+    assert_eq!((code, text.contains("READER-BUSY")), (4, true), "{text}");
+    let elsewhere = format!("sim:{}", bench.card("second.json"));
+    let (code, text) = perso(&["run", RECORD, "--keys", KEYS, "--reader", &elsewhere, "--journal", &journal]);
     assert_eq!((code, text.contains("LEDGER-BUSY")), (9, true), "{text}");
     killed.kill().unwrap();
     killed.wait().unwrap();

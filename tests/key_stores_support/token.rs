@@ -253,7 +253,7 @@ fn what_is_put_twice_or_mixed_is_refused() {
     let info = store.keys().iter().find(|key| key.name == "lab-zpk").unwrap().clone();
     let value = Secret::new(hex::decode("10112233445566778899AABBCCDDEEFE").unwrap());
     let refused = |store: &mut Pkcs11Store, info| store.put(&info, &value).err().unwrap().to_string();
-    assert!(refused(&mut store, info.clone()).contains("twice"));
+    assert!(refused(&mut store, info.clone()).contains("duplicate"));
     let live = perso::keys::KeyInfo { name: "live".into(), test: false, ..info.clone() };
     assert!(refused(&mut store, live).contains("never both"));
     let record = perso::keys::KeyInfo { name: "x".into(), purpose: Purpose::Record, ..info.clone() };
