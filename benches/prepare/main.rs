@@ -11,6 +11,8 @@ mod line;
 mod softhsm;
 mod timed;
 mod token;
+#[path = "../../tests/support/token_folder.rs"]
+mod token_folder;
 
 use std::process::ExitCode;
 

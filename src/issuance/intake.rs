@@ -110,10 +110,10 @@ pub fn record(bytes: &[u8], setup: &Setup) -> Result<Ready, IntakeError> {
     Ok(Ready { record, profile, plan, text: None })
 }
 
-/// As [`record`], of a record that was prepared from this order earlier.
+/// As [`record()`], of a record that was prepared from this order earlier.
 ///
 /// # Errors
-/// As [`record`]; [`IntakeError::OtherOrder`].
+/// As [`record()`]; [`IntakeError::OtherOrder`].
 pub fn kept_record(bytes: &[u8], order: &Order, setup: &Setup) -> Result<Ready, IntakeError> {
     let ready = record(bytes, setup)?;
     if ready.record.is_of_order(order.digest()) { Ok(ready) } else { Err(IntakeError::OtherOrder) }

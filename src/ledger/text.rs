@@ -9,7 +9,7 @@ use crate::base::emv::Pan;
 /// Longest text of an event, in characters.
 pub const MAX_TEXT: usize = 120;
 
-/// A text in which anything that could be a PAN is masked. Control characters and what is beyond [`MAX_TEXT`] characters are
+/// A text in which anything that could be a PAN is masked. Control characters and what is beyond `MAX_TEXT` characters are
 /// left out.
 ///
 /// ```

@@ -11,6 +11,9 @@ use super::support::file_of;
 use super::table::Table;
 use super::token_folder::{PIN, Tokens, uri};
 
+/// Something that is tried with psec and a token.
+type Try = fn(&Bench<'_>) -> Result<(), String>;
+
 pub fn run(table: &mut Table, strangers: Option<&Strangers>) {
     let labels = VERSIONS.map(|(version, _)| version);
     let tokens = Tokens::new(&labels);
@@ -37,7 +40,7 @@ pub fn run(table: &mut Table, strangers: Option<&Strangers>) {
             }
         };
         let bench = Bench::new(tokens, Way { strangers, version, kbpk });
-        let tries: &[fn(&Bench<'_>) -> Result<(), String>] = if variants { &[refused] } else { &[modes, headers] };
+        let tries: &[Try] = if variants { &[refused] } else { &[modes, headers] };
         for (what, work) in whats.iter().zip(tries) {
             table.attempt("psec", "1.3.0", what, || work(&bench));
         }

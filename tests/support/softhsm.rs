@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use super::token_folder::Tokens;
+#[allow(unused_imports)]
 pub use super::token_folder::{PIN, uri};
 
 /// Set where the configuration of SoftHSM is ours: the module's path.

@@ -1,4 +1,5 @@
 //! Tokens of SoftHSM in a folder of their own, made by its own tool.
+#![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
