@@ -49,8 +49,12 @@ impl Bench {
     }
 
     fn blank(&self) -> SimCard {
-        let wanted =
-            Wanted { profile: &self.profile, aids: blank::aids(&self.record), master: None, serial: Some([1, 2, 3, 4]) };
+        let wanted = Wanted {
+            profile: &self.profile,
+            aids: blank::aids(&self.record),
+            master: None,
+            serial: Some([1, 2, 3, 4]),
+        };
         blank::make(&wanted, &self.store, &mut Chance::fixed(Vec::new())).unwrap()
     }
 

@@ -29,8 +29,12 @@ pub static BENCH: LazyLock<Bench> = LazyLock::new(|| {
 
 impl Bench {
     pub fn blank(&self) -> SimCard {
-        let wanted =
-            Wanted { profile: &self.profile, aids: blank::aids(&self.record), master: None, serial: Some([1, 2, 3, 4]) };
+        let wanted = Wanted {
+            profile: &self.profile,
+            aids: blank::aids(&self.record),
+            master: None,
+            serial: Some([1, 2, 3, 4]),
+        };
         blank::make(&wanted, &self.store, &mut Chance::fixed(Vec::new())).expect("a sample blank")
     }
 }

@@ -4,6 +4,8 @@
 
 #![no_main]
 
+#[path = "../../tests/support/blank.rs"]
+mod blank;
 #[path = "../common.rs"]
 mod common;
 #[path = "../../tests/support/emv_card.rs"]
