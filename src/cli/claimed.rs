@@ -7,8 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use zeroize::Zeroizing;
 
-use super::common::{CliError, kind_error};
+use super::error::CliError;
 use super::error_words::{LEFT_OVER, REPLACEABLE};
+use super::reading::kind_error;
 use super::screen::harmless_json;
 use crate::issuance::file_kind::FileKind;
 

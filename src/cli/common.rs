@@ -6,10 +6,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use super::error::CliError;
 pub use super::file_names::distinct;
-pub use super::out::{Out, WarningSink, warn};
+pub use super::out::{Out, warn};
 pub use super::paths::{output_file, shown};
 pub use super::problem::Problem;
-pub use super::reading::{read, read_as_it_is, read_text, standard_input, text_of};
+pub use super::reading::{
+    expect, kind_error, read, read_as_it_is, read_kind, read_text, read_text_kind, standard_input,
+};
 pub use super::stores::{ask, keys};
 use crate::base::chance::{ChanceError, Instant};
 use crate::base::{Chance, Clock};
@@ -19,40 +21,6 @@ use crate::order::Site;
 
 /// Bytes of the executable that are in memory at once.
 const HASHED_AT_ONCE: usize = 64 * 1024;
-
-/// Refuses a file that is, for sure, of no wanted kind.
-///
-/// # Errors
-/// [`CliError::Kind`].
-pub fn expect(path: &Path, bytes: &[u8], wanted: &[FileKind]) -> Result<(), CliError> {
-    FileKind::other_than(wanted, bytes).map_or(Ok(()), |found| Err(kind_error(path, found, wanted)))
-}
-
-/// A file of another kind than the wanted ones.
-pub fn kind_error(path: &Path, found: FileKind, wanted: &[FileKind]) -> CliError {
-    let word = |kind: &FileKind| if *kind == FileKind::Text { "text".to_owned() } else { kind.what() };
-    let wanted = wanted.iter().map(word).collect::<Vec<_>>().join(" or ");
-    CliError::Kind { path: path.to_owned(), found, wanted }
-}
-
-/// Reads a file of these kinds.
-///
-/// # Errors
-/// As [`read`] and [`expect`].
-pub fn read_kind(path: &Path, wanted: &[FileKind]) -> Result<Vec<u8>, CliError> {
-    let bytes = zeroize::Zeroizing::new(read(path)?);
-    expect(path, &bytes, wanted)?;
-    let mut bytes = bytes;
-    Ok(std::mem::take(&mut *bytes))
-}
-
-/// Reads the text of a file of these kinds.
-///
-/// # Errors
-/// As [`read_text`] and [`expect`].
-pub fn read_text_kind(path: &Path, wanted: &[FileKind]) -> Result<String, CliError> {
-    text_of(path, read_kind(path, wanted)?)
-}
 
 /// The key file that a command needs.
 ///

@@ -208,7 +208,7 @@ pub enum CliError {
     Key(#[from] crate::keys::KeyError),
     /// The configuration.
     #[error(transparent)]
-    Config(#[from] super::config::ConfigError),
+    Config(#[from] super::config::error::ConfigError),
     /// CA keys, or a test CA.
     #[error(transparent)]
     Ca(#[from] super::ca_error::CaError),

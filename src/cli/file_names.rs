@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::claimed::folder;
-use super::common::CliError;
+use super::error::CliError;
 
 /// No two of these options name the same file: one would overwrite the other.
 ///

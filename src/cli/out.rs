@@ -6,7 +6,7 @@ use anstyle::Style;
 use serde::Serialize;
 
 use super::args::Format;
-use super::config::{self, Entry};
+use super::config::entry::{Entry, named_by};
 use super::error::CliError;
 use super::error_words::advice_on;
 use super::screen::{self, Stream, harmless, harmless_json, wrapped};
@@ -97,7 +97,7 @@ impl Out {
         if let (CliError::Option { option, .. }, Some(command)) = (error, &self.command) {
             fault.next = advice_on(option, &format!("`perso {command}`")).replace("` --help", " --help`");
         }
-        let Some(entry) = config::named_by(&self.entries, error, &fault.message) else { return fault };
+        let Some(entry) = named_by(&self.entries, error, &fault.message) else { return fault };
         let message = match error {
             CliError::Config(_) => fault.message,
             _ => format!("{} ({})", fault.message, entry.shown()),

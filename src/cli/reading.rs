@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use zeroize::Zeroizing;
 
-use super::common::CliError;
+use super::error::CliError;
 use super::paths::{MAX_FILE, STANDARD_INPUT, is_standard_input};
+use crate::issuance::file_kind::FileKind;
 
 /// A file's bytes, up to a size that nothing of ours reaches.
 ///
@@ -139,4 +140,38 @@ pub fn read_text(path: &Path) -> Result<String, CliError> {
 pub fn text_of(path: &Path, bytes: Vec<u8>) -> Result<String, CliError> {
     let text = String::from_utf8(bytes).map_err(|_| CliError::NotText(path.to_owned()))?;
     without_mark(path, text)
+}
+
+/// Refuses a file that is, for sure, of no wanted kind.
+///
+/// # Errors
+/// [`CliError::Kind`].
+pub fn expect(path: &Path, bytes: &[u8], wanted: &[FileKind]) -> Result<(), CliError> {
+    FileKind::other_than(wanted, bytes).map_or(Ok(()), |found| Err(kind_error(path, found, wanted)))
+}
+
+/// A file of another kind than the wanted ones.
+pub fn kind_error(path: &Path, found: FileKind, wanted: &[FileKind]) -> CliError {
+    let word = |kind: &FileKind| if *kind == FileKind::Text { "text".to_owned() } else { kind.what() };
+    let wanted = wanted.iter().map(word).collect::<Vec<_>>().join(" or ");
+    CliError::Kind { path: path.to_owned(), found, wanted }
+}
+
+/// Reads a file of these kinds.
+///
+/// # Errors
+/// As [`read`] and [`expect`].
+pub fn read_kind(path: &Path, wanted: &[FileKind]) -> Result<Vec<u8>, CliError> {
+    let bytes = Zeroizing::new(read(path)?);
+    expect(path, &bytes, wanted)?;
+    let mut bytes = bytes;
+    Ok(std::mem::take(&mut *bytes))
+}
+
+/// Reads the text of a file of these kinds.
+///
+/// # Errors
+/// As [`read_text`] and [`expect`].
+pub fn read_text_kind(path: &Path, wanted: &[FileKind]) -> Result<String, CliError> {
+    text_of(path, read_kind(path, wanted)?)
 }

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::args::PassphraseArgs;
-use super::common::{self, CliError, WarningSink};
+use super::error::CliError;
 use super::lock::{FileLock, LockError, PATIENCE};
+use super::out::WarningSink;
 use super::protect::protect;
+use super::reading::{read_as_it_is, read_kind};
 use super::token_uri;
 use crate::base::crypto::sha256;
 use crate::base::{Secret, Warning};
@@ -166,7 +168,7 @@ fn opened<S: Serving>(
     if let Some(place) = token_uri::read(path)? {
         return Ok(token(&place, passphrase, told)?.into());
     }
-    let bytes = zeroize::Zeroizing::new(common::read_kind(path, &[FileKind::KeyFile])?);
+    let bytes = zeroize::Zeroizing::new(read_kind(path, &[FileKind::KeyFile])?);
     let failed = |source| CliError::Keys { path: path.to_owned(), source };
     let phrase = if file::is_sealed(&bytes).map_err(failed)? { Some(ask(passphrase, false, told)?) } else { None };
     let store = file::load(&bytes, phrase.as_ref()).map_err(failed)?;
@@ -267,7 +269,7 @@ fn secret(from: &PassphraseArgs, asked: Asked, told: &mut dyn WarningSink) -> Re
 
 fn read_secret(from: &PassphraseArgs, asked: Asked, told: &mut dyn WarningSink) -> Result<Secret<Vec<u8>>, CliError> {
     if let Some(path) = place_of_secret(from) {
-        let bytes = Secret::new(common::read_as_it_is(&path)?);
+        let bytes = Secret::new(read_as_it_is(&path)?);
         let (line, notes) = first_line(bytes.expose(), asked);
         notes.iter().for_each(|note| told.take(Warning::new(path.display().to_string(), *note)));
         return Ok(Secret::new(line.to_vec()));

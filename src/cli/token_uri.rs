@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::common::CliError;
+use super::error::CliError;
 use crate::keys::pkcs11::TokenPlace;
 
 /// The scheme, in any case. // RFC 3986 §3.1

@@ -1,7 +1,7 @@
 //! What can end a job before its verdict.
 
 use super::journal::JournalError;
-use super::proof::VerifyError;
+use super::proof::error::VerifyError;
 use crate::base::Interrupted;
 use crate::base::chance::ChanceError;
 use crate::base::fault::{Code, Fault};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::header::Limits;
-use super::pkcs11::TokenObject;
+use super::pkcs11::object::TokenObject;
 use super::private::PrivateKey;
 use super::verb::Use;
 use super::{Algorithm, KeyInfo, Purpose};

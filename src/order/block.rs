@@ -2,9 +2,9 @@
 //! where the keys are. // D1 tlvBlock
 
 use super::Site;
+use super::context::Context;
 use super::file::BlockFile;
 use super::problem::Findings;
-use super::sense::Context;
 use crate::base::Secret;
 use crate::keys::Purpose;
 

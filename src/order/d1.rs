@@ -1,12 +1,12 @@
 //! D1 orders: the envelope around a request, and the card data within its encrypted data.
 
 use super::card_data::open_card;
+use super::context::{Context, Paths};
 use super::d1_shape::{CARD, ENVELOPE};
 use super::file::{BlockFile, CardFile, IdentityFile, OrderFile, PinFile, ProductFile, Values};
 use super::json::Node;
 use super::members::{leaves, option, text};
 use super::problem::Findings;
-use super::sense::{Context, Paths};
 use super::shape;
 use super::site::Site;
 

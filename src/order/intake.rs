@@ -1,10 +1,11 @@
 //! From a file to an order: which format it is, what is encrypted in it, and everything that is wrong.
 
 use super::card_data::{no_json, take_card, typed};
+use super::context::Context;
 use super::file::OrderFile;
 use super::json::Node;
 use super::problem::Findings;
-use super::sense::{self, Context};
+use super::sense;
 use super::site::Site;
 use super::{Order, Problems, Source, d1, dates, mastercard, naming, own_shape, pismo, shape};
 use crate::base::crypto::sha256;

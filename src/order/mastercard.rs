@@ -2,13 +2,13 @@
 //! is agreed at onboarding and not public.
 
 use super::card_data::{card_of, counted, take_card};
+use super::context::{Context, Paths};
 use super::dates::{is_month, month_of};
 use super::file::{IdentityFile, OrderFile, ProductFile};
 use super::json::Node;
 use super::members::{leaves, option, text};
 use super::problem::Findings;
 use super::rules as r;
-use super::sense::{Context, Paths};
 use super::shape::{self, Field, Kind, may, must};
 use super::{Issuance, Source};
 

@@ -1,6 +1,6 @@
 //! What the one who sent an order calls a path of ours.
 
-use super::sense::Paths;
+use super::context::Paths;
 use super::{Order, Source, d1, mastercard, pismo};
 
 /// The source's names for our paths; our own orders have none.

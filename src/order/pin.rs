@@ -1,9 +1,9 @@
 //! The PIN as it arrives: enciphered, and never opened here.
 
+use super::context::Context;
 use super::file::PinFile;
 use super::pin_form::PinForm;
 use super::problem::Findings;
-use super::sense::Context;
 use crate::base::Secret;
 
 /// A PIN block as it arrived.

@@ -1,13 +1,13 @@
 //! Pismo reissues: request and answer of the API, with the card's data.
 
 use super::card_data::{card_of, counted, take_card};
+use super::context::{Context, Paths};
 use super::dates::{is_month, month_of};
 use super::file::{IdentityFile, OrderFile, ProductFile, Values};
 use super::json::Node;
 use super::members::{leaves, option, text};
 use super::pismo_shape::ENVELOPE;
 use super::problem::Findings;
-use super::sense::{Context, Paths};
 use super::site::Site;
 use super::{Issuance, Source, shape};
 use crate::base::emv::date;

@@ -3,8 +3,7 @@
 use jiff::civil::Date;
 
 use super::block::TlvBlock;
-use super::context::Naming;
-pub(super) use super::context::{Context, Paths};
+use super::context::{Context, Naming, Paths};
 use super::dates::{day_of, effective, expiry};
 use super::file::{CardFile, OrderFile, ProductFile, Values};
 use super::parts::{PLASTIC_SEQUENCE, TRACK_NUMBER};

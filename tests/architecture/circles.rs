@@ -1,5 +1,5 @@
-//! Files that import each other in a circle. A path is followed to the file that defines what it names; a `pub use` of a
-//! folder's `mod.rs` hands a name on and is no import. A folder's `mod.rs` puts its own files together, and they use the
+//! Files that import each other in a circle. A path is followed to the file that it names, and through a `mod.rs` that only
+//! hands names on to the file that defines what is meant; such a `pub use` is no import, every other one is. A folder's `mod.rs` puts its own files together, and they use the
 //! types that stand there: that is a folder, not a circle.
 
 use super::source::{Source, is_word};
@@ -54,8 +54,10 @@ impl House {
     /// Notes what one file takes from others.
     fn draw(&mut self, source: &Source) {
         let module = self.modules.get(&source.path).unwrap();
-        let handed_on: BTreeSet<&[String]> =
-            module.uses.iter().filter(|one| one.public).map(|one| one.path.as_slice()).collect();
+        let handed_on: BTreeSet<&[String]> = match is_face(&source.path) {
+            true => module.uses.iter().filter(|one| one.public).map(|one| one.path.as_slice()).collect(),
+            false => BTreeSet::new(),
+        };
         let mut found = Vec::new();
         for named in source.paths().into_iter().filter(|named| !named.test) {
             if !handed_on.contains(named.segments.as_slice()) {
@@ -121,7 +123,10 @@ impl House {
         if let Some(child) = module.children.get(first) {
             return self.inside(child, rest, depth);
         }
-        if module.items.contains(first) || first == "*" {
+        // A name that a file has from elsewhere is taken from that file.
+        let hands_on = is_face(at) && module.items.is_empty();
+        let has = module.items.contains(first) || first == "*" || module.uses.iter().any(|one| one.name == *first);
+        if has && !hands_on {
             return Some((at.to_owned(), first.clone()));
         }
         for one in &module.uses {
@@ -181,6 +186,11 @@ fn reached<'a>(from: &'a str, next: &BTreeMap<&'a str, Vec<&'a str>>) -> BTreeSe
         open.extend(next.get(at).into_iter().flatten().filter(|other| out.insert(**other)));
     }
     out
+}
+
+/// Whether a file is a folder's own.
+fn is_face(path: &str) -> bool {
+    path.ends_with("mod.rs")
 }
 
 /// Whether one is the `mod.rs` of the folder in which the other stands, or of one above it.

@@ -82,6 +82,15 @@ const HOUSES: &[(Files, &[&str])] = &[
         ],
         &["a/mod.rs -> b.rs: B", "b.rs -> a/mod.rs: f"],
     ),
+    // A file that hands a name on is a step on the way.
+    (
+        &[
+            ("a.rs", "pub use crate::b::B; pub fn f() {}"),
+            ("b.rs", "use crate::c::C; pub struct B;"),
+            ("c.rs", "use crate::a::f; pub struct C;"),
+        ],
+        &["a.rs -> b.rs: B", "b.rs -> c.rs: C", "c.rs -> a.rs: f"],
+    ),
     // By a module's name, by a macro's argument, under another name, by a glob.
     (
         &[("a.rs", "use crate::b; fn f() { b::g() }"), ("b.rs", "pub fn g() { m!(crate::a::f()) }")],

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::defaults::{Default, Origin};
+use super::error::ConfigError;
 use super::find::KEYS_VARIABLE;
 use super::references;
-use super::{Config, ConfigError, Settings};
+use super::{Config, Settings};
 use crate::base::{Code, Fault};
 use crate::cli::common::{self, CliError, Out, Problem};
 use crate::cli::file_names::FileNames;

@@ -7,8 +7,9 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::{Config, ConfigError};
-use crate::cli::common::CliError;
+use super::Config;
+use super::error::ConfigError;
+use crate::cli::error::CliError;
 use crate::cli::trust::changeable_by_others;
 
 /// The name of a configuration.

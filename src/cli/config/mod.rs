@@ -5,8 +5,8 @@
 
 mod check;
 mod defaults;
-mod entry;
-mod error;
+pub mod entry;
+pub mod error;
 mod file;
 mod find;
 mod place;
@@ -15,8 +15,6 @@ mod show;
 mod words;
 
 pub use check::Checked;
-pub use entry::{Entry, named_by};
-pub use error::ConfigError;
 pub use file::ConfigFile;
 pub use find::Found;
 pub(super) use references::keys_of;
@@ -29,10 +27,14 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 
 use self::defaults::{Default, Misfit, Origin, Taken};
+use self::entry::Entry;
+use self::error::ConfigError;
 use self::file::{OptionValue, TokenConfig};
 use self::find::{CONFIG_VARIABLE, KEYS_VARIABLE, LEDGER_VARIABLE};
 use super::args::{ConfigCommand, PassphraseArgs};
-use super::common::{self, CliError, Out};
+use super::error::CliError;
+use super::out::Out;
+use super::reading::read_text_kind;
 use super::token_uri;
 use super::trust::changeable_by_others;
 use crate::issuance::file_kind::FileKind;
@@ -223,7 +225,7 @@ impl Config {
     /// # Errors
     /// It cannot be read, or is wrong.
     fn read(path: &Path, found: Found) -> Result<Self, CliError> {
-        let text = common::read_text_kind(path, &[FileKind::Config])?;
+        let text = read_text_kind(path, &[FileKind::Config])?;
         let wrong = |line, key: String, why: String| ConfigError::Value { path: path.to_owned(), line, key, why };
         let file: ConfigFile = toml::from_str(&text).map_err(|error| {
             let at = error.span().map(|span| span.start);

@@ -7,7 +7,7 @@
 mod answer;
 mod application;
 mod consistency;
-mod error;
+pub(super) mod error;
 mod evidence;
 mod host;
 mod life_cycle;

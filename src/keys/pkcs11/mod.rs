@@ -8,7 +8,7 @@
 mod engine;
 mod identity;
 mod mechanisms;
-mod object;
+pub(super) mod object;
 mod opened;
 mod place;
 mod sessions;
@@ -23,7 +23,6 @@ use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 
 use super::{KeyError, KeyHandle, KeyInfo, file, weak};
 use crate::base::{Secret, Warning};
-pub(super) use object::TokenObject;
 pub use place::{TokenPlace, TokenRules};
 use template::needs_companion;
 use token::{PUT_AGAIN, Token, refused_next, token_error};
