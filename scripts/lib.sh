@@ -80,7 +80,7 @@ version_names_commit() {
   said=$("$1" --version)
   commit=$(grep -E '^[0-9a-f]{7,64}$' COMMIT) || commit=
   [ -n "$commit" ] || [ ! -e .git ] || commit=$(git rev-parse HEAD 2>/dev/null) || commit=
-  # Without git and without a filled COMMIT there is none to name.
+  # Without git and without a filled COMMIT no commit can be named.
   [ -n "$commit" ] || { echo "$said: no commit is known here" && return 0; }
   case "$said" in
     *" (commit ${commit:0:12})") echo "$said" ;;

@@ -16,7 +16,7 @@ const MAKING: Duration = Duration::from_millis(200);
 pub const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A lock that is held until it is dropped. It is a file of its own, because the one that it protects is replaced. The file
-/// goes with the lock: whoever had opened it before finds that its name is another file's now, and opens that one.
+/// goes with the lock: a process that had opened it before finds that its name is another file's now, and opens that one.
 pub struct FileLock {
     path: PathBuf,
     file: File,

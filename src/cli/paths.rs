@@ -26,7 +26,7 @@ pub fn shown(path: &Path) -> String {
 /// The file that a path leads to, links followed, also where it is not there yet. A link to a file that is replaced stays,
 /// and what it leads to is replaced.
 pub fn real(path: &Path) -> PathBuf {
-    // So many links at most: a ring of them leads nowhere.
+    // At most 40 links: a ring of them leads nowhere.
     let mut at = path.to_owned();
     for _ in 0..40 {
         if let Ok(known) = at.canonicalize() {

@@ -30,7 +30,7 @@ impl HeldPool {
     /// # Errors
     /// It is in use, cannot be locked, or does not open.
     pub fn open(path: &Path, store: &dyn KeyStore) -> Result<Self, CliError> {
-        // Another file, or none, gets no lock beside it.
+        // Another file, or none, gets no lock next to it.
         common::read_kind(path, &[FileKind::Pool]).map(drop)?;
         Self::lock(path, |path| open(path, store))
     }

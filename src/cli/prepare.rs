@@ -158,7 +158,7 @@ impl Keep {
 /// A record; or an order, from which one is prepared now, unless its record is kept already.
 ///
 /// # Errors
-/// As [`run`], and as [`record_file`]; a file to be kept is the record of something else, or is asked of a record.
+/// As [`run`], and as [`record_file`]; a file to be kept is the record of something else, or is requested for a record.
 pub fn ready_from(
     path: &Path,
     sources: &Sources,

@@ -33,7 +33,7 @@ pub struct Ready {
     pub text: Option<String>,
 }
 
-/// Something that whoever runs a job should know; it does not stop the job.
+/// Something to know before the job runs; it does not stop the job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {
     /// A warning about order, profile or record.

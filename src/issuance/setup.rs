@@ -1,4 +1,4 @@
-//! What jobs work with, whoever runs them: keys, profiles, the site's files, and the effects as ports.
+//! What jobs work with, in the program, a batch or a station: keys, profiles, the site's files, and the effects as ports.
 
 use std::sync::Arc;
 

@@ -272,7 +272,7 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// Every record of the AFL, and every record that was loaded beside it, except those whose objects the answer to GET
+    /// Every record of the AFL, and every other record that was loaded, except those whose objects the answer to GET
     /// PROCESSING OPTIONS carries: only a transaction shows that answer. // EMV B3 §10.2, EMV C-3 §5.4
     fn records(&mut self) -> Result<(), CardError> {
         for grouping in self.groupings(ReadBack::Record) {

@@ -5,7 +5,7 @@
 pub enum Use {
     /// Prepare, run, verify, records, import, export: the work that keys are held for.
     Job,
-    /// `perso calc`: whoever asks sees the answer, so that live keys answer almost nothing.
+    /// `perso calc`: the caller sees the answer, so that live keys answer almost nothing.
     Calculator,
 }
 

@@ -1,6 +1,6 @@
 //! What has happened: events, their fold, and the stores that keep them.
 //!
-//! Events are the only truth. The tables beside them (orders, jobs, chips) are computed from the events by one pure
+//! Events are the only truth. The tables next to them (orders, jobs, chips) are computed from the events by one pure
 //! function ([`fold`]) and written in the same transaction; [`LedgerStore::verify`] computes them again and compares.
 //! No PAN is in any of it: orders, payloads and cards are known by digests under the ledger's identity key.
 //!

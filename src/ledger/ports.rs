@@ -1,4 +1,4 @@
-//! The effects that a store has beside its own file: clocks, randomness, waiting. Given by the program's edge.
+//! The effects that a store has besides its own file: clocks, randomness, waiting. Given by the program's edge.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -160,7 +160,7 @@ fn orders_of_the_same_card_that_do_not_wait() {
         like(2, |order| order.kind = IssuanceKind::Renewal),
         like(3, |order| order.same_card = SameCard::SharedPan),
     ]);
-    // A plastic sequence above all before; not beside orders that have none.
+    // A plastic sequence above all before; not compared with orders without one.
     assert!(matches!(
         world.refuses(like(4, |order| order.occasion = Occasion::PlasticSequence { n: 9 })),
         Refusal::SameCard(_)

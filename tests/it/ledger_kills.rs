@@ -54,7 +54,7 @@ fn what_was_confirmed_survives_a_kill_and_nothing_is_half_done() {
             command.env(LEDGER, &path).env(WRITER, who.to_string());
             command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
         });
-        // The first is killed after so many words, the second soon after it, the third goes on to its end.
+        // The first is killed after a few words, the second soon after it, the third goes on to its end.
         let words = 3 + round * 5;
         let mut said: Vec<String> = Vec::new();
         for (at, mut writer) in writers.into_iter().enumerate() {

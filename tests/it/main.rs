@@ -1,5 +1,5 @@
 //! The program and its parts as a user meets them: one test binary, one module a subject. What needs readers, tokens,
-//! programs of others or a process of its own has a binary beside this one.
+//! programs of others or a process of its own has a binary of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "../support/blank.rs"]

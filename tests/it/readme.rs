@@ -51,3 +51,26 @@ fn the_first_hour_runs_as_written() {
     };
     assert_eq!(checked(&seen), checked(&wanted), "{text}{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn the_quickstart_ends_as_the_readme_shows() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let shown = readme.split("## Two commands").nth(1).unwrap().split("```text\n").nth(1).unwrap();
+    let shown = shown.split("```").next().unwrap();
+    // The command of scripts/quickstart.sh.
+    let script = std::fs::read_to_string(root.join("scripts/quickstart.sh")).unwrap();
+    let call = script.split("\"$perso\" run ").nth(1).unwrap().split("--journal").next().unwrap().replace('\\', " ");
+    let output = std::process::Command::new(assert_cmd::cargo::cargo_bin!("perso"))
+        .current_dir(root)
+        .args(["--config", "none", "run"])
+        .args(call.split_whitespace())
+        .output()
+        .unwrap();
+    // Another chip each time, and another time.
+    let compared = |text: &str| -> Vec<String> {
+        let differs = |line: &&str| ["Chip ", "Took "].iter().any(|word| line.starts_with(word));
+        text.lines().map(|line| if differs(&line) { line[..5].to_owned() } else { line.to_owned() }).collect()
+    };
+    assert_eq!(compared(&String::from_utf8(output.stdout).unwrap()), compared(shown));
+}

@@ -21,7 +21,7 @@ const LONGEST: usize = 256;
 const DYNAMIC: [u32; 7] = [0x82, 0x94, 0x9F10, 0x9F26, 0x9F27, 0x9F36, 0x9F4B];
 
 impl SimCard {
-    /// Whether GET PROCESSING OPTIONS makes the cryptogram itself: an application over the antenna whose PDOL asks for the
+    /// Whether GET PROCESSING OPTIONS makes the cryptogram itself: a contactless application whose PDOL asks for the
     /// terminal's qualifiers, to a terminal that says so. Mastercard-like ones never do.
     pub(super) fn is_fast(&self, at: usize, app: &Application, given: &[(u32, Vec<u8>)]) -> bool {
         let says =

@@ -176,7 +176,7 @@ impl Pkcs11Store {
     /// [`Pkcs11Store::open_locked`].
     ///
     /// # Errors
-    /// [`KeyError::Unknown`] if there is none of this name, [`KeyError::Token`], and those of `lock`.
+    /// [`KeyError::Unknown`] if no key has this name, [`KeyError::Token`], and those of `lock`.
     pub fn remove<L, E: From<KeyError>>(
         place: &TokenPlace,
         pin: &Secret<Vec<u8>>,

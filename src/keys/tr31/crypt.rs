@@ -99,7 +99,8 @@ impl ArrivedKey {
     }
 
     /// The first `length` bytes of its check values, whatever its block allows it for; none for a kind of key that has
-    /// none. Of a live key that may be a record key there is none by `aes-zero`: it gives away bytes of GHASH's key.
+    /// none. Of a live key that may be a record key no check value is computed by `aes-zero`: it gives away bytes of
+    /// GHASH's key.
     pub fn check_values(&self, length: usize) -> Vec<(KcvMethod, Vec<u8>)> {
         let fits = |cipher, method| match method {
             KcvMethod::DesZero => cipher == Cipher::Tdes,

@@ -68,7 +68,7 @@ impl SqliteStore {
     /// Opens a ledger. Its schema is looked at before anything else is read.
     ///
     /// # Errors
-    /// There is none, its place or its schema does not suit, or it cannot be written.
+    /// It does not exist, its place or its schema does not suit, or it cannot be written.
     pub fn open(path: &Path, ports: Ports) -> Result<Self, StoreError> {
         place::is_there(path)?;
         place::suits(path, &place::folder(path))?;
